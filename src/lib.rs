@@ -1,0 +1,24 @@
+//! Muleteer: a SIP media server that is programmed with state diagrams.
+//!
+//! A SIP user agent ([`sip`], [`net`]) hands accepted calls to a session engine ([`session`]); the
+//! behaviour of a call comes from a state diagram ([`dsm`]); what is heard comes from media threads
+//! ([`media`], over [`rtp`], [`codec`] and [`audio`]). `docs/architecture.md` walks one call through
+//! all of them.
+//!
+//! Modules marked CORE own no socket, thread, clock or file: they take `now` and input and give
+//! output, so whole calls run in tests in virtual time. SHELL modules do the input and output and
+//! decide nothing.
+
+pub mod audio; // CORE: frames, files, resampling, playlists, recorders
+pub mod codec; // CORE: one file per codec behind `Encoder` and `Decoder`
+pub mod config; // text to typed configuration, once
+pub mod dsm; // CORE: the state diagram language: front end, program, engine
+pub mod ids; // random identifiers
+pub mod media; // CORE core.rs, playlist; SHELL thread.rs, file_io.rs
+pub mod net; // SHELL: SIP sockets and the signalling task
+pub mod rtp; // CORE: packets, telephone events, jitter buffer
+pub mod sdp; // CORE: session descriptions, offer and answer
+pub mod server; // wiring: the only spawner
+pub mod session; // CORE session.rs, router.rs; SHELL task.rs
+pub mod sip; // CORE: messages, transactions, dialogs
+pub mod stats; // every counter and gauge

@@ -1,0 +1,2 @@
+//! The `muleteer` command.
+fn main() {}

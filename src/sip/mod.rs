@@ -1,0 +1,6 @@
+//! SIP user agent core: messages, transactions, dialogs (RFC 3261, RFC 6026, RFC 3581).
+pub mod dialog;
+pub mod endpoint;
+pub mod message;
+pub mod transaction;
+pub mod transport;
