@@ -1,0 +1,51 @@
+//! Which new requests the endpoint refuses by itself (RFC 3261 §8.2.1, §8.2.2).
+
+use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
+
+use super::EndpointConfig;
+
+/// Returns the refusal of a request that the TU has no use for.
+///
+/// Checks are in the order of RFC 3261 §8.2: method, header, extensions. Whether the request is a
+/// merged one and whether there is room for it is for the caller to know.
+pub(super) fn refusal(config: &EndpointConfig, request: &Request, tag: &str) -> Option<Response> {
+    let answer = |status| Response::answering(request, status, Some(tag));
+    if !config.allow.contains(&request.method) {
+        let mut response = answer(StatusCode::METHOD_NOT_ALLOWED);
+        response.headers.push(
+            HeaderName::Allow,
+            list(config.allow.iter().map(Method::as_str)),
+        );
+        return Some(response);
+    }
+    match request.headers.max_forwards() {
+        // OPTIONS with 0 asks whoever is here (RFC 3261 §11).
+        Ok(Some(0)) if request.method != Method::Options => {
+            return Some(answer(StatusCode::TOO_MANY_HOPS));
+        }
+        Ok(_) => {}
+        Err(_) => return Some(answer(StatusCode::BAD_REQUEST)),
+    }
+    let unsupported: Vec<&str> = request
+        .headers
+        .tokens(&HeaderName::Require)
+        .filter(|tag| {
+            !config
+                .supported
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(tag))
+        })
+        .collect();
+    if unsupported.is_empty() {
+        return None;
+    }
+    let mut response = answer(StatusCode::BAD_EXTENSION);
+    response
+        .headers
+        .push(HeaderName::Unsupported, list(unsupported.into_iter()));
+    Some(response)
+}
+
+fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    items.collect::<Vec<_>>().join(", ")
+}

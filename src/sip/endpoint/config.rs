@@ -1,0 +1,103 @@
+//! What an endpoint is told when it is made, and what it counted.
+
+use std::time::Duration;
+
+use crate::sip::message::{Host, Method, Transport};
+use crate::sip::transaction::TimerValues;
+
+/// How an endpoint behaves.
+#[derive(Debug, Clone)]
+pub struct EndpointConfig {
+    /// T1, T2 and T4.
+    pub timers: TimerValues,
+    /// Value of Server in every response that has none; `None` leaves it out.
+    pub server_header: Option<String>,
+    /// Methods that reach the TU, also the value of Allow in a 405. ACK and CANCEL are understood in
+    /// any case.
+    pub allow: Vec<Method>,
+    /// Option tags that Require may name (RFC 3261 §8.2.2.3).
+    pub supported: Vec<String>,
+    /// What our Via says, by transport. The local address of the flow where a transport is missing.
+    pub sent_by: Vec<SentBy>,
+    /// Most server transactions at one time; requests beyond get a 503. Requests inside a dialog may
+    /// take a quarter more, so that calls can still be ended. Default 200,000: 3,000 calls a second
+    /// with two requests each over UDP, which linger for 32 seconds.
+    pub max_transactions: usize,
+    /// Most bytes of responses kept for repetition, after which requests get a 503. Default 512 MiB.
+    pub max_retained_bytes: usize,
+    /// Retry-After of such a 503. Default 10 s.
+    pub retry_after: Duration,
+}
+
+/// Our name on one transport.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentBy {
+    /// The transport that it is for.
+    pub transport: Transport,
+    /// Name or address that a response can be sent to.
+    pub host: Host,
+    /// The port, if not the default one.
+    pub port: Option<u16>,
+}
+
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        use Method::{Bye, Info, Invite, Message, Notify, Options, Prack, Refer, Update};
+        Self {
+            timers: TimerValues::default(),
+            server_header: None,
+            allow: vec![
+                Invite,
+                Method::Ack,
+                Bye,
+                Method::Cancel,
+                Options,
+                Prack,
+                Update,
+                Info,
+                Refer,
+                Notify,
+                Message,
+            ],
+            supported: Vec::new(),
+            sent_by: Vec::new(),
+            max_transactions: 200_000,
+            max_retained_bytes: 512 * 1024 * 1024,
+            retry_after: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What an endpoint has done and dropped since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EndpointStats {
+    /// Requests that made a server transaction.
+    pub requests: u64,
+    /// Requests of a server transaction that came again.
+    pub repeated_requests: u64,
+    /// Messages sent again by a timer or because the peer repeated its own.
+    pub retransmissions: u64,
+    /// Requests refused here, without a transaction: 405, 420, 481 to CANCEL, 482, 483.
+    pub refused_requests: u64,
+    /// Requests answered with 503 because a limit was reached.
+    pub overload_refusals: u64,
+    /// Malformed requests answered with 400 or 505.
+    pub malformed_answered: u64,
+    /// Malformed messages dropped: responses, ACKs, and what could not be answered.
+    pub malformed_dropped: u64,
+    /// Datagrams of nothing but line ends: keep-alives (RFC 5626 §3.5.1).
+    pub keep_alives: u64,
+    /// Responses that belong to no transaction, with more than one Via, or of too many forks.
+    pub stray_responses: u64,
+    /// ACKs that belong to no transaction.
+    pub stray_acks: u64,
+    /// Responses of the TU to a transaction that is over or has its final response.
+    pub late_responses: u64,
+    /// 2xx responses that were never acknowledged.
+    pub ack_timeouts: u64,
+    /// Client transactions that got no final response.
+    pub timeouts: u64,
+    /// Client transactions that the transport failed.
+    pub send_failures: u64,
+}

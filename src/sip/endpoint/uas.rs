@@ -1,0 +1,434 @@
+//! The server side of an endpoint: requests that come in and the responses to them.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
+use crate::sip::transaction::key::{AckKey, Identity, MergeKey, ServerKey};
+use crate::sip::transaction::{InviteServer, NonInviteServer, invite_server, non_invite_server};
+use crate::sip::transport::{Flow, response_flow, stamp_via};
+
+use super::admission::refusal;
+use super::table::{Table, Timed};
+use super::{Class, Core, Event, TransactionId};
+
+/// All server transactions and the ways to find them.
+pub(super) struct Uas {
+    table: Table<ServerTransaction>,
+    by_key: HashMap<ServerKey, TransactionId>,
+    by_merge: HashMap<MergeKey, TransactionId>,
+    by_ack: HashMap<AckKey, TransactionId>,
+    /// Bytes of all `last` in `table`.
+    retained_bytes: usize,
+    /// Makes the tags of stateless answers, equal for equal requests (RFC 3261 §8.2.7).
+    tag_secret: [u8; 32],
+}
+
+/// One request that came in. Neither the request nor more than the last response is kept.
+pub(super) struct ServerTransaction {
+    machine: Machine,
+    /// Where responses go.
+    flow: Flow,
+    /// The last response; empty before the first.
+    last: Bytes,
+    key: ServerKey,
+    merge: Option<MergeKey>,
+    ack: Option<AckKey>,
+    /// The TU knows that the peer cancelled.
+    cancelled: bool,
+}
+
+enum Machine {
+    Invite(InviteServer),
+    NonInvite(NonInviteServer),
+}
+
+impl Uas {
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        Self {
+            table: Table::new(0),
+            by_key: HashMap::new(),
+            by_merge: HashMap::new(),
+            by_ack: HashMap::new(),
+            retained_bytes: 0,
+            tag_secret: seed,
+        }
+    }
+
+    pub(super) fn handle_request(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        flow: Flow,
+        mut request: Request,
+    ) {
+        let Ok(mut identity) = Identity::of(&request.headers) else {
+            core.stats.malformed_dropped += 1;
+            return;
+        };
+        let key = identity.server_key(&request.uri);
+        let known = self.by_key.get(&key).copied();
+        if request.method == Method::Ack {
+            return self.handle_ack(core, now, flow, request, &identity, known);
+        }
+        let reply_flow = response_flow(flow, &identity.via);
+        if stamp_via(&mut identity.via, flow.remote) {
+            request.headers.replace_topmost_via(&identity.via);
+        }
+        if request.method == Method::Cancel {
+            return self.handle_cancel(core, reply_flow, &request, &key, known);
+        }
+        if let Some(id) = known {
+            return self.handle_repeated(core, now, id);
+        }
+        if let Some(response) = self.refusal(core, &request, &identity, &key) {
+            let bytes = core.write(response);
+            return core.transmit(reply_flow, bytes);
+        }
+        let merge = identity.to_tag.is_none().then(|| identity.merge_key());
+        let id = self.open(core, &request.method, reply_flow, key, merge);
+        if request.method == Method::Invite {
+            let trying = Response::answering(&request, StatusCode::TRYING, None);
+            self.respond(core, now, id, trying);
+        }
+        core.events.push_back(Event::Request {
+            transaction: id,
+            request,
+            flow,
+        });
+    }
+
+    pub(super) fn respond(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        id: TransactionId,
+        response: Response,
+    ) {
+        let Some(transaction) = self.table.get_mut(id) else {
+            core.stats.late_responses += 1;
+            return;
+        };
+        let class = Class::of(response.status);
+        if !transaction.machine.send(now, class) {
+            core.stats.late_responses += 1;
+            return;
+        }
+        if class == Class::Success
+            && matches!(transaction.machine, Machine::Invite(_))
+            && let Ok(identity) = Identity::of(&response.headers)
+        {
+            let ack = identity.ack_key();
+            transaction.ack = Some(ack.clone());
+            self.by_ack.insert(ack, id);
+        }
+        let bytes = core.write(response);
+        self.retained_bytes -= transaction.last.len();
+        self.retained_bytes += bytes.len();
+        transaction.last = bytes.clone();
+        core.transmit(transaction.flow, bytes);
+        self.settle(core, now, id);
+    }
+
+    pub(super) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
+        while let Some(id) = self.table.pop_due(now) {
+            self.settle(core, now, id);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.table.poll_timeout()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The ACK of a 2xx is found by dialog and CSeq, that of a failure by its branch. The first way
+    /// goes first: there are peers that use the branch of the INVITE for the ACK of a 2xx too.
+    fn handle_ack(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        flow: Flow,
+        request: Request,
+        identity: &Identity,
+        by_branch: Option<TransactionId>,
+    ) {
+        let by_dialog = self.by_ack.get(&identity.ack_key()).copied();
+        let input = match by_dialog {
+            Some(_) => invite_server::Input::SuccessAck,
+            None => invite_server::Input::Ack,
+        };
+        let Some(id) = by_dialog.or(by_branch) else {
+            core.stats.stray_acks += 1;
+            return;
+        };
+        let Some(Machine::Invite(machine)) = self.table.get_mut(id).map(|t| &mut t.machine) else {
+            return;
+        };
+        if machine.handle(now, input) == invite_server::Action::DeliverAck {
+            core.events.push_back(Event::Ack {
+                transaction: id,
+                request,
+                flow,
+            });
+        }
+        self.settle(core, now, id);
+    }
+
+    /// RFC 3261 §9.2. Answered without a transaction: a repeated CANCEL finds the INVITE again.
+    fn handle_cancel(
+        &mut self,
+        core: &mut Core,
+        reply_flow: Flow,
+        request: &Request,
+        key: &ServerKey,
+        invite: Option<TransactionId>,
+    ) {
+        let status = match invite {
+            Some(_) => StatusCode::OK,
+            None => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+        };
+        let response = Response::answering(request, status, Some(&self.tag(key)));
+        let bytes = core.write(response);
+        core.transmit(reply_flow, bytes);
+        let Some(id) = invite else {
+            core.stats.refused_requests += 1;
+            return;
+        };
+        if let Some(transaction) = self.table.get_mut(id)
+            && let Machine::Invite(machine) = &transaction.machine
+            && machine.state() == invite_server::State::Proceeding
+            && !transaction.cancelled
+        {
+            transaction.cancelled = true;
+            core.events.push_back(Event::Cancelled { transaction: id });
+        }
+    }
+
+    fn handle_repeated(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
+        core.stats.repeated_requests += 1;
+        if let Some(transaction) = self.table.get_mut(id)
+            && transaction.machine.repeat(now)
+        {
+            core.retransmit(transaction.flow, transaction.last.clone());
+        }
+        self.settle(core, now, id);
+    }
+
+    /// Returns the answer to a new request that does not get a transaction.
+    fn refusal(
+        &self,
+        core: &mut Core,
+        request: &Request,
+        identity: &Identity,
+        key: &ServerKey,
+    ) -> Option<Response> {
+        let tag = self.tag(key);
+        if self.is_full(core, identity) {
+            core.stats.overload_refusals += 1;
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            let mut response = Response::answering(request, status, Some(&tag));
+            let seconds = core.config.retry_after.as_secs().to_string();
+            response.headers.push(HeaderName::RetryAfter, seconds);
+            return Some(response);
+        }
+        // A request that came before by another way (RFC 3261 §8.2.2.2).
+        let merged = identity.to_tag.is_none() && self.by_merge.contains_key(&identity.merge_key());
+        let refusal = refusal(&core.config, request, &tag).or_else(|| {
+            merged.then(|| Response::answering(request, StatusCode::LOOP_DETECTED, Some(&tag)))
+        })?;
+        core.stats.refused_requests += 1;
+        Some(refusal)
+    }
+
+    fn is_full(&self, core: &Core, identity: &Identity) -> bool {
+        let room = |limit: usize| match identity.to_tag {
+            Some(_) => limit.saturating_add(limit / DIALOG_HEADROOM),
+            None => limit,
+        };
+        self.table.len() >= room(core.config.max_transactions)
+            || self.retained_bytes >= room(core.config.max_retained_bytes)
+    }
+
+    fn open(
+        &mut self,
+        core: &mut Core,
+        method: &Method,
+        flow: Flow,
+        key: ServerKey,
+        merge: Option<MergeKey>,
+    ) -> TransactionId {
+        core.stats.requests += 1;
+        let id = self.table.insert(ServerTransaction {
+            machine: Machine::new(core, method, flow),
+            flow,
+            last: Bytes::new(),
+            key: key.clone(),
+            merge: merge.clone(),
+            ack: None,
+            cancelled: false,
+        });
+        self.by_key.insert(key, id);
+        if let Some(merge) = merge {
+            self.by_merge.insert(merge, id);
+        }
+        id
+    }
+
+    /// Runs the timers of a transaction that are due, and forgets it when it is over.
+    fn settle(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
+        let Some(transaction) = self.table.get_mut(id) else {
+            return;
+        };
+        while let Some(action) = transaction.machine.run_timer(now) {
+            match action {
+                TimerAction::Nothing => {}
+                TimerAction::Retransmit => {
+                    core.retransmit(transaction.flow, transaction.last.clone());
+                }
+                TimerAction::AckTimeout => {
+                    core.stats.ack_timeouts += 1;
+                    core.events.push_back(Event::AckTimeout { transaction: id });
+                }
+            }
+        }
+        match transaction.machine.is_terminated() {
+            true => self.forget(id),
+            false => self.table.schedule(id),
+        }
+    }
+
+    fn forget(&mut self, id: TransactionId) {
+        let Some(transaction) = self.table.remove(id) else {
+            return;
+        };
+        self.retained_bytes -= transaction.last.len();
+        self.by_key.remove(&transaction.key);
+        if let Some(merge) = transaction.merge {
+            self.by_merge.remove(&merge);
+        }
+        // The key is taken over when a peer's CSeq goes round; it is not ours any more then.
+        if let Some(ack) = transaction.ack
+            && self.by_ack.get(&ack) == Some(&id)
+        {
+            self.by_ack.remove(&ack);
+        }
+    }
+
+    fn tag(&self, key: &ServerKey) -> String {
+        let mut hasher = DefaultHasher::new();
+        (self.tag_secret, key).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+}
+
+/// Requests inside a dialog may take limits by one part in this many further.
+const DIALOG_HEADROOM: usize = 4;
+
+impl Timed for ServerTransaction {
+    fn deadline(&self) -> Option<Instant> {
+        match &self.machine {
+            Machine::Invite(machine) => machine.poll_timeout(),
+            Machine::NonInvite(machine) => machine.poll_timeout(),
+        }
+    }
+}
+
+/// What a timer of either machine asks for.
+enum TimerAction {
+    Nothing,
+    Retransmit,
+    AckTimeout,
+}
+
+impl Machine {
+    fn new(core: &Core, method: &Method, flow: Flow) -> Self {
+        let (values, reliability) = (core.config.timers, flow.reliability());
+        match method {
+            Method::Invite => Self::Invite(InviteServer::new(values, reliability)),
+            _ => Self::NonInvite(NonInviteServer::new(values, reliability)),
+        }
+    }
+
+    /// The TU sends a response; returns whether it goes out.
+    fn send(&mut self, now: Instant, class: Class) -> bool {
+        match self {
+            Self::Invite(machine) => {
+                use invite_server::{Action, Input};
+                let input = match class {
+                    Class::Provisional => Input::Provisional,
+                    Class::Success => Input::Success,
+                    Class::Failure => Input::Failure,
+                };
+                machine.handle(now, input) == Action::Send
+            }
+            Self::NonInvite(machine) => {
+                use non_invite_server::{Action, Input};
+                let input = match class {
+                    Class::Provisional => Input::Provisional,
+                    Class::Success | Class::Failure => Input::Final,
+                };
+                machine.handle(now, input) == Action::Send
+            }
+        }
+    }
+
+    /// The request came again; returns whether the last response is to be sent again.
+    fn repeat(&mut self, now: Instant) -> bool {
+        match self {
+            Self::Invite(machine) => {
+                use invite_server::{Action, Input};
+                machine.handle(now, Input::Request) == Action::Retransmit
+            }
+            Self::NonInvite(machine) => {
+                use non_invite_server::{Action, Input};
+                machine.handle(now, Input::Request) == Action::Retransmit
+            }
+        }
+    }
+
+    /// Runs one timer that is due.
+    fn run_timer(&mut self, now: Instant) -> Option<TimerAction> {
+        match self {
+            Self::Invite(machine) => {
+                use invite_server::{Action, Input};
+                let timer = machine.expired(now)?;
+                Some(match machine.handle(now, Input::Timer(timer)) {
+                    Action::Retransmit => TimerAction::Retransmit,
+                    Action::AckTimeout => TimerAction::AckTimeout,
+                    Action::Absorb | Action::Send | Action::DeliverAck => TimerAction::Nothing,
+                })
+            }
+            Self::NonInvite(machine) => {
+                use non_invite_server::Input;
+                let timer = machine.expired(now)?;
+                // A non-INVITE server sends nothing by itself (RFC 3261 §17.2.2).
+                machine.handle(now, Input::Timer(timer));
+                Some(TimerAction::Nothing)
+            }
+        }
+    }
+
+    fn is_terminated(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.state() == invite_server::State::Terminated,
+            Self::NonInvite(machine) => machine.state() == non_invite_server::State::Terminated,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ServerTransaction;
+
+    #[test]
+    fn lingering_transaction_stays_small_beside_its_response() {
+        let bytes = size_of::<ServerTransaction>();
+        assert!(bytes <= 512, "{bytes} bytes");
+    }
+}

@@ -1,0 +1,42 @@
+//! CSeq (RFC 3261 §20.16).
+
+use std::fmt;
+
+use super::lex::{Cursor, is_blank, is_token};
+use super::{Method, SyntaxError};
+
+/// `CSeq = 1*DIGIT LWS Method`
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CSeq {
+    /// The sequence number.
+    pub number: u32,
+    /// The method of the request.
+    pub method: Method,
+}
+
+impl CSeq {
+    /// Reads the value of a CSeq header.
+    ///
+    /// # Errors
+    /// The number does not fit 32 bits, or number or method is missing.
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        let mut cursor = Cursor::new(text);
+        cursor.skip_blanks();
+        let start = cursor.error("number below 2^32");
+        let number = cursor
+            .take_while(|b| b.is_ascii_digit())
+            .parse()
+            .map_err(|_| start)?;
+        cursor.take_some(is_blank, "blank")?;
+        let missing = cursor.error("method");
+        let method = Method::parse(cursor.take_while(is_token)).ok_or(missing)?;
+        cursor.end("end of CSeq")?;
+        Ok(Self { number, method })
+    }
+}
+
+impl fmt::Display for CSeq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.number, self.method)
+    }
+}

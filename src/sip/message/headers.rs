@@ -1,0 +1,273 @@
+//! The headers of one message: an ordered list of raw values, with typed views on demand.
+
+use std::borrow::Cow;
+
+use bytes::{Bytes, BytesMut};
+
+use super::lex::number;
+use super::list::elements;
+use super::{CSeq, HeaderName, NameAddr, ParseError, SyntaxError, Via};
+
+/// Headers in order of appearance, one entry a header line.
+///
+/// A value is raw bytes, unfolded and trimmed, and never holds a line end, whoever put it there.
+/// Content-Length is not kept by the parser: the body has it (see [`super::Request::to_bytes`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(HeaderName, Bytes)>);
+
+impl Headers {
+    /// No headers.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// No headers, with room for `lines`.
+    pub(super) fn with_capacity(lines: usize) -> Self {
+        Self(Vec::with_capacity(lines))
+    }
+
+    /// Adds a line at the end. Line ends in `value` become blanks.
+    pub fn push(&mut self, name: HeaderName, value: impl Into<Bytes>) {
+        let value = value.into();
+        self.push_line(name, one_line(&value, &value));
+    }
+
+    /// Adds a line whose value has been through [`one_line`].
+    pub(super) fn push_line(&mut self, name: HeaderName, value: Bytes) {
+        self.0.push((name, value));
+    }
+
+    /// Adds a line before all others. Line ends in `value` become blanks.
+    pub fn push_front(&mut self, name: HeaderName, value: impl Into<Bytes>) {
+        let value = value.into();
+        self.0.insert(0, (name, one_line(&value, &value)));
+    }
+
+    /// Replaces all lines of this name by one, in the place of the first or at the end.
+    pub fn set(&mut self, name: HeaderName, value: impl Into<Bytes>) {
+        let at = self
+            .0
+            .iter()
+            .position(|(n, _)| *n == name)
+            .unwrap_or(self.0.len());
+        self.remove(&name);
+        let value = value.into();
+        self.0.insert(at, (name, one_line(&value, &value)));
+    }
+
+    /// Replaces the topmost Via; those below it on the same line stay. Nothing happens without one.
+    pub fn replace_topmost_via(&mut self, via: &Via) {
+        let Some((_, value)) = self.0.iter_mut().find(|(n, _)| *n == HeaderName::Via) else {
+            return;
+        };
+        let mut line = BytesMut::from(via.to_string().as_bytes());
+        for below in elements(value).skip(1) {
+            line.extend_from_slice(b", ");
+            line.extend_from_slice(below);
+        }
+        *value = line.freeze();
+    }
+
+    /// Removes all lines of this name.
+    pub fn remove(&mut self, name: &HeaderName) {
+        self.0.retain(|(n, _)| n != name);
+    }
+
+    /// Copies all lines of this name from `other`; values are shared, not copied.
+    pub fn extend_from(&mut self, other: &Self, name: &HeaderName) {
+        self.0
+            .extend(other.0.iter().filter(|(n, _)| n == name).cloned());
+    }
+
+    /// Copies the first line of this name from `other`, if there is one; the value is shared.
+    pub(super) fn copy_first(&mut self, other: &Self, name: HeaderName) {
+        self.0
+            .extend(other.0.iter().find(|(n, _)| *n == name).cloned());
+    }
+
+    /// The number of lines.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no line.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All lines in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &[u8])> {
+        self.0.iter().map(|(name, value)| (name, value.as_ref()))
+    }
+
+    /// The value of the first line of this name.
+    pub fn get(&self, name: &HeaderName) -> Option<&[u8]> {
+        self.iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value)
+    }
+
+    /// As [`Self::get`], as text; bytes that are no UTF-8 become U+FFFD.
+    pub fn text(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
+        self.get(name).map(String::from_utf8_lossy)
+    }
+
+    /// The values of all lines of this name.
+    pub fn all<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        self.iter()
+            .filter(move |(n, _)| *n == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The elements of a comma-separated header over all its lines (Require, Supported, Allow, …).
+    /// Empty elements and those that are no UTF-8 are left out.
+    pub fn tokens<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+        let elements = self.all(name).flat_map(elements);
+        elements
+            .filter_map(|e| std::str::from_utf8(e).ok())
+            .filter(|e| !e.is_empty())
+    }
+}
+
+/// Typed views. Each reads the raw value anew and fails with [`ParseError::Missing`],
+/// [`ParseError::Repeated`] or [`ParseError::Header`].
+impl Headers {
+    /// The topmost Via.
+    pub fn via(&self) -> Result<Via, ParseError> {
+        let value = self
+            .get(&HeaderName::Via)
+            .ok_or(ParseError::Missing(HeaderName::Via))?;
+        let topmost = elements(value).next().unwrap_or_default();
+        read(HeaderName::Via, topmost, Via::parse)
+    }
+
+    /// All Vias, topmost first.
+    pub fn vias(&self) -> Result<Vec<Via>, ParseError> {
+        self.list(HeaderName::Via, Via::parse)
+    }
+
+    /// From.
+    pub fn from(&self) -> Result<NameAddr, ParseError> {
+        self.single(HeaderName::From, NameAddr::parse)
+    }
+
+    /// To.
+    pub fn to(&self) -> Result<NameAddr, ParseError> {
+        self.single(HeaderName::To, NameAddr::parse)
+    }
+
+    /// Call-ID; compares byte by byte (RFC 3261 §8.1.1.4).
+    pub fn call_id(&self) -> Result<&str, ParseError> {
+        let name = HeaderName::CallId;
+        let value = self.only(&name)?;
+        let visible = !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
+        std::str::from_utf8(value)
+            .ok()
+            .filter(|_| visible)
+            .ok_or(ParseError::Header {
+                name,
+                source: SyntaxError {
+                    offset: 0,
+                    expected: "word without blanks",
+                },
+            })
+    }
+
+    /// CSeq.
+    pub fn cseq(&self) -> Result<CSeq, ParseError> {
+        self.single(HeaderName::CSeq, CSeq::parse)
+    }
+
+    /// Max-Forwards, 0 to 255; `None` if there is none.
+    pub fn max_forwards(&self) -> Result<Option<u8>, ParseError> {
+        let wrong = SyntaxError {
+            offset: 0,
+            expected: "number from 0 to 255",
+        };
+        match self.get(&HeaderName::MaxForwards) {
+            Some(_) => {
+                let parse = |text: &str| number(text).ok_or(wrong);
+                self.single(HeaderName::MaxForwards, parse).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The addresses of all Contact lines. The `*` of a REGISTER is not an address and fails.
+    pub fn contacts(&self) -> Result<Vec<NameAddr>, ParseError> {
+        self.list(HeaderName::Contact, NameAddr::parse)
+    }
+
+    /// The Route set, topmost first.
+    pub fn routes(&self) -> Result<Vec<NameAddr>, ParseError> {
+        self.list(HeaderName::Route, NameAddr::parse)
+    }
+
+    /// The Record-Route set, topmost first.
+    pub fn record_routes(&self) -> Result<Vec<NameAddr>, ParseError> {
+        self.list(HeaderName::RecordRoute, NameAddr::parse)
+    }
+
+    /// The media type in lower case and without parameters, for example `application/sdp`.
+    pub fn content_type(&self) -> Option<String> {
+        let text = self.text(&HeaderName::ContentType)?;
+        let media_type = text.split(';').next().unwrap_or_default();
+        Some(media_type.replace([' ', '\t'], "").to_ascii_lowercase())
+    }
+
+    /// The value of a header that stands once.
+    fn only(&self, name: &HeaderName) -> Result<&[u8], ParseError> {
+        let mut values = self
+            .iter()
+            .filter(|(n, _)| *n == name)
+            .map(|(_, value)| value);
+        let value = values
+            .next()
+            .ok_or_else(|| ParseError::Missing(name.clone()))?;
+        match values.next() {
+            Some(_) => Err(ParseError::Repeated(name.clone())),
+            None => Ok(value),
+        }
+    }
+
+    fn single<T>(&self, name: HeaderName, parse: impl Parse<T>) -> Result<T, ParseError> {
+        let value = self.only(&name)?;
+        read(name, value, parse)
+    }
+
+    fn list<T>(&self, name: HeaderName, parse: impl Parse<T>) -> Result<Vec<T>, ParseError> {
+        let elements = self.all(&name).flat_map(elements);
+        elements
+            .map(|element| read(name.clone(), element, &parse))
+            .collect()
+    }
+}
+
+/// A parser of one value.
+trait Parse<T>: Fn(&str) -> Result<T, SyntaxError> {}
+impl<T, F: Fn(&str) -> Result<T, SyntaxError>> Parse<T> for F {}
+
+fn read<T>(name: HeaderName, value: &[u8], parse: impl Parse<T>) -> Result<T, ParseError> {
+    parse(&String::from_utf8_lossy(value)).map_err(|source| ParseError::Header { name, source })
+}
+
+/// `value`, a part of `source`, without blanks at its ends, and with a single blank for each run
+/// of line ends and the blanks around it: unfolding (RFC 3261 §7.3.1), and for what we send
+/// protection from header injection. Copies only if there is a line end.
+pub(super) fn one_line(source: &Bytes, value: &[u8]) -> Bytes {
+    let value = value.trim_ascii();
+    if memchr::memchr2(b'\r', b'\n', value).is_none() {
+        return source.slice_ref(value);
+    }
+    let mut line = BytesMut::with_capacity(value.len());
+    for part in value
+        .split(|b| matches!(b, b'\r' | b'\n'))
+        .map(<[u8]>::trim_ascii)
+    {
+        if !part.is_empty() && !line.is_empty() {
+            line.extend_from_slice(b" ");
+        }
+        line.extend_from_slice(part);
+    }
+    line.freeze()
+}

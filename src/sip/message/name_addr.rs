@@ -1,0 +1,197 @@
+//! From, To, Contact, Route and their like (RFC 3261 §20.10, §20.20).
+
+use std::fmt::{self, Write};
+
+use super::lex::{Cursor, is_blank, unquote};
+use super::{Params, SyntaxError, Uri};
+
+/// A URI with an optional display name and header parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NameAddr {
+    /// The display name without quotes and escapes.
+    pub display: Option<String>,
+    /// The address.
+    pub uri: Uri,
+    /// The parameters of the header, outside the angle brackets.
+    pub params: Params,
+}
+
+impl NameAddr {
+    /// An address without display name and parameters.
+    pub fn new(uri: impl Into<Uri>) -> Self {
+        Self {
+            display: None,
+            uri: uri.into(),
+            params: Params::default(),
+        }
+    }
+
+    /// Reads one value: `( name-addr / addr-spec ) *( SEMI generic-param )`.
+    ///
+    /// Unquoted display names are taken with more characters than tokens have, since nobody
+    /// quotes as the grammar wants; a comma is not among them.
+    ///
+    /// # Errors
+    /// A quote or bracket that is not closed, a URI or parameter that cannot be read, and a URI
+    /// with a comma or question mark outside brackets (§20.10).
+    pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        let mut cursor = Cursor::new(text);
+        cursor.skip_blanks();
+        let (display, uri) = if cursor.peek() == Some(b'"') {
+            let display = unquote(cursor.quoted()?);
+            cursor.skip_blanks();
+            (Some(display), bracketed(&mut cursor)?)
+        } else if cursor.rest().contains('<') {
+            let is_display = |b: u8| !matches!(b, b'<' | b',' | b'"' | b';' | 0..=8 | 10..=31);
+            let display = cursor.take_while(is_display).trim_matches([' ', '\t']);
+            (
+                (!display.is_empty()).then(|| display.to_owned()),
+                bracketed(&mut cursor)?,
+            )
+        } else {
+            (None, bare(&mut cursor)?)
+        };
+        let params = Params::read(&mut cursor)?;
+        cursor.end("`;` or end of value")?;
+        Ok(Self {
+            display,
+            uri,
+            params,
+        })
+    }
+
+    /// The `tag` parameter.
+    pub fn tag(&self) -> Option<&str> {
+        self.params.get("tag")
+    }
+
+    /// Sets the `tag` parameter.
+    pub fn set_tag(&mut self, tag: &str) {
+        self.params.set("tag", tag);
+    }
+}
+
+/// `LAQUOT addr-spec RAQUOT`
+fn bracketed(cursor: &mut Cursor<'_>) -> Result<Uri, SyntaxError> {
+    cursor.expect(b'<', "`<`")?;
+    let start = cursor.offset();
+    let uri = cursor.take_while(|b| b != b'>');
+    cursor.expect(b'>', "`>`")?;
+    uri_at(start, uri)
+}
+
+/// `addr-spec`, up to the parameters, which belong to the header.
+fn bare(cursor: &mut Cursor<'_>) -> Result<Uri, SyntaxError> {
+    let start = cursor.offset();
+    let uri = cursor.take_while(|b| !is_blank(b) && !matches!(b, b';' | b',' | b'?'));
+    if cursor.peek() == Some(b'?') {
+        return Err(cursor.error("`<` before a URI with headers"));
+    }
+    uri_at(start, uri)
+}
+
+fn uri_at(start: usize, text: &str) -> Result<Uri, SyntaxError> {
+    Uri::parse(text).map_err(|e| SyntaxError {
+        offset: start + e.offset,
+        ..e
+    })
+}
+
+impl fmt::Display for NameAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(display) = &self.display {
+            write_quoted(f, display)?;
+            f.write_char(' ')?;
+        }
+        write!(f, "<{}>{}", self.uri, self.params)
+    }
+}
+
+/// Writes a `quoted-string`. Line ends, which it cannot hold, become blanks.
+fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_char('"')?;
+    for c in text.chars() {
+        match c {
+            '\r' | '\n' => f.write_char(' ')?,
+            '"' | '\\' | '\0'..='\x08' | '\x0b'..='\x1f' | '\x7f' => write!(f, "\\{c}")?,
+            _ => f.write_char(c)?,
+        }
+    }
+    f.write_char('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_around_parameters_do_not_matter() {
+        for text in [
+            "<sip:a@x> ;tag=1",
+            "<sip:a@x>; tag=1",
+            " sip:a@x ;  tag = 1 ",
+            "<sip:a@x>;TAG=1",
+        ] {
+            assert_eq!(NameAddr::parse(text).unwrap().tag(), Some("1"), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_without_brackets_belong_to_the_header() {
+        let bare = NameAddr::parse("sip:a@x;user=phone").unwrap();
+        assert_eq!(bare.params.get("user"), Some("phone"));
+        let bracketed = NameAddr::parse("<sip:a@x;user=phone>").unwrap();
+        assert!(bracketed.params.is_empty());
+    }
+
+    #[test]
+    fn display_names_come_with_and_without_quotes() {
+        let display = |text: &str| NameAddr::parse(text).unwrap().display;
+        assert_eq!(display("<sip:a@x>"), None);
+        assert_eq!(display("caller<sip:a@x>").as_deref(), Some("caller"));
+        assert_eq!(
+            display("J\u{fc}rgen (home) <sip:a@x>").as_deref(),
+            Some("J\u{fc}rgen (home)")
+        );
+        assert_eq!(
+            display(r#""a \"<b>\" \\, c" <sip:a@x>"#).as_deref(),
+            Some(r#"a "<b>" \, c"#)
+        );
+        assert_eq!(display(r#""" <sip:a@x>"#).as_deref(), Some(""));
+    }
+
+    #[test]
+    fn quoted_parameter_values_keep_their_quotes() {
+        let text = "<sip:a@x>;+sip.instance=\"<urn:uuid:0>\";x=\"a;b\\\"c\";y";
+        let contact = NameAddr::parse(text).unwrap();
+        assert_eq!(
+            contact.params.get("+SIP.instance"),
+            Some("\"<urn:uuid:0>\"")
+        );
+        assert_eq!(contact.params.unquoted("x").unwrap(), "a;b\"c");
+        assert!(contact.params.contains("y"));
+        assert_eq!(contact.to_string(), text);
+    }
+
+    #[test]
+    fn what_is_not_a_name_addr_is_refused_where_it_goes_wrong() {
+        for (text, offset, expected) in [
+            ("\"Mr. J. User <sip:j@x>", 22, "closing quote"),
+            ("Bell, Alexander <sip:a@x>", 4, "`<`"),
+            ("\"T\" < sip:t@x >", 5, "URI character"),
+            ("<sip:a@x", 8, "`>`"),
+            ("<sip:a@x>;;", 10, "parameter name"),
+            ("<sip:a@x> tag=1", 10, "`;` or end of value"),
+            ("sip:a@x?Route=b", 7, "`<` before a URI with headers"),
+            ("sip:a,b@x", 5, "`;` or end of value"),
+            ("*", 0, "URI scheme"),
+            ("", 0, "URI scheme"),
+        ] {
+            assert_eq!(
+                NameAddr::parse(text),
+                Err(SyntaxError { offset, expected }),
+                "{text}"
+            );
+        }
+    }
+}

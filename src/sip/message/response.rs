@@ -1,0 +1,75 @@
+//! Responses and the copying of headers into them.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{HeaderName, Headers, Request, StatusCode};
+
+/// A response (RFC 3261 §7.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: StatusCode,
+    /// The reason phrase; may be empty.
+    pub reason: String,
+    /// The headers, without Content-Length.
+    pub headers: Headers,
+    /// The body, as bytes.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// A response with the usual reason phrase, without headers and body.
+    pub fn new(status: StatusCode) -> Self {
+        let (headers, body) = (Headers::new(), Bytes::new());
+        Self {
+            status,
+            reason: status.reason(),
+            headers,
+            body,
+        }
+    }
+
+    /// The response to `request` by the rules of §8.2.6: Via, From, To, Call-ID and CSeq are
+    /// copied, Timestamp into a 100, Record-Route into what may create a dialog (101 to 299,
+    /// §12.1.1). `to_tag` is added if To has none yet.
+    pub fn answering(request: &Request, status: StatusCode, to_tag: Option<&str>) -> Self {
+        let mut response = Self::new(status);
+        response.copy_from(&request.headers, to_tag);
+        if status == StatusCode::TRYING {
+            response
+                .headers
+                .extend_from(&request.headers, &HeaderName::Timestamp);
+        }
+        if (101..300).contains(&status.code()) {
+            response
+                .headers
+                .extend_from(&request.headers, &HeaderName::RecordRoute);
+        }
+        response
+    }
+
+    /// Copies what every response has from the headers of a request.
+    pub(super) fn copy_from(&mut self, request: &Headers, to_tag: Option<&str>) {
+        self.headers.extend_from(request, &HeaderName::Via);
+        for name in COPIED {
+            self.headers.copy_first(request, name);
+        }
+        let untagged = self.headers.to().is_ok_and(|to| to.tag().is_none());
+        if let (Some(tag), Some(to), true) = (to_tag, self.headers.get(&HeaderName::To), untagged) {
+            // Appended to the raw value, so that the rest is echoed byte by byte.
+            let tagged: BytesMut = [to, b";tag=", tag.as_bytes()]
+                .into_iter()
+                .flatten()
+                .collect();
+            self.headers.set(HeaderName::To, tagged);
+        }
+    }
+}
+
+/// Headers of every response beside Via. A bad request may have several; one is echoed.
+const COPIED: [HeaderName; 4] = [
+    HeaderName::From,
+    HeaderName::To,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+];

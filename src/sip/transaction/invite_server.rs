@@ -1,0 +1,153 @@
+//! INVITE server transaction: RFC 3261 §17.2.1 and figure 7, with the Accepted state and timer L of
+//! RFC 6026 §7.1.
+//!
+//! The retransmission of a 2xx until its ACK (RFC 3261 §13.3.1.4) is the work of the UAS core in the
+//! RFC. It is done here, as [`Timer::Success`] in the Accepted state, because that state lives exactly
+//! as long as the core would wait: 64×T1.
+
+use std::time::Instant;
+
+use super::timer::{Reliability, Timer, TimerValues, Timers};
+
+/// The state of an INVITE server transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No final response yet; a repeated INVITE gets the last provisional response again.
+    Proceeding,
+    /// A 2xx was sent and is repeated until its ACK.
+    Accepted,
+    /// A failure was sent and is repeated until its ACK.
+    Completed,
+    /// The failure was acknowledged; repeated ACKs are absorbed.
+    Confirmed,
+    /// Nothing is sent or accepted any more.
+    Terminated,
+}
+
+/// What can happen to an INVITE server transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// The INVITE came again.
+    Request,
+    /// The ACK of a failure came: it has the branch of the INVITE.
+    Ack,
+    /// The ACK of the 2xx came: it has the dialog and the CSeq number of the INVITE.
+    SuccessAck,
+    /// The TU sends a 1xx.
+    Provisional,
+    /// The TU sends a 2xx.
+    Success,
+    /// The TU sends a 3xx to 6xx.
+    Failure,
+    /// A timer is due.
+    Timer(Timer),
+}
+
+/// What the owner has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    Absorb,
+    /// Send the response that the TU gave, and keep it.
+    Send,
+    /// Send the last response again.
+    Retransmit,
+    /// Pass the ACK of the 2xx to the TU.
+    DeliverAck,
+    /// Tell the TU that its 2xx was never acknowledged.
+    AckTimeout,
+}
+
+/// One INVITE that we received.
+#[derive(Debug, Clone)]
+pub struct InviteServer {
+    state: State,
+    timers: Timers,
+    values: TimerValues,
+    reliability: Reliability,
+    /// The ACK of the 2xx has come.
+    acknowledged: bool,
+}
+
+impl InviteServer {
+    /// Starts in Proceeding; the owner sends 100 (Trying).
+    pub fn new(values: TimerValues, reliability: Reliability) -> Self {
+        Self {
+            state: State::Proceeding,
+            timers: Timers::default(),
+            values,
+            reliability,
+            acknowledged: false,
+        }
+    }
+
+    /// Takes one input at `now`. Figure 7 of RFC 6026 is this `match`.
+    pub fn handle(&mut self, now: Instant, input: Input) -> Action {
+        use State::{Accepted, Completed, Confirmed, Proceeding, Terminated};
+        match (self.state, input) {
+            (Proceeding, Input::Provisional) => Action::Send,
+            (Proceeding, Input::Success) => {
+                self.timers.enter(now, Timer::L, self.values.give_up());
+                self.timers.repeat(now, Timer::Success, self.values.t1);
+                self.go(Accepted, Action::Send)
+            }
+            (Proceeding, Input::Failure) => {
+                self.timers.enter(now, Timer::H, self.values.give_up());
+                if self.reliability == Reliability::Unreliable {
+                    self.timers.repeat(now, Timer::G, self.values.t1);
+                }
+                self.go(Completed, Action::Send)
+            }
+            (Proceeding | Completed, Input::Request) => Action::Retransmit,
+            (Accepted, Input::Request) if !self.acknowledged => Action::Retransmit,
+            (Accepted, Input::SuccessAck) if !self.acknowledged => {
+                self.acknowledged = true;
+                self.timers.stop_repeating();
+                Action::DeliverAck
+            }
+            (Accepted, Input::Timer(Timer::Success)) => {
+                self.timers.back_off(now, Timer::Success, self.values.t2);
+                Action::Retransmit
+            }
+            (Accepted, Input::Timer(Timer::L)) if !self.acknowledged => {
+                self.go(Terminated, Action::AckTimeout)
+            }
+            (Completed, Input::Timer(Timer::G)) => {
+                self.timers.back_off(now, Timer::G, self.values.t2);
+                Action::Retransmit
+            }
+            (Completed, Input::Ack) => {
+                let linger = self.reliability.linger(self.values.t4);
+                self.timers.enter(now, Timer::I, linger);
+                self.go(Confirmed, Action::Absorb)
+            }
+            (Accepted, Input::Timer(Timer::L))
+            | (Completed, Input::Timer(Timer::H))
+            | (Confirmed, Input::Timer(Timer::I)) => self.go(Terminated, Action::Absorb),
+            _ => Action::Absorb,
+        }
+    }
+
+    /// Takes a timer that is due at `now`, to be given back as [`Input::Timer`].
+    pub fn expired(&mut self, now: Instant) -> Option<Timer> {
+        self.timers.expired(now)
+    }
+
+    /// Returns when the next timer is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.earliest()
+    }
+
+    /// Returns the state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    fn go(&mut self, state: State, action: Action) -> Action {
+        if state == State::Terminated {
+            self.timers.stop();
+        }
+        self.state = state;
+        action
+    }
+}

@@ -1,0 +1,146 @@
+//! Which transaction and which dialog a message belongs to (RFC 3261 §8.2.2.2, §13.2.2.4, §17.1.3,
+//! §17.2.3).
+//!
+//! Keys are text with line ends between the parts, which no part can hold: the parser unfolds every
+//! header. Each kind of key is a type, so that none is looked up in another's table.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use crate::sip::message::{CSeq, Headers, Host, Method, ParseError, Uri, Via};
+
+/// First characters of a branch that is unique (RFC 3261 §8.1.1.7).
+pub const MAGIC_COOKIE: &str = "z9hG4bK";
+
+/// The headers that identify a message, read once.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The topmost Via.
+    pub via: Via,
+    /// Call-ID.
+    pub call_id: String,
+    /// The tag of From.
+    pub from_tag: Option<String>,
+    /// The tag of To.
+    pub to_tag: Option<String>,
+    /// CSeq.
+    pub cseq: CSeq,
+}
+
+/// Key of a server transaction (RFC 3261 §17.2.3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServerKey(Arc<str>);
+
+/// Key of a client transaction (RFC 3261 §17.1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClientKey(Arc<str>);
+
+/// Key by which a request that came by two ways is found (RFC 3261 §8.2.2.2).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct MergeKey(Arc<str>);
+
+/// Key by which the ACK of a 2xx finds the INVITE it acknowledges (RFC 3261 §13.2.2.4): the ACK has a
+/// branch of its own, but the dialog and the CSeq number of the INVITE.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AckKey(Arc<str>);
+
+impl Identity {
+    /// Reads the identifying headers.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] of the first that is missing or malformed.
+    pub fn of(headers: &Headers) -> Result<Self, ParseError> {
+        let tag = |params: crate::sip::message::NameAddr| params.tag().map(str::to_owned);
+        Ok(Self {
+            via: headers.via()?,
+            call_id: headers.call_id()?.to_owned(),
+            from_tag: tag(headers.from()?),
+            to_tag: tag(headers.to()?),
+            cseq: headers.cseq()?,
+        })
+    }
+
+    /// Returns the key of the server transaction that a request belongs to. ACK and CANCEL have the
+    /// key of the INVITE they are for (RFC 3261 §9.2, §17.2.3).
+    ///
+    /// Without the magic cookie the sender is of RFC 2543 and its branch is not unique: then the
+    /// Request-URI, Call-ID, From tag, CSeq and the whole topmost Via have to be equal. The To tag is
+    /// left out, since that of the ACK is not in the INVITE and the rest says enough.
+    pub fn server_key(&self, uri: &Uri) -> ServerKey {
+        let method = match &self.cseq.method {
+            Method::Ack | Method::Cancel => Method::Invite.as_str(),
+            other => other.as_str(),
+        };
+        let branch = self.via.branch().unwrap_or_default();
+        let mut key = String::with_capacity(96);
+        let written = if branch.starts_with(MAGIC_COOKIE) {
+            write!(key, "{method}\n{branch}\n{}", SentBy(&self.via))
+        } else {
+            let Self {
+                via, call_id, cseq, ..
+            } = self;
+            let from_tag = self.from_tag.as_deref().unwrap_or_default();
+            let number = cseq.number;
+            write!(
+                key,
+                "{method}\n{number}\n{uri}\n{call_id}\n{from_tag}\n{via}"
+            )
+        };
+        debug_assert!(written.is_ok(), "a String takes any text");
+        ServerKey(key.into())
+    }
+
+    /// Returns the key of the client transaction that a response belongs to.
+    pub fn client_key(&self) -> ClientKey {
+        ClientKey::new(self.via.branch().unwrap_or_default(), &self.cseq.method)
+    }
+
+    /// Returns the key that a second copy of this request would have.
+    pub fn merge_key(&self) -> MergeKey {
+        let Self {
+            call_id,
+            from_tag,
+            cseq,
+            ..
+        } = self;
+        let from_tag = from_tag.as_deref().unwrap_or_default();
+        MergeKey(format!("{}\n{}\n{from_tag}\n{call_id}", cseq.number, cseq.method).into())
+    }
+
+    /// Returns the key that the 2xx of an INVITE shares with its ACK.
+    pub fn ack_key(&self) -> AckKey {
+        let from_tag = self.from_tag.as_deref().unwrap_or_default();
+        let to_tag = self.to_tag.as_deref().unwrap_or_default();
+        AckKey(
+            format!(
+                "{}\n{from_tag}\n{to_tag}\n{}",
+                self.cseq.number, self.call_id
+            )
+            .into(),
+        )
+    }
+}
+
+impl ClientKey {
+    /// Returns the key of a request that we send with this branch.
+    pub fn new(branch: &str, method: &Method) -> Self {
+        Self(format!("{method}\n{branch}").into())
+    }
+}
+
+/// `sent-by` of a Via as a part of a key. Host names compare ignoring case.
+struct SentBy<'a>(&'a Via);
+
+impl std::fmt::Display for SentBy<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0.host {
+            Host::Name(name) => f.write_str(&name.to_ascii_lowercase())?,
+            address => address.fmt(f)?,
+        }
+        match self.0.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}

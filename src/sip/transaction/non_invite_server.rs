@@ -1,0 +1,102 @@
+//! Non-INVITE server transaction: RFC 3261 §17.2.2 and figure 8.
+
+use std::time::Instant;
+
+use super::timer::{Reliability, Timer, TimerValues, Timers};
+
+/// The state of a non-INVITE server transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Nothing was sent; a repeated request is absorbed.
+    Trying,
+    /// A provisional response was sent; a repeated request gets it again.
+    Proceeding,
+    /// The final response was sent; a repeated request gets it again.
+    Completed,
+    /// Nothing is sent or accepted any more.
+    Terminated,
+}
+
+/// What can happen to a non-INVITE server transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// The request came again.
+    Request,
+    /// The TU sends a 1xx.
+    Provisional,
+    /// The TU sends a 2xx to 6xx.
+    Final,
+    /// A timer is due.
+    Timer(Timer),
+}
+
+/// What the owner has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    Absorb,
+    /// Send the response that the TU gave, and keep it.
+    Send,
+    /// Send the last response again.
+    Retransmit,
+}
+
+/// One request other than INVITE, ACK and CANCEL that we received.
+#[derive(Debug, Clone)]
+pub struct NonInviteServer {
+    state: State,
+    timers: Timers,
+    values: TimerValues,
+    reliability: Reliability,
+}
+
+impl NonInviteServer {
+    /// Starts in Trying.
+    pub fn new(values: TimerValues, reliability: Reliability) -> Self {
+        Self {
+            state: State::Trying,
+            timers: Timers::default(),
+            values,
+            reliability,
+        }
+    }
+
+    /// Takes one input at `now`. Figure 8 of RFC 3261 is this `match`.
+    pub fn handle(&mut self, now: Instant, input: Input) -> Action {
+        use State::{Completed, Proceeding, Terminated, Trying};
+        match (self.state, input) {
+            (Trying | Proceeding, Input::Provisional) => self.go(Proceeding, Action::Send),
+            (Trying | Proceeding, Input::Final) => {
+                let linger = self.reliability.linger(self.values.give_up());
+                self.timers.enter(now, Timer::J, linger);
+                self.go(Completed, Action::Send)
+            }
+            (Proceeding | Completed, Input::Request) => Action::Retransmit,
+            (Completed, Input::Timer(Timer::J)) => self.go(Terminated, Action::Absorb),
+            _ => Action::Absorb,
+        }
+    }
+
+    /// Takes a timer that is due at `now`, to be given back as [`Input::Timer`].
+    pub fn expired(&mut self, now: Instant) -> Option<Timer> {
+        self.timers.expired(now)
+    }
+
+    /// Returns when the next timer is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.earliest()
+    }
+
+    /// Returns the state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    fn go(&mut self, state: State, action: Action) -> Action {
+        if state == State::Terminated {
+            self.timers.stop();
+        }
+        self.state = state;
+        action
+    }
+}
