@@ -1,1 +1,21 @@
-//! (being built)
+//! PCM away from the network: frames, rates, files, prompts and tones.
+//!
+//! Sessions and the file thread load and resample prompts; media threads play what is ready.
+//! Files are bytes here: shells read and write them. Samples are 16-bit, mono.
+
+pub mod frame;
+pub mod live_resample;
+pub mod playlist;
+pub mod prompt;
+pub mod recorder;
+pub mod resample;
+pub mod silence;
+pub mod tone;
+pub mod wav;
+
+#[cfg(test)]
+pub(crate) mod probe;
+
+pub use live_resample::LiveResampler;
+pub use prompt::{AudioError, EncodedPrompt, Prompt};
+pub use tone::{Cadence, Tone, ToneGenerator};

@@ -1,1 +1,34 @@
-//! (being built)
+//! Real-time media: what callers hear, and what is heard of them.
+//!
+//! [`MediaPool`] owns the media threads. A session opens a stream, gives it [`MediaCommand`]s
+//! through its [`StreamHandle`] and hears [`MediaEvent`]s back; it shares nothing with the thread.
+//! `core` decides everything in terms of media time and can be driven without a thread or a
+//! socket; `thread`, `sockets` and `file_io` are the shell around it. SDP, calls and the choice of
+//! prompts are the session's.
+//!
+//! RFC 3550 (RTP; RTCP is not sent), RFC 3551 (audio profile), RFC 4733 (telephone events).
+//! A stream sends to the address of the session description until its peer is heard, and then
+//! where it was heard from (symmetric RTP, RFC 4961).
+
+mod coder;
+mod command;
+mod core;
+mod file_io;
+mod hearing;
+mod pool;
+mod ports;
+mod receiver;
+mod schedule;
+mod sender;
+mod sockets;
+mod stats;
+mod stream;
+mod thread;
+
+pub use command::{MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
+pub use core::{Core, MediaIo, Retired};
+pub use file_io::{FileIo, RecordingDone};
+pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};
+pub use ports::OpenError;
+pub use stats::{Counter, MediaStats, MediaTotals};
+pub use thread::EventSink;

@@ -1,0 +1,57 @@
+//! Nanoseconds per received packet: parsed, source checked, through the jitter buffer; and per
+//! sent header.
+#![allow(clippy::disallowed_methods)]
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use divan::Bencher;
+use muleteer::rtp::{
+    JitterBuffer, JitterConfig, PayloadType, Pop, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpPacket,
+    SourceLatch, Verdict,
+};
+
+fn main() {
+    divan::main();
+}
+
+/// 20 ms of G.711 a datagram; as many as there are sequence numbers, so that they can go round.
+fn datagrams() -> Vec<[u8; RTP_HEADER_BYTES + 160]> {
+    let mut template = RtpHeaderTemplate::new(1);
+    (0..=u16::MAX)
+        .map(|_| {
+            let mut datagram = [0x55; RTP_HEADER_BYTES + 160];
+            let header = template.next_header(PayloadType::PCMA, false, template.clock());
+            datagram[..RTP_HEADER_BYTES].copy_from_slice(header);
+            template.advance(160);
+            datagram
+        })
+        .collect()
+}
+
+#[divan::bench]
+fn receive(bencher: Bencher) {
+    let datagrams = datagrams();
+    let mut datagrams = datagrams.iter().cycle();
+    let source: SocketAddr = ([192, 0, 2, 1], 4_000).into();
+    let mut latch = SourceLatch::new(Some(source));
+    let mut buffer = JitterBuffer::new(JitterConfig::default());
+    let now = Instant::now();
+    bencher.bench_local(|| {
+        let datagram = datagrams.next().expect("an endless iterator");
+        let packet = RtpPacket::parse(datagram).expect("made above");
+        if latch.check(now, source) != Verdict::Refused {
+            buffer.push(now, &packet);
+        }
+        matches!(buffer.pop(), Pop::Packet(_))
+    });
+}
+
+#[divan::bench]
+fn send_header(bencher: Bencher) {
+    let mut template = RtpHeaderTemplate::new(1);
+    bencher.bench_local(|| {
+        template.advance(160);
+        *template.next_header(PayloadType::PCMA, false, template.clock())
+    });
+}

@@ -1,0 +1,178 @@
+//! What a caller is to hear, in order: prompts, silence, tones, and marks between them.
+//!
+//! A playlist knows durations and positions, never codecs: it says which stretch of which item
+//! comes next, and whoever sends it picks the encoded bytes or the samples. It is owned by one
+//! stream of a media thread; after the items are in, stepping through them does not allocate.
+//! Finished items are handed back, because dropping one may free a whole prompt.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::prompt::Prompt;
+use super::tone::Tone;
+
+/// The most items a playlist holds. A diagram that adds more in a loop is at fault.
+pub const MAX_PLAYLIST_ITEMS: usize = 1_000;
+
+/// One entry of a [`Playlist`].
+#[derive(Debug, Clone)]
+pub enum PlaylistItem {
+    /// A prompt, once or without end.
+    Prompt {
+        /// What is played.
+        prompt: Arc<Prompt>,
+        /// Starts again at its end until it is flushed.
+        looped: bool,
+    },
+    /// Silence, which is sent as audio.
+    Silence(Duration),
+    /// A tone; without a duration it plays until it is flushed.
+    Tone {
+        /// What it sounds like.
+        tone: Tone,
+        /// How long it plays.
+        duration: Option<Duration>,
+    },
+    /// A mark: reaching it is reported with its number, and takes no time.
+    Separator(i64),
+}
+
+impl PlaylistItem {
+    /// Playing time of one round; `None` if it has no end.
+    fn duration(&self) -> Option<Duration> {
+        match self {
+            Self::Prompt { prompt, .. } => Some(prompt.duration()),
+            Self::Silence(duration) => Some(*duration),
+            Self::Tone { duration, .. } => *duration,
+            Self::Separator(_) => Some(Duration::ZERO),
+        }
+    }
+}
+
+/// What comes next, see [`Playlist::next`].
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Play `item` from `position` for `length`.
+    Play {
+        /// The item at the front.
+        item: &'a PlaylistItem,
+        /// Offset into the item.
+        position: Duration,
+        /// How much of it; never zero, and at most what was asked for.
+        length: Duration,
+    },
+    /// A separator was reached.
+    Separator(i64),
+    /// An item has ended and left the list.
+    Ended(PlaylistItem),
+}
+
+/// A queue of items of which the first is playing.
+#[derive(Debug, Default)]
+pub struct Playlist {
+    entries: VecDeque<Entry>,
+    /// The last item has ended and nobody was told yet.
+    ran_empty: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    item: PlaylistItem,
+    position: Duration,
+}
+
+impl Playlist {
+    /// Adds `item` behind all others.
+    ///
+    /// # Errors
+    /// Gives the item back when the list holds [`MAX_PLAYLIST_ITEMS`].
+    pub fn append(&mut self, item: PlaylistItem) -> Result<(), PlaylistItem> {
+        self.insert(item, VecDeque::push_back)
+    }
+
+    /// Adds `item` before the one that is playing, which goes on afterwards from where it was.
+    ///
+    /// # Errors
+    /// Gives the item back when the list holds [`MAX_PLAYLIST_ITEMS`].
+    pub fn prepend(&mut self, item: PlaylistItem) -> Result<(), PlaylistItem> {
+        self.insert(item, VecDeque::push_front)
+    }
+
+    /// Drops all items; nothing is reported. Returns what was queued.
+    pub fn flush(&mut self) -> impl Iterator<Item = PlaylistItem> + Send + 'static {
+        self.ran_empty = false;
+        std::mem::take(&mut self.entries)
+            .into_iter()
+            .map(|entry| entry.item)
+    }
+
+    /// The next step, playing at most `at_most`; `None` when the list is empty.
+    ///
+    /// Call it until the frame is full. Media thread only. Does not allocate.
+    pub fn next(&mut self, at_most: Duration) -> Option<Step<'_>> {
+        let entry = self.entries.front_mut()?;
+        if let PlaylistItem::Separator(id) = entry.item {
+            self.end_front();
+            return Some(Step::Separator(id));
+        }
+        let whole = entry.item.duration();
+        if whole.is_some_and(|whole| entry.position >= whole) {
+            let looped = matches!(entry.item, PlaylistItem::Prompt { looped: true, .. });
+            if !looped || whole == Some(Duration::ZERO) {
+                return self.end_front().map(Step::Ended);
+            }
+            entry.position = Duration::ZERO;
+        }
+        let position = entry.position;
+        let length = whole.map_or(at_most, |whole| at_most.min(whole - position));
+        // Borrowed again, because the early returns above end the first borrow.
+        let entry = self.entries.front_mut()?;
+        entry.position += length;
+        Some(Step::Play {
+            item: &entry.item,
+            position,
+            length,
+        })
+    }
+
+    /// Whether the last item has ended since this was last asked. True once each time.
+    pub fn take_ran_empty(&mut self) -> bool {
+        std::mem::take(&mut self.ran_empty)
+    }
+
+    /// Whether there is nothing to play and nothing to report.
+    pub fn is_idle(&self) -> bool {
+        self.entries.is_empty() && !self.ran_empty
+    }
+
+    /// The queued items, the playing one first.
+    pub fn items(&self) -> impl Iterator<Item = &PlaylistItem> {
+        self.entries.iter().map(|entry| &entry.item)
+    }
+
+    fn insert(
+        &mut self,
+        item: PlaylistItem,
+        push: fn(&mut VecDeque<Entry>, Entry),
+    ) -> Result<(), PlaylistItem> {
+        if self.entries.len() >= MAX_PLAYLIST_ITEMS {
+            return Err(item);
+        }
+        self.ran_empty = false;
+        push(
+            &mut self.entries,
+            Entry {
+                item,
+                position: Duration::ZERO,
+            },
+        );
+        Ok(())
+    }
+
+    fn end_front(&mut self) -> Option<PlaylistItem> {
+        let entry = self.entries.pop_front()?;
+        self.ran_empty = self.entries.is_empty();
+        Some(entry.item)
+    }
+}

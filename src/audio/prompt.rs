@@ -1,0 +1,318 @@
+//! Prompts: announcements that are decoded, resampled and encoded once and played by many calls.
+//!
+//! A session makes and encodes a prompt away from the media threads, which then only copy
+//! payloads out of it. The cache that holds prompts, and its limit, are the session's.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::resample::{self, ResampleError};
+use super::wav::{self, WavError};
+use crate::codec::{CodecError, CodecId, MAX_PAYLOAD_BYTES, OPUS_FRAME_SAMPLES};
+
+/// A mono announcement at one sample rate, with its encodings. Shared by `Arc`.
+#[derive(Debug)]
+pub struct Prompt {
+    pcm: Box<[i16]>,
+    sample_rate: u32,
+    encodings: [OnceLock<EncodedPrompt>; CodecId::ALL.len()],
+}
+
+impl Prompt {
+    /// Reads a WAV file and brings it to `sample_rate` samples a second.
+    ///
+    /// # Errors
+    /// [`AudioError::Wav`] for bytes that [`wav::read`] refuses, [`AudioError::Resample`] for a
+    /// rate that is not supported.
+    pub fn from_wav(bytes: &[u8], sample_rate: u32) -> Result<Self, AudioError> {
+        let sound = wav::read(bytes, wav::MAX_WAV_BYTES)?;
+        let pcm = resample::resample(&sound.pcm, sound.sample_rate, sample_rate)?;
+        Ok(Self::from_pcm(pcm, sample_rate))
+    }
+
+    /// Makes a prompt of mono samples.
+    pub fn from_pcm(pcm: Vec<i16>, sample_rate: u32) -> Self {
+        Self {
+            pcm: pcm.into_boxed_slice(),
+            sample_rate,
+            encodings: [const { OnceLock::new() }; CodecId::ALL.len()],
+        }
+    }
+
+    /// The prompt as payloads of `codec`, made on the first call.
+    ///
+    /// The first call resamples and encodes the whole prompt: not for the media thread, which
+    /// takes [`Prompt::ready`].
+    ///
+    /// # Errors
+    /// [`AudioError::Resample`] and [`AudioError::Codec`] when the codec cannot take the prompt.
+    pub fn encoded(&self, codec: CodecId) -> Result<&EncodedPrompt, AudioError> {
+        let cell = &self.encodings[codec.index()];
+        if let Some(encoded) = cell.get() {
+            return Ok(encoded);
+        }
+        // Two threads may encode at the same time; the first result is kept.
+        let pcm = resample::resample(&self.pcm, self.sample_rate, codec.sample_rate())?;
+        let encoded = EncodedPrompt::encode(codec, pcm)?;
+        Ok(cell.get_or_init(|| encoded))
+    }
+
+    /// The prompt as payloads of `codec` if [`Prompt::encoded`] was called before. Does not
+    /// allocate or wait.
+    pub fn ready(&self, codec: CodecId) -> Option<&EncodedPrompt> {
+        self.encodings[codec.index()].get()
+    }
+
+    /// All samples, mono.
+    pub fn pcm(&self) -> &[i16] {
+        &self.pcm
+    }
+
+    /// Samples a second of [`Prompt::pcm`].
+    pub fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    /// How long the prompt plays.
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.pcm.len() as f64 / f64::from(self.sample_rate.max(1)))
+    }
+
+    /// Memory held by samples and encodings, for the limit of a cache.
+    pub fn size_bytes(&self) -> usize {
+        let encoded = self.encodings.iter().filter_map(OnceLock::get);
+        size_of::<Self>()
+            + size_of_val(&*self.pcm)
+            + encoded.map(EncodedPrompt::size_bytes).sum::<usize>()
+    }
+}
+
+/// A prompt as RTP payloads of one codec. Silence fills its last 20 ms.
+#[derive(Debug)]
+pub struct EncodedPrompt {
+    bytes: Box<[u8]>,
+    samples: usize,
+    layout: Layout,
+}
+
+/// How packets are found in the bytes.
+#[derive(Debug)]
+enum Layout {
+    /// One byte a sample: packets of any length can be cut.
+    SampleBytes,
+    /// Packet `i` of `frame_samples` samples is `bytes[ends[i - 1]..ends[i]]`.
+    Frames {
+        frame_samples: usize,
+        ends: Box<[u32]>,
+    },
+}
+
+impl EncodedPrompt {
+    fn encode(codec: CodecId, mut pcm: Vec<i16>) -> Result<Self, AudioError> {
+        let frame_samples = codec.sample_rate() as usize / 50;
+        pcm.resize(pcm.len().next_multiple_of(frame_samples), 0);
+        let samples = pcm.len();
+        let mut encoder = codec.encoder()?;
+        let (bytes, layout) = match codec {
+            CodecId::Pcmu | CodecId::Pcma => {
+                let mut bytes = vec![0; samples];
+                encoder.encode(&pcm, &mut bytes);
+                (bytes, Layout::SampleBytes)
+            }
+            CodecId::Opus => {
+                let mut bytes = Vec::new();
+                let mut ends = Vec::with_capacity(samples / OPUS_FRAME_SAMPLES);
+                let mut payload = [0; MAX_PAYLOAD_BYTES];
+                for frame in pcm.chunks_exact(OPUS_FRAME_SAMPLES) {
+                    let len = encoder.encode(frame, &mut payload);
+                    bytes.extend_from_slice(&payload[..len]);
+                    ends.push(u32::try_from(bytes.len()).map_err(|_| AudioError::TooLong)?);
+                }
+                let frame_samples = OPUS_FRAME_SAMPLES;
+                (
+                    bytes,
+                    Layout::Frames {
+                        frame_samples,
+                        ends: ends.into(),
+                    },
+                )
+            }
+        };
+        Ok(Self {
+            bytes: bytes.into(),
+            samples,
+            layout,
+        })
+    }
+
+    /// Payload number `index` when the prompt is cut into packets of `packet_samples` samples (at
+    /// the codec's sample rate); the last one may be shorter. Empty for a frame the codec chose
+    /// not to send.
+    ///
+    /// `None` past the end, or when [`EncodedPrompt::can_cut`] says no. Media thread; does not
+    /// allocate.
+    pub fn payload(&self, index: usize, packet_samples: usize) -> Option<&[u8]> {
+        match &self.layout {
+            Layout::SampleBytes => {
+                let start = index.checked_mul(packet_samples)?;
+                let end = self.bytes.len().min(start.checked_add(packet_samples)?);
+                self.bytes
+                    .get(start..end)
+                    .filter(|payload| !payload.is_empty())
+            }
+            Layout::Frames {
+                frame_samples,
+                ends,
+            } => {
+                if packet_samples != *frame_samples {
+                    return None;
+                }
+                let end = *ends.get(index)? as usize;
+                let start = index
+                    .checked_sub(1)
+                    .map_or(0, |before| ends[before] as usize);
+                self.bytes.get(start..end)
+            }
+        }
+    }
+
+    /// All payload bytes of a codec whose packets can be cut anywhere, one byte a sample; `None`
+    /// for a frame-based one.
+    pub fn sample_bytes(&self) -> Option<&[u8]> {
+        matches!(self.layout, Layout::SampleBytes).then_some(&self.bytes)
+    }
+
+    /// Whether packets of `packet_samples` samples can be cut: any length for G.711, 20 ms for
+    /// Opus.
+    pub fn can_cut(&self, packet_samples: usize) -> bool {
+        match &self.layout {
+            Layout::SampleBytes => packet_samples > 0,
+            Layout::Frames { frame_samples, .. } => packet_samples == *frame_samples,
+        }
+    }
+
+    /// Length in samples at the codec's rate, a multiple of 20 ms.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Memory held.
+    pub fn size_bytes(&self) -> usize {
+        let table = match &self.layout {
+            Layout::SampleBytes => 0,
+            Layout::Frames { ends, .. } => size_of_val(&**ends),
+        };
+        self.bytes.len() + table
+    }
+}
+
+/// Why a file cannot be a prompt.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AudioError {
+    /// The file is not a WAV we read.
+    #[error("not a usable WAV file")]
+    Wav(#[from] WavError),
+    /// The sample rates have no supported conversion.
+    #[error("the sample rate cannot be converted")]
+    Resample(#[from] ResampleError),
+    /// The codec refused.
+    #[error("the prompt cannot be encoded")]
+    Codec(#[from] CodecError),
+    /// More than 4 GiB encoded.
+    #[error("the prompt is too long")]
+    TooLong,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::probe::{level_at, sine};
+    use crate::codec::MAX_PACKET_SAMPLES;
+
+    fn prompt() -> Prompt {
+        let file = wav::image(&sine(500.0, 8_000.0, 44_100, 44_100), 44_100);
+        Prompt::from_wav(&file, 16_000).unwrap()
+    }
+
+    fn heard(encoded: &EncodedPrompt, codec: CodecId, packet_samples: usize) -> Vec<i16> {
+        let mut decoder = codec.decoder().unwrap();
+        let mut pcm = Vec::new();
+        for index in 0.. {
+            let Some(payload) = encoded.payload(index, packet_samples) else {
+                break;
+            };
+            let mut out = [0; MAX_PACKET_SAMPLES];
+            let samples = decoder.decode(payload, &mut out).unwrap();
+            pcm.extend_from_slice(&out[..samples]);
+        }
+        pcm
+    }
+
+    #[test]
+    fn a_file_sounds_the_same_in_every_codec() {
+        let prompt = prompt();
+        assert_eq!(prompt.duration(), Duration::from_secs(1));
+        for codec in CodecId::ALL {
+            assert!(prompt.ready(codec).is_none());
+            let encoded = prompt.encoded(codec).unwrap();
+            let rate = codec.sample_rate();
+            let pcm = heard(encoded, codec, rate as usize / 50);
+            assert_eq!(pcm.len(), encoded.samples());
+            let level = level_at(&pcm[pcm.len() / 4..], rate, 500.0);
+            assert!((level - 8_000.0).abs() < 800.0, "{codec:?}: {level}");
+            assert!(prompt.ready(codec).is_some());
+        }
+    }
+
+    #[test]
+    fn g711_is_cut_into_packets_of_any_length() {
+        let prompt = Prompt::from_pcm(vec![7; 900], 8_000);
+        let encoded = prompt.encoded(CodecId::Pcma).unwrap();
+        assert_eq!(encoded.samples(), 960);
+        let lengths = |samples| -> Vec<usize> {
+            (0..)
+                .map_while(|index| encoded.payload(index, samples))
+                .map(<[u8]>::len)
+                .collect()
+        };
+        assert_eq!(lengths(160), [160; 6]);
+        assert_eq!(lengths(240), [240; 4]);
+        assert_eq!(lengths(480), [480; 2]);
+        assert_eq!(lengths(400), [400, 400, 160]);
+        assert_eq!(encoded.payload(usize::MAX, 160), None);
+        assert_eq!(encoded.payload(0, 0), None);
+        assert!(!encoded.can_cut(0));
+    }
+
+    #[test]
+    fn opus_is_cut_at_its_frames_only() {
+        let prompt = Prompt::from_pcm(vec![7; 900], 16_000);
+        let encoded = prompt.encoded(CodecId::Opus).unwrap();
+        assert!(encoded.can_cut(OPUS_FRAME_SAMPLES));
+        assert!(!encoded.can_cut(480));
+        assert_eq!(encoded.payload(0, 480), None);
+        assert!(encoded.payload(2, OPUS_FRAME_SAMPLES).is_some());
+        assert_eq!(encoded.payload(3, OPUS_FRAME_SAMPLES), None);
+    }
+
+    #[test]
+    fn an_empty_prompt_has_no_payload() {
+        for codec in CodecId::ALL {
+            let prompt = Prompt::from_pcm(Vec::new(), 8_000);
+            let encoded = prompt.encoded(codec).unwrap();
+            assert_eq!(encoded.payload(0, codec.sample_rate() as usize / 50), None);
+        }
+    }
+
+    #[test]
+    fn size_counts_what_was_encoded() {
+        let prompt = Prompt::from_pcm(vec![0; 8_000], 8_000);
+        let before = prompt.size_bytes();
+        assert!(before >= 16_000);
+        prompt.encoded(CodecId::Pcmu).unwrap();
+        assert_eq!(prompt.size_bytes(), before + 8_000);
+    }
+}

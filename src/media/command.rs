@@ -1,0 +1,141 @@
+//! What a session says to its media stream, and what it hears back.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::audio::playlist::PlaylistItem;
+use crate::audio::recorder::{RecorderSink, RecordingEnded};
+use crate::codec::CodecId;
+use crate::rtp::{ClockRate, Digit, PayloadType};
+
+/// Names one stream of one media thread; a used-up id never names a later stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StreamId {
+    /// Position in the thread's table, used again after the stream ended.
+    pub(super) key: u32,
+    /// Tells the users of one position apart.
+    pub(super) generation: u32,
+}
+
+impl StreamId {
+    /// `generation` differs for each stream that ever has this `key`.
+    pub const fn new(key: u32, generation: u32) -> Self {
+        Self { key, generation }
+    }
+
+    pub(super) fn index(self) -> usize {
+        self.key as usize
+    }
+
+    /// For an epoll registration.
+    pub(super) fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.key)
+    }
+
+    pub(super) fn from_bits(bits: u64) -> Self {
+        Self {
+            key: bits as u32,
+            generation: (bits >> 32) as u32,
+        }
+    }
+}
+
+/// What was negotiated for a stream (RFC 3264), in media terms.
+#[derive(Debug, Clone)]
+pub struct StreamParameters {
+    /// Where the peer wants its RTP; `None` while it wants none.
+    pub remote: Option<SocketAddr>,
+    /// We may send.
+    pub send: bool,
+    /// The peer may send, and we listen unless [`MediaCommand::SetReceiving`] says otherwise.
+    pub receive: bool,
+    /// What audio is sent as.
+    pub send_format: (PayloadType, CodecId),
+    /// What audio is accepted as.
+    pub receive_formats: SmallVec<[(PayloadType, CodecId); 4]>,
+    /// Payload type and clock rate of telephone-event (RFC 4733).
+    pub telephone_event: Option<(PayloadType, ClockRate)>,
+    /// Audio per packet that we send: 10, 20, 30, 40 or 60 ms; other values count as 20 ms.
+    pub ptime: Duration,
+    /// How long nothing may come while we listen before [`MediaEvent::RtpTimeout`].
+    pub rtp_timeout: Option<Duration>,
+}
+
+/// Where a stream's outgoing audio comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Output {
+    /// Nothing is sent.
+    None,
+    /// The playlist.
+    #[default]
+    Playlist,
+    /// What the peer itself says.
+    Echo,
+}
+
+/// An order to a stream. Orders are carried out in sequence, before the next packet is sent.
+#[derive(Debug)]
+pub enum MediaCommand {
+    /// A session description was agreed, the first or a later one.
+    Configure(Box<StreamParameters>),
+    /// Adds to the end of the playlist.
+    Append(PlaylistItem),
+    /// Adds before the item that is playing.
+    Prepend(PlaylistItem),
+    /// Empties the playlist without an event.
+    Flush,
+    /// Chooses what is sent.
+    SetOutput(Output),
+    /// Whether audio from the peer is taken in; on at the start.
+    SetReceiving(bool),
+    /// While muted the playlist goes on, but nothing is sent.
+    SetMuted(bool),
+    /// Whether digits are reported; on at the start.
+    DetectDigits(bool),
+    /// Whether digits are heard even while receiving is off.
+    ForceDigits(bool),
+    /// Sends a telephone-event of this length; it goes before audio.
+    SendDigit {
+        /// The event.
+        digit: Digit,
+        /// How long the key is held.
+        duration: Duration,
+    },
+    /// Reports each time the peer falls silent for so long after it was heard; `None` ends that.
+    WatchSilence(Option<Duration>),
+    /// Records what the peer says; ends a recording that is running.
+    StartRecording(Box<RecorderSink>),
+    /// Ends the recording.
+    StopRecording,
+    /// Ends the stream. Dropping its handle says the same.
+    Close,
+}
+
+/// What a stream reports to its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MediaEvent {
+    /// The last item of the playlist has ended.
+    NoAudio,
+    /// The playlist reached this separator.
+    Separator(i64),
+    /// The playlist was full; an item was not added.
+    PlaylistFull,
+    /// The peer pressed and released a key.
+    Digit {
+        /// Which.
+        digit: Digit,
+        /// How long it was held.
+        duration: Duration,
+    },
+    /// The peer was heard and has fallen silent.
+    Silence,
+    /// Nothing came from the peer for the configured time. Once per silence.
+    RtpTimeout,
+    /// A recording is on disk.
+    RecordingEnded(RecordingEnded),
+    /// The stream hit a fault of ours and is gone.
+    StreamFailed,
+}

@@ -1,0 +1,252 @@
+//! CORE. The incoming half of a stream: RTP packets to samples and digits.
+//!
+//! Digits are taken from packets as they come. Audio is kept, ordered and decoded only while
+//! someone wants to hear it; a caller who listens to a menu and presses keys costs neither a
+//! jitter buffer nor a decoder.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::command::{MediaEvent, StreamParameters};
+use super::core::MediaIo;
+use super::hearing::Hearing;
+use super::stream::Turn;
+use crate::codec::CodecId;
+use crate::rtp::{
+    ClockRate, DigitPress, EventReceiver, PayloadType, RtpPacket, SourceLatch, Verdict,
+};
+
+pub(super) struct Receiver {
+    formats: SmallVec<[(PayloadType, CodecId); 4]>,
+    telephone_event: Option<(PayloadType, ClockRate)>,
+    events: Option<EventReceiver>,
+    /// The peer's address by its latest description that named one.
+    signalled: Option<SocketAddr>,
+    latch: SourceLatch,
+    /// The peer may send, by agreement.
+    allowed: bool,
+    receiving: bool,
+    detecting: bool,
+    /// Digits are wanted even while not receiving.
+    forced: bool,
+    timeout: Option<Duration>,
+    /// When the peer was last heard, or listening began; `None` while nobody listens or after
+    /// the silence was reported.
+    quiet_since: Option<Instant>,
+    was_listening: bool,
+    hearing: Option<Box<Hearing>>,
+}
+
+impl Default for Receiver {
+    fn default() -> Self {
+        Self {
+            formats: SmallVec::new(),
+            telephone_event: None,
+            events: None,
+            signalled: None,
+            latch: SourceLatch::new(None),
+            allowed: false,
+            receiving: true,
+            detecting: true,
+            forced: false,
+            timeout: None,
+            quiet_since: None,
+            was_listening: false,
+            hearing: None,
+        }
+    }
+}
+
+impl Receiver {
+    /// Learns the peer's address anew only if the description names another one, so that a
+    /// re-INVITE does not open the stream to strangers.
+    pub(super) fn configure(&mut self, parameters: &StreamParameters) {
+        self.allowed = parameters.receive;
+        self.timeout = parameters.rtp_timeout;
+        if parameters.remote.is_some() && self.signalled != parameters.remote {
+            self.signalled = parameters.remote;
+            self.latch.reset(parameters.remote);
+        }
+        if self.formats != parameters.receive_formats {
+            self.formats = parameters.receive_formats.clone();
+            self.hearing = None;
+        }
+        if self.telephone_event != parameters.telephone_event {
+            self.telephone_event = parameters.telephone_event;
+            self.events = self
+                .telephone_event
+                .map(|(_, rate)| EventReceiver::new(rate));
+        }
+    }
+
+    pub(super) fn set_receiving(&mut self, receiving: bool) {
+        self.receiving = receiving;
+    }
+
+    pub(super) fn set_detecting(&mut self, detecting: bool) {
+        self.detecting = detecting;
+    }
+
+    pub(super) fn set_forced(&mut self, forced: bool) {
+        self.forced = forced;
+    }
+
+    /// Follows a change of settings. `heard_at` is the sample rate at which someone wants to hear
+    /// the peer, if anyone does.
+    pub(super) fn settle(&mut self, now: Instant, heard_at: Option<u32>) {
+        let listening = self.is_listening();
+        if listening && !self.was_listening {
+            self.quiet_since = Some(now);
+        }
+        if !listening {
+            self.quiet_since = None;
+        }
+        self.was_listening = listening;
+        let wanted = heard_at.filter(|_| self.takes_audio());
+        if self.hearing.as_ref().map(|hearing| hearing.sample_rate()) != wanted {
+            self.hearing = wanted.map(|rate| Box::new(Hearing::new(&self.formats, rate)));
+        }
+    }
+
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_, impl MediaIo>,
+        source: SocketAddr,
+        datagram: &[u8],
+    ) {
+        if !self.is_listening() {
+            return;
+        }
+        let agreed = RtpPacket::parse(datagram)
+            .ok()
+            .and_then(|packet| Some((packet, self.content(&packet)?)));
+        let Some((packet, content)) = agreed else {
+            turn.stats.packets_malformed.add(1);
+            return;
+        };
+        match self.latch.check(now, source) {
+            Verdict::Accepted => {}
+            Verdict::Latched => self.forget(),
+            Verdict::Refused => {
+                turn.stats.packets_from_strangers.add(1);
+                return;
+            }
+        }
+        turn.stats.packets_received.add(1);
+        self.quiet_since = Some(now);
+        match content {
+            Content::Audio => {
+                if let Some(hearing) = &mut self.hearing {
+                    hearing.push(now, &packet);
+                }
+            }
+            Content::Event => self.take_event(now, turn, &packet),
+        }
+    }
+
+    /// Takes in one packet time of audio and looks at the clock.
+    pub(super) fn read(
+        &mut self,
+        now: Instant,
+        packet_time: Duration,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) {
+        if let Some(events) = &mut self.events
+            && let Some(press) = events.handle_timeout(now)
+        {
+            self.report(turn, press);
+        }
+        if let (Some(since), Some(timeout)) = (self.quiet_since, self.timeout)
+            && now.saturating_duration_since(since) >= timeout
+        {
+            self.quiet_since = None;
+            turn.event(MediaEvent::RtpTimeout);
+        }
+        if let Some(hearing) = &mut self.hearing {
+            hearing.advance(packet_time);
+        }
+    }
+
+    /// The samples of this packet time, silence where nothing came; `None` if nobody wanted any.
+    pub(super) fn frame(&self) -> Option<&[i16]> {
+        self.hearing.as_deref().map(Hearing::frame)
+    }
+
+    /// The same, if the peer said something.
+    pub(super) fn heard(&self) -> Option<&[i16]> {
+        self.hearing.as_deref().and_then(Hearing::heard)
+    }
+
+    /// Where the peer really sends from (symmetric RTP, RFC 4961).
+    pub(super) fn learned_address(&self) -> Option<SocketAddr> {
+        self.latch.source()
+    }
+
+    pub(super) fn is_listening(&self) -> bool {
+        self.allowed && (self.receiving || self.forced && self.detecting)
+    }
+
+    fn takes_audio(&self) -> bool {
+        self.allowed && self.receiving
+    }
+
+    /// What an agreed packet holds; `None` for a payload type or size that is not ours.
+    fn content(&self, packet: &RtpPacket<'_>) -> Option<Content> {
+        if self
+            .telephone_event
+            .is_some_and(|(agreed, _)| agreed == packet.payload_type)
+        {
+            return Some(Content::Event);
+        }
+        let (_, codec) = self
+            .formats
+            .iter()
+            .find(|(agreed, _)| *agreed == packet.payload_type)?;
+        codec.samples_in(packet.payload).map(|_| Content::Audio)
+    }
+
+    fn take_event(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_, impl MediaIo>,
+        packet: &RtpPacket<'_>,
+    ) {
+        if let Some(hearing) = &mut self.hearing {
+            hearing.push_other(now, packet);
+        }
+        let Some(events) = &mut self.events else {
+            return;
+        };
+        for press in events.handle_packet(now, packet) {
+            self.report(turn, press);
+        }
+    }
+
+    fn report(&self, turn: &mut Turn<'_, impl MediaIo>, press: DigitPress) {
+        if self.detecting {
+            let duration = Duration::from_millis(press.duration_ms.into());
+            turn.event(MediaEvent::Digit {
+                digit: press.digit,
+                duration,
+            });
+        }
+    }
+
+    /// Another source speaks from now on.
+    fn forget(&mut self) {
+        if let Some(hearing) = &mut self.hearing {
+            hearing.reset();
+        }
+        self.events = self
+            .telephone_event
+            .map(|(_, rate)| EventReceiver::new(rate));
+    }
+}
+
+enum Content {
+    Audio,
+    Event,
+}

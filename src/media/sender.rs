@@ -1,0 +1,239 @@
+//! CORE. The outgoing half of a stream: playlist, echo or digits to RTP packets.
+//!
+//! A prompt that is encoded already costs one header and one copy. Everything else (tones, echo,
+//! prompts nobody encoded in time) goes through an encoder that is made when it is first needed.
+//! Timestamps come from the clock of the thread, so a pause is a jump in them and the marker bit
+//! tells the peer (RFC 3550 §5.1, RFC 3551 §4.1).
+
+use std::time::Duration;
+
+use super::coder::{self, Coder, Format};
+use super::command::{MediaEvent, Output, StreamParameters};
+use super::core::{MediaIo, Retired};
+use super::schedule::{FRAME, FrameClock, Tick};
+use super::stream::Turn;
+use crate::audio::playlist::{Playlist, PlaylistItem, Step};
+use crate::codec::MAX_PAYLOAD_BYTES;
+use crate::rtp::{
+    ClockRate, Digit, EventSender, PayloadType, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpTimestamp,
+};
+
+/// Room for the largest packet we send.
+pub(super) type PacketBuffer = [u8; RTP_HEADER_BYTES + MAX_PAYLOAD_BYTES];
+
+pub(super) struct Sender {
+    header: RtpHeaderTemplate,
+    format: Option<Format>,
+    telephone_event: Option<(PayloadType, ClockRate)>,
+    playlist: Playlist,
+    /// Made when the first digit is to be sent.
+    digits: Option<EventSender>,
+    output: Output,
+    muted: bool,
+    /// The last packet time was used, so the next packet continues a talk-spurt.
+    talking: bool,
+    coder: Coder,
+}
+
+impl Sender {
+    /// `seed` gives SSRC, first sequence number and first timestamp.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            header: RtpHeaderTemplate::new(seed),
+            format: None,
+            telephone_event: None,
+            playlist: Playlist::default(),
+            digits: None,
+            output: Output::default(),
+            muted: false,
+            talking: false,
+            coder: Coder::default(),
+        }
+    }
+
+    pub(super) fn configure(&mut self, parameters: &StreamParameters) {
+        let format = Format::new(parameters);
+        if self.format != Some(format) {
+            self.talking = false;
+        }
+        self.format = Some(format);
+        if self.telephone_event != parameters.telephone_event {
+            self.telephone_event = parameters.telephone_event;
+            self.digits = None;
+        }
+    }
+
+    pub(super) fn append(&mut self, item: PlaylistItem, turn: &mut Turn<'_, impl MediaIo>) {
+        if let Err(item) = self.playlist.append(item) {
+            turn.refuse(item);
+        }
+    }
+
+    pub(super) fn prepend(&mut self, item: PlaylistItem, turn: &mut Turn<'_, impl MediaIo>) {
+        if let Err(item) = self.playlist.prepend(item) {
+            turn.refuse(item);
+        }
+    }
+
+    pub(super) fn flush(&mut self, turn: &mut Turn<'_, impl MediaIo>) {
+        for item in self.playlist.flush() {
+            turn.io.retire(Retired::Item(item));
+        }
+    }
+
+    pub(super) fn set_output(&mut self, output: Output) {
+        self.output = output;
+    }
+
+    pub(super) fn output(&self) -> Output {
+        self.output
+    }
+
+    pub(super) fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
+    /// Nothing is sent if the peer did not agree to telephone-event, or too many keys wait.
+    pub(super) fn send_digit(&mut self, digit: Digit, duration: Duration) {
+        let Some((_, rate)) = self.telephone_event else {
+            return;
+        };
+        let digits = self.digits.get_or_insert_with(|| EventSender::new(rate));
+        // The limit is far above what anyone types: what exceeds it is not worth an event.
+        let _ = digits.queue(digit, duration);
+    }
+
+    /// Whether a tick would find something to send or to report.
+    pub(super) fn has_work(&self) -> bool {
+        let audio = self.output == Output::Playlist && !self.playlist.is_idle();
+        let digits = self.digits.as_ref().is_some_and(|digits| !digits.is_idle());
+        self.format.is_some() && (audio || digits)
+    }
+
+    pub(super) fn packet_time(&self) -> Duration {
+        self.format.map_or(FRAME, |format| format.packet_time)
+    }
+
+    /// Samples a second of what is sent, once that is agreed.
+    pub(super) fn sample_rate(&self) -> Option<u32> {
+        self.format.map(|format| format.codec.sample_rate())
+    }
+
+    /// Notes that ticks were left out: the next packet does not continue the last one.
+    pub(super) fn interrupted(&mut self) {
+        self.talking = false;
+    }
+
+    /// Writes the packet of `tick` into `turn.packet` and returns its length; zero if there is
+    /// nothing to send. `heard` is what the peer said in the same packet time.
+    pub(super) fn next_packet(
+        &mut self,
+        clock: &FrameClock,
+        tick: Tick,
+        heard: Option<&[i16]>,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) -> usize {
+        let Some(format) = self.format else { return 0 };
+        let len = self.next_event(clock, tick, format.packet_time, turn.packet);
+        if len > 0 {
+            // Audio waits for the event to end, and then starts a new talk-spurt.
+            self.talking = false;
+            return len;
+        }
+        let len = match (self.output, heard) {
+            (Output::Playlist, _) => self.play(&format, turn),
+            (Output::Echo, Some(pcm)) => {
+                self.coder
+                    .encode(format.codec, pcm, &mut turn.packet[RTP_HEADER_BYTES..])
+            }
+            (Output::Echo, None) | (Output::None, _) => 0,
+        };
+        if len == 0 || self.muted {
+            self.talking = false;
+            return 0;
+        }
+        let timestamp = self.timestamp(clock, tick, format.codec.clock_rate());
+        let header = self
+            .header
+            .next_header(format.payload_type, !self.talking, timestamp);
+        turn.packet[..RTP_HEADER_BYTES].copy_from_slice(header);
+        self.talking = true;
+        RTP_HEADER_BYTES + len
+    }
+
+    fn next_event(
+        &mut self,
+        clock: &FrameClock,
+        tick: Tick,
+        packet_time: Duration,
+        packet: &mut PacketBuffer,
+    ) -> usize {
+        let Some((payload_type, rate)) = self.telephone_event else {
+            return 0;
+        };
+        let now = self.timestamp(clock, tick, rate);
+        let Some(digits) = &mut self.digits else {
+            return 0;
+        };
+        let Some(event) = digits.next_packet(now, rate.ticks_in(packet_time)) else {
+            return 0;
+        };
+        let header = self
+            .header
+            .next_header(payload_type, event.marker, event.timestamp);
+        let (head, rest) = packet.split_at_mut(RTP_HEADER_BYTES);
+        head.copy_from_slice(header);
+        rest[..event.payload.len()].copy_from_slice(&event.payload);
+        RTP_HEADER_BYTES + event.payload.len()
+    }
+
+    /// Fills one payload from the playlist. Items of a sample-based codec follow each other
+    /// without a gap; a frame-based one starts each item with a packet.
+    fn play(&mut self, format: &Format, turn: &mut Turn<'_, impl MediaIo>) -> usize {
+        let Self {
+            playlist, coder, ..
+        } = self;
+        let mut filled = Duration::ZERO;
+        let mut len = 0;
+        while filled < format.packet_time {
+            let Some(step) = playlist.next(format.packet_time - filled) else {
+                break;
+            };
+            match step {
+                Step::Separator(id) => turn.event(MediaEvent::Separator(id)),
+                Step::Ended(item) => turn.io.retire(Retired::Item(item)),
+                Step::Play {
+                    item,
+                    position,
+                    length,
+                } => {
+                    let payload = &mut turn.packet[RTP_HEADER_BYTES..];
+                    if format.codec.is_sample_based() {
+                        let end = format.samples(filled + length);
+                        coder.fill(format, item, position, &mut payload[len..end]);
+                        (len, filled) = (end, filled + length);
+                    } else {
+                        len = coder.frame(format, item, position, length, payload);
+                        filled = format.packet_time;
+                    }
+                }
+            }
+        }
+        if filled.is_zero() {
+            if playlist.take_ran_empty() {
+                turn.event(MediaEvent::NoAudio);
+            }
+            return 0;
+        }
+        if format.codec.is_sample_based() {
+            let payload = &mut turn.packet[RTP_HEADER_BYTES..][len..format.packet_samples];
+            coder::fill_silence(format.codec, payload);
+            len = format.packet_samples;
+        }
+        len
+    }
+
+    fn timestamp(&self, clock: &FrameClock, tick: Tick, rate: ClockRate) -> RtpTimestamp {
+        self.header.clock().plus(clock.timestamp(tick, rate.get()))
+    }
+}

@@ -1,0 +1,192 @@
+//! SHELL. RTP sockets: sending, and reading those that have something.
+//!
+//! A socket nobody listens to is *deaf*: a filter in the kernel drops what arrives before it takes
+//! memory or wakes anyone. Then the socket can be connected too, which spares the kernel a route
+//! lookup for each packet sent.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::OwnedFd;
+
+use rustix::event::epoll;
+use rustix::time::Timespec;
+use socket2::{SockFilter, SockRef};
+
+use super::command::StreamId;
+
+/// One stream's socket.
+pub(super) struct Port {
+    socket: UdpSocket,
+    listening: bool,
+    /// A filter drops what arrives.
+    deaf: bool,
+    /// The only destination, while connected.
+    connected: Option<SocketAddr>,
+    /// Connecting was refused, as for a loopback socket and a remote address.
+    unconnectable: bool,
+}
+
+impl Port {
+    /// Takes a bound socket that does not block. It is deaf from its first packet on, unless it
+    /// listens by then.
+    pub(super) fn new(socket: UdpSocket) -> Self {
+        Self {
+            socket,
+            listening: false,
+            deaf: false,
+            connected: None,
+            unconnectable: false,
+        }
+    }
+
+    /// Sends one packet; false if the system did not take it.
+    pub(super) fn send(&mut self, destination: SocketAddr, packet: &[u8]) -> bool {
+        if !self.listening {
+            self.deafen();
+        }
+        if self.listening || !self.connect(destination) {
+            return self.socket.send_to(packet, destination).is_ok();
+        }
+        match self.socket.send(packet) {
+            // The error is about an earlier packet: nobody listens there yet.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                self.socket.send(packet).is_ok()
+            }
+            sent => sent.is_ok(),
+        }
+    }
+
+    /// Reads one datagram, if there is one. A longer one than `out` is cut.
+    pub(super) fn receive(&mut self, out: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        self.socket.recv_from(out).ok()
+    }
+
+    /// Makes sure that the socket is connected to `destination`; false if it cannot be.
+    fn connect(&mut self, destination: SocketAddr) -> bool {
+        if self.connected == Some(destination) {
+            return true;
+        }
+        if !self.unconnectable {
+            self.unconnectable = self.socket.connect(destination).is_err();
+            self.connected = Some(destination).filter(|_| !self.unconnectable);
+        }
+        self.connected.is_some()
+    }
+
+    /// Undoes `connect`, throws away what came while nobody listened, and hears again.
+    fn listen(&mut self) {
+        self.listening = true;
+        if !self.deaf {
+            return;
+        }
+        if self.connected.take().is_some() {
+            // It fails for a socket that is not connected only.
+            let _ = rustix::net::connect_unspec(&self.socket);
+        }
+        let mut stale = [0; 1];
+        for _ in 0..MAX_STALE {
+            if self.socket.recv(&mut stale).is_err() {
+                break;
+            }
+        }
+        // Without a filter there is nothing to detach.
+        let _ = SockRef::from(&self.socket).detach_filter();
+        self.deaf = false;
+    }
+
+    fn stop_listening(&mut self) {
+        self.listening = false;
+        self.deafen();
+    }
+
+    /// Lets the kernel drop all that arrives. Where filters are not allowed the receive buffer fills
+    /// up instead, which is the same to the peer.
+    fn deafen(&mut self) {
+        if !std::mem::replace(&mut self.deaf, true) {
+            let drop_all = [SockFilter::new(BPF_RETURN, 0, 0, 0)];
+            let _ = SockRef::from(&self.socket).attach_filter(&drop_all);
+        }
+    }
+}
+
+/// The sockets that are listened to.
+pub(super) struct Sockets {
+    epoll: OwnedFd,
+    listening: usize,
+}
+
+impl Sockets {
+    pub(super) fn new() -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        Ok(Self {
+            epoll,
+            listening: 0,
+        })
+    }
+
+    /// Begins to listen to `port`, which [`Sockets::find_ready`] calls `id`.
+    pub(super) fn add(&mut self, id: StreamId, port: &mut Port) {
+        if port.listening {
+            return;
+        }
+        port.listen();
+        let data = epoll::EventData::new_u64(id.to_bits());
+        match epoll::add(&self.epoll, &port.socket, data, epoll::EventFlags::IN) {
+            Ok(()) => self.listening += 1,
+            Err(error) => {
+                tracing::error!(%error, "an RTP socket cannot be listened to");
+                port.stop_listening();
+            }
+        }
+    }
+
+    /// Ends to listen to `port`.
+    pub(super) fn remove(&mut self, port: &mut Port) {
+        if !port.listening {
+            return;
+        }
+        port.stop_listening();
+        self.listening -= 1;
+        // The socket is in the set, as `listening` says.
+        let _ = epoll::delete(&self.epoll, &port.socket);
+    }
+
+    /// Ends to listen to a `port` that is about to be closed.
+    pub(super) fn forget(&mut self, port: &Port) {
+        if port.listening {
+            self.listening -= 1;
+            // The socket is in the set, as `listening` says.
+            let _ = epoll::delete(&self.epoll, &port.socket);
+        }
+    }
+
+    /// Puts the streams whose sockets have a datagram into `ready`, without waiting.
+    pub(super) fn find_ready(&self, ready: &mut Vec<StreamId>) {
+        ready.clear();
+        if self.listening == 0 {
+            return;
+        }
+        let mut events = [const { MaybeUninit::uninit() }; READY_AT_ONCE];
+        // An interrupted call finds nothing; the next wake-up will.
+        if let Ok((events, _)) = epoll::wait(&self.epoll, &mut events[..], Some(&NO_TIME)) {
+            ready.extend(
+                events
+                    .iter()
+                    .map(|event| StreamId::from_bits(event.data.u64())),
+            );
+        }
+    }
+}
+
+const NO_TIME: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+/// Sockets reported by one call. A slot's share of a thousand streams, and room to spare.
+const READY_AT_ONCE: usize = 256;
+/// What a receive buffer can hold of the smallest packets.
+const MAX_STALE: usize = 1_000;
+/// The classic BPF instruction "return a constant": 0 bytes are kept of each packet.
+const BPF_RETURN: u16 = 0x06;

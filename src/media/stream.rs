@@ -1,0 +1,187 @@
+//! CORE. One stream: its outgoing and its incoming half, and what joins them.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::command::{MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
+use super::core::{MediaIo, Retired};
+use super::receiver::Receiver;
+use super::schedule::{FrameClock, Tick};
+use super::sender::{PacketBuffer, Sender};
+use super::stats::MediaStats;
+use crate::audio::playlist::PlaylistItem;
+use crate::audio::recorder::RecorderSink;
+use crate::audio::silence::SilenceWatch;
+
+/// What a stream may use of the world while something is done with it.
+pub(super) struct Turn<'a, Io> {
+    pub(super) id: StreamId,
+    pub(super) io: &'a mut Io,
+    pub(super) stats: &'a MediaStats,
+    /// Where a packet is put together.
+    pub(super) packet: &'a mut PacketBuffer,
+}
+
+impl<Io: MediaIo> Turn<'_, Io> {
+    pub(super) fn event(&mut self, event: MediaEvent) {
+        self.io.event(self.id, event);
+    }
+
+    /// A playlist had no room for `item`.
+    pub(super) fn refuse(&mut self, item: PlaylistItem) {
+        self.event(MediaEvent::PlaylistFull);
+        self.io.retire(Retired::Item(item));
+    }
+}
+
+/// One stream of a [`super::Core`].
+pub(super) struct Stream {
+    sender: Sender,
+    receiver: Receiver,
+    recorder: Option<Box<RecorderSink>>,
+    silence: Option<SilenceWatch>,
+    /// We may send, to this address unless the receiver learned a better one.
+    destination: Option<SocketAddr>,
+    failed: bool,
+}
+
+impl Stream {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            sender: Sender::new(seed),
+            receiver: Receiver::default(),
+            recorder: None,
+            silence: None,
+            destination: None,
+            failed: false,
+        }
+    }
+
+    pub(super) fn handle_command(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_, impl MediaIo>,
+        command: MediaCommand,
+    ) {
+        match command {
+            MediaCommand::Configure(parameters) => self.configure(&parameters),
+            MediaCommand::Append(item) => self.sender.append(item, turn),
+            MediaCommand::Prepend(item) => self.sender.prepend(item, turn),
+            MediaCommand::Flush => self.sender.flush(turn),
+            MediaCommand::SetOutput(output) => self.sender.set_output(output),
+            MediaCommand::SetReceiving(receiving) => self.receiver.set_receiving(receiving),
+            MediaCommand::SetMuted(muted) => self.sender.set_muted(muted),
+            MediaCommand::DetectDigits(detect) => self.receiver.set_detecting(detect),
+            MediaCommand::ForceDigits(force) => self.receiver.set_forced(force),
+            MediaCommand::SendDigit { digit, duration } => {
+                self.sender.send_digit(digit, duration);
+            }
+            MediaCommand::StartRecording(sink) => {
+                self.stop_recording(turn);
+                self.recorder = Some(sink);
+            }
+            MediaCommand::StopRecording => self.stop_recording(turn),
+            MediaCommand::WatchSilence(after) => self.silence = after.map(SilenceWatch::new),
+            // The core ends the stream itself.
+            MediaCommand::Close => {}
+        }
+        self.receiver.settle(now, self.heard_at());
+    }
+
+    fn configure(&mut self, parameters: &StreamParameters) {
+        self.destination = parameters.remote.filter(|_| parameters.send);
+        self.sender.configure(parameters);
+        self.receiver.configure(parameters);
+    }
+
+    pub(super) fn handle_datagram(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_, impl MediaIo>,
+        source: SocketAddr,
+        datagram: &[u8],
+    ) {
+        self.receiver.handle_datagram(now, turn, source, datagram);
+    }
+
+    /// Takes in one packet time of what the peer sent.
+    pub(super) fn read(&mut self, now: Instant, turn: &mut Turn<'_, impl MediaIo>) {
+        let packet_time = self.sender.packet_time();
+        self.receiver.read(now, packet_time, turn);
+        if let Some(watch) = &mut self.silence
+            && let Some(frame) = self.receiver.frame()
+            && watch.hear(frame, packet_time)
+        {
+            turn.event(MediaEvent::Silence);
+        }
+        if let Some(recorder) = &mut self.recorder
+            && let Some(frame) = self.receiver.frame()
+        {
+            recorder.write(frame);
+            if recorder.is_finished() {
+                self.stop_recording(turn);
+                self.receiver.settle(now, self.heard_at());
+            }
+        }
+    }
+
+    /// Sends what is due at `tick`; `late` says that ticks of this stream were left out.
+    pub(super) fn write(
+        &mut self,
+        clock: &FrameClock,
+        tick: Tick,
+        late: bool,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) {
+        let Some(destination) = self.destination else {
+            return;
+        };
+        if late {
+            self.sender.interrupted();
+        }
+        let len = self
+            .sender
+            .next_packet(clock, tick, self.receiver.heard(), turn);
+        if len > 0 {
+            let destination = self.receiver.learned_address().unwrap_or(destination);
+            turn.io.send(turn.id, destination, &turn.packet[..len]);
+        }
+    }
+
+    /// Whether ticks are to come: there is something to send, or someone to listen to.
+    pub(super) fn is_active(&self) -> bool {
+        self.is_listening() || self.destination.is_some() && self.sender.has_work()
+    }
+
+    /// Whether the socket is to be read.
+    pub(super) fn is_listening(&self) -> bool {
+        self.receiver.is_listening()
+    }
+
+    /// The time between two ticks of this stream.
+    pub(super) fn packet_time(&self) -> Duration {
+        self.sender.packet_time()
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    pub(super) fn set_failed(&mut self) {
+        self.failed = true;
+    }
+
+    fn stop_recording(&mut self, turn: &mut Turn<'_, impl MediaIo>) {
+        if let Some(recorder) = self.recorder.take() {
+            turn.io.retire(Retired::Recorder(recorder));
+        }
+    }
+
+    /// At how many samples a second someone wants to hear the peer; `None` if nobody does.
+    fn heard_at(&self) -> Option<u32> {
+        let wanted = self.recorder.is_some()
+            || self.silence.is_some()
+            || self.sender.output() == Output::Echo;
+        self.sender.sample_rate().filter(|_| wanted)
+    }
+}
