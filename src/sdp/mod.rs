@@ -1,1 +1,32 @@
-//! (being built)
+//! Session descriptions (RFC 8866) and the offer/answer exchange (RFC 3264).
+//!
+//! [`OfferAnswer`] is what a session drives: one per dialog, it turns the peer's offer into our
+//! answer, or makes our offer and reads the answer, and says in [`NegotiatedAudio`] what the media
+//! stream has to do. [`SessionDescription`] is the plain model below it.
+//!
+//! A body is read in two steps: `normalise` sorts its lines into sections and the order of the RFC,
+//! `reader` hands that text to sdp-rs and takes over itself what sdp-rs refuses. Bodies are written
+//! by our own writer.
+//!
+//! Not done here: resolving a host name (it is reported), opening a port, choosing codecs (the
+//! caller states its [`Capabilities`]). One RTP/AVP audio stream is used; every other stream is
+//! declined. SRTP, ICE, BUNDLE and RTCP attributes are neither read nor claimed.
+
+mod description;
+mod format;
+mod normalise;
+mod offer_answer;
+mod reader;
+mod write;
+
+pub use description::{
+    Attribute, ConnectionAddress, Direction, MediaDescription, Origin, SdpError,
+    SessionDescription, Time,
+};
+pub use format::{AudioFormat, EventSet, TELEPHONE_EVENT};
+pub use normalise::{
+    MAX_ATTRIBUTES_PER_SECTION, MAX_DESCRIPTION_BYTES, MAX_FORMATS_PER_MEDIA, MAX_MEDIA, MAX_TIMES,
+};
+pub use offer_answer::{
+    Capabilities, MAX_PTIME, MIN_PTIME, NegotiatedAudio, NegotiationError, OfferAnswer,
+};

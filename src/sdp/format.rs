@@ -1,0 +1,224 @@
+//! Audio formats as a session description names them: `a=rtpmap`, `a=fmtp`, static payload types,
+//! and the event ranges of telephone-event (RFC 4733 §2.4.1).
+
+use std::fmt;
+
+use super::description::{Attribute, MediaDescription};
+use crate::rtp::{PayloadType, static_payload};
+
+/// The encoding name of RFC 4733 events.
+pub const TELEPHONE_EVENT: &str = "telephone-event";
+
+/// A codec, or telephone-event, with its number in one description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioFormat {
+    /// 0 to 127.
+    pub payload_type: u8,
+    /// As written; names compare without case.
+    pub encoding_name: String,
+    /// The RTP clock rate in hertz. For G722 that is 8000 although it samples at 16000.
+    pub clock_rate: u32,
+    /// 1 unless the description says otherwise.
+    pub channels: u8,
+    /// The text behind the payload type in `a=fmtp`.
+    pub fmtp: Option<String>,
+}
+
+impl AudioFormat {
+    /// Whether both name the same encoding, whatever their numbers and parameters.
+    pub fn is_same_encoding(&self, other: &Self) -> bool {
+        self.encoding_name
+            .eq_ignore_ascii_case(&other.encoding_name)
+            && self.clock_rate == other.clock_rate
+            && self.channels == other.channels
+    }
+
+    /// Whether this carries key presses rather than sound.
+    pub fn is_telephone_event(&self) -> bool {
+        self.encoding_name.eq_ignore_ascii_case(TELEPHONE_EVENT)
+    }
+
+    /// The `a=rtpmap` line and, if there are parameters, the `a=fmtp` line.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = Attribute> {
+        let Self {
+            payload_type,
+            encoding_name,
+            clock_rate,
+            channels,
+            fmtp,
+        } = self;
+        let channels = if *channels == 1 {
+            String::new()
+        } else {
+            format!("/{channels}")
+        };
+        let rtpmap =
+            format_args!("{payload_type} {encoding_name}/{clock_rate}{channels}").to_string();
+        let fmtp = fmtp.as_ref().map(|fmtp| format!("{payload_type} {fmtp}"));
+        std::iter::once(Attribute::value("rtpmap", rtpmap))
+            .chain(fmtp.map(|fmtp| Attribute::value("fmtp", fmtp)))
+    }
+}
+
+/// The formats of a media section in the order of its `m=` line, each number once.
+pub(super) fn audio_formats(media: &MediaDescription) -> Vec<AudioFormat> {
+    let mut formats: Vec<AudioFormat> = Vec::new();
+    for number in media
+        .formats
+        .iter()
+        .filter_map(|format| payload_type(format))
+    {
+        if formats.iter().any(|format| format.payload_type == number) {
+            continue;
+        }
+        let described = value_of(media, "rtpmap", number).and_then(|map| rtpmap(number, map));
+        if let Some(mut format) = described.or_else(|| static_format(number)) {
+            format.fmtp = value_of(media, "fmtp", number).map(str::to_owned);
+            formats.push(format);
+        }
+    }
+    formats
+}
+
+/// The text behind the payload type of the attribute `name` for `number`.
+fn value_of<'a>(media: &'a MediaDescription, name: &str, number: u8) -> Option<&'a str> {
+    media
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.name == name)
+        .find_map(|attribute| {
+            let (key, text) = attribute.value.as_deref()?.trim().split_once([' ', '\t'])?;
+            (payload_type(key) == Some(number)).then(|| text.trim())
+        })
+}
+
+fn payload_type(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|number| *number < 128)
+}
+
+/// `rtpmap-value = payload-type SP encoding-name "/" clock-rate [ "/" encoding-params ]`,
+/// without the payload type (RFC 8866 §6.6).
+fn rtpmap(payload_type: u8, text: &str) -> Option<AudioFormat> {
+    let mut parts = text.split('/').map(str::trim);
+    let encoding_name = parts.next().filter(|name| !name.is_empty())?.to_owned();
+    let clock_rate = parts.next()?.parse().ok().filter(|rate| *rate > 0)?;
+    let channels = parts.next().map_or(Some(1), |count| count.parse().ok())?;
+    Some(AudioFormat {
+        payload_type,
+        encoding_name,
+        clock_rate,
+        channels,
+        fmtp: None,
+    })
+}
+
+/// What a number means that needs no `a=rtpmap`.
+fn static_format(payload_type: u8) -> Option<AudioFormat> {
+    let known = static_payload(PayloadType::new(payload_type)?)?;
+    Some(AudioFormat {
+        payload_type,
+        encoding_name: known.encoding_name.to_owned(),
+        clock_rate: known.clock_rate.get(),
+        channels: known.channels,
+        fmtp: None,
+    })
+}
+
+/// The telephone events 0 to 31 that a party understands. Later ones (modem and trunk signals) are
+/// of no use here and are dropped when read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventSet(u32);
+
+impl EventSet {
+    /// The digits, `*`, `#` and A to D: what is meant by a description that lists none.
+    pub const DTMF: Self = Self(0xffff);
+
+    /// Reads the value of an `a=fmtp` such as `0-15,32`. Parts that are no numbers are skipped.
+    pub fn parse(text: &str) -> Self {
+        let bits = text.split(',').filter_map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let first: u32 = first.trim().parse().ok()?;
+            let last: u32 = last.trim().parse().ok()?;
+            Some((first..=last.min(31)).fold(0, |bits, event| bits | 1 << event))
+        });
+        Self(bits.fold(0, |all, part| all | part))
+    }
+
+    /// The events that both understand.
+    pub fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether no event is left.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn of(format: &AudioFormat) -> Self {
+        format.fmtp.as_deref().map_or(Self::DTMF, Self::parse)
+    }
+
+    fn contains(self, event: u32) -> bool {
+        event < 32 && self.0 & 1 << event != 0
+    }
+}
+
+impl fmt::Display for EventSet {
+    /// Writes the value of an `a=fmtp`, such as `0-15,17`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        let starts = (0..32)
+            .filter(|event| self.contains(*event))
+            .filter(|event| *event == 0 || !self.contains(event - 1));
+        for first in starts {
+            let last = (first..32)
+                .take_while(|event| self.contains(*event))
+                .last()
+                .unwrap_or(first);
+            if first == last {
+                write!(f, "{separator}{first}")?;
+            } else {
+                write!(f, "{separator}{first}-{last}")?;
+            }
+            separator = ",";
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_ranges_are_read_cut_and_written() {
+        for (offered, ours, both) in [
+            ("0-15", "0-16", "0-15"),
+            ("0-16,32-36", "0-16", "0-16"),
+            ("0-9,11", "0-15", "0-9,11"),
+            ("1, 3, 5-4", "0-15", "1,3"),
+            ("0-4294967295", "0-31", "0-31"),
+            ("99", "0-15", ""),
+            ("x-y", "0-15", ""),
+        ] {
+            let common = EventSet::parse(offered).intersection(EventSet::parse(ours));
+            assert_eq!(common.to_string(), both, "{offered} and {ours}");
+        }
+    }
+
+    #[test]
+    fn a_map_needs_a_name_and_a_clock_rate() {
+        let opus = rtpmap(111, "opus/48000/2").unwrap();
+        assert_eq!((opus.clock_rate, opus.channels), (48_000, 2));
+        for text in [
+            "opus",
+            "/8000",
+            "opus/0",
+            "opus/-1",
+            "opus/48000/x",
+            "opus/48000/300",
+        ] {
+            assert_eq!(rtpmap(111, text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,493 @@
+//! The offer/answer exchange of one dialog (RFC 3264), for one audio stream.
+
+use std::cmp::Reverse;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::description::{
+    Attribute, ConnectionAddress, Direction, MediaDescription, Origin, SdpError,
+    SessionDescription, Time,
+};
+use super::format::{AudioFormat, EventSet};
+
+/// The shortest packet we send, whatever the peer asks for.
+pub const MIN_PTIME: Duration = Duration::from_millis(10);
+/// The longest packet we send, whatever the peer asks for.
+pub const MAX_PTIME: Duration = Duration::from_millis(60);
+
+/// What our side can do, as the caller configures it.
+#[derive(Debug, Clone)]
+pub struct Capabilities {
+    /// The formats we send and receive, in the order of our offers. A `telephone-event` entry for
+    /// each clock rate that has one; its `fmtp` lists the events understood. Payload types are the
+    /// numbers our offers use; answers use the peer's.
+    pub formats: Vec<AudioFormat>,
+    /// Encoding names to prefer. An answer lists these first, in this order, then the rest in the
+    /// order of the offer; an offer likewise, the rest in the order of `formats`.
+    pub codec_order: Vec<String>,
+    /// The packet length of our offers, and to a peer that asks for none.
+    pub ptime: Duration,
+}
+
+/// What an exchange has agreed on for the audio stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NegotiatedAudio {
+    /// Where to send. `None` while there is no address that can be sent to: the stream is held by
+    /// 0.0.0.0 or `::`, disabled by port 0, or the address is multicast or a host name.
+    pub remote: Option<SocketAddr>,
+    /// The host name and port to resolve, when the peer gave a name instead of an address.
+    pub remote_name: Option<(String, u16)>,
+    /// Our direction.
+    pub direction: Direction,
+    /// What to send, with the peer's payload type and parameters.
+    pub send: AudioFormat,
+    /// What may arrive, with our payload types and parameters; the peer may change between them
+    /// with any packet. Without telephone-event.
+    pub receive: Vec<AudioFormat>,
+    /// The telephone-event in both directions, its `fmtp` holding the events both understand.
+    pub telephone_event: Option<AudioFormat>,
+    /// The length of the packets we send: a multiple of 10 ms from [`MIN_PTIME`] to [`MAX_PTIME`].
+    pub ptime: Duration,
+}
+
+/// Why an exchange failed. The state is then that before the offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NegotiationError {
+    /// The body cannot be read: 400.
+    #[error("malformed session description")]
+    Malformed(#[from] SdpError),
+    /// No audio stream over RTP/AVP with a codec of ours: 488.
+    #[error("no acceptable audio stream")]
+    NotAcceptable,
+    /// An offer came while ours has no answer: 491 (RFC 3261 §14.2).
+    #[error("an offer of ours has no answer yet")]
+    OfferPending,
+    /// An answer came, and we have no open offer.
+    #[error("an answer without an offer")]
+    NoOffer,
+}
+
+/// The state of the exchanges in one dialog.
+///
+/// At most one offer is open at a time. Without one, [`OfferAnswer::answer`] and
+/// [`OfferAnswer::offer`] may be called; after `offer`, [`OfferAnswer::accept_answer`] or
+/// [`OfferAnswer::withdraw_offer`]. An offer of the peer is answered in the call that takes it, so
+/// it is never seen open.
+#[derive(Debug)]
+pub struct OfferAnswer {
+    session_id: u64,
+    /// The version of `last_sent`; 0 before the first.
+    version: u64,
+    /// Our latest description, for its sections and to tell whether the next one is different.
+    last_sent: Option<SessionDescription>,
+    /// Which section of the descriptions is the audio stream.
+    audio_index: usize,
+    /// The payload types used so far. Their meaning is fixed for the session (RFC 3264 §8.3.2).
+    numbers: Vec<AudioFormat>,
+    open_offer: Option<OpenOffer>,
+    agreed: Option<NegotiatedAudio>,
+}
+
+/// What an offer of ours said about the audio stream.
+#[derive(Debug)]
+struct OpenOffer {
+    formats: Vec<AudioFormat>,
+    direction: Direction,
+    ptime: Duration,
+}
+
+impl OfferAnswer {
+    /// Begins without an exchange. `session_id` should be random; its upper two bits are dropped,
+    /// since the number must fit 62 bits (RFC 3264 §5).
+    pub fn new(session_id: u64) -> Self {
+        Self {
+            session_id: session_id >> 2,
+            version: 0,
+            last_sent: None,
+            audio_index: 0,
+            numbers: Vec::new(),
+            open_offer: None,
+            agreed: None,
+        }
+    }
+
+    /// Answers an offer: the body to send, and what it means for the stream.
+    ///
+    /// `local` is our RTP address, which also decides the address family of the answer. The first
+    /// RTP/AVP audio stream with a common codec is used and every other one declined. A repeated
+    /// offer that disables the stream in use (port 0) is answered likewise.
+    ///
+    /// # Errors
+    /// [`NegotiationError::Malformed`], [`NegotiationError::NotAcceptable`] and
+    /// [`NegotiationError::OfferPending`].
+    pub fn answer(
+        &mut self,
+        offer: &[u8],
+        capabilities: &Capabilities,
+        local: SocketAddr,
+    ) -> Result<(String, NegotiatedAudio), NegotiationError> {
+        if self.open_offer.is_some() {
+            return Err(NegotiationError::OfferPending);
+        }
+        let offer = SessionDescription::parse(offer)?;
+        let mut media: Vec<_> = offer.media.iter().map(declined).collect();
+
+        let agreed = match select_stream(&offer, capabilities) {
+            Some((index, common)) => {
+                let agreed = self.agree(&offer, &offer.media[index], common, capabilities)?;
+                self.audio_index = index;
+                self.remember_numbers(agreed.receive.iter().chain(&agreed.telephone_event));
+                media[index].port = local.port();
+                describe_audio(&mut media[index], &agreed);
+                agreed
+            }
+            None => self
+                .disabled_by(&offer)
+                .ok_or(NegotiationError::NotAcceptable)?,
+        };
+        self.agreed = Some(agreed.clone());
+        Ok((self.publish(local.ip(), offer.times, media), agreed))
+    }
+
+    /// Makes an offer with the audio stream in `direction`. Streams that were declined earlier
+    /// stay, declined, and payload types keep their meaning (RFC 3264 §8).
+    ///
+    /// An offer that is still open is replaced.
+    pub fn offer(
+        &mut self,
+        capabilities: &Capabilities,
+        local: SocketAddr,
+        direction: Direction,
+    ) -> String {
+        let formats = self.numbered(capabilities.formats_to_offer());
+        self.remember_numbers(formats.iter());
+        let audio = MediaDescription {
+            media: "audio".to_owned(),
+            port: local.port(),
+            protocol: "RTP/AVP".to_owned(),
+            formats: formats
+                .iter()
+                .map(|format| format.payload_type.to_string())
+                .collect(),
+            connection: None,
+            attributes: audio_attributes(&formats, capabilities.ptime, direction),
+        };
+        let mut media: Vec<_> = self
+            .last_sent
+            .iter()
+            .flat_map(|last| &last.media)
+            .map(declined)
+            .collect();
+        match media.get_mut(self.audio_index) {
+            Some(section) => *section = audio,
+            None => media.push(audio),
+        }
+        self.open_offer = Some(OpenOffer {
+            formats,
+            direction,
+            ptime: capabilities.ptime,
+        });
+        self.publish(local.ip(), vec![Time::default()], media)
+    }
+
+    /// Reads the answer to our offer.
+    ///
+    /// # Errors
+    /// [`NegotiationError::NoOffer`], [`NegotiationError::Malformed`] also for an answer that lacks
+    /// our stream, [`NegotiationError::NotAcceptable`] for one that declines it or lists none of
+    /// our codecs. The offer is no longer open then.
+    pub fn accept_answer(&mut self, answer: &[u8]) -> Result<NegotiatedAudio, NegotiationError> {
+        let offered = self.open_offer.take().ok_or(NegotiationError::NoOffer)?;
+        let answer = SessionDescription::parse(answer)?;
+        let media = answer
+            .media
+            .get(self.audio_index)
+            .ok_or(SdpError::NotMirrored)?;
+        if !media.is_rtp_avp_audio() {
+            return Err(SdpError::NotMirrored.into());
+        }
+        let common = common_formats(&media.audio_formats(), &offered.formats);
+        let Some((send, _)) = common.codecs.first().filter(|_| media.port != 0) else {
+            return Err(NegotiationError::NotAcceptable);
+        };
+        let connection = answer.connection_of(media).ok_or(SdpError::NoConnection)?;
+        let (remote, remote_name) = destination(connection, media.port);
+        let agreed = NegotiatedAudio {
+            remote,
+            remote_name,
+            direction: answer
+                .direction_of(media)
+                .reversed()
+                .within(offered.direction),
+            send: send.clone(),
+            telephone_event: common.telephone_event(send.clock_rate, EventNumber::Ours),
+            ptime: send_ptime(media, offered.ptime),
+            receive: common.codecs.into_iter().map(|(_, ours)| ours).collect(),
+        };
+        self.agreed = Some(agreed.clone());
+        Ok(agreed)
+    }
+
+    /// Forgets our open offer, because its request failed. What was agreed before holds on.
+    pub fn withdraw_offer(&mut self) {
+        self.open_offer = None;
+    }
+
+    /// Whether an offer of ours waits for its answer.
+    pub fn is_offer_open(&self) -> bool {
+        self.open_offer.is_some()
+    }
+
+    /// What the latest complete exchange agreed on.
+    pub fn agreed(&self) -> Option<&NegotiatedAudio> {
+        self.agreed.as_ref()
+    }
+
+    fn agree(
+        &self,
+        offer: &SessionDescription,
+        media: &MediaDescription,
+        mut common: Common,
+        capabilities: &Capabilities,
+    ) -> Result<NegotiatedAudio, SdpError> {
+        common
+            .codecs
+            .sort_by_key(|(_, ours)| capabilities.rank(ours));
+        let connection = offer.connection_of(media).ok_or(SdpError::NoConnection)?;
+        let (remote, remote_name) = destination(connection, media.port);
+        let send = common.codecs[0].0.clone();
+        let receive = common.codecs.iter().map(|(theirs, ours)| AudioFormat {
+            payload_type: theirs.payload_type,
+            ..ours.clone()
+        });
+        Ok(NegotiatedAudio {
+            remote,
+            remote_name,
+            direction: offer.direction_of(media).reversed(),
+            receive: receive.collect(),
+            telephone_event: common.telephone_event(send.clock_rate, EventNumber::Theirs),
+            ptime: send_ptime(media, capabilities.ptime),
+            send,
+        })
+    }
+
+    /// What holds after an offer that switches the stream in use off by port 0 (RFC 3264 §8.2).
+    fn disabled_by(&self, offer: &SessionDescription) -> Option<NegotiatedAudio> {
+        let agreed = self.agreed.as_ref()?;
+        let media = offer.media.get(self.audio_index)?;
+        (media.is_rtp_avp_audio() && media.port == 0).then(|| NegotiatedAudio {
+            remote: None,
+            remote_name: None,
+            direction: Direction::Inactive,
+            ..agreed.clone()
+        })
+    }
+
+    /// Gives each format a payload type that contradicts none used before in this session.
+    fn numbered(&self, mut formats: Vec<AudioFormat>) -> Vec<AudioFormat> {
+        let mut taken = self.numbers.clone();
+        for format in &mut formats {
+            if let Some(known) = taken.iter().find(|known| known.is_same_encoding(format)) {
+                format.payload_type = known.payload_type;
+                continue;
+            }
+            let is_free = |number: u8| taken.iter().all(|known| known.payload_type != number);
+            if !is_free(format.payload_type) {
+                // All 32 dynamic numbers taken takes a peer that renumbers on purpose; the collision
+                // then is its own problem.
+                let free = (96..128).find(|number| is_free(*number));
+                format.payload_type = free.unwrap_or(format.payload_type);
+            }
+            taken.push(format.clone());
+        }
+        formats
+    }
+
+    fn remember_numbers<'a>(&mut self, formats: impl Iterator<Item = &'a AudioFormat>) {
+        for format in formats {
+            if !self
+                .numbers
+                .iter()
+                .any(|known| known.payload_type == format.payload_type)
+            {
+                self.numbers.push(format.clone());
+            }
+        }
+    }
+
+    /// Completes and writes a description. The version rises if it differs from the last one.
+    fn publish(&mut self, local: IpAddr, times: Vec<Time>, media: Vec<MediaDescription>) -> String {
+        let mut description = SessionDescription {
+            origin: Origin {
+                username: "-".to_owned(),
+                session_id: self.session_id.to_string(),
+                session_version: self.version.to_string(),
+                address: ConnectionAddress::Ip(local),
+            },
+            name: "-".to_owned(),
+            connection: Some(ConnectionAddress::Ip(local)),
+            times,
+            attributes: Vec::new(),
+            media,
+        };
+        if self.last_sent.as_ref() != Some(&description) {
+            self.version += 1;
+            description.origin.session_version = self.version.to_string();
+        }
+        let body = description.to_string();
+        self.last_sent = Some(description);
+        body
+    }
+}
+
+impl Capabilities {
+    /// Where `codec_order` puts a format; formats that it does not name come last.
+    fn rank(&self, format: &AudioFormat) -> usize {
+        let is_named = |name: &String| name.eq_ignore_ascii_case(&format.encoding_name);
+        self.codec_order
+            .iter()
+            .position(is_named)
+            .unwrap_or(usize::MAX)
+    }
+
+    fn formats_to_offer(&self) -> Vec<AudioFormat> {
+        let mut formats = self.formats.clone();
+        formats.sort_by_key(|format| (format.is_telephone_event(), self.rank(format)));
+        formats
+    }
+}
+
+/// What two lists of formats share, each pair as (theirs, ours), in their order.
+struct Common {
+    codecs: Vec<(AudioFormat, AudioFormat)>,
+    events: Vec<(AudioFormat, AudioFormat)>,
+}
+
+/// Whose payload type a format takes that both sides number.
+#[derive(Clone, Copy)]
+enum EventNumber {
+    Ours,
+    Theirs,
+}
+
+impl Common {
+    /// The telephone-event at the clock rate of the codec in use. Where that is missing, any other:
+    /// phones that offer Opus with nothing but `telephone-event/8000` do send it.
+    fn telephone_event(&self, clock_rate: u32, number: EventNumber) -> Option<AudioFormat> {
+        let usable = self.events.iter().filter_map(|(theirs, ours)| {
+            let events = EventSet::of(theirs).intersection(EventSet::of(ours));
+            let payload_type = match number {
+                EventNumber::Ours => ours.payload_type,
+                EventNumber::Theirs => theirs.payload_type,
+            };
+            let fmtp = Some(events.to_string());
+            (!events.is_empty()).then(|| AudioFormat {
+                payload_type,
+                fmtp,
+                ..ours.clone()
+            })
+        });
+        // Of equal keys `max_by_key` takes the last, so the position breaks ties for the first.
+        usable
+            .enumerate()
+            .max_by_key(|(index, event)| (event.clock_rate == clock_rate, Reverse(*index)))
+            .map(|(_, event)| event)
+    }
+}
+
+fn common_formats(theirs: &[AudioFormat], ours: &[AudioFormat]) -> Common {
+    let pairs = theirs.iter().filter_map(|format| {
+        let own = ours.iter().find(|own| own.is_same_encoding(format))?;
+        Some((format.clone(), own.clone()))
+    });
+    let (events, codecs) = pairs.partition(|(theirs, _)| theirs.is_telephone_event());
+    Common { codecs, events }
+}
+
+/// The first stream that can be used, and what it has in common with us.
+fn select_stream(
+    offer: &SessionDescription,
+    capabilities: &Capabilities,
+) -> Option<(usize, Common)> {
+    let candidates = offer.media.iter().enumerate();
+    candidates
+        .filter(|(_, media)| media.is_rtp_avp_audio() && media.port != 0)
+        .find_map(|(index, media)| {
+            let common = common_formats(&media.audio_formats(), &capabilities.formats);
+            (!common.codecs.is_empty()).then_some((index, common))
+        })
+}
+
+/// The section as an answer declines it: same media type, profile and formats, port 0
+/// (RFC 3264 §6).
+fn declined(offered: &MediaDescription) -> MediaDescription {
+    let mut formats = offered.formats.clone();
+    if formats.is_empty() {
+        // The grammar wants one; a section that came without has to go back with something.
+        formats.push("0".to_owned());
+    }
+    MediaDescription {
+        media: offered.media.clone(),
+        port: 0,
+        protocol: offered.protocol.clone(),
+        formats,
+        connection: None,
+        attributes: Vec::new(),
+    }
+}
+
+fn describe_audio(section: &mut MediaDescription, agreed: &NegotiatedAudio) {
+    let formats: Vec<_> = agreed
+        .receive
+        .iter()
+        .chain(&agreed.telephone_event)
+        .cloned()
+        .collect();
+    section.formats = formats
+        .iter()
+        .map(|format| format.payload_type.to_string())
+        .collect();
+    section.attributes = audio_attributes(&formats, agreed.ptime, agreed.direction);
+}
+
+fn audio_attributes(
+    formats: &[AudioFormat],
+    ptime: Duration,
+    direction: Direction,
+) -> Vec<Attribute> {
+    let mut attributes: Vec<_> = formats.iter().flat_map(AudioFormat::attributes).collect();
+    attributes.push(Attribute::value("ptime", ptime.as_millis()));
+    attributes.push(Attribute::flag(direction.as_str()));
+    attributes
+}
+
+/// Where a stream goes: an address, or a name to resolve, or nowhere.
+fn destination(
+    connection: &ConnectionAddress,
+    port: u16,
+) -> (Option<SocketAddr>, Option<(String, u16)>) {
+    match connection {
+        ConnectionAddress::Name(name) => (None, Some((name.clone(), port))),
+        ConnectionAddress::Ip(ip) => (is_unicast(*ip).then(|| SocketAddr::new(*ip, port)), None),
+    }
+}
+
+/// Unspecified addresses are a hold of old (RFC 3264 §8.4); the others would make us flood a net.
+fn is_unicast(address: IpAddr) -> bool {
+    let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    !(address.is_unspecified() || address.is_multicast() || is_broadcast)
+}
+
+/// The packet length to send: what the peer asks for, else `default`, never above its `maxptime`,
+/// within our bounds and in whole steps of 10 ms.
+fn send_ptime(media: &MediaDescription, default: Duration) -> Duration {
+    let wanted = media
+        .ptime_ms()
+        .map_or(default, |ms| Duration::from_millis(ms.into()));
+    let longest = media
+        .maxptime_ms()
+        .map_or(MAX_PTIME, |ms| Duration::from_millis(ms.into()));
+    let steps = wanted.min(longest).clamp(MIN_PTIME, MAX_PTIME).as_millis() as u64 / 10;
+    Duration::from_millis(steps * 10)
+}
