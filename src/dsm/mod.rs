@@ -1,1 +1,48 @@
-//! (being built)
+//! CORE: the state diagram language.
+//!
+//! The front end turns files into a [`StateDiagram`] and never stops at the first mistake: include
+//! files and comment lines (`include`), tokens and tree (`syntax`), names and arguments (`check`).
+//! The [`Engine`] runs a diagram: an event in, transitions and actions, until it is idle or an
+//! action is not finished. What a diagram wants of the world goes through [`ActionContext`]; this
+//! module knows no call, no socket and no clock. Only [`loader`] reads files.
+//!
+//! Values are text. Where the original language counts bytes, this one does too, but a position
+//! inside a character means the start of that character.
+
+mod action;
+mod argument;
+mod check;
+mod comparison;
+mod condition;
+pub mod diagnostic;
+mod engine;
+mod event;
+pub mod expect;
+mod expr;
+mod host;
+mod include;
+mod list;
+mod load;
+pub mod loader;
+mod program;
+mod registry;
+pub mod source;
+mod syntax;
+pub mod test_host;
+mod value;
+
+pub use condition::event_kind;
+pub use diagnostic::{Diagnostic, Severity};
+pub use engine::{Engine, NotStartable, Progress};
+pub use event::{Event, EventKind};
+pub use expr::SELECTS;
+pub use host::{
+    ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, DiCall, Errno,
+    Exception, HostAction, LogLevel, ModuleCall, ObjectAction, Problem, ProblemKind, Ringtone,
+    Trace,
+};
+pub use load::{Checked, Loaded, LoadedSet, check_paths, load, load_set};
+pub use program::{DiagramSet, StateDiagram};
+pub use registry::{Module, ModuleArguments, Registry, Signature};
+pub use source::SourceProvider;
+pub use value::{MAX_VALUE_BYTES, MAX_VALUES, TooManyValues, Values};

@@ -1,0 +1,115 @@
+//! Events to other sessions, objects and diagrams; and the actions of modules.
+
+use super::{Done, Outcome, Then, perform, perform_checked};
+use crate::dsm::argument::{Arguments, named_values};
+use crate::dsm::expr::Scope;
+use crate::dsm::host::{HostAction, ModuleCall, ObjectAction};
+use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, takes};
+
+const NAME: &[Parameter] = &[need("name", Kind::Value)];
+
+pub const SIGNATURES: &[Signature] = &[
+    takes(
+        "postEvent",
+        Separator::Commas(2),
+        &[need("session", Kind::Value), may("list", Kind::Names)],
+        post_event,
+        "Sends an 'event' with the variables of the list to a session or queue.",
+    ),
+    takes(
+        "registerEventQueue",
+        Separator::None,
+        NAME,
+        |a, s| {
+            perform(HostAction::RegisterEventQueue {
+                name: a.owned(0, s),
+            })
+        },
+        "Makes this session reachable under one more name.",
+    ),
+    takes(
+        "unregisterEventQueue",
+        Separator::None,
+        NAME,
+        |a, s| {
+            perform(HostAction::UnregisterEventQueue {
+                name: a.owned(0, s),
+            })
+        },
+        "Takes such a name away.",
+    ),
+    takes(
+        "createSystemDSM",
+        Separator::Commas(2),
+        &[
+            need("configuration", Kind::Value),
+            need("diagram", Kind::Value),
+        ],
+        create_system_dsm,
+        "Starts a diagram without a call.",
+    ),
+    takes(
+        "trackObject",
+        Separator::None,
+        NAME,
+        |a, s| object(a, s, ObjectAction::Track),
+        "Frees the object at the end of the session.",
+    ),
+    takes(
+        "releaseObject",
+        Separator::None,
+        NAME,
+        |a, s| object(a, s, ObjectAction::Release),
+        "Does not free the object at the end of the session.",
+    ),
+    takes(
+        "freeObject",
+        Separator::None,
+        NAME,
+        |a, s| object(a, s, ObjectAction::Free),
+        "Frees it now.",
+    ),
+];
+
+fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let session = arguments.owned(0, scope);
+    let params = named_values(&arguments.text(1, scope), scope.variables);
+    perform_checked(HostAction::PostEvent { session, params })
+}
+
+fn create_system_dsm(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let configuration = arguments.owned(0, scope);
+    perform(HostAction::CreateSystemDsm {
+        configuration,
+        diagram: arguments.owned(1, scope),
+    })
+}
+
+fn object(arguments: &Arguments<'_>, scope: &mut Scope<'_>, action: ObjectAction) -> Done {
+    perform_checked(HostAction::Object(action, arguments.owned(0, scope)))
+}
+
+/// Hands an action of a module to the host.
+pub fn module_call(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let written = arguments
+        .list
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| arguments.is_written(*index));
+    let list = written
+        .map(|(_, argument)| argument.text(scope).into_owned())
+        .collect();
+    let module = arguments
+        .signature
+        .module
+        .as_deref()
+        .unwrap_or_default()
+        .to_owned();
+    let name = arguments.signature.name.to_string();
+    let call = ModuleCall {
+        module,
+        name,
+        arguments: list,
+    };
+    Ok(Outcome::Perform(HostAction::Module(call), Then::Nothing))
+}

@@ -1,0 +1,154 @@
+//! Logging.
+
+use super::{Done, Outcome};
+use crate::dsm::argument::Arguments;
+use crate::dsm::expr::{SELECTS, Scope};
+use crate::dsm::host::LogLevel;
+use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, takes};
+
+const LEVEL: &[Parameter] = &[may("level", Kind::Value)];
+const TEXT: &[Parameter] = &[may("text", Kind::Template)];
+
+pub const SIGNATURES: &[Signature] = &[
+    takes(
+        "log",
+        Separator::Commas(2),
+        &[need("level", Kind::Value), need("text", Kind::Value)],
+        log,
+        "Logs a value: 0 error, 1 warning, 2 info, 3 debug.",
+    ),
+    takes(
+        "logs",
+        Separator::Commas(2),
+        &[need("level", Kind::Value), need("text", Kind::Template)],
+        log,
+        "Logs a text with references inside.",
+    ),
+    takes(
+        "error",
+        Separator::None,
+        TEXT,
+        |a, s| log_at(LogLevel::Error, a, s),
+        "Logs at level 0.",
+    ),
+    takes(
+        "warn",
+        Separator::None,
+        TEXT,
+        |a, s| log_at(LogLevel::Warning, a, s),
+        "Logs at level 1.",
+    ),
+    takes(
+        "info",
+        Separator::None,
+        TEXT,
+        |a, s| log_at(LogLevel::Info, a, s),
+        "Logs at level 2.",
+    ),
+    takes(
+        "dbg",
+        Separator::None,
+        TEXT,
+        |a, s| log_at(LogLevel::Debug, a, s),
+        "Logs at level 3.",
+    ),
+    takes(
+        "logVars",
+        Separator::None,
+        LEVEL,
+        log_vars,
+        "Logs all variables.",
+    ),
+    takes(
+        "logParams",
+        Separator::None,
+        LEVEL,
+        log_params,
+        "Logs all parameters of the event.",
+    ),
+    takes(
+        "logSelects",
+        Separator::None,
+        LEVEL,
+        log_selects,
+        "Logs all selects.",
+    ),
+    takes(
+        "logAll",
+        Separator::None,
+        LEVEL,
+        log_all,
+        "Logs variables, parameters and selects.",
+    ),
+];
+
+fn log(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let Some(level) = arguments.unsigned(0, scope) else {
+        return Ok(Outcome::Complain("the level is no number".into()));
+    };
+    let text = arguments.owned(1, scope);
+    scope.host.log(level.into(), &text);
+    Ok(Outcome::Next)
+}
+
+fn log_at(level: LogLevel, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let text = arguments.owned(0, scope);
+    scope.host.log(level, &text);
+    Ok(Outcome::Next)
+}
+
+/// Logs what `lines` makes of the scope, one line each.
+fn dump(
+    arguments: &Arguments<'_>,
+    scope: &mut Scope<'_>,
+    lines: fn(&Scope<'_>) -> Vec<String>,
+) -> Done {
+    let Some(level) = arguments.unsigned(0, scope) else {
+        return Ok(Outcome::Complain("the level is no number".into()));
+    };
+    for line in lines(scope) {
+        scope.host.log(level.into(), &line);
+    }
+    Ok(Outcome::Next)
+}
+
+fn log_vars(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    dump(arguments, scope, variables)
+}
+
+fn log_params(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    dump(arguments, scope, params)
+}
+
+fn log_selects(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    dump(arguments, scope, selects)
+}
+
+fn log_all(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    dump(arguments, scope, |scope| {
+        [variables(scope), params(scope), selects(scope)].concat()
+    })
+}
+
+fn variables(scope: &Scope<'_>) -> Vec<String> {
+    scope
+        .variables
+        .iter()
+        .map(|(name, value)| format!("${name} = '{value}'"))
+        .collect()
+}
+
+fn params(scope: &Scope<'_>) -> Vec<String> {
+    let params = scope.params.iter().flat_map(|params| params.iter());
+    params
+        .map(|(name, value)| format!("#{name} = '{value}'"))
+        .collect()
+}
+
+fn selects(scope: &Scope<'_>) -> Vec<String> {
+    let value = |name: &str| scope.host.select(name).unwrap_or_default();
+    SELECTS
+        .iter()
+        .map(|name| format!("@{name} = '{}'", value(name)))
+        .collect()
+}

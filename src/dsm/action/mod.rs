@@ -1,0 +1,154 @@
+//! Built-in actions, one file per family: a table of signatures and the functions behind them.
+//!
+//! A function reads its arguments and either changes variables at once or gives back what is to
+//! happen: a step of the engine, or a [`HostAction`].
+
+mod b2b;
+mod di;
+mod event;
+mod flow;
+mod logging;
+mod media;
+mod playback;
+mod timer;
+mod variables;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::argument::Arguments;
+use super::expr::Scope;
+use super::host::{ActionError, ActionResult, Answer, Errno, Exception, HostAction};
+use super::registry::{Kind, ModuleArguments, Parameter, Role, Separator, Signature, any, may};
+use super::value::Values;
+
+pub use event::module_call;
+
+/// Does an action.
+pub type Run = fn(&Arguments<'_>, &mut Scope<'_>) -> Result<Outcome, Exception>;
+
+/// What an action leaves to the engine.
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    /// Nothing.
+    Next,
+    /// End the innermost loop, or the list.
+    Break,
+    Repost,
+    Jump(String),
+    Call(String),
+    Return,
+    /// `$errno` and `$strerror`.
+    Fail(Errno, String),
+    /// A message for whoever operates the server; nothing else happens.
+    Complain(String),
+    /// Ask the host, then do something with its answer.
+    Perform(HostAction, Then),
+}
+
+/// What happens with the answer of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    ClearErrno,
+    /// Store the value in this variable; 0 if the action failed.
+    Store(String),
+    /// Store the value in `$DI_res` and relatives.
+    StoreDi,
+    /// Store the array in `$DI_res[n]`, its length in `$DI_res_size`.
+    StoreDiArray,
+}
+
+type Done = Result<Outcome, Exception>;
+
+/// An action of the host that leaves `$errno` alone.
+fn perform(action: HostAction) -> Done {
+    Ok(Outcome::Perform(action, Then::Nothing))
+}
+
+/// An action of the host that clears `$errno` when it works.
+fn perform_checked(action: HostAction) -> Done {
+    Ok(Outcome::Perform(action, Then::ClearErrno))
+}
+
+fn bad_argument(text: impl Into<String>) -> Done {
+    Ok(Outcome::Fail(Errno::ARG, text.into()))
+}
+
+/// All core signatures.
+pub fn signatures() -> impl Iterator<Item = &'static Signature> {
+    let families: [&'static [Signature]; 9] = [
+        flow::SIGNATURES,
+        variables::SIGNATURES,
+        logging::SIGNATURES,
+        playback::SIGNATURES,
+        media::SIGNATURES,
+        timer::SIGNATURES,
+        event::SIGNATURES,
+        di::SIGNATURES,
+        b2b::SIGNATURES,
+    ];
+    families.into_iter().flatten()
+}
+
+/// The signature of a module's action, which the host does.
+pub fn module_signature(module: &Arc<str>, name: &str, arguments: ModuleArguments) -> Signature {
+    const LIST: &[Parameter] = &[any("argument", Kind::Value)];
+    const TEXT: &[Parameter] = &[may("text", Kind::ModuleText)];
+    let (separator, parameters) = match arguments {
+        ModuleArguments::List => (Separator::EveryComma, LIST),
+        ModuleArguments::Text => (Separator::None, TEXT),
+    };
+    Signature {
+        name: Cow::Owned(name.to_owned()),
+        doc: "An action of a module.",
+        separator,
+        parameters,
+        role: Role::Plain,
+        run: module_call,
+        remark: None,
+        module: Some(module.clone()),
+    }
+}
+
+impl Then {
+    /// Does what is to be done with the result of the host.
+    pub fn finish(self, result: ActionResult, variables: &mut Values) -> Result<(), Exception> {
+        match result {
+            Ok(answer) => self.succeed(answer, variables),
+            Err(ActionError::Errno { errno, text }) => {
+                if let Then::Store(name) = &self {
+                    variables.set(name, "0")?;
+                }
+                set_errno(&errno, &text, variables)
+            }
+            Err(ActionError::Exception(exception)) => Err(exception),
+        }
+    }
+
+    fn succeed(self, answer: Answer, variables: &mut Values) -> Result<(), Exception> {
+        if self != Then::Nothing {
+            variables.set("errno", "")?;
+        }
+        match (self, answer) {
+            (Then::Store(name), Answer::Value(value)) => variables.set(&name, di::text(&value))?,
+            (Then::StoreDi, Answer::Value(value)) => di::store(&value, variables)?,
+            (Then::StoreDiArray, Answer::Value(value)) => di::store_array(&value, variables)?,
+            (_, Answer::Assign(list)) => {
+                for (name, value) in list {
+                    variables.set(&name, value)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Sets `$errno` and `$strerror`.
+pub fn set_errno(errno: &Errno, text: &str, variables: &mut Values) -> Result<(), Exception> {
+    variables.set("errno", &*errno.0)?;
+    variables.set("strerror", text)?;
+    Ok(())
+}

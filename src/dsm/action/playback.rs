@@ -1,0 +1,211 @@
+//! The playlist and recording.
+
+use super::{Done, Outcome, Then, bad_argument, perform, perform_checked};
+use crate::dsm::argument::Arguments;
+use crate::dsm::diagnostic::code;
+use crate::dsm::expr::Scope;
+use crate::dsm::host::{Exception, HostAction, Ringtone};
+use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, plain, takes};
+use crate::dsm::value::signed;
+
+const FILE: &[Parameter] = &[need("path", Kind::Value), may("loop", Kind::Flag("loop"))];
+const PROMPT: &[Parameter] = &[need("name", Kind::Value)];
+const LENGTH: &[Parameter] = &[need("milliseconds", Kind::Value)];
+const RESULT: &[Parameter] = &[may("variable", Kind::NameValue)];
+
+pub const SIGNATURES: &[Signature] = &[
+    takes(
+        "playFile",
+        Separator::Commas(2),
+        FILE,
+        |a, s| play_file(a, s, false),
+        "Plays a file.",
+    ),
+    takes(
+        "playFileFront",
+        Separator::Commas(2),
+        FILE,
+        |a, s| play_file(a, s, true),
+        "Plays a file before everything else.",
+    ),
+    takes(
+        "playPrompt",
+        Separator::None,
+        PROMPT,
+        |a, s| prompt(a, s, false, false),
+        "Plays a prompt.",
+    ),
+    takes(
+        "playPromptFront",
+        Separator::None,
+        PROMPT,
+        |a, s| prompt(a, s, false, true),
+        "Plays a prompt before everything else.",
+    ),
+    takes(
+        "playPromptLooped",
+        Separator::None,
+        PROMPT,
+        |a, s| prompt(a, s, true, false),
+        "Plays a prompt again and again.",
+    ),
+    takes(
+        "setPrompts",
+        Separator::None,
+        PROMPT,
+        set_prompts,
+        "Selects the prompt set.",
+    ),
+    takes(
+        "setPromptSet",
+        Separator::None,
+        PROMPT,
+        set_prompts,
+        "Selects the prompt set.",
+    )
+    .remark(code::ALIAS_NAME, "the original only knows 'setPrompts'"),
+    takes(
+        "playSilence",
+        Separator::None,
+        LENGTH,
+        |a, s| silence(a, s, false),
+        "Plays silence.",
+    ),
+    takes(
+        "playSilenceFront",
+        Separator::None,
+        LENGTH,
+        |a, s| silence(a, s, true),
+        "Plays silence before everything else.",
+    ),
+    takes(
+        "playRingtone",
+        Separator::Commas(2),
+        &[
+            need("struct", Kind::Name),
+            need("front", Kind::Flag("front")),
+        ],
+        ringtone,
+        "Plays a tone described by the members length, on, off, f and f2 of a struct.",
+    ),
+    takes(
+        "recordFile",
+        Separator::None,
+        &[need("path", Kind::Value)],
+        |a, s| {
+            perform_checked(HostAction::RecordFile {
+                path: a.owned(0, s),
+            })
+        },
+        "Records what is heard.",
+    ),
+    plain(
+        "stopRecord",
+        |_, _| perform_checked(HostAction::StopRecord),
+        "Ends the recording.",
+    ),
+    takes(
+        "getRecordLength",
+        Separator::None,
+        RESULT,
+        |a, s| measure(a, s, HostAction::GetRecordLength, "record_length"),
+        "Milliseconds recorded so far, into the variable of that name.",
+    ),
+    takes(
+        "getRecordDataSize",
+        Separator::None,
+        RESULT,
+        |a, s| measure(a, s, HostAction::GetRecordDataSize, "record_data_size"),
+        "Bytes recorded so far, into the variable of that name.",
+    ),
+    plain(
+        "flushPlaylist",
+        |_, _| perform(HostAction::FlushPlaylist),
+        "Empties the playlist.",
+    ),
+    plain(
+        "closePlaylist",
+        |_, _| perform(HostAction::FlushPlaylist),
+        "Empties the playlist.",
+    )
+    .remark(code::DEPRECATED_ACTION, "the name is 'flushPlaylist' now"),
+    takes(
+        "addSeparator",
+        Separator::Commas(2),
+        &[need("id", Kind::Value), may("front", Kind::Flag("front"))],
+        add_separator,
+        "Raises 'separator' when the playlist gets there.",
+    ),
+];
+
+fn play_file(arguments: &Arguments<'_>, scope: &mut Scope<'_>, front: bool) -> Done {
+    let path = arguments.owned(0, scope);
+    perform_checked(HostAction::PlayFile {
+        path,
+        looped: arguments.flag(1, scope),
+        front,
+    })
+}
+
+fn prompt(arguments: &Arguments<'_>, scope: &mut Scope<'_>, looped: bool, front: bool) -> Done {
+    perform_checked(HostAction::PlayPrompt {
+        name: arguments.owned(0, scope),
+        looped,
+        front,
+    })
+}
+
+fn set_prompts(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    perform_checked(HostAction::SetPrompts {
+        set: arguments.owned(0, scope),
+    })
+}
+
+fn silence(arguments: &Arguments<'_>, scope: &mut Scope<'_>, front: bool) -> Done {
+    let Some(milliseconds) = arguments.signed(0, scope) else {
+        return Err(Exception::core("the length of silence is no number"));
+    };
+    perform(HostAction::PlaySilence {
+        milliseconds,
+        front,
+    })
+}
+
+fn ringtone(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let member = |name: &str| {
+        let value = scope
+            .variables
+            .get(&format!("{}.{name}", arguments.name(0)))
+            .unwrap_or("");
+        signed(value).ok_or_else(|| Exception::core(format!("ring tone: {name} is no number")))
+    };
+    perform_checked(HostAction::PlayRingtone(Ringtone {
+        length: member("length")?,
+        on: member("on")?,
+        off: member("off")?,
+        f: member("f")?,
+        f2: member("f2")?,
+        front: arguments.flag(1, scope),
+    }))
+}
+
+fn measure(
+    arguments: &Arguments<'_>,
+    scope: &mut Scope<'_>,
+    action: HostAction,
+    default: &str,
+) -> Done {
+    let name = arguments.text(0, scope);
+    let name = if name.is_empty() { default } else { &name };
+    Ok(Outcome::Perform(action, Then::Store(name.to_owned())))
+}
+
+fn add_separator(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let Some(id) = arguments.unsigned(0, scope) else {
+        return bad_argument("the id of a separator is no number");
+    };
+    perform_checked(HostAction::AddSeparator {
+        id,
+        front: arguments.flag(1, scope),
+    })
+}

@@ -1,0 +1,270 @@
+//! Arguments: splitting, unquoting and classifying the text between the parentheses of a call.
+//!
+//! All of it happens when a diagram is loaded; an [`Argument`] only has to be evaluated.
+
+use std::borrow::Cow;
+
+use super::comparison::find_outside_quotes;
+use super::expr::{Expr, Finding, Scope, Sum, Template, UnknownSelect};
+use super::registry::{Kind, Separator, Signature};
+use super::value::{Values, signed, unsigned};
+
+/// One argument, ready to be evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    /// Not written, and not needed.
+    Absent,
+    /// A whole-argument reference or literal.
+    Value(Expr),
+    /// The name of a variable.
+    Name(Box<str>),
+    /// The name of an event parameter to assign.
+    Param(Box<str>),
+    Template(Template),
+    Sum(Sum),
+    /// `key=value;key=value`, known when the diagram is loaded.
+    Pairs(Box<[(Box<str>, Expr)]>),
+    /// What a DI function is called with.
+    Di(DiCast, Expr),
+}
+
+/// How an argument of `DI` is passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiCast {
+    Text,
+    Integer,
+    Struct,
+    Array,
+    Json,
+}
+
+/// Splits and classifies the arguments of a call. The second value is the name of the first
+/// parameter that is needed and was not written.
+pub fn bind(
+    signature: &Signature,
+    text: Option<&str>,
+    findings: &mut Vec<Finding>,
+) -> (Box<[Argument]>, Option<&'static str>) {
+    let parts = split(text.unwrap_or(""), signature.separator);
+    let list = signature.parameters.last().filter(|last| last.repeated);
+    let mut arguments = Vec::new();
+    let mut missing = None;
+    for (index, parameter) in signature.parameters.iter().enumerate() {
+        let Some(part) = parts.get(index) else {
+            if parameter.required && index > 0 && missing.is_none() {
+                missing = Some(parameter.name);
+            }
+            arguments.push(Argument::Absent);
+            continue;
+        };
+        arguments.push(classify(parameter.kind, part, findings));
+    }
+    if let Some(parameter) = list {
+        let more = parts.iter().skip(signature.parameters.len());
+        arguments.extend(more.map(|part| classify(parameter.kind, part, findings)));
+    }
+    (arguments.into(), missing)
+}
+
+/// The parts between the separators; none if there is no text at all.
+fn split(text: &str, separator: Separator) -> Vec<&str> {
+    let (sign, limit) = match separator {
+        Separator::None => {
+            return if text.trim().is_empty() {
+                vec![]
+            } else {
+                vec![text]
+            };
+        }
+        Separator::Equals => ("=", 2),
+        Separator::Commas(parts) => (",", parts),
+        Separator::EveryComma => (",", usize::MAX),
+    };
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while parts.len() + 1 < limit
+        && let Some(at) = find_outside_quotes(rest, sign)
+    {
+        parts.push(&rest[..at]);
+        rest = &rest[at + 1..];
+    }
+    parts.push(rest);
+    if separator == Separator::EveryComma {
+        // Two commas with nothing between them are no argument; with a blank they are an empty one.
+        parts.retain(|part| !part.is_empty());
+    }
+    parts
+}
+
+/// Removes the quotes around a part; says whether there were any.
+pub fn unquote(part: &str) -> (Cow<'_, str>, bool) {
+    let part = part.trim();
+    let Some(quote) = part.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+        return (Cow::Borrowed(part), false);
+    };
+    let inner = match part[1..].strip_suffix(quote) {
+        Some(inner) => inner,
+        None => part.trim_matches(quote),
+    };
+    let escaped = format!("\\{quote}");
+    if inner.contains(&escaped) {
+        return (
+            Cow::Owned(inner.replace(&escaped, &quote.to_string())),
+            true,
+        );
+    }
+    (Cow::Borrowed(inner), true)
+}
+
+fn classify(kind: Kind, part: &str, findings: &mut Vec<Finding>) -> Argument {
+    let (text, quoted) = unquote(part);
+    match kind {
+        Kind::Value | Kind::Diagram | Kind::Names | Kind::NameValue => {
+            Argument::Value(Expr::parse(&text, quoted))
+        }
+        Kind::Flag(name) => {
+            let value = text
+                .strip_prefix(name)
+                .and_then(|rest| rest.trim_start().strip_prefix('='));
+            Argument::Value(Expr::parse(value.unwrap_or(&text).trim(), quoted))
+        }
+        Kind::Literal => Argument::Name(text.into()),
+        Kind::Name => Argument::Name(text.strip_prefix('$').unwrap_or(&text).into()),
+        Kind::Target => match text.strip_prefix('#') {
+            Some(param) => Argument::Param(param.into()),
+            None => Argument::Name(text.strip_prefix('$').unwrap_or(&text).into()),
+        },
+        Kind::Template => {
+            Argument::Template(Template::parse(&text, UnknownSelect::Dropped, findings))
+        }
+        Kind::ModuleText => {
+            Argument::Template(Template::parse(&text, UnknownSelect::Kept, findings))
+        }
+        Kind::Sum => Argument::Sum(Sum::parse(&text)),
+        Kind::Pairs => match Expr::parse(&text, quoted) {
+            Expr::Text(text) => Argument::Pairs(pairs(&text)),
+            reference => Argument::Value(reference),
+        },
+        Kind::Di => di_argument(part.trim()),
+    }
+}
+
+/// `key=value;key=value`: keys trimmed, values resolved; what has no `=` or no key is dropped.
+pub fn pairs(list: &str) -> Box<[(Box<str>, Expr)]> {
+    list.split(';')
+        .filter_map(|entry| entry.split_once('='))
+        .filter(|(key, _)| !key.trim().is_empty())
+        .map(|(key, value)| (key.trim().into(), Expr::parse(value, false)))
+        .collect()
+}
+
+fn di_argument(part: &str) -> Argument {
+    let casts = [
+        ("(int)", DiCast::Integer),
+        ("(struct)", DiCast::Struct),
+        ("(array)", DiCast::Array),
+        ("(json)", DiCast::Json),
+    ];
+    for (written, cast) in casts {
+        if let Some(rest) = part.strip_prefix(written) {
+            let name = rest.trim();
+            let by_name = matches!(cast, DiCast::Struct | DiCast::Array);
+            let expr = match name.strip_prefix('$') {
+                Some(name) if by_name => Expr::Text(name.into()),
+                _ if by_name => Expr::Text(name.into()),
+                _ => Expr::parse(&unquote(name).0, false),
+            };
+            return Argument::Di(cast, expr);
+        }
+    }
+    match unquote(part) {
+        (text, true) => Argument::Di(DiCast::Text, Expr::Text(text.into())),
+        (text, false) => Argument::Di(DiCast::Text, Expr::parse(&text, false)),
+    }
+}
+
+/// The arguments of one action, as its function reads them. The table of signatures and the
+/// functions agree on kinds; a function never meets another kind than its row says.
+pub struct Arguments<'a> {
+    pub signature: &'a Signature,
+    pub list: &'a [Argument],
+}
+
+impl<'a> Arguments<'a> {
+    /// The value of an argument; empty if it was not written.
+    pub fn text(&self, index: usize, scope: &'a Scope<'_>) -> Cow<'a, str> {
+        match self.list.get(index) {
+            Some(argument) => argument.text(scope),
+            None => Cow::Borrowed(""),
+        }
+    }
+
+    pub fn owned(&self, index: usize, scope: &Scope<'_>) -> String {
+        self.text_in(index, scope).into_owned()
+    }
+
+    /// Whether an argument is exactly `true`.
+    pub fn flag(&self, index: usize, scope: &Scope<'_>) -> bool {
+        self.text_in(index, scope) == "true"
+    }
+
+    pub fn unsigned(&self, index: usize, scope: &Scope<'_>) -> Option<u32> {
+        unsigned(&self.text_in(index, scope))
+    }
+
+    pub fn signed(&self, index: usize, scope: &Scope<'_>) -> Option<i64> {
+        signed(&self.text_in(index, scope))
+    }
+
+    /// The name of the variable an argument names.
+    pub fn name(&self, index: usize) -> &'a str {
+        match self.list.get(index) {
+            Some(Argument::Name(name) | Argument::Param(name)) => name,
+            _ => "",
+        }
+    }
+
+    pub fn is_written(&self, index: usize) -> bool {
+        !matches!(self.list.get(index), None | Some(Argument::Absent))
+    }
+
+    fn text_in<'s>(&'s self, index: usize, scope: &'s Scope<'_>) -> Cow<'s, str> {
+        self.list
+            .get(index)
+            .map_or(Cow::Borrowed(""), |argument| argument.text(scope))
+    }
+}
+
+impl Argument {
+    pub fn text<'a>(&'a self, scope: &'a Scope<'_>) -> Cow<'a, str> {
+        match self {
+            Argument::Absent | Argument::Pairs(_) => Cow::Borrowed(""),
+            Argument::Value(expr) | Argument::Di(_, expr) => expr.eval(scope),
+            Argument::Name(name) | Argument::Param(name) => Cow::Borrowed(name),
+            Argument::Template(template) => Cow::Owned(template.eval(scope)),
+            Argument::Sum(sum) => Cow::Owned(sum.eval(scope)),
+        }
+    }
+}
+
+/// The variables a `;` list names: `name`, `struct.` for all members, `var` for all.
+pub fn named_values(list: &str, variables: &Values) -> Values {
+    let mut named = Values::new();
+    let mut add = |name: &str, value: &str| named = std::mem::take(&mut named).with(name, value);
+    for name in list.split(';').map(str::trim) {
+        let name = name.strip_prefix('$').unwrap_or(name);
+        if list.trim() == "var" {
+            variables.iter().for_each(|(name, value)| add(name, value));
+        } else if name.ends_with('.') {
+            variables
+                .with_prefix(name)
+                .for_each(|(name, value)| add(name, value));
+        } else if let Some(value) = variables.get(name) {
+            add(name, value);
+        }
+    }
+    named
+}

@@ -1,0 +1,278 @@
+//! Tree and registry to program: names are looked up, arguments bound, findings reported.
+//!
+//! Works through the declarations in the order of the text, because imports and functions count
+//! from where they stand. A diagram with an error gives no program.
+
+mod body;
+mod lint;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::diagnostic::{Diagnostic, Severity, code, nearest};
+use super::program::{Code, State, StateDiagram, StateId, Target, Transition};
+use super::registry::Registry;
+use super::source::{SourceMap, Span};
+use super::syntax::ast;
+use body::Bodies;
+
+/// Makes the program of a diagram; `None` if there is an error among the findings. `start` is the
+/// beginning of its text.
+pub fn check(
+    name: &str,
+    tree: &ast::Diagram<'_>,
+    start: Span,
+    sources: &Arc<SourceMap>,
+    registry: &Registry,
+    mut findings: Vec<Diagnostic>,
+) -> (Option<Arc<StateDiagram>>, Vec<Diagnostic>) {
+    let broken = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    let mut check = Check::new(registry, tree);
+    for declaration in &tree.declarations {
+        check.declaration(declaration);
+    }
+    let (diagram, more) = check.finish(name, start, broken, sources.clone());
+    findings.extend(more);
+    findings.sort_by_key(|finding| finding.span);
+    let refused = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    ((!refused).then(|| Arc::new(diagram)), findings)
+}
+
+struct Check<'t> {
+    registry: &'t Registry,
+    bodies: Bodies<'t>,
+    findings: Vec<Diagnostic>,
+    /// Every state of the text; of several with one name the first.
+    ids: HashMap<&'t str, StateId>,
+    states: Vec<CheckedState<'t>>,
+    initial: Option<StateId>,
+    /// Transitions by the state they leave, which may be declared further down.
+    transitions: HashMap<StateId, Vec<lint::Checked<'t>>>,
+    /// The states the last transition leaves; none if a state was declared since.
+    last_sources: Vec<ast::Name<'t>>,
+    last_state: Option<ast::Name<'t>>,
+}
+
+/// A state, and what the lints have to know of it.
+struct CheckedState<'t> {
+    name: ast::Name<'t>,
+    enter: Code,
+    exit: Code,
+    transitions: Vec<lint::Checked<'t>>,
+}
+
+impl<'t> Check<'t> {
+    fn new(registry: &'t Registry, tree: &ast::Diagram<'t>) -> Self {
+        let mut ids = HashMap::new();
+        let mut count = 0;
+        for declaration in &tree.declarations {
+            if let ast::Declaration::State(state) = declaration {
+                ids.entry(state.name.text).or_insert(count);
+                count += 1;
+            }
+        }
+        Self {
+            registry,
+            bodies: Bodies::new(registry, tree),
+            findings: Vec::new(),
+            ids,
+            states: Vec::new(),
+            initial: None,
+            transitions: HashMap::new(),
+            last_sources: Vec::new(),
+            last_state: None,
+        }
+    }
+
+    fn report(&mut self, finding: Diagnostic) {
+        self.findings.push(finding);
+    }
+
+    fn declaration(&mut self, declaration: &ast::Declaration<'t>) {
+        match declaration {
+            ast::Declaration::Import(module) => self.import(module),
+            ast::Declaration::Function(function) => self.bodies.function(function),
+            ast::Declaration::State(state) => self.state(state),
+            ast::Declaration::Transition(transition) => self.transition(transition),
+        }
+    }
+
+    fn import(&mut self, name: &ast::Name<'t>) {
+        match self.registry.module(name.text) {
+            Some(module) => self.bodies.import(module),
+            None => {
+                let near = nearest(name.text, self.registry.modules());
+                let hint = near.map(|near| format!("did you mean '{near}'?"));
+                let message = format!("there is no module '{}'", name.text);
+                let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
+                self.report(finding.maybe_hint(hint));
+            }
+        }
+    }
+
+    fn state(&mut self, state: &ast::State<'t>) {
+        let id = self.states.len() as StateId;
+        let name = state.name;
+        if self.ids.get(name.text) != Some(&id) {
+            let message = format!(
+                "state '{}' is declared already; this one is never used",
+                name.text
+            );
+            self.report(Diagnostic::new(code::DUPLICATE_STATE, name.span, message));
+        }
+        if state.initial && self.initial.is_some() {
+            let message = "a second initial state; the first one is used";
+            self.report(Diagnostic::new(code::SECOND_INITIAL, name.span, message));
+        } else if state.initial {
+            self.initial = self.ids.get(name.text).copied();
+        }
+        let enter = self.bodies.list(&state.enter);
+        let exit = self.bodies.list(&state.exit);
+        lint::breaks(&exit, "exit list", &mut self.findings);
+        self.states.push(CheckedState {
+            name,
+            enter,
+            exit,
+            transitions: Vec::new(),
+        });
+        self.last_sources.clear();
+        self.last_state = Some(name);
+    }
+
+    fn transition(&mut self, transition: &ast::Transition<'t>) {
+        let sources = self.sources(transition);
+        let (exception, conditions) = self.bodies.conditions(&transition.conditions);
+        let actions = self.bodies.list(&transition.actions);
+        let name = transition.target;
+        let target = match self.ids.get(name.text) {
+            Some(&id) => Target::State(id),
+            None => {
+                self.undeclared_target(name);
+                Target::Undeclared(name.text.into())
+            }
+        };
+        lint::breaks(&actions, "transition", &mut self.findings);
+        lint::conditions(&transition.conditions, &mut self.findings);
+        let stays = sources.iter().any(|source| source.text == name.text);
+        if !stays {
+            lint::target(&actions, name, &mut self.findings);
+        }
+        let program = Arc::new(Transition {
+            name: transition.name.text.into(),
+            exception,
+            conditions: conditions.into(),
+            actions,
+            target,
+        });
+        for source in &sources {
+            let Some(&id) = self.ids.get(source.text) else {
+                continue;
+            };
+            let checked = lint::Checked::new(transition, program.clone());
+            self.transitions.entry(id).or_default().push(checked);
+        }
+        self.last_sources = sources;
+    }
+
+    fn undeclared_target(&mut self, name: ast::Name<'t>) {
+        let message = format!(
+            "state '{}' is not declared: the state will not change",
+            name.text
+        );
+        let near = nearest(name.text, self.ids.keys().copied());
+        let hint = near.map(|near| format!("did you mean '{near}'?"));
+        self.report(Diagnostic::new(code::UNDECLARED_STATE, name.span, message).maybe_hint(hint));
+    }
+
+    /// The states a transition leaves, with the ones that do not exist reported.
+    fn sources(&mut self, transition: &ast::Transition<'t>) -> Vec<ast::Name<'t>> {
+        let Some(sources) = &transition.sources else {
+            return self.missing_sources(transition.name.span);
+        };
+        for source in sources {
+            match self.ids.get(source.text) {
+                Some(&id) if (id as usize) < self.states.len() => {}
+                Some(_) => {
+                    let message = format!("state '{}' is declared further down", source.text);
+                    self.report(Diagnostic::new(
+                        code::SOURCE_DECLARED_LATER,
+                        source.span,
+                        message,
+                    ));
+                }
+                None => {
+                    let message = format!("there is no state '{}' to leave", source.text);
+                    let near = nearest(source.text, self.ids.keys().copied());
+                    let hint = near.map(|near| format!("did you mean '{near}'?"));
+                    let finding = Diagnostic::new(code::UNKNOWN_SOURCE_STATE, source.span, message);
+                    self.report(finding.maybe_hint(hint));
+                }
+            }
+        }
+        sources.clone()
+    }
+
+    fn missing_sources(&mut self, span: Span) -> Vec<ast::Name<'t>> {
+        let sources = match (self.last_sources.is_empty(), self.last_state) {
+            (false, _) => self.last_sources.clone(),
+            (true, Some(state)) => vec![state],
+            (true, None) => {
+                let message = "a transition without source before any state";
+                self.report(Diagnostic::new(code::UNKNOWN_SOURCE_STATE, span, message));
+                return Vec::new();
+            }
+        };
+        let names: Vec<&str> = sources.iter().map(|source| source.text).collect();
+        let message = format!("no source state; taken to leave '{}'", names.join("', '"));
+        self.report(Diagnostic::new(code::MISSING_SOURCE, span, message));
+        sources
+    }
+
+    fn finish(
+        mut self,
+        name: &str,
+        start: Span,
+        broken: bool,
+        sources: Arc<SourceMap>,
+    ) -> (StateDiagram, Vec<Diagnostic>) {
+        for (id, transitions) in std::mem::take(&mut self.transitions) {
+            self.states[id as usize].transitions = transitions;
+        }
+        if self.initial.is_none() {
+            lint::no_initial(
+                self.states.first().map_or(start, |state| state.name.span),
+                &mut self.findings,
+            );
+        }
+        // Where a declaration is lost, nothing can be said about the others.
+        if !broken {
+            lint::states(&self.states, &self.ids, self.initial, &mut self.findings);
+        }
+
+        let references = std::mem::take(&mut self.bodies.references);
+        let states = self.states.into_iter().map(|state| State {
+            name: state.name.text.into(),
+            enter: state.enter,
+            exit: state.exit,
+            transitions: state
+                .transitions
+                .into_iter()
+                .map(|checked| checked.program)
+                .collect(),
+        });
+        let states = states.collect();
+        let diagram = StateDiagram {
+            name: name.into(),
+            states,
+            initial: self.initial,
+            sources,
+            references,
+        };
+        self.findings.extend(self.bodies.into_findings());
+        (diagram, self.findings)
+    }
+}

@@ -1,0 +1,167 @@
+//! The expression of a condition: `left operator right`.
+
+use super::diagnostic::code;
+use super::expr::{Expr, Finding, Scope};
+use super::syntax::quoted_run;
+use super::value::integer;
+
+/// Two sides and what has to hold between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    left: Operand,
+    operator: Operator,
+    right: Operand,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Operand {
+    Value(Expr),
+    /// `len(x)`: bytes of the value.
+    Length(Expr),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    Greater,
+    AtMost,
+    AtLeast,
+    /// No operator was written: never holds.
+    Missing,
+}
+
+impl Comparison {
+    /// `None` for an empty expression, which always holds.
+    pub fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<Self> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let (operator, at, length) = find_operator(text);
+        let written = &text[at..at + length];
+        match operator {
+            Operator::Equal if length == 1 => {
+                findings.push((code::COND_SINGLE_EQ, "'=' is read as '=='".into()));
+            }
+            Operator::AtMost | Operator::AtLeast => {
+                let message = format!("'{written}' compares here; the original does not know it");
+                findings.push((code::COND_LE_GE, message));
+            }
+            Operator::Missing => {
+                let message = "without operator this never holds".into();
+                findings.push((code::COND_NO_OPERATOR, message));
+            }
+            _ => {}
+        }
+        let left = Operand::parse(&text[..at], findings);
+        let right = Operand::parse(&text[at + length..], findings);
+        if operator == Operator::NotEqual && right.is_prefix() {
+            let message = "'*' has no meaning with '!='; write 'not test(.. == ..*)'".into();
+            findings.push((code::COND_PREFIX_NE, message));
+        }
+        Some(Self {
+            left,
+            operator,
+            right,
+        })
+    }
+
+    pub fn holds(&self, scope: &Scope<'_>) -> bool {
+        let (left_number, right_number);
+        let left = match &self.left {
+            Operand::Value(value) => value.eval(scope),
+            Operand::Length(value) => {
+                left_number = value.eval(scope).len().to_string();
+                left_number.as_str().into()
+            }
+        };
+        let right = match &self.right {
+            Operand::Value(value) => value.eval(scope),
+            Operand::Length(value) => {
+                right_number = value.eval(scope).len().to_string();
+                right_number.as_str().into()
+            }
+        };
+        match self.operator {
+            Operator::Equal => match right.split_once('*') {
+                Some((prefix, _)) => left.starts_with(prefix),
+                None => left == right,
+            },
+            Operator::NotEqual => left != right,
+            Operator::Less => order(&left, &right).is_lt(),
+            Operator::Greater => order(&left, &right).is_gt(),
+            Operator::AtMost => order(&left, &right).is_le(),
+            Operator::AtLeast => order(&left, &right).is_ge(),
+            Operator::Missing => false,
+        }
+    }
+}
+
+/// Numeric if both sides are integers, else by bytes.
+fn order(left: &str, right: &str) -> std::cmp::Ordering {
+    match (integer(left), integer(right)) {
+        (Some(left), Some(right)) => left.cmp(&right),
+        _ => left.cmp(right),
+    }
+}
+
+/// The operator, where it begins and its length. `==` goes before `!=`, that before `<` and `>`.
+fn find_operator(text: &str) -> (Operator, usize, usize) {
+    let searched = [
+        ("==", Operator::Equal),
+        ("!=", Operator::NotEqual),
+        ("<=", Operator::AtMost),
+        ("<", Operator::Less),
+        (">=", Operator::AtLeast),
+        (">", Operator::Greater),
+        ("=", Operator::Equal),
+    ];
+    searched
+        .iter()
+        .find_map(|&(sign, operator)| {
+            Some((operator, find_outside_quotes(text, sign)?, sign.len()))
+        })
+        .unwrap_or((Operator::Missing, text.len(), 0))
+}
+
+/// Where `wanted` stands outside quoted runs.
+pub fn find_outside_quotes(text: &str, wanted: &str) -> Option<usize> {
+    let mut at = 0;
+    while at < text.len() {
+        let rest = &text[at..];
+        if rest.starts_with(wanted) {
+            return Some(at);
+        }
+        at += match quoted_run(rest) {
+            Some((behind, _)) => rest.len() - behind.len(),
+            None => rest.chars().next().map_or(1, char::len_utf8),
+        };
+    }
+    None
+}
+
+impl Operand {
+    fn parse(text: &str, findings: &mut Vec<Finding>) -> Self {
+        let text = text.trim();
+        if let Some(inner) = text
+            .strip_prefix("len(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
+            return Operand::Length(Expr::parse(inner.trim(), false));
+        }
+        if let Some(("", inner)) = quoted_run(text) {
+            if text.starts_with('\'') {
+                let message = "single quotes are removed here, not in the original".into();
+                findings.push((code::COND_SINGLE_QUOTE, message));
+            }
+            return Operand::Value(Expr::Text(inner.into()));
+        }
+        Operand::Value(Expr::parse(text, false))
+    }
+
+    fn is_prefix(&self) -> bool {
+        matches!(self, Operand::Value(value) if value.literal().is_some_and(|text| text.contains('*')))
+    }
+}

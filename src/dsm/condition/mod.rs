@@ -1,0 +1,188 @@
+//! Conditions: their names, and how one is evaluated.
+
+use std::sync::Arc;
+
+use super::argument::unquote;
+use super::comparison::Comparison;
+use super::diagnostic::code;
+use super::event::EventKind;
+use super::expr::{Expr, Finding, Scope};
+use super::host::ModuleCall;
+use super::registry::ConditionKind;
+
+/// One condition of a transition or `if`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    pub negated: bool,
+    pub test: Test,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// `test(..)`; `None` always holds.
+    Expression(Option<Comparison>),
+    Event(EventKind, Option<Comparison>),
+    KeyPress(Expr),
+    Module {
+        module: Arc<str>,
+        name: Box<str>,
+        arguments: Box<[Expr]>,
+    },
+}
+
+impl Condition {
+    pub fn holds(&self, event: EventKind, scope: &mut Scope<'_>) -> bool {
+        self.test.holds(event, scope) != self.negated
+    }
+}
+
+impl Test {
+    pub fn parse(
+        name: &str,
+        kind: &ConditionKind,
+        text: Option<&str>,
+        findings: &mut Vec<Finding>,
+    ) -> Self {
+        let text = text.unwrap_or("");
+        match kind {
+            ConditionKind::Test => Test::Expression(Comparison::parse(text, findings)),
+            ConditionKind::Event(event) => Test::Event(*event, Comparison::parse(text, findings)),
+            ConditionKind::KeyPress => Test::KeyPress(key(text, findings)),
+            ConditionKind::Module(module) => Test::Module {
+                module: module.clone(),
+                name: name.into(),
+                arguments: text
+                    .split(',')
+                    .map(unquote)
+                    .map(|(text, quoted)| Expr::parse(&text, quoted))
+                    .collect(),
+            },
+        }
+    }
+
+    fn holds(&self, event: EventKind, scope: &mut Scope<'_>) -> bool {
+        let holds = |comparison: &Option<Comparison>, scope: &Scope<'_>| {
+            comparison
+                .as_ref()
+                .is_none_or(|comparison| comparison.holds(scope))
+        };
+        match self {
+            Test::Expression(comparison) => holds(comparison, scope),
+            Test::Event(kind, comparison) => *kind == event && holds(comparison, scope),
+            Test::KeyPress(key) => {
+                event == EventKind::Key && {
+                    let key = key.eval(scope);
+                    scope.param("key") == Some(key_code(&key))
+                }
+            }
+            Test::Module {
+                module,
+                name,
+                arguments,
+            } => {
+                let call = ModuleCall {
+                    module: module.to_string(),
+                    name: name.to_string(),
+                    arguments: arguments
+                        .iter()
+                        .map(|x| x.eval(scope).into_owned())
+                        .collect(),
+                };
+                scope.host.test(&call, scope.variables)
+            }
+        }
+    }
+}
+
+/// The argument of `keyPress`.
+fn key(text: &str, findings: &mut Vec<Finding>) -> Expr {
+    let (key, quoted) = unquote(text);
+    if quoted || key.starts_with(['$', '#', '@', '*']) {
+        let message = format!("'{key}' is understood here; the original compares it literally");
+        findings.push((code::KEYPRESS_LITERAL, message));
+    }
+    match &*key {
+        "#" => Expr::Text("11".into()),
+        key => Expr::parse(key, quoted),
+    }
+}
+
+/// Star and hash have numbers as `#key`.
+fn key_code(key: &str) -> &str {
+    match key {
+        "*" => "10",
+        "#" => "11",
+        key => key,
+    }
+}
+
+/// The names of all core conditions.
+pub fn names() -> impl Iterator<Item = (&'static str, ConditionKind)> {
+    let events = EVENTS
+        .iter()
+        .map(|&(name, kind)| (name, ConditionKind::Event(kind)));
+    events.chain([
+        ("test", ConditionKind::Test),
+        ("keyPress", ConditionKind::KeyPress),
+    ])
+}
+
+/// The kind of event a condition name stands for.
+pub fn event_kind(name: &str) -> Option<EventKind> {
+    EVENTS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|&(_, kind)| kind)
+}
+
+const EVENTS: &[(&str, EventKind)] = &[
+    ("start", EventKind::Start),
+    ("startup", EventKind::Startup),
+    ("reload", EventKind::Reload),
+    ("invite", EventKind::Invite),
+    ("sessionStart", EventKind::SessionStart),
+    ("early", EventKind::Early),
+    ("earlySession", EventKind::Early),
+    ("ringing", EventKind::Ringing),
+    ("failed", EventKind::Failed),
+    ("hangup", EventKind::Hangup),
+    ("beforeDestroy", EventKind::BeforeDestroy),
+    ("key", EventKind::Key),
+    ("keyTest", EventKind::Key),
+    ("timer", EventKind::Timer),
+    ("timerTest", EventKind::Timer),
+    ("noAudio", EventKind::NoAudio),
+    ("noAudioTest", EventKind::NoAudio),
+    ("separator", EventKind::Separator),
+    ("separatorTest", EventKind::Separator),
+    ("event", EventKind::Event),
+    ("eventTest", EventKind::Event),
+    ("B2Bevent", EventKind::B2bEvent),
+    ("sipRequest", EventKind::SipRequest),
+    ("sipReply", EventKind::SipReply),
+    ("remoteDisappeared", EventKind::RemoteDisappeared),
+    ("sessionTimeout", EventKind::SessionTimeout),
+    ("rtpTimeout", EventKind::RtpTimeout),
+    ("B2B.otherRequest", EventKind::B2bOtherRequest),
+    ("B2B.otherReply", EventKind::B2bOtherReply),
+    ("B2B.otherBye", EventKind::B2bOtherBye),
+    ("jsonRpcRequest", EventKind::JsonRpcRequest),
+    ("jsonRpcResponse", EventKind::JsonRpcResponse),
+    ("subscription", EventKind::Subscription),
+    ("system", EventKind::System),
+    ("legStateChange", EventKind::LegStateChange),
+    ("bLegRefused", EventKind::BLegRefused),
+    ("BLegRefused", EventKind::BLegRefused),
+    ("PutOnHold", EventKind::PutOnHold),
+    ("ResumeHeld", EventKind::ResumeHeld),
+    ("CreateHoldRequest", EventKind::CreateHoldRequest),
+    ("HandleHoldReply", EventKind::HandleHoldReply),
+    ("RelayInit", EventKind::RelayInit),
+    ("RelayInitUAC", EventKind::RelayInitUac),
+    ("RelayInitUAS", EventKind::RelayInitUas),
+    ("RelayFinalize", EventKind::RelayFinalize),
+    ("RelayOnSipRequest", EventKind::RelayOnSipRequest),
+    ("RelayOnSipReply", EventKind::RelayOnSipReply),
+    ("RelayOnB2BRequest", EventKind::RelayOnB2bRequest),
+    ("RelayOnB2BReply", EventKind::RelayOnB2bReply),
+];

@@ -1,0 +1,90 @@
+//! Events: what happens to a session, in the words of the language.
+
+use super::value::Values;
+
+/// The kind of an event; each but [`EventKind::Exception`] is named by a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[allow(missing_docs)] // The condition names in `condition` say it all.
+pub enum EventKind {
+    Start,
+    Startup,
+    Reload,
+    Invite,
+    SessionStart,
+    Early,
+    Ringing,
+    Failed,
+    Hangup,
+    BeforeDestroy,
+    Key,
+    Timer,
+    NoAudio,
+    Separator,
+    Event,
+    B2bEvent,
+    SipRequest,
+    SipReply,
+    RemoteDisappeared,
+    SessionTimeout,
+    RtpTimeout,
+    B2bOtherRequest,
+    B2bOtherReply,
+    B2bOtherBye,
+    JsonRpcRequest,
+    JsonRpcResponse,
+    Subscription,
+    System,
+    LegStateChange,
+    BLegRefused,
+    PutOnHold,
+    ResumeHeld,
+    CreateHoldRequest,
+    HandleHoldReply,
+    RelayInit,
+    RelayInitUac,
+    RelayInitUas,
+    RelayFinalize,
+    RelayOnSipRequest,
+    RelayOnSipReply,
+    RelayOnB2bRequest,
+    RelayOnB2bReply,
+    /// What is processed after an exception; no condition names it.
+    Exception,
+}
+
+impl EventKind {
+    /// Whether events of this kind come with a parameter map.
+    pub fn has_params(self) -> bool {
+        use EventKind::*;
+        !matches!(
+            self,
+            Start | Startup | Reload | Invite | SessionStart | Early
+        )
+    }
+}
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// Its parameters `#name`; `None` for the kinds that have no map at all.
+    pub params: Option<Values>,
+}
+
+impl Event {
+    /// An event without particular parameters.
+    pub fn new(kind: EventKind) -> Self {
+        Self {
+            kind,
+            params: kind.has_params().then(Values::new),
+        }
+    }
+
+    /// Adds a parameter; kinds without parameter map stay without.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.params = self.params.map(|params| params.with(name, value));
+        self
+    }
+}

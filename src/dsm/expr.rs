@@ -1,0 +1,267 @@
+//! Expressions, classified when a diagram is loaded and evaluated while it runs.
+//!
+//! [`Expr`] is a whole-argument reference, [`Template`] text with references inside, [`Sum`] the
+//! argument of `eval`, and [`Comparison`](super::comparison) the argument of a condition.
+
+use std::borrow::Cow;
+
+use super::diagnostic::{Code, code};
+use super::host::ActionContext;
+use super::value::{Values, integer};
+
+/// The names `@` knows.
+pub const SELECTS: &[&str] = &[
+    "local_tag",
+    "remote_tag",
+    "callid",
+    "user",
+    "domain",
+    "local_uri",
+    "remote_uri",
+    "local_party",
+    "remote_party",
+];
+
+/// What an expression or action can see.
+pub struct Scope<'a> {
+    pub variables: &'a mut Values,
+    /// `None`: the event has no parameter map.
+    pub params: Option<&'a mut Values>,
+    pub host: &'a mut dyn ActionContext,
+}
+
+impl Scope<'_> {
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params.as_ref().and_then(|params| params.get(name))
+    }
+}
+
+/// A finding about an expression; the caller knows where it stands.
+pub type Finding = (Code, String);
+
+/// A whole argument: literal text or one reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expr {
+    Text(Box<str>),
+    Variable(Box<str>),
+    Param(Box<str>),
+    Select(Box<str>),
+}
+
+impl Expr {
+    /// Classifies text whose quotes are gone; `quoted` says whether it had any.
+    pub fn parse(text: &str, quoted: bool) -> Self {
+        let mut chars = text.chars();
+        let (first, rest) = (chars.next(), chars.as_str());
+        match first {
+            // A doubled character stands for itself.
+            Some('$' | '#' | '@') if rest.chars().next() == first => Expr::Text(rest.into()),
+            Some('@') if rest.is_empty() => Expr::Text("@".into()),
+            Some('$') => Expr::Variable(rest.into()),
+            Some('#') => Expr::Param(rest.into()),
+            Some('@') => Expr::Select(rest.into()),
+            _ if quoted => Expr::Text(text.into()),
+            _ => Expr::Text(text.trim_matches('"').into()),
+        }
+    }
+
+    pub fn eval<'a>(&'a self, scope: &'a Scope<'_>) -> Cow<'a, str> {
+        match self {
+            Expr::Text(text) => Cow::Borrowed(text),
+            Expr::Variable(name) => Cow::Borrowed(scope.variables.get(name).unwrap_or("")),
+            Expr::Param(name) => Cow::Borrowed(scope.param(name).unwrap_or("")),
+            Expr::Select(name) => Cow::Owned(scope.host.select(name).unwrap_or_default()),
+        }
+    }
+
+    /// The text, if it is known before the diagram runs.
+    pub fn literal(&self) -> Option<&str> {
+        match self {
+            Expr::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Text with references inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    pieces: Box<[Piece]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Variable(String),
+    /// The name, and how the reference was written: it stays when the event has no parameters.
+    Param(String, String),
+    Select(String),
+}
+
+/// What becomes of `@word` in a template if it is no select.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownSelect {
+    /// Nothing, with a finding: the rule of the language.
+    Dropped,
+    /// It stays: texts for modules hold addresses and URLs.
+    Kept,
+}
+
+impl Template {
+    pub fn parse(text: &str, unknown: UnknownSelect, findings: &mut Vec<Finding>) -> Self {
+        let mut pieces = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['$', '#', '@']) {
+            push_text(&mut pieces, &rest[..at]);
+            let mark = &rest[at..at + 1];
+            let after = &rest[at + 1..];
+            if rest[..at].ends_with('\\') {
+                push_text(&mut pieces, mark);
+                rest = after;
+            } else if let Some(behind) = after.strip_prefix(mark) {
+                push_text(&mut pieces, mark);
+                rest = behind;
+            } else {
+                let mut found = Vec::new();
+                let (name, behind) = reference_name(mark, after, &mut found);
+                let written = &rest[at..rest.len() - behind.len()];
+                if unknown == UnknownSelect::Kept && mark == "@" && !SELECTS.contains(&name) {
+                    push_text(&mut pieces, written);
+                } else {
+                    push_reference(&mut pieces, mark, name, written);
+                    findings.append(&mut found);
+                }
+                rest = behind;
+            }
+        }
+        push_text(&mut pieces, rest);
+        Self {
+            pieces: pieces.into(),
+        }
+    }
+
+    pub fn eval(&self, scope: &Scope<'_>) -> String {
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Variable(name) => out.push_str(scope.variables.get(name).unwrap_or("")),
+                Piece::Param(_, written) if scope.params.is_none() => out.push_str(written),
+                Piece::Param(name, _) => out.push_str(scope.param(name).unwrap_or("")),
+                Piece::Select(name) => {
+                    out.push_str(&scope.host.select(name).unwrap_or_default());
+                }
+            }
+        }
+        out
+    }
+}
+
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    match pieces.last_mut() {
+        _ if text.is_empty() => {}
+        Some(Piece::Text(last)) => last.push_str(text),
+        _ => pieces.push(Piece::Text(text.to_owned())),
+    }
+}
+
+fn push_reference(pieces: &mut Vec<Piece>, mark: &str, name: &str, written: &str) {
+    match mark {
+        _ if name.is_empty() => push_text(pieces, if mark == "@" { "@" } else { "" }),
+        "$" => pieces.push(Piece::Variable(name.to_owned())),
+        "#" => pieces.push(Piece::Param(name.to_owned(), written.to_owned())),
+        _ => pieces.push(Piece::Select(name.to_owned())),
+    }
+}
+
+/// The name behind a `$`, `#` or `@`, and what follows it.
+fn reference_name<'t>(
+    mark: &str,
+    text: &'t str,
+    findings: &mut Vec<Finding>,
+) -> (&'t str, &'t str) {
+    let close = match text.chars().next() {
+        Some('(') => Some(')'),
+        Some(quote @ ('"' | '\'')) => Some(quote),
+        _ => None,
+    };
+    if let Some(close) = close
+        && let Some((name, behind)) = text[1..].split_once(close)
+    {
+        return (name, behind);
+    }
+    let ends = [
+        ' ', '\t', ',', '(', ')', '[', ']', '$', '#', '@', ';', ':', '\'', '"',
+    ];
+    let (name, behind) = text.split_at(text.find(ends).unwrap_or(text.len()));
+    let odd = ['/', '=', '+', '?', '!', '|', '&', '<', '>'];
+    if mark == "@" {
+        if !name.is_empty() && !SELECTS.contains(&name) {
+            let message = format!("'@{name}' is no select and becomes nothing; write '@@{name}'");
+            findings.push((code::INTERP_SELECT, message));
+        }
+    } else if name.contains(odd) || name.ends_with('.') {
+        let short = &name[..name.find(odd).unwrap_or(name.len().saturating_sub(1))];
+        let message = format!("the name is '{name}'; write '{mark}({short})' if it ends earlier");
+        findings.push((code::INTERP_NAME, message));
+    }
+    (name, behind)
+}
+
+/// The argument of `eval`: integers added and subtracted from left to right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sum {
+    terms: Box<[Term]>,
+    /// The whole text as one argument, for operands that are no integers.
+    whole: Expr,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Term {
+    negative: bool,
+    operand: Expr,
+}
+
+impl Sum {
+    pub fn parse(text: &str) -> Self {
+        let text: String = text.chars().filter(|&c| c != ' ').collect();
+        let mut terms = Vec::new();
+        let mut rest = text.as_str();
+        loop {
+            let signs = rest.len() - rest.trim_start_matches(['+', '-']).len();
+            // The operator and the sign of the operand behind it.
+            let negative = rest[..signs].matches('-').count() % 2 == 1;
+            rest = &rest[signs..];
+            let end = rest.find(['+', '-']).unwrap_or(rest.len());
+            terms.push(Term {
+                negative,
+                operand: Expr::parse(&rest[..end], false),
+            });
+            rest = &rest[end..];
+            if rest.is_empty() {
+                break;
+            }
+        }
+        let whole = Expr::parse(&text, false);
+        let plain = terms.len() == 1 && !text.starts_with(['+', '-']);
+        Self {
+            terms: if plain { [].into() } else { terms.into() },
+            whole,
+        }
+    }
+
+    pub fn eval(&self, scope: &Scope<'_>) -> String {
+        let sum = self.terms.iter().try_fold(0i64, |sum, term| {
+            let operand = integer(&term.operand.eval(scope))?;
+            Some(if term.negative {
+                sum.saturating_sub(operand)
+            } else {
+                sum.saturating_add(operand)
+            })
+        });
+        match sum {
+            Some(sum) if !self.terms.is_empty() => sum.to_string(),
+            _ => self.whole.eval(scope).into_owned(),
+        }
+    }
+}

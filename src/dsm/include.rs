@@ -1,0 +1,272 @@
+//! From files to program text: comment lines, `#include`, and a map from the text back to the files.
+//!
+//! The line rules come before anything else looks at the text, so they apply inside quotes too, as
+//! in the original.
+
+use super::diagnostic::{Diagnostic, code};
+use super::source::{EntryKind, FileId, SourceMap, SourceProvider, Span};
+
+/// Files that include files that include files: deeper is a mistake.
+const MAX_INCLUDE_DEPTH: usize = 32;
+/// Files included for one diagram; a file counts each time.
+const MAX_INCLUDES: usize = 10_000;
+/// Bytes of one diagram with everything it includes.
+const MAX_TEXT_BYTES: usize = 4 << 20;
+
+/// The text of a diagram after includes, without comment lines.
+#[derive(Debug, Default)]
+pub struct Text {
+    text: String,
+    segments: Vec<Segment>,
+    dropped: Vec<Dropped>,
+}
+
+/// Bytes of the text from `start` on that stand in `file` from `offset` on.
+#[derive(Debug)]
+struct Segment {
+    start: usize,
+    file: FileId,
+    offset: usize,
+}
+
+/// A comment line that stood before the byte `at` of the text.
+#[derive(Debug)]
+struct Dropped {
+    at: usize,
+    span: Span,
+}
+
+impl Text {
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Where the bytes `start..end` of the text come from.
+    pub fn span(&self, start: usize, end: usize) -> Span {
+        let first = self.segment(start);
+        let last = self.segment(end.saturating_sub(1).max(start));
+        let from = first.offset + (start - first.start);
+        let to = if last.file == first.file {
+            last.offset + (end - last.start)
+        } else {
+            from
+        };
+        Span {
+            file: first.file,
+            start: from as u32,
+            end: to.max(from) as u32,
+        }
+    }
+
+    /// The first comment line that was dropped from inside `start..end`.
+    pub fn dropped_in(&self, start: usize, end: usize) -> Option<Span> {
+        let first = self.dropped.partition_point(|dropped| dropped.at <= start);
+        self.dropped
+            .get(first)
+            .filter(|dropped| dropped.at < end)
+            .map(|dropped| dropped.span)
+    }
+
+    fn segment(&self, at: usize) -> &Segment {
+        let behind = self.segments.partition_point(|segment| segment.start <= at);
+        &self.segments[behind.saturating_sub(1)]
+    }
+
+    fn push_line(&mut self, file: FileId, offset: usize, line: &str) {
+        let start = self.text.len();
+        let contiguous = self
+            .segments
+            .last()
+            .is_some_and(|last| last.file == file && last.offset + (start - last.start) == offset);
+        if !contiguous {
+            self.segments.push(Segment {
+                start,
+                file,
+                offset,
+            });
+        }
+        self.text.push_str(line);
+        if !line.ends_with('\n') {
+            self.text.push('\n');
+        }
+    }
+}
+
+/// Reads `path` and everything it includes; relative includes are looked up in `load_path`.
+pub fn assemble(
+    path: &str,
+    load_path: &str,
+    provider: &dyn SourceProvider,
+    sources: &mut SourceMap,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Text> {
+    let mut assembler = Assembler {
+        provider,
+        sources,
+        diagnostics,
+        text: Text::default(),
+        open: Vec::new(),
+        includes: 0,
+        full: false,
+    };
+    let Some(file) = assembler.read(path) else {
+        let message = format!("cannot read '{path}'");
+        diagnostics.push(Diagnostic::without_source(code::FILE_NOT_FOUND, message));
+        return None;
+    };
+    assembler.file(file, path, load_path);
+    let mut text = assembler.text;
+    if text.segments.is_empty() {
+        text.segments.push(Segment {
+            start: 0,
+            file,
+            offset: 0,
+        });
+    }
+    Some(text)
+}
+
+struct Assembler<'a> {
+    provider: &'a dyn SourceProvider,
+    sources: &'a mut SourceMap,
+    diagnostics: &'a mut Vec<Diagnostic>,
+    text: Text,
+    /// Paths of the files being read, outermost first.
+    open: Vec<String>,
+    includes: usize,
+    full: bool,
+}
+
+impl Assembler<'_> {
+    /// Reads a file once, however often it is included.
+    fn read(&mut self, path: &str) -> Option<FileId> {
+        if let Some(known) = self.sources.find(path) {
+            return Some(known);
+        }
+        let bytes = self.provider.read(path)?;
+        Some(self.sources.add(path, bytes))
+    }
+
+    fn file(&mut self, file: FileId, path: &str, load_path: &str) {
+        self.open.push(path.to_owned());
+        // The lines are copied out of the map because an include adds files to it.
+        let text = self.sources.file(file).text().to_owned();
+        let mut offset = 0;
+        for line in text.split_inclusive('\n') {
+            self.line(file, offset, line, load_path);
+            offset += line.len();
+        }
+        self.open.pop();
+    }
+
+    fn line(&mut self, file: FileId, offset: usize, line: &str, load_path: &str) {
+        let first = line.trim_start_matches([' ', '\t']);
+        let content = first.trim_end();
+        let start = offset + (line.len() - first.len());
+        let span = Span {
+            file,
+            start: start as u32,
+            end: (start + content.len()) as u32,
+        };
+        if let Some(name) = first.strip_prefix("#include") {
+            return self.include(name, span, load_path);
+        }
+        if first.starts_with('#') || first.starts_with("--") {
+            if content.starts_with("-->") {
+                let message = "this line is a comment, because it begins with '--'";
+                let hint = "put the arrow behind something else, or write '->'";
+                self.report(Diagnostic::new(code::COMMENT_ARROW, span, message).hint(hint));
+            }
+            self.text.dropped.push(Dropped {
+                at: self.text.text.len(),
+                span,
+            });
+            return;
+        }
+        if self.text.text.len() + line.len() > MAX_TEXT_BYTES {
+            return self.too_large(span);
+        }
+        self.text.push_line(file, offset, line);
+    }
+
+    fn too_large(&mut self, span: Span) {
+        if !std::mem::replace(&mut self.full, true) {
+            let message = format!(
+                "more than {MAX_INCLUDES} includes or {} MiB of text; the rest is not read",
+                MAX_TEXT_BYTES >> 20
+            );
+            self.report(Diagnostic::new(code::SOURCE_TOO_LARGE, span, message));
+        }
+    }
+
+    fn include(&mut self, name: &str, span: Span, load_path: &str) {
+        let blank = |c: char| c.is_ascii_whitespace();
+        let name = name.trim_end_matches(|c| blank(c) || c == ';');
+        let name = name.trim_matches(|c| blank(c) || c == '"' || c == '\'');
+        if name.is_empty() {
+            let message = "#include names no file";
+            return self.report(Diagnostic::new(code::INCLUDE_NOT_FOUND, span, message));
+        }
+        let absolute = name.starts_with('/');
+        let path = if absolute {
+            name.to_owned()
+        } else {
+            join(load_path, name)
+        };
+        // What an absolutely named file includes is looked up beside it.
+        let load_path = match path.rsplit_once('/') {
+            Some((folder, _)) if absolute => folder.to_owned(),
+            _ => load_path.to_owned(),
+        };
+        match self.provider.kind(&path) {
+            Some(EntryKind::Folder) => {
+                let mut names = self.provider.list(&path);
+                names.retain(|name| name.ends_with(".dsm"));
+                names.sort_unstable();
+                for name in names {
+                    self.include_file(&join(&path, &name), span, &load_path);
+                }
+            }
+            Some(EntryKind::File) => self.include_file(&path, span, &load_path),
+            None => {
+                let with_suffix = format!("{path}.dsm");
+                self.include_file(&with_suffix, span, &load_path);
+            }
+        }
+    }
+
+    fn include_file(&mut self, path: &str, span: Span, load_path: &str) {
+        if self.open.iter().any(|open| open == path) {
+            let message = format!("'{path}' includes itself: {}", self.open.join(" -> "));
+            return self.report(Diagnostic::new(code::INCLUDE_CYCLE, span, message));
+        }
+        if self.open.len() > MAX_INCLUDE_DEPTH {
+            let message = format!("includes are nested more than {MAX_INCLUDE_DEPTH} deep");
+            return self.report(Diagnostic::new(code::INCLUDE_TOO_DEEP, span, message));
+        }
+        self.includes += 1;
+        if self.full || self.includes > MAX_INCLUDES {
+            return self.too_large(span);
+        }
+        let Some(file) = self.read(path) else {
+            let message = format!("cannot read '{path}'");
+            let hint = "a relative name is looked up in the folder of the main diagram";
+            let finding = Diagnostic::new(code::INCLUDE_NOT_FOUND, span, message).hint(hint);
+            return self.report(finding);
+        };
+        self.file(file, path, load_path);
+    }
+
+    fn report(&mut self, finding: Diagnostic) {
+        self.diagnostics.push(finding);
+    }
+}
+
+/// `folder/name`; `name` alone if the folder is empty.
+pub fn join(folder: &str, name: &str) -> String {
+    match folder {
+        "" => name.to_owned(),
+        _ if folder.ends_with('/') => format!("{folder}{name}"),
+        _ => format!("{folder}/{name}"),
+    }
+}

@@ -1,0 +1,62 @@
+//! SHELL: diagrams from the file system.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::path::PathBuf;
+use std::{fs, io};
+
+use super::load::{LoadedSet, diagram_files, load_set};
+use super::registry::Registry;
+use super::source::{EntryKind, SourceProvider};
+
+/// Reads from the file system; relative paths start at the working directory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileSystem;
+
+impl SourceProvider for FileSystem {
+    fn kind(&self, path: &str) -> Option<EntryKind> {
+        let found = fs::metadata(path).ok()?;
+        match (found.is_file(), found.is_dir()) {
+            (true, _) => Some(EntryKind::File),
+            (_, true) => Some(EntryKind::Folder),
+            _ => None,
+        }
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        fs::read(path).ok()
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(folder) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .filter(|entry| entry.path().is_file())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
+    }
+}
+
+/// Loads every `NAME.dsm` directly in one of `folders` as diagram NAME. Of several with one name the
+/// one in the earlier folder counts.
+///
+/// # Errors
+/// The folder that cannot be read, and why.
+pub fn load_folders(
+    folders: &[PathBuf],
+    registry: &Registry,
+) -> Result<LoadedSet, (PathBuf, io::Error)> {
+    let mut diagrams: Vec<(String, String)> = Vec::new();
+    for folder in folders {
+        fs::read_dir(folder).map_err(|error| (folder.clone(), error))?;
+        let folder = folder.to_string_lossy();
+        for file in diagram_files(&folder, &FileSystem) {
+            let name = file.trim_end_matches(".dsm").to_owned();
+            if diagrams.iter().all(|(known, _)| *known != name) {
+                diagrams.push((name, format!("{folder}/{file}")));
+            }
+        }
+    }
+    Ok(load_set(&diagrams, &FileSystem, registry))
+}

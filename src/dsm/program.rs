@@ -1,0 +1,155 @@
+//! A diagram as the engine runs it: every name resolved, every argument classified.
+//!
+//! Action lists are flat code with relative jumps, so that a place in a list, through any `if` and
+//! `for`, is one number and a stack of loops, and can be kept while an action or another diagram
+//! takes its time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::argument::Argument;
+use super::condition::Condition;
+use super::expr::Expr;
+use super::registry::Signature;
+use super::source::{SourceMap, Span};
+
+/// The states and transitions of one diagram. Shared by all sessions that run it.
+#[derive(Debug)]
+pub struct StateDiagram {
+    pub(super) name: Arc<str>,
+    pub(super) states: Vec<State>,
+    pub(super) initial: Option<StateId>,
+    /// The text, for saying where something went wrong.
+    pub(super) sources: Arc<SourceMap>,
+    /// Diagrams that are called or jumped to by a literal name.
+    pub(super) references: Vec<(Box<str>, Span)>,
+}
+
+/// Index of a state in its diagram.
+pub type StateId = u32;
+
+#[derive(Debug)]
+pub struct State {
+    pub name: Arc<str>,
+    pub enter: Code,
+    pub exit: Code,
+    pub transitions: Vec<Arc<Transition>>,
+}
+
+#[derive(Debug)]
+pub struct Transition {
+    pub name: Box<str>,
+    pub exception: bool,
+    pub conditions: Box<[Condition]>,
+    pub actions: Code,
+    pub target: Target,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    State(StateId),
+    Undeclared(Box<str>),
+}
+
+/// An action list.
+pub type Code = Arc<[Instruction]>;
+
+#[derive(Clone, Debug)]
+pub enum Instruction {
+    Action(Arc<Action>),
+    /// Skips this many instructions unless all conditions hold.
+    Unless(Arc<[Condition]>, u32),
+    /// Skips this many instructions.
+    Skip(u32),
+    /// Begins a loop whose body, with its [`Instruction::Next`], has this many instructions.
+    Loop(Arc<Loop>, u32),
+    /// Goes back to the body of the innermost loop, or on behind it.
+    Next,
+}
+
+#[derive(Debug)]
+pub struct Action {
+    pub signature: Arc<Signature>,
+    pub arguments: Box<[Argument]>,
+    /// The name of an argument that is needed and missing: the action does nothing.
+    pub missing: Option<&'static str>,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub enum Loop {
+    Range {
+        variable: Box<str>,
+        from: Expr,
+        to: Expr,
+    },
+    /// A range that never iterates.
+    Never,
+    Array {
+        variable: Box<str>,
+        array: Box<str>,
+    },
+    Struct {
+        key: Box<str>,
+        value: Box<str>,
+        structure: Box<str>,
+    },
+}
+
+impl StateDiagram {
+    /// The name under which it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names of its states in the order of the file.
+    pub fn states(&self) -> impl Iterator<Item = &str> {
+        self.states.iter().map(|state| &*state.name)
+    }
+
+    /// The state it starts in; `None` if it cannot be started.
+    pub fn initial(&self) -> Option<&str> {
+        self.initial.map(|id| &*self.state(id).name)
+    }
+
+    pub(super) fn state(&self, id: StateId) -> &State {
+        &self.states[id as usize]
+    }
+}
+
+/// The diagrams that can call each other: those of the main configuration, or of one bundle.
+#[derive(Debug, Default)]
+pub struct DiagramSet {
+    diagrams: Vec<Arc<StateDiagram>>,
+    names: HashMap<Arc<str>, u32>,
+}
+
+impl DiagramSet {
+    /// A set of these diagrams; of several with one name the first is found.
+    pub fn new(diagrams: impl IntoIterator<Item = Arc<StateDiagram>>) -> Self {
+        let diagrams: Vec<_> = diagrams.into_iter().collect();
+        let mut names = HashMap::new();
+        for (index, diagram) in diagrams.iter().enumerate() {
+            names.entry(diagram.name.clone()).or_insert(index as u32);
+        }
+        Self { diagrams, names }
+    }
+
+    /// The diagram of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<StateDiagram>> {
+        self.find(name).map(|index| self.diagram(index))
+    }
+
+    /// The names of all diagrams, in the order in which they were given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.diagrams.iter().map(|diagram| diagram.name())
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        self.names.get(name).copied()
+    }
+
+    pub(super) fn diagram(&self, index: u32) -> &Arc<StateDiagram> {
+        &self.diagrams[index as usize]
+    }
+}

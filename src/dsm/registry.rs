@@ -1,0 +1,406 @@
+//! Names of actions, conditions and modules, with what each takes.
+//!
+//! The tables of the built-in families in [`action`](super::action) are the one place for names,
+//! argument counts and help text. Modules enter through the same [`Signature`].
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::action::{self, Run};
+use super::condition;
+use super::diagnostic::Code;
+use super::event::EventKind;
+
+/// An action: its name, what it takes, what it does.
+#[derive(Clone, Debug)]
+pub struct Signature {
+    /// Name as written in a diagram.
+    pub name: Cow<'static, str>,
+    /// One line for the reference.
+    pub doc: &'static str,
+    /// What stands between its arguments.
+    pub(super) separator: Separator,
+    pub(super) parameters: &'static [Parameter],
+    pub(super) role: Role,
+    pub(super) run: Run,
+    /// A finding for each use, and what it says.
+    pub(super) remark: Option<(Code, &'static str)>,
+    /// The module it belongs to; `None` for the core.
+    pub(super) module: Option<Arc<str>>,
+}
+
+/// One parameter of an action.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub required: bool,
+    /// All further arguments are of this kind too.
+    pub repeated: bool,
+}
+
+/// What the text of an argument means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Literal or whole-argument reference.
+    Value,
+    /// The same, naming a diagram.
+    Diagram,
+    /// The same, holding a `;` list of variable names.
+    Names,
+    /// The same, giving the name of a variable.
+    NameValue,
+    /// Exactly `true`, also as `name=true`.
+    Flag(&'static str),
+    /// The name of a variable, with or without `$`.
+    Name,
+    /// The same, or `#` and the name of a parameter.
+    Target,
+    /// Text with references inside.
+    Template,
+    /// The same for a module, where only what is a select is taken for one.
+    ModuleText,
+    /// The argument of `eval`.
+    Sum,
+    /// `key=value;key=value`.
+    Pairs,
+    /// A name that is taken as written.
+    Literal,
+    /// An argument of `DI`.
+    Di,
+}
+
+/// What stands between the arguments of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Separator {
+    /// At most one argument, which may hold anything.
+    None,
+    /// The first `=`; two arguments.
+    Equals,
+    /// A comma; this many arguments, the last may hold commas.
+    Commas(usize),
+    /// Every comma.
+    EveryComma,
+}
+
+/// What the check has to know about an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Plain,
+    Break,
+    Repost,
+    /// `stop`.
+    Stop,
+    /// `callFSM`.
+    Call,
+    /// `jumpFSM`, `returnFSM`.
+    Leave,
+}
+
+/// What a name in a condition stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConditionKind {
+    /// Looks at values only.
+    Test,
+    /// Looks at the kind of the event first.
+    Event(EventKind),
+    /// A key given literally.
+    KeyPress,
+    /// Asks the module of this name.
+    Module(Arc<str>),
+}
+
+/// A module a diagram can import: the names it brings. What they do is up to the host, which gets
+/// each use as [`ModuleCall`](super::host::ModuleCall).
+#[derive(Clone, Debug)]
+pub struct Module {
+    name: Arc<str>,
+    actions: BTreeMap<String, Arc<Signature>>,
+    conditions: BTreeMap<String, ConditionKind>,
+}
+
+/// How the arguments of a module's action are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleArguments {
+    /// Split at commas outside quotes, each resolved as a whole.
+    List,
+    /// One text with references inside.
+    Text,
+}
+
+impl Module {
+    /// A module without names.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            actions: BTreeMap::new(),
+            conditions: BTreeMap::new(),
+        }
+    }
+
+    /// Adds an action.
+    pub fn action(mut self, name: &str, arguments: ModuleArguments) -> Self {
+        let signature = action::module_signature(&self.name, name, arguments);
+        self.actions.insert(name.to_owned(), Arc::new(signature));
+        self
+    }
+
+    /// Adds a condition.
+    pub fn condition(mut self, name: &str) -> Self {
+        self.conditions
+            .insert(name.to_owned(), ConditionKind::Module(self.name.clone()));
+        self
+    }
+}
+
+/// All names a diagram may use.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    actions: BTreeMap<String, Arc<Signature>>,
+    conditions: BTreeMap<String, ConditionKind>,
+    modules: BTreeMap<String, Module>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::core()
+    }
+}
+
+impl Registry {
+    /// The built-in actions and conditions.
+    pub fn core() -> Self {
+        let actions = action::signatures()
+            .map(|signature| (signature.name.to_string(), Arc::new(signature.clone())))
+            .collect();
+        let conditions = condition::names()
+            .map(|(name, kind)| (name.to_owned(), kind))
+            .collect();
+        Self {
+            actions,
+            conditions,
+            modules: BTreeMap::new(),
+        }
+    }
+
+    /// Makes a module importable.
+    pub fn add_module(&mut self, module: Module) {
+        self.modules.insert(module.name.to_string(), module);
+    }
+
+    /// Every core action in order of names, for the reference page.
+    pub fn actions(&self) -> impl Iterator<Item = &Signature> {
+        self.actions.values().map(|signature| &**signature)
+    }
+
+    /// The names of the modules that can be imported.
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        self.modules.keys().map(String::as_str)
+    }
+
+    pub(super) fn module(&self, name: &str) -> Option<&Module> {
+        self.modules.get(name)
+    }
+
+    /// The names in reach after some imports; modules come before the core.
+    pub(super) fn scope<'a, 's>(&'a self, imports: &'s [&'a Module]) -> Names<'a, 's> {
+        Names {
+            registry: self,
+            imports,
+        }
+    }
+
+    /// A module that would bring this action or condition if it were imported.
+    pub(super) fn provider(&self, name: &str) -> Option<&str> {
+        self.modules
+            .values()
+            .find(|module| {
+                module.actions.contains_key(name) || module.conditions.contains_key(name)
+            })
+            .map(|module| &*module.name)
+    }
+}
+
+/// The names in reach at one place of a diagram.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'a, 's> {
+    registry: &'a Registry,
+    imports: &'s [&'a Module],
+}
+
+impl<'a> Names<'a, '_> {
+    pub fn action(&self, name: &str) -> Option<&'a Arc<Signature>> {
+        let imported = self
+            .imports
+            .iter()
+            .find_map(|module| module.actions.get(name));
+        imported.or_else(|| self.registry.actions.get(name))
+    }
+
+    pub fn condition(&self, name: &str) -> Option<&'a ConditionKind> {
+        let imported = self
+            .imports
+            .iter()
+            .find_map(|module| module.conditions.get(name));
+        imported.or_else(|| self.registry.conditions.get(name))
+    }
+
+    pub fn action_names(&self) -> impl Iterator<Item = &'a str> + '_ {
+        let imported = self.imports.iter().flat_map(|module| module.actions.keys());
+        imported
+            .chain(self.registry.actions.keys())
+            .map(String::as_str)
+    }
+
+    pub fn condition_names(&self) -> impl Iterator<Item = &'a str> + '_ {
+        let imported = self
+            .imports
+            .iter()
+            .flat_map(|module| module.conditions.keys());
+        imported
+            .chain(self.registry.conditions.keys())
+            .map(String::as_str)
+    }
+}
+
+/// A row of a table of actions that take nothing.
+pub(super) const fn plain(name: &'static str, run: Run, doc: &'static str) -> Signature {
+    takes(name, Separator::None, &[], run, doc)
+}
+
+/// A row of a table of actions.
+pub(super) const fn takes(
+    name: &'static str,
+    separator: Separator,
+    parameters: &'static [Parameter],
+    run: Run,
+    doc: &'static str,
+) -> Signature {
+    Signature {
+        name: Cow::Borrowed(name),
+        doc,
+        separator,
+        parameters,
+        role: Role::Plain,
+        run,
+        remark: None,
+        module: None,
+    }
+}
+
+impl Signature {
+    /// How it is written, such as `playFile(path[, loop])`.
+    pub fn usage(&self) -> String {
+        let sign = if self.separator == Separator::Equals {
+            "="
+        } else {
+            ", "
+        };
+        let mut usage = format!("{}(", self.name);
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            let sign = if index > 0 { sign } else { "" };
+            let more = if parameter.repeated { ", .." } else { "" };
+            usage += &match parameter.required {
+                true => format!("{sign}{}", parameter.name),
+                false => format!("[{sign}{}{more}]", parameter.name),
+            };
+        }
+        usage + ")"
+    }
+
+    pub(super) const fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    pub(super) const fn remark(mut self, code: Code, message: &'static str) -> Self {
+        self.remark = Some((code, message));
+        self
+    }
+}
+
+/// A parameter that has to be written.
+pub(super) const fn need(name: &'static str, kind: Kind) -> Parameter {
+    Parameter {
+        name,
+        kind,
+        required: true,
+        repeated: false,
+    }
+}
+
+/// A parameter that may be left out.
+pub(super) const fn may(name: &'static str, kind: Kind) -> Parameter {
+    Parameter {
+        name,
+        kind,
+        required: false,
+        repeated: false,
+    }
+}
+
+/// The last parameter, any number of times.
+pub(super) const fn any(name: &'static str, kind: Kind) -> Parameter {
+    Parameter {
+        name,
+        kind,
+        required: false,
+        repeated: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dsm::argument::{Arguments, bind};
+    use crate::dsm::expr::Scope;
+    use crate::dsm::test_host::TestHost;
+    use crate::dsm::value::Values;
+
+    #[test]
+    fn usage_shows_what_may_be_left_out() {
+        let registry = Registry::core();
+        let usage = |name: &str| registry.scope(&[]).action(name).unwrap().usage();
+        assert_eq!(usage("playFile"), "playFile(path[, loop])");
+        assert_eq!(usage("set"), "set(variable=value)");
+        assert_eq!(usage("DI"), "DI(factory[, function][, argument, ..])");
+        assert_eq!(usage("returnFSM"), "returnFSM()");
+        assert_eq!(usage("stop"), "stop([bye])");
+    }
+
+    #[test]
+    fn every_action_runs_with_any_arguments() {
+        let texts = [
+            "",
+            "a",
+            "$v",
+            "a,b=c,d",
+            ",=,",
+            "\"",
+            "(int)$v,(json){,(struct)v.,#p",
+            "é,1,1",
+        ];
+        for signature in Registry::core().actions() {
+            for text in [None].into_iter().chain(texts.map(Some)) {
+                let (list, missing) = bind(signature, text, &mut Vec::new());
+                if missing.is_some() {
+                    continue;
+                }
+                let mut scope = Scope {
+                    variables: &mut Values::new().with("v", "é").with("v.on", "x"),
+                    params: None,
+                    host: &mut TestHost::default(),
+                };
+                // What comes out is tested elsewhere; here nothing may panic.
+                let _ = (signature.run)(
+                    &Arguments {
+                        signature,
+                        list: &list,
+                    },
+                    &mut scope,
+                );
+            }
+        }
+    }
+}

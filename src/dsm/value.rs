@@ -1,0 +1,212 @@
+//! Named values: session variables (`$`) and the parameters of an event (`#`).
+//!
+//! A value is text. A name is any text; `.` and `[n]` in it encode structs and arrays by convention
+//! only, so the names are kept in byte order and a struct is a range of them. Size and number are
+//! limited, because values come from the network.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+use std::ops::Bound;
+
+/// Values one session may hold.
+pub const MAX_VALUES: usize = 20_000;
+/// Bytes of all names and values of one session.
+pub const MAX_VALUE_BYTES: usize = 8 << 20;
+
+/// A value was not stored: [`MAX_VALUES`] or [`MAX_VALUE_BYTES`] would be passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {MAX_VALUES} values or {MAX_VALUE_BYTES} bytes of them")]
+pub struct TooManyValues;
+
+/// The variables of a session, or the parameters of an event, in byte order of their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Values {
+    map: BTreeMap<Box<str>, String>,
+    bytes: usize,
+}
+
+impl Values {
+    /// Holds nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Assigns a value.
+    ///
+    /// # Errors
+    /// [`TooManyValues`] if it does not fit; the old value then stays.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), TooManyValues> {
+        let value = value.into();
+        let old = self.map.get(name).map_or(0, |old| name.len() + old.len());
+        let bytes = self.bytes - old + name.len() + value.len();
+        if bytes > MAX_VALUE_BYTES || (old == 0 && self.map.len() >= MAX_VALUES) {
+            return Err(TooManyValues);
+        }
+        self.bytes = bytes;
+        match self.map.get_mut(name) {
+            Some(slot) => *slot = value,
+            None => {
+                self.map.insert(name.into(), value);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for building: a value that does not fit is left out.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        let _ = self.set(name, value);
+        self
+    }
+
+    /// Appends to a value; one that does not exist counts as empty.
+    ///
+    /// # Errors
+    /// [`TooManyValues`] if it does not fit; the old value then stays.
+    pub fn append(&mut self, name: &str, more: &str) -> Result<(), TooManyValues> {
+        let Some(value) = self.map.get_mut(name) else {
+            return self.set(name, more);
+        };
+        if self.bytes + more.len() > MAX_VALUE_BYTES {
+            return Err(TooManyValues);
+        }
+        value.push_str(more);
+        self.bytes += more.len();
+        Ok(())
+    }
+
+    /// The value of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.map.get(name).map(String::as_str)
+    }
+
+    /// Removes a value.
+    pub fn remove(&mut self, name: &str) -> Option<String> {
+        let value = self.map.remove(name)?;
+        self.bytes -= name.len() + value.len();
+        Some(value)
+    }
+
+    /// Removes every value whose name begins with `prefix`.
+    pub fn remove_prefix(&mut self, prefix: &str) {
+        let names: Vec<Box<str>> = self
+            .with_prefix(prefix)
+            .map(|(name, _)| name.into())
+            .collect();
+        for name in names {
+            self.remove(&name);
+        }
+    }
+
+    /// All values in byte order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.map
+            .iter()
+            .map(|(name, value)| (&**name, value.as_str()))
+    }
+
+    /// The values whose names begin with `prefix`, in byte order.
+    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.from(prefix)
+            .map(|(name, value)| (&**name, value.as_str()))
+            .take_while(move |(name, _)| name.starts_with(prefix))
+    }
+
+    /// The members of a struct: names without `name.`, in byte order.
+    pub fn members<'a>(&'a self, name: &str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let prefix = format!("{name}.");
+        let length = prefix.len();
+        self.from(&prefix)
+            .take_while(move |(name, _)| name.starts_with(&prefix))
+            .map(move |(name, value)| (&name[length..], value.as_str()))
+    }
+
+    /// The values of an array: for each index from 0 to the first gap all values whose names begin
+    /// with `name[index]`.
+    pub fn elements<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        let size = self.array_len(name);
+        let name = name.to_owned();
+        (0..size).flat_map(move |index| {
+            let prefix = format!("{name}[{index}]");
+            self.from(&prefix)
+                .take_while(move |(name, _)| name.starts_with(&prefix))
+                .map(|(_, value)| value.as_str())
+        })
+    }
+
+    /// How many indices from 0 an array has without a gap.
+    pub fn array_len(&self, name: &str) -> usize {
+        (0..)
+            .take_while(|index| {
+                self.with_prefix(&format!("{name}[{index}]"))
+                    .next()
+                    .is_some()
+            })
+            .count()
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    fn from(&self, name: &str) -> Range<'_, Box<str>, String> {
+        self.map
+            .range::<str, _>((Bound::Included(name), Bound::Unbounded))
+    }
+}
+
+/// Reads an unsigned number: leading blanks, up to ten digits, then nothing or a blank, CR or LF.
+/// Empty text is 0; `None` for anything else.
+pub fn unsigned(text: &str) -> Option<u32> {
+    number(text.trim_start_matches([' ', '\t']))?
+        .try_into()
+        .ok()
+}
+
+/// The same with an optional leading `-`, and all ten digits.
+pub fn signed(text: &str) -> Option<i64> {
+    let text = text.trim_start_matches([' ', '\t']);
+    match text.strip_prefix('-') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => Some(-number(rest)?),
+        Some(_) => None,
+        None => number(text),
+    }
+}
+
+fn number(text: &str) -> Option<i64> {
+    let digits = &text[..text.bytes().take_while(u8::is_ascii_digit).count()];
+    let ended = text[digits.len()..]
+        .chars()
+        .next()
+        .is_none_or(|c| matches!(c, ' ' | '\r' | '\n'));
+    match digits.len() {
+        _ if !ended => None,
+        0 => Some(0),
+        1..=10 => digits.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Reads text that is an integer and nothing else: blanks, sign, digits. Empty text is 0; what does
+/// not fit saturates.
+pub fn integer(text: &str) -> Option<i64> {
+    let text = text.trim_start_matches([' ', '\t']);
+    if text.is_empty() {
+        return Some(0);
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let limit = if text.starts_with('-') {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
+    Some(text.parse().unwrap_or(limit))
+}
