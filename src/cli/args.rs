@@ -1,0 +1,290 @@
+//! Commands, options and the help they print.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::dtmf::DtmfSequence;
+use crate::codec::CodecId;
+use crate::config::{Config, LoadError, LogFormat, LogLevel, Setting, load};
+use crate::sip::message::Uri;
+
+/// A SIP media server that is programmed with state diagrams.
+#[derive(Debug, Parser)]
+#[command(name = "muleteer", version, max_term_width = 100, after_help = OVERVIEW)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands of this build.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    ///
+    /// Without --config every key has its default, and paths start from the current directory. SIGTERM
+    /// and SIGINT stop the server: no new calls, and a BYE to those that are left after the grace
+    /// period. SIGHUP reloads.
+    Serve(ServeArgs),
+    /// Find mistakes in state diagrams
+    ///
+    /// Syntax, names, arguments, states and called diagrams are checked as when the server loads them.
+    /// The exit code is 1 if there is an error and 2 if a path cannot be read; warnings alone are 0.
+    Check(CheckArgs),
+    /// Place a call: a test phone
+    ///
+    /// Calls URI, plays a file, presses keys, and records what it hears, until the other side hangs up
+    /// or --duration is over.
+    Call(Box<CallArgs>),
+}
+
+/// Arguments of `muleteer serve`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub struct ServeArgs {
+    /// Configuration file (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Set one key, as in sip.t1_ms=500; overrides the file and may be repeated
+    ///
+    /// VALUE is a number, true, false, a quoted string or a list as in the file; anything else is taken
+    /// as a string. A path given here is relative to the current directory.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+
+    /// Write log lines as text or json
+    #[arg(long, value_name = "FORMAT", value_parser = setting::<LogFormat>)]
+    pub log_format: Option<LogFormat>,
+
+    /// Log from this level up: error, warn, info, debug, trace
+    ///
+    /// The variable RUST_LOG, if set, is used instead and can tell parts of the server apart:
+    /// RUST_LOG=warn,muleteer::session=debug
+    #[arg(long, value_name = "LEVEL", value_parser = setting::<LogLevel>)]
+    pub log_level: Option<LogLevel>,
+}
+
+/// Arguments of `muleteer check`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub struct CheckArgs {
+    /// Diagrams (*.dsm), or folders of them
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    /// How to report
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ReportFormat,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ReportFormat {
+    /// For people: place, message, source line, hint
+    #[default]
+    Text,
+    /// For programs: one JSON array
+    Json,
+}
+
+/// Arguments of `muleteer call`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = CALL_EXAMPLES)]
+pub struct CallArgs {
+    /// Whom to call, such as sip:echo@127.0.0.1
+    #[arg(value_name = "URI", value_parser = Uri::parse)]
+    pub uri: Uri,
+
+    /// Play this file once the call is answered
+    #[arg(long, value_name = "WAV")]
+    pub play: Option<PathBuf>,
+
+    /// Record what is heard to this file
+    #[arg(long, value_name = "WAV")]
+    pub record: Option<PathBuf>,
+
+    /// Press these keys once the call is answered: 0-9 * # A-D; each comma waits a second
+    #[arg(long, value_name = "KEYS")]
+    pub dtmf: Option<DtmfSequence>,
+
+    /// Hang up so many seconds after the answer
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub duration: Option<Duration>,
+
+    /// Codecs to offer, best first [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = codec)]
+    pub codec: Vec<CodecId>,
+
+    /// Address, or address and port, to call from [default: the one that routes to URI]
+    #[arg(long, value_name = "ADDR", value_parser = local_address)]
+    pub local: Option<SocketAddr>,
+
+    /// Who calls, for the From header
+    #[arg(long, value_name = "URI", value_parser = Uri::parse)]
+    pub from: Option<Uri>,
+}
+
+impl ServeArgs {
+    /// Loads the configuration with everything that the command line says about it.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`].
+    pub fn load_config(&self) -> Result<Config, LoadError> {
+        let mut config = load(self.config.as_deref(), &self.set)?;
+        config.log.level = self.log_level.unwrap_or(config.log.level);
+        config.log.format = self.log_format.unwrap_or(config.log.format);
+        Ok(config)
+    }
+}
+
+const OVERVIEW: &str = "\
+Examples:
+  muleteer serve                                   run with all defaults
+  muleteer check dsm/                              check every diagram of a folder
+  muleteer call sip:echo@127.0.0.1 --dtmf 1,2#     call, press 1, wait, press 2 and #
+
+`muleteer COMMAND --help` says more.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  muleteer serve --config conf/muleteer.toml
+  muleteer serve --set app.application=echo --set rtp.ports=20000-20999
+  muleteer serve --set 'sip.listen=[\"udp:192.0.2.10:5060\", \"tcp:192.0.2.10:5060\"]'
+  muleteer serve --set application.announcement.loop=true --log-level debug
+  muleteer serve --config /etc/muleteer/muleteer.toml --log-format json";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  muleteer check dsm/greeting.dsm
+  muleteer check dsm/ --format json";
+
+const CALL_EXAMPLES: &str = "\
+Examples:
+  muleteer call sip:echo@127.0.0.1 --play audio/hello.wav --record heard.wav
+  muleteer call sip:menu@192.0.2.10 --dtmf ,,1,2# --duration 20
+  muleteer call sip:conference@192.0.2.10 --codec PCMA,PCMU --local 192.0.2.7:5080
+  muleteer call sip:200@pbx.example.net --from sip:alice@example.net";
+
+fn setting<T: Setting>(text: &str) -> Result<T, String> {
+    T::parse(text).ok_or_else(|| format!("expected {}", T::EXPECTED))
+}
+
+fn codec(text: &str) -> Result<CodecId, String> {
+    let named = |codec: &CodecId| codec.encoding_name().eq_ignore_ascii_case(text);
+    CodecId::ALL.into_iter().find(named).ok_or_else(|| {
+        let names: Vec<&str> = CodecId::ALL.map(CodecId::encoding_name).to_vec();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    const LONGEST: f64 = 86_400.0;
+    let seconds: Option<f64> = text.parse().ok().filter(|s| *s > 0.0 && *s <= LONGEST);
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("expected seconds, more than 0 and up to {LONGEST}, as in 2.5"))
+}
+
+/// An address with port 0, which lets the kernel choose, unless the text names one.
+fn local_address(text: &str) -> Result<SocketAddr, String> {
+    let without_port = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0));
+    text.parse()
+        .or_else(|_| without_port())
+        .map_err(|_| "expected ADDRESS or ADDRESS:PORT, as in 192.0.2.7:5080".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        Cli::try_parse_from(line.split(' '))
+            .map(|cli| cli.command)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples_that_parse() {
+        let mut examples = 0;
+        let mut command = Cli::command();
+        for sub in command.get_subcommands_mut() {
+            let help = sub.render_long_help().to_string();
+            for line in help
+                .lines()
+                .filter_map(|line| line.strip_prefix("  muleteer "))
+            {
+                let line = format!(
+                    "muleteer {}",
+                    line.replace("\", \"", "\",\"").replace('\'', "")
+                );
+                parse(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+                examples += 1;
+            }
+        }
+        assert_eq!(examples, 11);
+    }
+
+    #[test]
+    fn only_what_this_build_can_do_is_listed() {
+        let names: Vec<String> = Cli::command()
+            .get_subcommands()
+            .map(|sub| sub.get_name().to_owned())
+            .collect();
+        assert_eq!(names, ["serve", "check", "call"]);
+    }
+
+    #[test]
+    fn options_of_serve_win_over_overrides_and_overrides_over_defaults() {
+        let line = "muleteer serve --set log.level=debug --set sip.t1_ms=100 --log-level warn";
+        let Ok(Command::Serve(args)) = parse(line) else {
+            panic!("{line}")
+        };
+        let config = args.load_config().unwrap();
+        assert_eq!(config.log.level, LogLevel::Warn);
+        assert_eq!(config.sip.t1, Duration::from_millis(100));
+    }
+
+    #[test]
+    fn options_of_call_are_typed() {
+        let line = "muleteer call sip:a@b --duration 2.5 --local ::1 --codec opus,pcmu --dtmf 1,#";
+        let Ok(Command::Call(args)) = parse(line) else {
+            panic!("{line}")
+        };
+        assert_eq!(args.duration, Some(Duration::from_millis(2500)));
+        assert_eq!(args.local, Some("[::1]:0".parse().unwrap()));
+        assert_eq!(args.codec, [CodecId::Opus, CodecId::Pcmu]);
+        assert_eq!(args.dtmf.unwrap().steps().len(), 3);
+    }
+
+    #[test]
+    fn wrong_values_say_what_was_expected() {
+        let cases = [
+            ("muleteer serve --log-level loud", "expected one of `error`"),
+            ("muleteer call sip:a@b --duration 0", "expected seconds"),
+            ("muleteer call sip:a@b --dtmf 1x", "found `x` at position 2"),
+            ("muleteer call sip:a@b --local host", "expected ADDRESS"),
+            (
+                "muleteer call sip:a@b --codec G729",
+                "expected one of opus, PCMU, PCMA",
+            ),
+            ("muleteer call bob", "invalid value 'bob' for '<URI>'"),
+            ("muleteer check", "<PATH>..."),
+        ];
+        for (line, expected) in cases {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! `muleteer call`: a test phone on the command line.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::{CallArgs, DtmfStep, Exit};
+use crate::codec::CodecId;
+use crate::config::Config;
+use crate::ids::Ids;
+use crate::net::address_towards;
+use crate::rtp::Digit;
+use crate::server::{PhoneLine, Server};
+use crate::session::SessionId;
+use crate::session::application::phone::{Key, PhoneScript, Report};
+use crate::session::pool::Dial;
+use crate::sip::message::{Host, Uri};
+
+/// How long a call lasts without `--duration`.
+const DEFAULT_DURATION: Duration = Duration::from_secs(30);
+/// Reports that may wait to be printed.
+const REPORTS: usize = 256;
+
+/// Why a call cannot even be tried.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error("{0} cannot be called: write sip:USER@HOST, for example sip:echo@127.0.0.1")]
+    Uri(String),
+    #[error("no address for host {0}")]
+    Host(String),
+    #[error("cannot play {}: {cause}", path.display())]
+    Play {
+        path: std::path::PathBuf,
+        cause: String,
+    },
+    #[error("cannot record to {}: {source}", path.display())]
+    Record {
+        path: std::path::PathBuf,
+        source: std::io::Error,
+    },
+}
+
+/// Runs the command.
+pub fn run(args: &CallArgs) -> Exit {
+    let plan = match Plan::new(args) {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("{error}");
+            return match error {
+                CallError::Host(_) | CallError::Record { .. } => Exit::Usage,
+                _ => Exit::Input,
+            };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start worker threads: {error}");
+            return Exit::Usage;
+        }
+    };
+    runtime.block_on(plan.carry_out())
+}
+
+/// What the arguments come to.
+struct Plan {
+    line: PhoneLine,
+    config: Config,
+    dial: Dial,
+    reports: mpsc::Receiver<Report>,
+    record: Option<std::path::PathBuf>,
+}
+
+impl Plan {
+    fn new(args: &CallArgs) -> Result<Self, CallError> {
+        let uri = args.uri.clone();
+        let local = match args.local {
+            Some(local) => local,
+            None => SocketAddr::new(local_for(&uri)?, 0),
+        };
+        let mut config = Config::default();
+        let play = args
+            .play
+            .as_deref()
+            .map(|path| play_root(&mut config, path))
+            .transpose()?;
+        if let Some(path) = &args.record {
+            let created = std::fs::File::create(path);
+            created.map_err(|source| CallError::Record {
+                path: path.clone(),
+                source,
+            })?;
+        }
+        let mut ids = Ids::from_os();
+        let (sender, reports) = mpsc::channel(REPORTS);
+        let script = PhoneScript {
+            play,
+            record: args.record.clone(),
+            keys: args
+                .dtmf
+                .iter()
+                .flat_map(|keys| keys.steps())
+                .filter_map(key)
+                .collect(),
+            duration: args.duration.unwrap_or(DEFAULT_DURATION),
+            reports: sender,
+        };
+        let dial = Dial {
+            id: SessionId(ids.tag().into()),
+            call_id: ids.call_id(),
+            uri,
+            from: args.from.clone(),
+            application: Arc::new(script),
+        };
+        let line = PhoneLine {
+            local,
+            codecs: codecs(&args.codec),
+        };
+        Ok(Self {
+            line,
+            config,
+            dial,
+            reports,
+            record: args.record.clone(),
+        })
+    }
+
+    async fn carry_out(self) -> Exit {
+        let Self {
+            line,
+            config,
+            dial,
+            mut reports,
+            record,
+        } = self;
+        let server = match Server::start_phone(&config, line, &mut Ids::from_os()) {
+            Ok(server) => server,
+            Err(error) => {
+                eprintln!("{error}");
+                return Exit::Usage;
+            }
+        };
+        println!("calling {}", dial.uri);
+        let began = Instant::now();
+        server.dial(dial).await;
+        let mut code = Exit::Input;
+        loop {
+            let report = tokio::select! {
+                report = reports.recv() => report,
+                Ok(()) = tokio::signal::ctrl_c() => None,
+            };
+            let Some(report) = report else { break };
+            if let Report::Answered(_) = report {
+                code = Exit::Good;
+            }
+            if report == Report::Ended {
+                break;
+            }
+            let line = tell(&report, record.as_deref());
+            println!("{:7.1} s  {line}", began.elapsed().as_secs_f64());
+        }
+        server
+            .drain(Duration::from_secs(1), std::future::pending())
+            .await;
+        code
+    }
+}
+
+fn key(step: &DtmfStep) -> Option<Key> {
+    Some(match step {
+        DtmfStep::Key(key) => Key::Press(Digit::from_char(*key)?),
+        DtmfStep::Pause(pause) => Key::Pause(*pause),
+    })
+}
+
+fn tell(report: &Report, record: Option<&Path>) -> String {
+    match report {
+        Report::Progress(status, reason) => format!("{} {reason}", status.code()),
+        Report::Answered(codec) => format!("answered, {codec}"),
+        Report::Pressed(digit) => format!("pressed {}", digit.to_char()),
+        Report::Played => "the file has been played".to_owned(),
+        Report::PlayFailed(error) => format!("cannot play: {error}"),
+        Report::Refused(status, reason) => format!("refused: {} {reason}", status.code()),
+        Report::Unreachable(why) => format!("not placed: {why}"),
+        Report::TheyHungUp => "the other side hung up".to_owned(),
+        Report::WeHungUp => "hung up, the time is over".to_owned(),
+        Report::Recorded(length) => {
+            let path = record.unwrap_or(Path::new("")).display();
+            format!("recorded {:.1} s to {path}", length.as_secs_f64())
+        }
+        Report::Ended => "the call is over".to_owned(),
+    }
+}
+
+/// The address to call from: the one that routes to the callee.
+fn local_for(uri: &Uri) -> Result<IpAddr, CallError> {
+    let sip = uri
+        .as_sip()
+        .ok_or_else(|| CallError::Uri(uri.to_string()))?;
+    let remote = match &sip.host {
+        Host::V4(ip) => (*ip).into(),
+        Host::V6(ip) => (*ip).into(),
+        Host::Name(name) => {
+            let found = (name.as_str(), 0)
+                .to_socket_addrs()
+                .ok()
+                .and_then(|mut all| all.next());
+            found.ok_or_else(|| CallError::Host(name.clone()))?.ip()
+        }
+    };
+    address_towards(remote).map_err(|_| CallError::Host(sip.host.to_string()))
+}
+
+/// Makes the folder of `path` the only one prompts come from; the file's name in it.
+fn play_root(config: &mut Config, path: &Path) -> Result<String, CallError> {
+    let fail = |cause: String| CallError::Play {
+        path: path.to_path_buf(),
+        cause,
+    };
+    let path = path
+        .canonicalize()
+        .map_err(|error| fail(error.to_string()))?;
+    let name = path.file_name().and_then(|name| name.to_str());
+    let (Some(folder), Some(name)) = (path.parent(), name) else {
+        return Err(fail("it is no file".to_owned()));
+    };
+    config.audio.path = vec![folder.to_path_buf()];
+    Ok(name.to_owned())
+}
+
+fn codecs(chosen: &[CodecId]) -> Vec<CodecId> {
+    match chosen {
+        [] => CodecId::ALL.to_vec(),
+        chosen => chosen.to_vec(),
+    }
+}

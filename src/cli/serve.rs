@@ -1,0 +1,154 @@
+//! `muleteer serve`: runs the server until a signal ends it.
+#![allow(clippy::disallowed_methods)]
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Exit, ServeArgs, start_logging};
+use crate::config::Config;
+use crate::ids::Ids;
+use crate::server::{Server, StartError};
+
+/// Threads that run the signalling task and the sessions. Their work is short and mostly in turn: one
+/// thread takes thousands of calls a second, and a second one would spend more on waking the first
+/// than it takes off it.
+const WORKERS: usize = 1;
+
+/// Runs the command.
+pub fn run(args: &ServeArgs) -> Exit {
+    let config = match args.load_config() {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return Exit::from(&error);
+        }
+    };
+    // Lines are written as long as this lives.
+    let _log = match start_logging(&config.log) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("cannot start logging: {error}");
+            return Exit::Usage;
+        }
+    };
+    for notice in config.notices() {
+        tracing::warn!("{notice}");
+    }
+    raise_file_limit();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start worker threads: {error}");
+            return Exit::Usage;
+        }
+    };
+    runtime.block_on(serve(config, args))
+}
+
+async fn serve(config: Config, args: &ServeArgs) -> Exit {
+    // Caught before any call is taken, so that none is lost to an early signal.
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut hangup)) = signals else {
+        eprintln!("cannot listen for signals");
+        return Exit::Usage;
+    };
+    let server = match Server::start(&config, &mut Ids::from_os()) {
+        Ok(server) => server,
+        Err(error) => {
+            eprintln!("{error}");
+            return match error {
+                StartError::Listen(_) | StartError::Media(_) => Exit::Usage,
+                _ => Exit::Input,
+            };
+        }
+    };
+    greet(&server);
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => reload(&server, args).await,
+            () = stop_requested(&mut terminate) => break,
+        }
+    }
+    let calls = server.stats().sessions_active.value();
+    println!("Stopping: {calls} calls are asked to end; a second signal ends them at once.");
+    let left = server
+        .drain(config.shutdown.grace, stop_requested(&mut terminate))
+        .await;
+    if left > 0 {
+        println!("{left} calls had to be ended by force.");
+    }
+    Exit::Good
+}
+
+/// Ctrl-C or SIGTERM.
+async fn stop_requested(terminate: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        // Without Ctrl-C there is still SIGTERM.
+        Ok(()) = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn reload(server: &Server, args: &ServeArgs) {
+    let outcome = match args.load_config() {
+        Ok(config) => server
+            .reload(&config)
+            .await
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match outcome {
+        Ok(applications) => tracing::info!(
+            applications = applications.join(", "),
+            "diagrams and application settings are loaded anew; running calls keep theirs"
+        ),
+        Err(error) => tracing::error!("nothing was reloaded:\n{error}"),
+    }
+}
+
+fn greet(server: &Server) {
+    println!("Muleteer {} listens on", env!("CARGO_PKG_VERSION"));
+    for (transport, address) in server.listening() {
+        println!("  {} {address}", transport.to_string().to_lowercase());
+    }
+    println!("Applications: {}", server.applications().join(", "));
+    if let Some((_, address)) = server.listening().first() {
+        let host = match address.ip() {
+            ip if ip.is_unspecified() && ip.is_ipv4() => "127.0.0.1".to_owned(),
+            ip if ip.is_unspecified() => "[::1]".to_owned(),
+            ip if ip.is_ipv6() => format!("[{ip}]"),
+            ip => ip.to_string(),
+        };
+        let port = match address.port() {
+            5060 => String::new(),
+            port => format!(":{port}"),
+        };
+        println!(
+            "Dial sip:demo@{host}{port} with any SIP phone, or in another terminal:\n  \
+             muleteer call sip:demo@{host}{port} --record heard.wav --dtmf 1\n\
+             Ctrl-C stops."
+        );
+    }
+}
+
+/// A call needs a socket: takes all the file descriptors the system allows.
+fn raise_file_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    let wanted = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, wanted) {
+        tracing::warn!(%error, ?current, "the limit of open files could not be raised");
+    }
+}

@@ -1,0 +1,71 @@
+//! SHELL: reads the configuration file and the mapping file.
+#![allow(clippy::disallowed_methods)]
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::app_mapping::{AppMapping, MappingErrors};
+use super::app_selection::ApplicationSelector;
+use super::error::ConfigErrors;
+use super::settings::{App, Config};
+use super::values::ApplicationRule;
+
+/// Why the configuration could not be loaded.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A file could not be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The configuration has mistakes.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// The mapping file has mistakes.
+    #[error(transparent)]
+    Mapping(#[from] MappingErrors),
+}
+
+/// Loads the configuration file, or the defaults without one, with `overrides` of the form `KEY=VALUE`
+/// laid over it.
+///
+/// # Errors
+///
+/// [`LoadError::Unreadable`] or [`LoadError::Config`].
+pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Config, LoadError> {
+    let Some(path) = file else {
+        return Ok(Config::from_overrides(overrides)?);
+    };
+    Ok(Config::parse(&read(path)?, path, overrides)?)
+}
+
+/// Makes the selector of applications; reads the mapping file if the rule is `$(mapping)`.
+///
+/// # Errors
+///
+/// [`LoadError::Unreadable`] or [`LoadError::Mapping`].
+pub fn load_selector(app: &App) -> Result<ApplicationSelector, LoadError> {
+    Ok(match &app.application {
+        ApplicationRule::Fixed(name) => ApplicationSelector::Fixed(name.clone()),
+        ApplicationRule::RuriUser => ApplicationSelector::RuriUser,
+        ApplicationRule::RuriParam => ApplicationSelector::RuriParam,
+        ApplicationRule::AppHeader => ApplicationSelector::AppHeader,
+        ApplicationRule::Mapping => {
+            ApplicationSelector::Mapping(AppMapping::parse(&read(&app.mapping)?, &app.mapping)?)
+        }
+    })
+}
+
+fn read(path: &Path) -> Result<String, LoadError> {
+    fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}

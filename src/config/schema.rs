@@ -1,0 +1,134 @@
+//! Every key by name and range. Types, units and defaults are in `settings.rs`.
+
+use std::num::NonZeroU16;
+
+use super::reader::Section;
+use super::settings::{App, Audio, Config, Dsm, Http, Limits, Log, Media, Rtp, Shutdown, Sip};
+
+impl Config {
+    /// Reads the whole file.
+    pub(super) fn read(file: &mut Section<'_>) -> Config {
+        Config {
+            sip: file.section("sip", Sip::read),
+            rtp: file.section("rtp", Rtp::read),
+            media: file.section("media", Media::read),
+            http: file.section("http", Http::read),
+            app: file.section("app", App::read),
+            dsm: file.section("dsm", Dsm::read),
+            audio: file.section("audio", Audio::read),
+            limits: file.section("limits", Limits::read),
+            shutdown: file.section("shutdown", Shutdown::read),
+            log: file.section("log", Log::read),
+            applications: file.applications("application"),
+        }
+    }
+}
+
+impl Sip {
+    fn read(section: &mut Section<'_>) -> Sip {
+        let default = Sip::default();
+        Sip {
+            listen: section.settings("listen", default.listen),
+            server_header: section.line("server_header", default.server_header),
+            t1: section.millis("t1_ms", default.t1, 10..=10_000),
+            t2: section.millis("t2_ms", default.t2, 100..=60_000),
+            t4: section.millis("t4_ms", default.t4, 100..=60_000),
+            max_forwards: section.integer("max_forwards", default.max_forwards, 1..=255),
+        }
+    }
+}
+
+impl Rtp {
+    fn read(section: &mut Section<'_>) -> Rtp {
+        let default = Rtp::default();
+        let timeout = section.seconds("timeout_s", default.timeout.unwrap_or_default());
+        Rtp {
+            address: section.optional("address"),
+            ports: section.setting("ports", default.ports),
+            timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
+        }
+    }
+}
+
+impl Media {
+    fn read(section: &mut Section<'_>) -> Media {
+        let default = Media::default();
+        Media {
+            threads: NonZeroU16::new(section.integer("threads", 0, 0..=256)),
+            slot: section.millis_of("slot_ms", default.slot, &[1, 2, 4, 5, 10, 20]),
+        }
+    }
+}
+
+impl Http {
+    fn read(section: &mut Section<'_>) -> Http {
+        Http {
+            listen: section.optional("listen"),
+        }
+    }
+}
+
+impl App {
+    fn read(section: &mut Section<'_>) -> App {
+        let default = App::default();
+        App {
+            application: section.setting("application", default.application),
+            mapping: section.path("mapping", default.mapping),
+        }
+    }
+}
+
+impl Dsm {
+    fn read(section: &mut Section<'_>) -> Dsm {
+        let default = Dsm::default();
+        Dsm {
+            path: section.paths("path", default.path),
+            modules: section.paths("modules", default.modules),
+            prompts: section.paths("prompts", default.prompts),
+            register: section.names("register"),
+            linger: section.seconds("linger_s", default.linger),
+            set_param_variables: section
+                .boolean("set_param_variables", default.set_param_variables),
+        }
+    }
+}
+
+impl Audio {
+    fn read(section: &mut Section<'_>) -> Audio {
+        let default = Audio::default();
+        Audio {
+            path: section.paths("path", default.path),
+            cache_mib: section.integer("cache_mib", default.cache_mib, 1..=65_536),
+        }
+    }
+}
+
+impl Limits {
+    fn read(section: &mut Section<'_>) -> Limits {
+        let default = Limits::default();
+        Limits {
+            sessions: section.limit("sessions", default.sessions),
+            calls_per_second: section.limit("calls_per_second", default.calls_per_second),
+            options_sessions: section.limit("options_sessions", default.options_sessions),
+            transactions: section.integer("transactions", default.transactions, 100..=10_000_000),
+        }
+    }
+}
+
+impl Shutdown {
+    fn read(section: &mut Section<'_>) -> Shutdown {
+        Shutdown {
+            grace: section.seconds("grace_s", Shutdown::default().grace),
+        }
+    }
+}
+
+impl Log {
+    fn read(section: &mut Section<'_>) -> Log {
+        let default = Log::default();
+        Log {
+            level: section.setting("level", default.level),
+            format: section.setting("format", default.format),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The typed configuration and its defaults. One struct a section, one field a key.
+//!
+//! A key that holds a time carries its unit at the end of its name (`t1_ms`, `grace_s`); the field is a
+//! [`Duration`] and drops it. Defaults that are paths are relative to the current directory.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::values::{ApplicationRule, Listen, LogFormat, LogLevel, PortRange};
+
+/// Everything an operator can set.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Config {
+    /// `[sip]`: signalling.
+    pub sip: Sip,
+    /// `[rtp]`: media sockets.
+    pub rtp: Rtp,
+    /// `[media]`: media threads.
+    pub media: Media,
+    /// `[http]`: reserved for the management listener.
+    pub http: Http,
+    /// `[app]`: which application takes a call.
+    pub app: App,
+    /// `[dsm]`: state diagrams.
+    pub dsm: Dsm,
+    /// `[audio]`: prompts.
+    pub audio: Audio,
+    /// `[limits]`: when to refuse.
+    pub limits: Limits,
+    /// `[shutdown]`: how to stop.
+    pub shutdown: Shutdown,
+    /// `[log]`: what to log and how.
+    pub log: Log,
+    /// `[application.NAME]`: the settings of one application, by its name.
+    pub applications: BTreeMap<String, ApplicationSettings>,
+}
+
+/// The settings of one application; a diagram reads each as `$config.KEY`.
+///
+/// Numbers keep the digits as written; booleans are `true` and `false`.
+pub type ApplicationSettings = BTreeMap<String, String>;
+
+/// `[sip]`: signalling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sip {
+    /// `listen`: sockets to bind, at least one.
+    pub listen: Vec<Listen>,
+    /// `server_header`: value of Server and User-Agent; `None` (an empty value) sends neither.
+    pub server_header: Option<String>,
+    /// `t1_ms`: round-trip estimate, 10 ms to 10 s. RFC 3261 §17.1.1.1.
+    pub t1: Duration,
+    /// `t2_ms`: longest interval between retransmissions, 100 ms to 60 s. RFC 3261 §17.1.2.2.
+    pub t2: Duration,
+    /// `t4_ms`: longest time a message stays in the network, 100 ms to 60 s. RFC 3261 §17.1.2.2.
+    pub t4: Duration,
+    /// `max_forwards`: hop limit of requests we start, 1 to 255. RFC 3261 §8.1.1.6.
+    pub max_forwards: u8,
+}
+
+/// `[rtp]`: media sockets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rtp {
+    /// `address`: address of the media sockets, also written into SDP; `None` (an empty value) takes
+    /// the address that the SIP socket answers from.
+    pub address: Option<IpAddr>,
+    /// `ports`: range of the media sockets, RTP on even ports. Keep it out of the kernel's ephemeral
+    /// range.
+    pub ports: PortRange,
+    /// `timeout_s`: a call that should receive but hears nothing for so long has lost its peer;
+    /// `None` (0) never gives up. Up to a day.
+    pub timeout: Option<Duration>,
+}
+
+/// `[media]`: media threads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Media {
+    /// `threads`: number of media threads, up to 256; `None` (0) starts one per core.
+    pub threads: Option<NonZeroU16>,
+    /// `slot_ms`: calls are spread over the 20 ms frame in steps of so many milliseconds: 1, 2, 4, 5,
+    /// 10 or 20. Smaller steps smooth the load, larger ones wake the processor less often.
+    pub slot: Duration,
+}
+
+/// `[http]`: reserved. This build has no HTTP listener; [`Config::notices`] says so if a key is set.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Http {
+    /// `listen`: address of the management listener to come.
+    pub listen: Option<SocketAddr>,
+}
+
+/// `[app]`: which application takes a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct App {
+    /// `application`: a name, or where in the request the name stands.
+    pub application: ApplicationRule,
+    /// `mapping`: the rules of `$(mapping)`; not read under another rule.
+    pub mapping: PathBuf,
+}
+
+/// `[dsm]`: state diagrams.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dsm {
+    /// `path`: folders; each `NAME.dsm` directly in one is the diagram NAME.
+    pub path: Vec<PathBuf>,
+    /// `modules`: folders in which `import(mod_x)` looks for `libmod_x.so`.
+    pub modules: Vec<PathBuf>,
+    /// `prompts`: files of `name=path` lines that make up the default prompt set.
+    pub prompts: Vec<PathBuf>,
+    /// `register`: diagrams that are applications; `None` registers all.
+    pub register: Option<Vec<String>>,
+    /// `linger_s`: how long a session may finish its work after a handled hang-up, up to a day.
+    pub linger: Duration,
+    /// `set_param_variables`: items of P-App-Param become session variables.
+    pub set_param_variables: bool,
+}
+
+/// `[audio]`: prompts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audio {
+    /// `path`: folders under which relative file names are looked up, in this order.
+    pub path: Vec<PathBuf>,
+    /// `cache_mib`: memory for decoded and encoded prompts in MiB, 1 to 65536.
+    pub cache_mib: u32,
+}
+
+/// `[limits]`: when to refuse. What is refused gets 503; calls in progress go on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// `sessions`: sessions at a time; `None` (0) leaves the bound to the RTP ports.
+    pub sessions: Option<NonZeroU32>,
+    /// `calls_per_second`: new calls a second, averaged over 5 s; `None` (0) does not count.
+    pub calls_per_second: Option<NonZeroU32>,
+    /// `options_sessions`: with so many sessions OPTIONS is refused, so that a balancer looks
+    /// elsewhere; `None` (0) always answers.
+    pub options_sessions: Option<NonZeroU32>,
+    /// `transactions`: SIP transactions at a time, 100 to 10 million; a finished one counts for up to
+    /// 32 s and holds up to 3 KiB.
+    pub transactions: u32,
+}
+
+/// `[shutdown]`: how to stop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shutdown {
+    /// `grace_s`: how long calls may go on before they get a BYE, up to a day; 0 ends them at once.
+    pub grace: Duration,
+}
+
+/// `[log]`: what to log and how.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Log {
+    /// `level`: lines of this level and above.
+    pub level: LogLevel,
+    /// `format`: lines for people or for programs.
+    pub format: LogFormat,
+}
+
+impl Config {
+    /// What is set but has no effect, one line each, to be logged at start.
+    pub fn notices(&self) -> Vec<String> {
+        let http = self.http.listen.map(|address| {
+            format!("[http] listen = \"{address}\" has no effect: this build has no HTTP listener")
+        });
+        http.into_iter().collect()
+    }
+}
+
+impl Default for Sip {
+    fn default() -> Sip {
+        Sip {
+            listen: vec![Listen::ANY_UDP, Listen::ANY_TCP],
+            server_header: Some(concat!("Muleteer/", env!("CARGO_PKG_VERSION")).to_owned()),
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+            max_forwards: 70,
+        }
+    }
+}
+
+impl Default for Rtp {
+    fn default() -> Rtp {
+        Rtp {
+            address: None,
+            ports: PortRange::DEFAULT,
+            timeout: Some(Duration::from_secs(300)),
+        }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Media {
+        Media {
+            threads: None,
+            slot: Duration::from_millis(5),
+        }
+    }
+}
+
+impl Default for App {
+    fn default() -> App {
+        App {
+            application: ApplicationRule::Mapping,
+            mapping: PathBuf::from("conf/app_mapping.conf"),
+        }
+    }
+}
+
+impl Default for Dsm {
+    fn default() -> Dsm {
+        Dsm {
+            path: vec![PathBuf::from("dsm")],
+            modules: vec![PathBuf::from("target/release")],
+            prompts: Vec::new(),
+            register: None,
+            linger: Duration::from_secs(60),
+            set_param_variables: false,
+        }
+    }
+}
+
+impl Default for Audio {
+    fn default() -> Audio {
+        Audio {
+            path: vec![PathBuf::from("audio")],
+            cache_mib: 256,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            sessions: None,
+            calls_per_second: None,
+            options_sessions: None,
+            transactions: 100_000,
+        }
+    }
+}
+
+impl Default for Shutdown {
+    fn default() -> Shutdown {
+        Shutdown {
+            grace: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Settings that are written as one word of text: addresses, ranges, choices.
+//!
+//! Each implements [`Setting`], so the configuration file, `--set` and the command line read and
+//! explain it alike.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// A value that is written as one string.
+pub trait Setting: Sized {
+    /// What to write, for the message about a wrong value: "expected ...".
+    const EXPECTED: &'static str;
+    /// A value to copy.
+    const EXAMPLE: &'static str;
+
+    /// Reads the value; `None` if it is not what [`Setting::EXPECTED`] says.
+    fn parse(text: &str) -> Option<Self>;
+}
+
+/// A SIP socket to bind, written `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`.
+///
+/// An IPv6 address stands in brackets. Without a port it is 5060; port 0 lets the kernel choose one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Listen {
+    /// Transport protocol.
+    pub transport: ListenTransport,
+    /// Local address and port.
+    pub address: SocketAddr,
+}
+
+/// The transports that this build listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListenTransport {
+    /// UDP, RFC 3261 §18.
+    Udp,
+    /// TCP, RFC 3261 §18.
+    Tcp,
+}
+
+impl Listen {
+    /// The port of a SIP URI that has none. RFC 3261 §19.1.2.
+    const DEFAULT_PORT: u16 = 5060;
+    const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Self::DEFAULT_PORT);
+    /// UDP on every IPv4 address.
+    pub(super) const ANY_UDP: Listen = Listen {
+        transport: ListenTransport::Udp,
+        address: Self::ANY,
+    };
+    /// TCP on every IPv4 address.
+    pub(super) const ANY_TCP: Listen = Listen {
+        transport: ListenTransport::Tcp,
+        address: Self::ANY,
+    };
+}
+
+impl Setting for Listen {
+    const EXPECTED: &'static str = "`udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`";
+    const EXAMPLE: &'static str = "udp:0.0.0.0:5060";
+
+    fn parse(text: &str) -> Option<Listen> {
+        let (transport, address) = text.split_once(':')?;
+        let transport = match transport.to_ascii_lowercase().as_str() {
+            "udp" => ListenTransport::Udp,
+            "tcp" => ListenTransport::Tcp,
+            _ => return None,
+        };
+        let without_port = || {
+            let bare = address
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+                .unwrap_or(address);
+            let ip = bare.parse().ok()?;
+            Some(SocketAddr::new(ip, Listen::DEFAULT_PORT))
+        };
+        let address = address.parse().ok().or_else(without_port)?;
+        Some(Listen { transport, address })
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let transport = match self.transport {
+            ListenTransport::Udp => "udp",
+            ListenTransport::Tcp => "tcp",
+        };
+        write!(f, "{transport}:{}", self.address)
+    }
+}
+
+/// A range of UDP ports that holds at least one even port and the odd one after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    pub(super) const DEFAULT: PortRange = PortRange {
+        first: 10_000,
+        last: 19_999,
+    };
+
+    /// The range from `first` to `last`, both included; `None` if it starts below 1024 or holds no
+    /// even port followed by an odd one.
+    pub fn new(first: u16, last: u16) -> Option<PortRange> {
+        let first_even = first.checked_add(first % 2)?;
+        (first >= 1024 && first_even < last).then_some(PortRange { first, last })
+    }
+
+    /// The lowest port.
+    pub fn first(self) -> u16 {
+        self.first
+    }
+
+    /// The highest port.
+    pub fn last(self) -> u16 {
+        self.last
+    }
+}
+
+impl Setting for PortRange {
+    const EXPECTED: &'static str = "`FIRST-LAST` with ports from 1024 to 65535, an even one and the odd one after it among them";
+    const EXAMPLE: &'static str = "10000-19999";
+
+    fn parse(text: &str) -> Option<PortRange> {
+        let (first, last) = text.split_once('-')?;
+        PortRange::new(first.trim().parse().ok()?, last.trim().parse().ok()?)
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+/// Where the name of the application comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApplicationRule {
+    /// A literal name: every call runs that application.
+    Fixed(String),
+    /// `$(ruri.user)`: user part of the Request-URI.
+    RuriUser,
+    /// `$(ruri.param)`: parameter `app` of the Request-URI.
+    RuriParam,
+    /// `$(apphdr)`: header P-App-Name.
+    AppHeader,
+    /// `$(mapping)`, also `$(app_mapping)`: first matching rule of the mapping file.
+    Mapping,
+}
+
+impl Setting for ApplicationRule {
+    const EXPECTED: &'static str = "the name of an application or one of `$(ruri.user)`, \
+         `$(ruri.param)`, `$(apphdr)`, `$(mapping)`";
+    const EXAMPLE: &'static str = "$(ruri.user)";
+
+    fn parse(text: &str) -> Option<ApplicationRule> {
+        match text.trim() {
+            "$(ruri.user)" => Some(ApplicationRule::RuriUser),
+            "$(ruri.param)" => Some(ApplicationRule::RuriParam),
+            "$(apphdr)" => Some(ApplicationRule::AppHeader),
+            "$(mapping)" | "$(app_mapping)" => Some(ApplicationRule::Mapping),
+            // A misspelt `$(...)` would silently be the name of an application nobody has.
+            other if other.is_empty() || other.starts_with('$') => None,
+            name => Some(ApplicationRule::Fixed(name.to_owned())),
+        }
+    }
+}
+
+impl Setting for IpAddr {
+    const EXPECTED: &'static str = "an IP address";
+    const EXAMPLE: &'static str = "192.0.2.10";
+
+    fn parse(text: &str) -> Option<IpAddr> {
+        text.parse().ok()
+    }
+}
+
+impl Setting for SocketAddr {
+    const EXPECTED: &'static str = "`ADDRESS:PORT`";
+    const EXAMPLE: &'static str = "127.0.0.1:8080";
+
+    fn parse(text: &str) -> Option<SocketAddr> {
+        text.parse().ok()
+    }
+}
+
+/// The least severe level that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogLevel {
+    /// An operator must act.
+    Error,
+    /// A call was lost.
+    Warn,
+    /// Life cycle of the server and of calls.
+    #[default]
+    Info,
+    /// Every SIP message and event.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Setting for LogLevel {
+    const EXPECTED: &'static str = "one of `error`, `warn`, `info`, `debug`, `trace`";
+    const EXAMPLE: &'static str = "info";
+
+    fn parse(text: &str) -> Option<LogLevel> {
+        match text {
+            "error" => Some(LogLevel::Error),
+            "warn" => Some(LogLevel::Warn),
+            "info" => Some(LogLevel::Info),
+            "debug" => Some(LogLevel::Debug),
+            "trace" => Some(LogLevel::Trace),
+            _ => None,
+        }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One line of text.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Setting for LogFormat {
+    const EXPECTED: &'static str = "one of `text`, `json`";
+    const EXAMPLE: &'static str = "text";
+
+    fn parse(text: &str) -> Option<LogFormat> {
+        match text {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listen_reads_both_families_and_defaults_the_port() {
+        let cases = [
+            ("udp:0.0.0.0:5060", "udp:0.0.0.0:5060"),
+            ("TCP:192.0.2.1", "tcp:192.0.2.1:5060"),
+            ("udp:[::1]:0", "udp:[::1]:0"),
+            ("udp:[2001:db8::1]", "udp:[2001:db8::1]:5060"),
+        ];
+        for (text, expected) in cases {
+            let listen = Listen::parse(text).expect(text);
+            assert_eq!(listen.to_string(), expected);
+        }
+        for wrong in [
+            "",
+            "udp",
+            "udp:",
+            "tls:0.0.0.0:5061",
+            "udp:host:5060",
+            "udp:1.2.3.4:70000",
+        ] {
+            assert_eq!(Listen::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_port_range_holds_an_even_port_and_its_odd_neighbour() {
+        assert_eq!(
+            PortRange::parse("10000-10001"),
+            PortRange::new(10_000, 10_001)
+        );
+        assert!(PortRange::parse(" 10001 - 10003 ").is_some());
+        for wrong in [
+            "",
+            "10000",
+            "10001-10002",
+            "10000-10000",
+            "80-90",
+            "65535-65535",
+            "9-x",
+        ] {
+            assert_eq!(PortRange::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_rule_is_not_taken_for_a_name() {
+        assert_eq!(ApplicationRule::parse("$(ruri.usr)"), None);
+        assert_eq!(
+            ApplicationRule::parse("$(app_mapping)"),
+            Some(ApplicationRule::Mapping)
+        );
+        assert_eq!(
+            ApplicationRule::parse("echo"),
+            Some(ApplicationRule::Fixed("echo".to_owned()))
+        );
+    }
+}
