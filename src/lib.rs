@@ -10,6 +10,7 @@
 //! decide nothing.
 
 pub mod audio; // CORE: frames, files, resampling, playlists, recorders
+pub mod cli; // SHELL: the command line: arguments, logging, `check`
 pub mod codec; // CORE: one file per codec behind `Encoder` and `Decoder`
 pub mod config; // text to typed configuration, once
 pub mod dsm; // CORE: the state diagram language: front end, program, engine

@@ -1,1 +1,414 @@
-//! (being built)
+//! Puts a server together, starts it, and ends it without losing a call.
+//!
+//! [`Server::start`] builds every part from a [`Config`]: it loads diagrams and mapping, opens all
+//! sockets, starts the media threads and the signalling task. Nothing else in the crate spawns
+//! long-lived threads or tasks, except the pools it hands out. [`Server::drain`] is the one way to
+//! stop.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::codec::CodecId;
+use crate::config::{
+    ApplicationSelector, Config, Listen, ListenTransport, LoadError, load_selector,
+};
+use crate::dsm::loader::load_folders;
+use crate::dsm::{Loaded, Registry, Severity};
+use crate::ids::Ids;
+use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
+use crate::net::{Control, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener};
+use crate::session::call::capabilities;
+use crate::session::catalog::{Catalog, DiagramApplication};
+use crate::session::pool::{Dial, SessionContext, SessionPool};
+use crate::session::prompts::PromptStore;
+use crate::session::{Limits, Router, RouterConfig};
+use crate::sip::endpoint::{Endpoint, EndpointConfig};
+use crate::sip::message::Transport;
+use crate::sip::transaction::TimerValues;
+use crate::stats::Stats;
+
+/// Commands of sessions that may wait for the signalling task; a session that finds it full waits.
+const SIP_COMMANDS: usize = 8192;
+const CONTROL_QUEUE: usize = 64;
+/// How long BYE may take to be answered once every session has been told to end.
+const LAST_BYES: Duration = Duration::from_secs(4);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A SIP socket cannot be opened.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The application mapping has mistakes, or cannot be read.
+    #[error(transparent)]
+    Mapping(#[from] LoadError),
+    /// Diagrams have errors; the text shows each with its line.
+    #[error(
+        "{0}\nthe diagrams above have errors: mend them, or take them out of the [dsm] path folders"
+    )]
+    Diagrams(String),
+    /// A folder of diagrams cannot be read.
+    #[error("cannot read the diagrams in {}: {source}; see [dsm] path", folder.display())]
+    DiagramFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// `[dsm] register` names a diagram that is not there.
+    #[error("[dsm] register names {name:?}, but no [dsm] path folder has a diagram {name}.dsm")]
+    NotThere {
+        /// The name.
+        name: String,
+    },
+    /// A diagram that calls can be given to does not say where it starts.
+    #[error("the diagram {name} has no initial state, so no call can start with it")]
+    NoInitialState {
+        /// Its name.
+        name: String,
+    },
+    /// Media threads cannot be started.
+    #[error(transparent)]
+    Media(#[from] MediaError),
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    listening: Vec<(Transport, SocketAddr)>,
+    applications: Vec<String>,
+    control: mpsc::Sender<Control>,
+    driver: tokio::task::JoinHandle<()>,
+    context: Arc<SessionContext>,
+}
+
+impl Server {
+    /// Builds and starts everything. Needs a tokio runtime; returns once the server answers.
+    ///
+    /// # Errors
+    /// [`StartError`] for the first part that cannot be built; nothing is left running.
+    pub fn start(config: &Config, ids: &mut Ids) -> Result<Self, StartError> {
+        let selector = load_selector(&config.app)?;
+        let catalog = load_catalog(config)?;
+        let (udp, tcp) = open_sockets(&config.sip.listen)?;
+        let media = MediaPool::start(media_config(config, ids))?;
+        let codecs = CodecId::ALL.to_vec();
+        Ok(Self::assemble(
+            config,
+            ids,
+            Parts {
+                selector,
+                catalog,
+                udp,
+                tcp,
+                media,
+                codecs,
+            },
+        ))
+    }
+
+    /// Starts what only places calls: one UDP and one TCP socket, no applications.
+    ///
+    /// # Errors
+    /// [`StartError`] when a socket or thread cannot be had.
+    pub fn start_phone(
+        config: &Config,
+        line: PhoneLine,
+        ids: &mut Ids,
+    ) -> Result<Self, StartError> {
+        let selector = ApplicationSelector::RuriUser;
+        let catalog = Catalog::default();
+        let udp = vec![UdpListener::bind(line.local)?];
+        let tcp = vec![TcpAcceptor::bind(line.local)?];
+        let codecs = line.codecs;
+        let media = MediaPool::start(media_config(config, ids))?;
+        Ok(Self::assemble(
+            config,
+            ids,
+            Parts {
+                selector,
+                catalog,
+                udp,
+                tcp,
+                media,
+                codecs,
+            },
+        ))
+    }
+
+    fn assemble(config: &Config, ids: &mut Ids, parts: Parts) -> Self {
+        let listening = parts
+            .udp
+            .iter()
+            .map(|socket| (Transport::Udp, socket.local()))
+            .chain(
+                parts
+                    .tcp
+                    .iter()
+                    .map(|socket| (Transport::Tcp, socket.local())),
+            )
+            .collect();
+        let applications = parts
+            .catalog
+            .names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let stats = Arc::new(Stats::default());
+        let (sip, commands) = mpsc::channel(SIP_COMMANDS);
+        let (control, control_receiver) = mpsc::channel(CONTROL_QUEUE);
+        let cache_bytes = config.audio.cache_mib as usize * (1 << 20);
+        let context = Arc::new(SessionContext {
+            sip,
+            prompts: Arc::new(PromptStore::new(config.audio.path.clone(), cache_bytes)),
+            media: parts.media,
+            rtp_address: config.rtp.address,
+            rtp_timeout: config.rtp.timeout,
+            linger: config.dsm.linger,
+            capabilities: Arc::new(capabilities(&parts.codecs)),
+            user_agent: config.sip.server_header.clone().unwrap_or_default(),
+            stats: stats.clone(),
+        });
+        let router = Router::new(RouterConfig {
+            limits: limits(config),
+            selector: parts.selector,
+            catalog: Arc::new(parts.catalog),
+            ids: Ids::from_seed(ids.seed()),
+            stats: stats.clone(),
+        });
+        let endpoint = Endpoint::new(endpoint_config(config), ids.seed());
+        let driver = Driver::new(DriverParts {
+            endpoint,
+            router,
+            pool: SessionPool::new(context.clone(), tokio::runtime::Handle::current()),
+            udp: parts.udp,
+            tcp: parts.tcp,
+            commands,
+            control: control_receiver,
+            stats,
+        });
+        let driver = tokio::spawn(driver.run());
+        Self {
+            listening,
+            applications,
+            control,
+            driver,
+            context,
+        }
+    }
+
+    /// Where the server listens: transport and bound address.
+    pub fn listening(&self) -> &[(Transport, SocketAddr)] {
+        &self.listening
+    }
+
+    /// Names of the applications calls can be given to.
+    pub fn applications(&self) -> &[String] {
+        &self.applications
+    }
+
+    /// The server's counters.
+    pub fn stats(&self) -> &Stats {
+        &self.context.stats
+    }
+
+    /// What sessions share, the media threads among it.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// Loads diagrams, mapping and application settings again. New calls get them; running ones keep
+    /// theirs. Returns the names of the applications.
+    ///
+    /// # Errors
+    /// [`StartError`] when they have errors; nothing is changed then.
+    pub async fn reload(&self, config: &Config) -> Result<Vec<String>, StartError> {
+        let selector = load_selector(&config.app)?;
+        let catalog = load_catalog(config)?;
+        let names = catalog.names().into_iter().map(str::to_owned).collect();
+        self.tell(Control::Reload(Box::new((selector, Arc::new(catalog)))))
+            .await;
+        Ok(names)
+    }
+
+    /// Places a call.
+    pub async fn dial(&self, dial: Dial) {
+        // Fails only when the signalling task is gone, and then nobody can be called.
+        let _ = self.control.send(Control::Dial(Box::new(dial))).await;
+    }
+
+    /// How much is left in the signalling task's tables; `None` when it is gone.
+    pub async fn remains(&self) -> Option<Remains> {
+        let (answer, remains) = oneshot::channel();
+        self.control.send(Control::Inspect(answer)).await.ok()?;
+        remains.await.ok()
+    }
+
+    /// Ends the server: refuses new calls, asks every session to end, gives them `grace`, ends what
+    /// is left with BYE, and joins its threads. `hurry` cuts the grace short.
+    ///
+    /// Returns the number of calls that had to be ended by force.
+    pub async fn drain(self, grace: Duration, hurry: impl Future<Output = ()>) -> usize {
+        self.tell(Control::Drain).await;
+        let willing = async {
+            tokio::select! {
+                () = self.idle() => {}
+                () = hurry => {}
+            }
+        };
+        // Both outcomes lead to the same question: how many are left?
+        let _ = timeout(grace, willing).await;
+        let left = self.remains().await.map_or(0, |remains| remains.sessions);
+        if left > 0 {
+            self.tell(Control::Terminate).await;
+            let _ = timeout(LAST_BYES, self.idle()).await;
+        }
+        let Self {
+            control,
+            driver,
+            context,
+            ..
+        } = self;
+        // The signalling task ends with its last control sender, the media threads with the
+        // last holder of the context.
+        drop((control, context));
+        if let Err(fault) = driver.await {
+            tracing::error!(%fault, "the signalling task did not end well");
+        }
+        left
+    }
+
+    async fn idle(&self) {
+        let (answer, idle) = oneshot::channel();
+        self.tell(Control::WhenIdle(answer)).await;
+        // An error means that the task is gone, which is as idle as can be.
+        let _ = idle.await;
+    }
+
+    async fn tell(&self, control: Control) {
+        if self.control.send(control).await.is_err() {
+            tracing::error!("the signalling task is gone");
+        }
+    }
+}
+
+/// Where a test phone calls from, and how it talks.
+#[derive(Debug, Clone)]
+pub struct PhoneLine {
+    /// Address of its SIP sockets; port 0 takes free ones.
+    pub local: SocketAddr,
+    /// Codecs it offers, best first.
+    pub codecs: Vec<CodecId>,
+}
+
+/// What a server is assembled from.
+struct Parts {
+    selector: ApplicationSelector,
+    catalog: Catalog,
+    udp: Vec<UdpListener>,
+    tcp: Vec<TcpAcceptor>,
+    media: MediaPool,
+    codecs: Vec<CodecId>,
+}
+
+fn open_sockets(listen: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpAcceptor>), ListenError> {
+    let mut udp = Vec::new();
+    let mut tcp = Vec::new();
+    for Listen { transport, address } in listen {
+        match transport {
+            ListenTransport::Udp => udp.push(UdpListener::bind(*address)?),
+            ListenTransport::Tcp => tcp.push(TcpAcceptor::bind(*address)?),
+        }
+    }
+    Ok((udp, tcp))
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        sessions: config
+            .limits
+            .sessions
+            .map_or(0, |limit| limit.get() as usize),
+        calls_per_second: config
+            .limits
+            .calls_per_second
+            .map_or(0, |limit| limit.get()),
+        options_sessions: config
+            .limits
+            .options_sessions
+            .map_or(0, |limit| limit.get() as usize),
+    }
+}
+
+fn endpoint_config(config: &Config) -> EndpointConfig {
+    use crate::sip::message::Method::{Ack, Bye, Cancel, Invite, Options};
+    let sip = &config.sip;
+    EndpointConfig {
+        timers: TimerValues {
+            t1: sip.t1,
+            t2: sip.t2,
+            t4: sip.t4,
+        },
+        server_header: sip.server_header.clone(),
+        allow: vec![Invite, Ack, Bye, Cancel, Options],
+        max_transactions: config.limits.transactions as usize,
+        ..EndpointConfig::default()
+    }
+}
+
+fn media_config(config: &Config, ids: &mut Ids) -> MediaConfig {
+    let ports = config.rtp.ports;
+    MediaConfig {
+        threads: config
+            .media
+            .threads
+            .map_or(0, |threads| threads.get().into()),
+        slot: config.media.slot,
+        ports: ports.first()..=ports.last(),
+        max_streams: usize::from(ports.last() - ports.first()) / 2 + 1,
+        seed: u64::from(ids.ssrc()) << 32 | u64::from(ids.ssrc()),
+    }
+}
+
+/// Loads all diagrams; those that are to be applications become some.
+fn load_catalog(config: &Config) -> Result<Catalog, StartError> {
+    let set = load_folders(&config.dsm.path, &Registry::default())
+        .map_err(|(folder, source)| StartError::DiagramFolder { folder, source })?;
+    let text: String = set.loaded.iter().map(Loaded::render).collect();
+    if set
+        .loaded
+        .iter()
+        .any(|one| one.worst() == Some(Severity::Error))
+    {
+        return Err(StartError::Diagrams(text));
+    }
+    if !text.is_empty() {
+        tracing::warn!("the diagrams were loaded, but:\n{text}");
+    }
+    let names: Vec<String> = match &config.dsm.register {
+        Some(names) => names.clone(),
+        None => set.diagrams.names().map(str::to_owned).collect(),
+    };
+    let mut applications = Vec::new();
+    for name in names {
+        let diagram = set.diagrams.get(&name);
+        let diagram = diagram.ok_or_else(|| StartError::NotThere { name: name.clone() })?;
+        if diagram.initial().is_none() {
+            return Err(StartError::NoInitialState { name });
+        }
+        applications.push(DiagramApplication {
+            config: config.applications.get(&name).cloned().unwrap_or_default(),
+            name,
+            diagrams: set.diagrams.clone(),
+            set_param_variables: config.dsm.set_param_variables,
+        });
+    }
+    Ok(Catalog::new(applications))
+}

@@ -1,4 +1,20 @@
 //! What a user can see, by capability. One binary; one folder a capability.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used
+)]
 
 mod support;
+
+mod answer_call;
+mod config;
+mod dsm_language;
+mod dsm_run;
+mod offer_answer;
+mod play;
+mod robustness;
+mod shipped;
+mod shutdown;
+mod sip_endpoint;
+mod sip_message;

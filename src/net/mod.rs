@@ -1,1 +1,45 @@
-//! (being built)
+//! SHELL: SIP sockets and the signalling task.
+//!
+//! [`Driver`] owns the SIP [`Endpoint`](crate::sip::endpoint::Endpoint), the
+//! [`Router`](crate::session::Router) and every UDP socket; each TCP connection has a task of its
+//! own that frames messages. No decision about a call is taken here: bytes go in, the cores
+//! answer, bytes go out.
+//!
+//! RFC 3261 §18 (transports), §18.2.2 (sending responses), RFC 3263 §4 as far as numeric addresses
+//! and A/AAAA records go.
+
+mod driver;
+mod local_address;
+mod resolve;
+mod tcp;
+mod udp;
+
+pub use driver::{Control, Driver, DriverParts, Remains};
+pub use local_address::address_towards;
+pub use tcp::TcpAcceptor;
+pub use udp::UdpListener;
+
+use std::net::SocketAddr;
+
+/// A socket that could not be opened at start.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot listen on {transport}:{address}: {source}{}",
+    if source.kind() == std::io::ErrorKind::AddrInUse {
+        "; another program uses this port: stop it, or choose another address in [sip] listen"
+    } else if source.kind() == std::io::ErrorKind::PermissionDenied {
+        "; ports below 1024 need privileges: choose a higher port in [sip] listen"
+    } else if source.kind() == std::io::ErrorKind::AddrNotAvailable {
+        "; this machine does not have that address: see [sip] listen"
+    } else {
+        ""
+    }
+)]
+pub struct ListenError {
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+    /// What was asked for.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub source: std::io::Error,
+}

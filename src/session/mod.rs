@@ -1,1 +1,24 @@
-//! (being built)
+//! Sessions: one call leg each, with its SIP dialog, its application and its audio.
+//!
+//! [`Session`] is the core: events in, outputs out, no clock and no socket. [`task`] gives each one
+//! a task; [`Router`], owned by the signalling task, brings SIP events to it. Applications live in
+//! [`application`]: a state diagram, the built-in echo, the test phone.
+
+pub mod app_param;
+pub mod application;
+pub mod call;
+pub mod catalog;
+pub mod event;
+pub mod pool;
+pub mod prompts;
+pub mod router;
+pub mod safe_path;
+#[allow(clippy::module_inception)]
+pub mod session;
+pub mod task;
+
+pub use catalog::{Application, Catalog};
+pub use event::{PromptError, SessionEvent, SessionId, SessionOutput};
+pub use router::{Limits, Mailbox, NewCall, Routed, Router, RouterConfig};
+pub use session::Session;
+pub use task::TaskMailbox;

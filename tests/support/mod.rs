@@ -1,1 +1,8 @@
 //! Helpers that every capability shares.
+
+pub mod alloc;
+pub mod audio;
+pub mod caller;
+pub mod media;
+pub mod server;
+pub mod wire;

@@ -1,0 +1,593 @@
+//! The signalling task.
+//!
+//! One task owns the SIP endpoint, the router and the UDP sockets. It waits for a datagram, a
+//! framed message, a command of a session or a timer, feeds the endpoint, hands the endpoint's
+//! events to the router, and writes what the endpoint wants sent. It never awaits anything else, so
+//! a slow session cannot delay another.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+
+use super::local_address::LocalAddresses;
+use super::resolve::{self, ResolveError, Target, TargetHost};
+use super::tcp::{Connection, StreamInput, TcpAcceptor};
+use super::udp::UdpListener;
+use crate::config::ApplicationSelector;
+use crate::session::pool::{Dial, SessionPool, SipCommand};
+use crate::session::{Catalog, NewCall, Routed, Router, SessionEvent, SessionId, TaskMailbox};
+use crate::sip::dialog::invite_usage::Command;
+use crate::sip::endpoint::Endpoint;
+use crate::sip::message::{StatusCode, Transport, Uri};
+use crate::sip::transport::{ConnectionId, Flow, Transmit};
+use crate::stats::Stats;
+
+/// Datagrams or commands taken before the other inputs get their turn.
+const BATCH: usize = 64;
+/// Open TCP connections; beyond it new ones are closed at once.
+const MAX_CONNECTIONS: usize = 4096;
+/// Framed messages waiting for the signalling task.
+const STREAM_QUEUE: usize = 1024;
+/// Look-ups that came back and wait for the signalling task.
+const RESOLVED_QUEUE: usize = 1024;
+
+/// What the server asks of the signalling task.
+#[derive(Debug)]
+pub enum Control {
+    /// Place a call.
+    Dial(Box<Dial>),
+    /// Choose applications of new calls by these.
+    Reload(Box<(ApplicationSelector, Arc<Catalog>)>),
+    /// Refuse new calls, tell every session to end.
+    Drain,
+    /// End every session that is left.
+    Terminate,
+    /// Answer as soon as there is no session.
+    WhenIdle(oneshot::Sender<()>),
+    /// Say how much is left in the tables.
+    Inspect(oneshot::Sender<Remains>),
+}
+
+/// How much the signalling task holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remains {
+    /// Sessions.
+    pub sessions: usize,
+    /// Entries in all of the router's tables.
+    pub router_entries: usize,
+    /// Transactions, lingering ones included.
+    pub transactions: usize,
+    /// TCP connections.
+    pub connections: usize,
+}
+
+/// What the signalling task is made of.
+pub struct DriverParts {
+    /// The SIP core.
+    pub endpoint: Endpoint,
+    /// Where events go.
+    pub router: Router<TaskMailbox>,
+    /// Starts sessions.
+    pub pool: SessionPool,
+    /// Sockets, in the order of the configuration.
+    pub udp: Vec<UdpListener>,
+    /// Listening TCP sockets.
+    pub tcp: Vec<TcpAcceptor>,
+    /// From sessions.
+    pub commands: mpsc::Receiver<SipCommand>,
+    /// From the server.
+    pub control: mpsc::Receiver<Control>,
+    /// Counters.
+    pub stats: Arc<Stats>,
+}
+
+/// See the module's documentation.
+pub struct Driver {
+    endpoint: Endpoint,
+    router: Router<TaskMailbox>,
+    pool: SessionPool,
+    udp: Vec<UdpListener>,
+    tcp_local: Vec<SocketAddr>,
+    connections: HashMap<ConnectionId, Connection>,
+    next_connection: u64,
+    locals: LocalAddresses,
+    commands: mpsc::Receiver<SipCommand>,
+    control: mpsc::Receiver<Control>,
+    streams: mpsc::Receiver<StreamInput>,
+    stream_sender: mpsc::Sender<StreamInput>,
+    resolved: mpsc::Receiver<Resolved>,
+    resolved_sender: mpsc::Sender<Resolved>,
+    /// Who wants to know when the last session is gone.
+    when_idle: Vec<oneshot::Sender<()>>,
+    stats: Arc<Stats>,
+}
+
+/// A command whose host name has been looked up.
+#[derive(Debug)]
+struct Resolved {
+    session: SessionId,
+    command: Command,
+    transport: Transport,
+    address: Result<SocketAddr, ResolveError>,
+}
+
+/// One thing the task woke up for.
+enum Input {
+    Datagram(usize, SocketAddr, Bytes),
+    Command(SipCommand),
+    Control(Control),
+    Stream(StreamInput),
+    Resolved(Resolved),
+    Timer,
+    /// Every sender of commands is gone.
+    Closed,
+}
+
+impl Driver {
+    /// Puts the parts together and starts the acceptors. Needs a tokio runtime.
+    pub fn new(parts: DriverParts) -> Self {
+        let (stream_sender, streams) = mpsc::channel(STREAM_QUEUE);
+        let (resolved_sender, resolved) = mpsc::channel(RESOLVED_QUEUE);
+        let tcp_local = parts.tcp.iter().map(TcpAcceptor::local).collect();
+        for acceptor in parts.tcp {
+            tokio::spawn(acceptor.run(stream_sender.clone()));
+        }
+        Self {
+            endpoint: parts.endpoint,
+            router: parts.router,
+            pool: parts.pool,
+            udp: parts.udp,
+            tcp_local,
+            connections: HashMap::new(),
+            next_connection: 0,
+            locals: LocalAddresses::default(),
+            commands: parts.commands,
+            control: parts.control,
+            streams,
+            stream_sender,
+            resolved,
+            resolved_sender,
+            when_idle: Vec::new(),
+            stats: parts.stats,
+        }
+    }
+
+    /// Runs until the control channel is closed.
+    pub async fn run(mut self) {
+        loop {
+            let input = self.wait().await;
+            let now = Instant::now();
+            if let Input::Closed = input {
+                return;
+            }
+            self.handle(now, input);
+            self.handle_ready(now);
+            self.drain_endpoint(now);
+            if self.router.is_empty() {
+                for waiting in self.when_idle.drain(..) {
+                    // Whoever asked may have given up.
+                    let _ = waiting.send(());
+                }
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Input {
+        let Self {
+            udp,
+            commands,
+            control,
+            streams,
+            resolved,
+            endpoint,
+            ..
+        } = self;
+        let deadline = endpoint.poll_timeout();
+        let timer = async {
+            match deadline {
+                Some(at) => sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let datagram = std::future::poll_fn(|cx| {
+            for (index, listener) in udp.iter_mut().enumerate() {
+                if let Poll::Ready((source, bytes)) = listener.poll_receive(cx) {
+                    return Poll::Ready((index, source, bytes));
+                }
+            }
+            Poll::Pending
+        });
+        tokio::select! {
+            biased;
+            control = control.recv() => control.map_or(Input::Closed, Input::Control),
+            Some(command) = commands.recv() => Input::Command(command),
+            (index, source, bytes) = datagram => Input::Datagram(index, source, bytes),
+            Some(input) = streams.recv() => Input::Stream(input),
+            Some(resolved) = resolved.recv() => Input::Resolved(resolved),
+            () = timer => Input::Timer,
+        }
+    }
+
+    /// Takes what else is ready without waiting, in bounded batches, so that a burst costs one
+    /// wake-up.
+    fn handle_ready(&mut self, now: Instant) {
+        for _ in 0..BATCH {
+            match self.commands.try_recv() {
+                Ok(command) => self.handle(now, Input::Command(command)),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn handle(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Datagram(index, source, bytes) => self.on_datagram(now, index, source, bytes),
+            Input::Command(command) => self.on_command(now, command),
+            Input::Control(control) => self.on_control(now, control),
+            Input::Stream(input) => self.on_stream(now, input),
+            Input::Resolved(resolved) => self.on_resolved(now, resolved),
+            Input::Timer => self.endpoint.handle_timeout(now),
+            Input::Closed => {}
+        }
+    }
+
+    fn on_datagram(&mut self, now: Instant, index: usize, source: SocketAddr, bytes: Bytes) {
+        let bound = self.udp[index].local();
+        let ip = self.locals.towards(now, bound.ip(), source.ip());
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: SocketAddr::new(ip, bound.port()),
+            remote: source,
+            connection: None,
+        };
+        self.endpoint.handle_message(now, flow, bytes);
+    }
+
+    fn on_stream(&mut self, now: Instant, input: StreamInput) {
+        match input {
+            StreamInput::Accepted(stream, remote) => {
+                if self.connections.len() >= MAX_CONNECTIONS {
+                    tracing::warn!(%remote, "too many TCP connections: closing a new one");
+                    return;
+                }
+                let id = self.new_connection_id();
+                match Connection::accepted(id, stream, remote, self.stream_sender.clone()) {
+                    Ok(connection) => {
+                        self.connections.insert(id, connection);
+                    }
+                    Err(error) => tracing::debug!(%error, "a TCP connection vanished at once"),
+                }
+            }
+            StreamInput::Message(id, bytes) => {
+                let Some(connection) = self.connections.get(&id) else {
+                    return;
+                };
+                let flow = Flow {
+                    transport: Transport::Tcp,
+                    local: connection.local,
+                    remote: connection.remote,
+                    connection: Some(id),
+                };
+                self.endpoint.handle_message(now, flow, bytes);
+            }
+            StreamInput::Ping(id) => {
+                let alive = self.connections.get(&id);
+                if alive.is_some_and(|connection| !connection.send(Bytes::from_static(b"\r\n"))) {
+                    self.close(now, id);
+                }
+            }
+            StreamInput::Closed(id) => self.close(now, id),
+        }
+    }
+
+    fn on_control(&mut self, now: Instant, control: Control) {
+        match control {
+            Control::Dial(dial) => self.on_dial(now, *dial),
+            Control::Reload(applications) => {
+                let (selector, catalog) = *applications;
+                self.router.reload(selector, catalog);
+            }
+            Control::Drain => self.router.drain(),
+            Control::Terminate => self.router.terminate_all(),
+            Control::WhenIdle(answer) => self.when_idle.push(answer),
+            Control::Inspect(answer) => {
+                // The asker may have given up.
+                let _ = answer.send(Remains {
+                    sessions: self.router.len(),
+                    router_entries: self.router.table_entries(),
+                    transactions: self.endpoint.server_transactions()
+                        + self.endpoint.client_transactions(),
+                    connections: self.connections.len(),
+                });
+            }
+        }
+    }
+
+    fn on_command(&mut self, now: Instant, command: SipCommand) {
+        match command {
+            SipCommand::Dialog { session, command } => self.on_dialog(now, session, command),
+            SipCommand::Post { from, to, params } => {
+                let delivered = self.router.post(&to, *params);
+                self.router
+                    .deliver(&from, SessionEvent::PostDone(delivered));
+            }
+            SipCommand::Ended { session } => self.router.remove(&session),
+        }
+    }
+
+    fn on_dialog(&mut self, now: Instant, session: SessionId, command: Command) {
+        match command {
+            Command::Respond {
+                transaction,
+                response,
+            } => {
+                self.endpoint.respond(now, transaction, *response);
+            }
+            Command::Cancel { invite } => {
+                if let Some(transaction) = self.router.client(&session, invite) {
+                    self.endpoint.cancel(now, transaction);
+                }
+            }
+            Command::Request { ref next_hop, .. } | Command::Ack { ref next_hop, .. } => {
+                match resolve::target(next_hop) {
+                    Ok(Target {
+                        transport,
+                        host: TargetHost::Address(ip),
+                        port,
+                    }) => {
+                        let address = SocketAddr::new(ip, port);
+                        self.send(now, &session, command, transport, address);
+                    }
+                    Ok(Target {
+                        transport,
+                        host: TargetHost::Name(name),
+                        port,
+                    }) => {
+                        self.look_up(session, command, transport, name, port);
+                    }
+                    Err(error) => self.unreachable(&session, &command, &error),
+                }
+            }
+        }
+    }
+
+    fn look_up(
+        &self,
+        session: SessionId,
+        command: Command,
+        transport: Transport,
+        name: String,
+        port: u16,
+    ) {
+        let results = self.resolved_sender.clone();
+        let ipv4 = self.udp.iter().any(|socket| socket.local().is_ipv4());
+        let ipv6 = self.udp.iter().any(|socket| socket.local().is_ipv6());
+        tokio::spawn(async move {
+            let address = resolve::look_up(&name, port, ipv4, ipv6).await;
+            // At shutdown nobody waits for it any more.
+            let _ = results
+                .send(Resolved {
+                    session,
+                    command,
+                    transport,
+                    address,
+                })
+                .await;
+        });
+    }
+
+    fn on_resolved(&mut self, now: Instant, resolved: Resolved) {
+        let Resolved {
+            session,
+            command,
+            transport,
+            address,
+        } = resolved;
+        match address {
+            Ok(address) => self.send(now, &session, command, transport, address),
+            Err(error) => self.unreachable(&session, &command, &error),
+        }
+    }
+
+    fn send(
+        &mut self,
+        now: Instant,
+        session: &SessionId,
+        command: Command,
+        transport: Transport,
+        remote: SocketAddr,
+    ) {
+        let Some(flow) = self.flow_to(now, transport, remote) else {
+            let error = ResolveError::Transport(format!("{transport} to {remote}"));
+            return self.unreachable(session, &command, &error);
+        };
+        match command {
+            Command::Request { token, request, .. } => {
+                let transaction = self.endpoint.send_request(now, *request, flow);
+                self.router.bind_client(session, token, transaction);
+            }
+            Command::Ack {
+                invite, request, ..
+            } => {
+                if let Some(transaction) = self.router.client(session, invite) {
+                    self.endpoint.send_ack(transaction, *request, flow);
+                }
+            }
+            Command::Respond { .. } | Command::Cancel { .. } => {}
+        }
+    }
+
+    fn unreachable(&self, session: &SessionId, command: &Command, error: &ResolveError) {
+        tracing::info!(%session, %error, "a request cannot be sent");
+        if let Command::Request { token, .. } = command {
+            let event = SessionEvent::NoResponse(*token, StatusCode::SERVICE_UNAVAILABLE);
+            self.router.deliver(session, event);
+        }
+    }
+
+    /// How to reach `remote`: a socket of its family, or a TCP connection, a new one if need be.
+    fn flow_to(&mut self, now: Instant, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+        if transport == Transport::Tcp {
+            return Some(self.connection_to(now, remote));
+        }
+        let bound = self
+            .udp
+            .iter()
+            .map(UdpListener::local)
+            .find(|local| local.is_ipv4() == remote.is_ipv4())?;
+        let ip = self.locals.towards(now, bound.ip(), remote.ip());
+        let local = SocketAddr::new(ip, bound.port());
+        Some(Flow {
+            transport,
+            local,
+            remote,
+            connection: None,
+        })
+    }
+
+    fn connection_to(&mut self, now: Instant, remote: SocketAddr) -> Flow {
+        let open = self
+            .connections
+            .iter()
+            .find(|(_, connection)| connection.remote == remote);
+        if let Some((id, connection)) = open {
+            let (transport, local) = (Transport::Tcp, connection.local);
+            return Flow {
+                transport,
+                local,
+                remote,
+                connection: Some(*id),
+            };
+        }
+        let bound = self
+            .tcp_local
+            .iter()
+            .find(|local| local.is_ipv4() == remote.is_ipv4())
+            .copied()
+            .unwrap_or_else(|| unspecified_like(remote));
+        let ip = self.locals.towards(now, bound.ip(), remote.ip());
+        let local = SocketAddr::new(ip, bound.port());
+        let id = self.new_connection_id();
+        let connection = Connection::connecting(id, local, remote, self.stream_sender.clone());
+        self.connections.insert(id, connection);
+        Flow {
+            transport: Transport::Tcp,
+            local,
+            remote,
+            connection: Some(id),
+        }
+    }
+
+    fn on_dial(&mut self, now: Instant, dial: Dial) {
+        let (session, call_id) = (dial.id.clone(), dial.call_id.clone());
+        let Some(local) = self.local_for(now, &dial.uri) else {
+            dial.application
+                .unreachable("no socket for that address family or transport");
+            return;
+        };
+        let mailbox = self.pool.start_outgoing(dial, local);
+        self.router
+            .insert(session, call_id.as_bytes(), None, mailbox);
+    }
+
+    /// The address a callee of `uri` will see; for a host name the first socket's.
+    fn local_for(&mut self, now: Instant, uri: &Uri) -> Option<SocketAddr> {
+        let target = resolve::target(uri).ok()?;
+        let remote = match target.host {
+            TargetHost::Address(ip) => SocketAddr::new(ip, target.port),
+            TargetHost::Name(_) => unspecified_like(self.udp.first()?.local()),
+        };
+        let bound = self
+            .udp
+            .iter()
+            .map(UdpListener::local)
+            .find(|local| local.is_ipv4() == remote.is_ipv4())?;
+        Some(SocketAddr::new(
+            self.locals.towards(now, bound.ip(), remote.ip()),
+            bound.port(),
+        ))
+    }
+
+    /// Lets the endpoint and the router talk and sends what comes of it, until both are silent.
+    fn drain_endpoint(&mut self, now: Instant) {
+        loop {
+            while let Some(event) = self.endpoint.poll_event() {
+                match self.router.handle_event(now, event) {
+                    Some(Routed::Respond(transaction, response)) => {
+                        self.endpoint.respond(now, transaction, response);
+                    }
+                    Some(Routed::NewCall(call)) => self.start(*call),
+                    None => {}
+                }
+            }
+            let Some(transmit) = self.endpoint.poll_transmit() else {
+                return;
+            };
+            self.transmit(now, transmit);
+        }
+    }
+
+    fn start(&mut self, call: NewCall) {
+        let (id, transaction) = (call.id.clone(), call.transaction);
+        let call_id = call.invite.headers.call_id().unwrap_or_default().to_owned();
+        let mailbox = self.pool.start_incoming(call);
+        self.router
+            .insert(id, call_id.as_bytes(), Some(transaction), mailbox);
+    }
+
+    fn transmit(&mut self, now: Instant, Transmit { flow, bytes }: Transmit) {
+        self.stats.sip_messages_sent.increment();
+        match flow.connection {
+            Some(id) => {
+                let sent = self.connections.get(&id).is_some_and(|c| c.send(bytes));
+                if !sent {
+                    self.close(now, id);
+                }
+            }
+            None => {
+                let socket = self.udp.iter().find(|socket| {
+                    socket.local().port() == flow.local.port()
+                        && socket.local().is_ipv4() == flow.remote.is_ipv4()
+                });
+                if let Some(Err(error)) = socket.map(|socket| socket.send(flow.remote, &bytes)) {
+                    tracing::debug!(remote = %flow.remote, %error, "a datagram could not be sent");
+                    self.endpoint.handle_send_error(now, flow);
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, now: Instant, id: ConnectionId) {
+        let Some(connection) = self.connections.remove(&id) else {
+            return;
+        };
+        self.endpoint.handle_send_error(
+            now,
+            Flow {
+                transport: Transport::Tcp,
+                local: connection.local,
+                remote: connection.remote,
+                connection: Some(id),
+            },
+        );
+    }
+
+    fn new_connection_id(&mut self) -> ConnectionId {
+        self.next_connection += 1;
+        ConnectionId(self.next_connection)
+    }
+}
+
+fn unspecified_like(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}

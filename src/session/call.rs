@@ -1,0 +1,419 @@
+//! The call an application works on: its SIP side, its offer and answer, its audio.
+//!
+//! [`Call`] is what built-in applications and the diagram host share. It turns what an application
+//! wants ("answer", "hang up", "play this") into outputs of the session, and what SIP says into
+//! [`CallEvent`]s. It knows no application.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::event::{Params, PromptError, SessionId, SessionOutput};
+use crate::audio::prompt::Prompt;
+use crate::codec::CodecId;
+use crate::media::{MediaCommand, MediaEvent, StreamParameters};
+use crate::rtp::{ClockRate, PayloadType};
+use crate::sdp::{
+    AudioFormat, Capabilities, Direction, NegotiatedAudio, NegotiationError, OfferAnswer,
+};
+use crate::sip::dialog::invite_usage::{Event as UsageEvent, InviteUsage};
+use crate::sip::message::{Request, StatusCode};
+
+/// What an application is told.
+#[derive(Debug)]
+pub enum CallEvent {
+    /// The session begins.
+    Start,
+    /// The caller's INVITE waits for an answer.
+    Invite,
+    /// A provisional response to our INVITE.
+    Ringing {
+        /// Its status.
+        status: StatusCode,
+        /// Its reason phrase.
+        reason: String,
+    },
+    /// Our INVITE was refused, or nobody answered.
+    Failed {
+        /// Status of the final response.
+        status: StatusCode,
+        /// Its reason phrase.
+        reason: String,
+    },
+    /// Offer and answer are complete and the call is established.
+    SessionStart,
+    /// The peer hung up or cancelled; `headers` are those of its request.
+    Hangup {
+        /// Header lines of the request.
+        headers: String,
+    },
+    /// Nobody acknowledged our answer; the call is being ended.
+    NoAck,
+    /// Audio.
+    Media(MediaEvent),
+    /// The prompt that was asked for.
+    Prompt(Result<Arc<Prompt>, PromptError>),
+    /// An event of another session.
+    Posted(Params),
+    /// Whether a posted event found its session.
+    PostDone(bool),
+    /// The server is shutting down.
+    Shutdown,
+    /// The SIP side is over; nothing can be sent any more.
+    Ended,
+}
+
+/// What a call is given at its beginning.
+#[derive(Debug, Clone)]
+pub struct CallSetup {
+    /// Name of the session.
+    pub id: SessionId,
+    /// Where our RTP socket is bound.
+    pub media: SocketAddr,
+    /// What we can send and receive, in our order.
+    pub capabilities: Arc<Capabilities>,
+    /// How long nothing may be heard from a peer that should send; None: for ever.
+    pub rtp_timeout: Option<Duration>,
+    /// How long a diagram may work on after a handled hang-up.
+    pub linger: Duration,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Call {
+    setup: CallSetup,
+    usage: InviteUsage,
+    negotiation: OfferAnswer,
+    audio: Option<NegotiatedAudio>,
+    receiving: bool,
+    /// Whether `SessionStart` has been told.
+    started: bool,
+    /// Our offer is out in a 2xx; the ACK has to bring the answer.
+    awaits_answer_in_ack: bool,
+    ended: bool,
+    outputs: VecDeque<SessionOutput>,
+    events: VecDeque<CallEvent>,
+}
+
+impl Call {
+    /// A call over `usage`.
+    pub fn new(setup: CallSetup, usage: InviteUsage, negotiation: OfferAnswer) -> Self {
+        Self {
+            setup,
+            usage,
+            negotiation,
+            audio: None,
+            receiving: true,
+            started: false,
+            awaits_answer_in_ack: false,
+            ended: false,
+            outputs: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Name of the session.
+    pub fn id(&self) -> &SessionId {
+        &self.setup.id
+    }
+
+    /// The SIP side.
+    pub fn usage(&self) -> &InviteUsage {
+        &self.usage
+    }
+
+    /// The INVITE that began the call.
+    pub fn invite(&self) -> &Request {
+        self.usage.invite()
+    }
+
+    /// How long an application may work on after a handled hang-up.
+    pub fn linger(&self) -> Duration {
+        self.setup.linger
+    }
+
+    /// The codec audio is sent with, once negotiated.
+    pub fn codec(&self) -> Option<CodecId> {
+        self.audio.as_ref().and_then(|audio| codec_of(&audio.send))
+    }
+
+    /// Whether nothing can be sent on the dialog any more.
+    pub fn is_over(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether the INVITE of the caller still waits for its answer.
+    pub fn is_pending(&self) -> bool {
+        self.usage.is_pending()
+    }
+
+    /// Answers the pending INVITE with 200 and a session description; refuses it with 488 or 400
+    /// if that cannot be.
+    pub fn answer(&mut self) {
+        let offer = self.usage.invite().body.clone();
+        match self.describe(&offer) {
+            Ok(body) => {
+                self.usage.accept(body, &[]);
+                self.pump();
+                if !self.awaits_answer_in_ack {
+                    self.start();
+                }
+            }
+            Err(error) => self.refuse_offer(&error),
+        }
+    }
+
+    /// Refuses the pending INVITE.
+    pub fn reject(&mut self, status: StatusCode, reason: Option<&str>) {
+        self.usage.reject(status, reason, &[]);
+        self.pump();
+    }
+
+    /// Ends the call in the way its state asks for.
+    pub fn hang_up(&mut self) {
+        self.usage.hang_up();
+        self.pump();
+    }
+
+    /// Sends a command to the stream.
+    pub fn media(&mut self, command: MediaCommand) {
+        self.outputs.push_back(SessionOutput::Media(command));
+    }
+
+    /// Processes received RTP or not.
+    pub fn set_receiving(&mut self, receiving: bool) {
+        self.receiving = receiving;
+        self.media(MediaCommand::SetReceiving(receiving));
+    }
+
+    /// Asks for a prompt in the call's codec. Before negotiation: in our first one.
+    pub fn load_prompt(&mut self, name: &str) {
+        let codec = self.codec().unwrap_or(CodecId::Pcmu);
+        self.outputs.push_back(SessionOutput::LoadPrompt {
+            name: name.to_owned(),
+            codec,
+        });
+    }
+
+    /// Any other output.
+    pub fn output(&mut self, output: SessionOutput) {
+        self.outputs.push_back(output);
+    }
+
+    /// The SIP side, to feed it; [`pump`](Self::pump) afterwards.
+    pub fn usage_mut(&mut self) -> &mut InviteUsage {
+        &mut self.usage
+    }
+
+    /// Moves what the SIP side wants and says to outputs and events.
+    pub fn pump(&mut self) {
+        loop {
+            while let Some(command) = self.usage.poll_command() {
+                self.outputs.push_back(SessionOutput::Sip(command));
+            }
+            match self.usage.poll_event() {
+                Some(event) => self.on_usage_event(event),
+                None => return,
+            }
+        }
+    }
+
+    /// Next thing to be done outside.
+    pub fn poll_output(&mut self) -> Option<SessionOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// Next thing the application has to know.
+    pub fn poll_event(&mut self) -> Option<CallEvent> {
+        self.events.pop_front()
+    }
+
+    fn on_usage_event(&mut self, event: UsageEvent) {
+        match event {
+            UsageEvent::Reinvite { offer, .. } => self.on_reinvite(&offer),
+            UsageEvent::Acknowledged { body } => self.on_acknowledged(&body),
+            UsageEvent::Progress { response } => {
+                let (status, reason) = (response.status, response.reason);
+                self.events.push_back(CallEvent::Ringing { status, reason });
+            }
+            UsageEvent::Answered { response } => self.on_answer(&response.body),
+            UsageEvent::Refused { status, reason } => {
+                self.events.push_back(CallEvent::Failed { status, reason });
+            }
+            UsageEvent::RemoteHangup | UsageEvent::Cancelled => {
+                self.events.push_back(CallEvent::Hangup {
+                    headers: String::new(),
+                });
+            }
+            UsageEvent::NoAck => self.events.push_back(CallEvent::NoAck),
+            UsageEvent::Ended => {
+                self.ended = true;
+                self.events.push_back(CallEvent::Ended);
+            }
+        }
+    }
+
+    /// A re-INVITE: hold, resume, another address or codec. Answered at once (RFC 3261 §14.2).
+    fn on_reinvite(&mut self, offer: &Bytes) {
+        match self.describe(offer) {
+            Ok(body) => self.usage.accept(body, &[]),
+            Err(error) => {
+                tracing::info!(%error, "a new offer was refused, the call goes on as it was");
+                self.usage.reject(status_of(&error), None, &[]);
+            }
+        }
+    }
+
+    fn on_acknowledged(&mut self, body: &Bytes) {
+        if !std::mem::take(&mut self.awaits_answer_in_ack) {
+            return;
+        }
+        match self.negotiation.accept_answer(body) {
+            Ok(audio) => {
+                self.use_audio(audio);
+                self.start();
+            }
+            Err(error) => {
+                tracing::info!(%error, "the ACK brought no usable answer: hanging up");
+                self.usage.hang_up();
+            }
+        }
+    }
+
+    fn on_answer(&mut self, body: &Bytes) {
+        match self.negotiation.accept_answer(body) {
+            Ok(audio) => {
+                self.use_audio(audio);
+                self.start();
+            }
+            Err(error) => {
+                tracing::info!(%error, "the answer is not usable: hanging up");
+                self.usage.hang_up();
+            }
+        }
+    }
+
+    /// Our answer to `offer`, or our offer if there is none.
+    fn describe(&mut self, offer: &Bytes) -> Result<Bytes, NegotiationError> {
+        if offer.is_empty() {
+            let (capabilities, media) = (self.setup.capabilities.clone(), self.setup.media);
+            let body = self
+                .negotiation
+                .offer(&capabilities, media, Direction::SendRecv);
+            self.awaits_answer_in_ack = true;
+            return Ok(body.into());
+        }
+        let (body, audio) =
+            self.negotiation
+                .answer(offer, &self.setup.capabilities, self.setup.media)?;
+        self.use_audio(audio);
+        Ok(body.into())
+    }
+
+    fn refuse_offer(&mut self, error: &NegotiationError) {
+        tracing::info!(%error, "the offer cannot be accepted");
+        let status = status_of(error);
+        self.usage.reject(status, None, &[]);
+        self.events.push_back(CallEvent::Failed {
+            status,
+            reason: status.reason(),
+        });
+        self.pump();
+    }
+
+    fn use_audio(&mut self, audio: NegotiatedAudio) {
+        if let Some(parameters) = stream_parameters(&audio, self.setup.rtp_timeout) {
+            self.media(MediaCommand::Configure(Box::new(parameters)));
+        }
+        self.audio = Some(audio);
+    }
+
+    fn start(&mut self) {
+        if !std::mem::replace(&mut self.started, true) {
+            self.events.push_back(CallEvent::SessionStart);
+        }
+    }
+}
+
+/// Which failure a refused offer is answered with (RFC 3261 §21.4.26).
+fn status_of(error: &NegotiationError) -> StatusCode {
+    match error {
+        NegotiationError::Malformed(_) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::NOT_ACCEPTABLE_HERE,
+    }
+}
+
+fn codec_of(format: &AudioFormat) -> Option<CodecId> {
+    CodecId::from_format(&format.encoding_name, format.clock_rate, format.channels)
+}
+
+fn stream_parameters(
+    audio: &NegotiatedAudio,
+    rtp_timeout: Option<Duration>,
+) -> Option<StreamParameters> {
+    let send_format = (
+        PayloadType::new(audio.send.payload_type)?,
+        codec_of(&audio.send)?,
+    );
+    let receive_formats = audio
+        .receive
+        .iter()
+        .filter_map(|format| Some((PayloadType::new(format.payload_type)?, codec_of(format)?)))
+        .collect();
+    Some(StreamParameters {
+        remote: audio.remote,
+        send: audio.direction.sends(),
+        receive: audio.direction.receives(),
+        send_format,
+        receive_formats,
+        telephone_event: audio.telephone_event.as_ref().and_then(|format| {
+            let clock_rate = ClockRate::new(format.clock_rate)?;
+            Some((PayloadType::new(format.payload_type)?, clock_rate))
+        }),
+        ptime: audio.ptime,
+        rtp_timeout,
+    })
+}
+
+/// What we offer: these codecs in this order, and telephone events (RFC 4733) for their clock
+/// rates. Dynamic payload numbers are given out from 96 on.
+pub fn capabilities(codecs: &[CodecId]) -> Capabilities {
+    let mut formats = Vec::new();
+    let mut dynamic = 96..=127u8;
+    let mut number = |fixed: Option<PayloadType>| match fixed {
+        Some(payload_type) => payload_type.get(),
+        None => dynamic.next().unwrap_or(127),
+    };
+    for codec in codecs {
+        formats.push(AudioFormat {
+            payload_type: number(codec.static_payload_type()),
+            encoding_name: codec.encoding_name().to_owned(),
+            clock_rate: codec.clock_rate().get(),
+            channels: codec.channels(),
+            fmtp: codec.fmtp().map(str::to_owned),
+        });
+    }
+    let mut clock_rates: Vec<u32> = codecs
+        .iter()
+        .map(|codec| codec.clock_rate().get())
+        .collect();
+    clock_rates.sort_unstable();
+    clock_rates.dedup();
+    for clock_rate in clock_rates {
+        formats.push(AudioFormat {
+            payload_type: number(None),
+            encoding_name: "telephone-event".to_owned(),
+            clock_rate,
+            channels: 1,
+            fmtp: Some("0-15".to_owned()),
+        });
+    }
+    Capabilities {
+        formats,
+        codec_order: Vec::new(),
+        ptime: Duration::from_millis(20),
+    }
+}

@@ -1,0 +1,110 @@
+//! What passes between a session and the rest of the server.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::audio::prompt::Prompt;
+use crate::codec::CodecId;
+use crate::media::{MediaCommand, MediaEvent};
+use crate::sip::dialog::invite_usage::{Command, RequestToken};
+use crate::sip::endpoint::TransactionId;
+use crate::sip::message::{Request, Response, StatusCode};
+
+/// Names a session: its local tag, which scripts see as `@local_tag`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(pub Arc<str>);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Parameters of an event that one session posts to another.
+pub type Params = BTreeMap<String, String>;
+
+/// Everything that can wake a session.
+#[derive(Debug)]
+pub enum SessionEvent {
+    /// A request of the peer inside the dialog.
+    Request(TransactionId, Box<Request>),
+    /// The ACK of a 2xx.
+    Ack(Box<Request>),
+    /// A 2xx was never acknowledged.
+    AckTimeout,
+    /// The peer cancelled the INVITE of this server transaction.
+    Cancel(TransactionId),
+    /// A response to a request of ours.
+    Response(RequestToken, Box<Response>),
+    /// A request of ours got no response, for this reason.
+    NoResponse(RequestToken, StatusCode),
+    /// Something happened to the audio.
+    Media(MediaEvent),
+    /// A prompt that was asked for is there, or cannot be had.
+    Prompt(Result<Arc<Prompt>, PromptError>),
+    /// Another session posted an event.
+    Posted(Box<Params>),
+    /// Whether the session a posted event went to exists.
+    PostDone(bool),
+    /// The server is shutting down.
+    Shutdown,
+    /// The time for ending by oneself is over.
+    Terminate,
+}
+
+/// Why a prompt cannot be played.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PromptError {
+    /// The name leaves the configured folders or is no file name at all.
+    #[error("the name {0:?} is not allowed: it has to stay below the [audio] path folders")]
+    Name(String),
+    /// No folder has it.
+    #[error("there is no file {name:?} in {folders}")]
+    Missing {
+        /// As the script asked for it.
+        name: String,
+        /// Where it was looked for.
+        folders: String,
+    },
+    /// It is there but cannot be read as audio.
+    #[error("{path}: {cause}")]
+    Unreadable {
+        /// Path of the file.
+        path: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+}
+
+/// What a session wants done by its task.
+#[derive(Debug)]
+pub enum SessionOutput {
+    /// Send this on the dialog.
+    Sip(Command),
+    /// Tell the session's stream.
+    Media(MediaCommand),
+    /// Load a prompt for this codec; [`SessionEvent::Prompt`] answers.
+    LoadPrompt {
+        /// As the script asked for it.
+        name: String,
+        /// What the stream sends with.
+        codec: CodecId,
+    },
+    /// Deliver an event to another session; [`SessionEvent::PostDone`] answers.
+    Post {
+        /// The other session's id.
+        to: SessionId,
+        /// The event's parameters.
+        params: Box<Params>,
+    },
+    /// Record what is heard into a WAV file of this path.
+    Record {
+        /// Path, as the embedder gave it.
+        path: std::path::PathBuf,
+        /// Samples per second of the stream.
+        sample_rate: u32,
+    },
+    /// The session is over; nothing follows.
+    Ended,
+}

@@ -1,0 +1,275 @@
+//! SHELL: loads audio files once and shares them between calls.
+//!
+//! A prompt is read, decoded, resampled and encoded off the signalling and media threads, once for
+//! each codec, and kept until the memory limit asks for room. A file that was replaced on disk is
+//! noticed at the next play, at most [`RECHECK`] later; calls that play the old one finish it. That a
+//! file is missing is remembered for as long, because looking a name up in several places, most of
+//! which do not have it, is how announcements are found.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::OnceCell;
+
+use super::event::PromptError;
+use super::safe_path;
+use crate::audio::prompt::Prompt;
+use crate::codec::CodecId;
+
+/// How long a file is taken to be unchanged without a look at the disk.
+const RECHECK: Duration = Duration::from_secs(1);
+/// Names remembered as missing.
+const MAX_MISSING: usize = 4096;
+/// Largest audio file that is loaded whole.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// The prompts of a server. Shared by all session tasks.
+#[derive(Debug)]
+pub struct PromptStore {
+    roots: Vec<PathBuf>,
+    limit_bytes: usize,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Debug, Default)]
+struct Cache {
+    entries: HashMap<Key, Entry>,
+    missing: HashMap<String, (Instant, PromptError)>,
+    bytes: usize,
+    clock: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    name: String,
+    codec: CodecId,
+}
+
+#[derive(Debug)]
+struct Entry {
+    cell: Arc<OnceCell<Loaded>>,
+    /// Counted towards the limit once loaded.
+    bytes: usize,
+    last_use: u64,
+    checked: Instant,
+}
+
+#[derive(Debug, Clone)]
+struct Loaded {
+    prompt: Arc<Prompt>,
+    path: PathBuf,
+    modified: Option<SystemTime>,
+    length: u64,
+}
+
+impl PromptStore {
+    /// A store over `roots`, searched in order, that keeps about `limit_bytes` of audio.
+    pub fn new(roots: Vec<PathBuf>, limit_bytes: usize) -> Self {
+        Self {
+            roots,
+            limit_bytes,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// The prompt, or that there is none, if that is known without a look at the disk.
+    pub fn cached(&self, name: &str, codec: CodecId) -> Option<Result<Arc<Prompt>, PromptError>> {
+        let mut cache = self.lock();
+        if let Some((at, error)) = cache.missing.get(name)
+            && at.elapsed() <= RECHECK
+        {
+            return Some(Err(error.clone()));
+        }
+        cache.clock += 1;
+        let clock = cache.clock;
+        let entry = cache.entries.get_mut(&Key {
+            name: name.to_owned(),
+            codec,
+        })?;
+        if entry.checked.elapsed() > RECHECK {
+            return None;
+        }
+        entry.last_use = clock;
+        entry.cell.get().map(|loaded| Ok(loaded.prompt.clone()))
+    }
+
+    /// The prompt, loaded if need be. Callers that ask for the same one at once share the work.
+    ///
+    /// # Errors
+    /// [`PromptError`] that says which name, where it was looked for, and what is wrong.
+    pub async fn load(
+        self: &Arc<Self>,
+        name: &str,
+        codec: CodecId,
+    ) -> Result<Arc<Prompt>, PromptError> {
+        if let Some(known) = self.cached(name, codec) {
+            return known;
+        }
+        let key = Key {
+            name: name.to_owned(),
+            codec,
+        };
+        self.forget_if_changed(&key).await;
+        let cell = self.cell(&key);
+        let this = self.clone();
+        let wanted = key.clone();
+        let loaded = cell
+            .get_or_try_init(async move || {
+                let read = tokio::task::spawn_blocking(move || this.read(&wanted)).await;
+                read.unwrap_or_else(|panicked| {
+                    let path = String::new();
+                    Err(PromptError::Unreadable {
+                        path,
+                        cause: panicked.to_string(),
+                    })
+                })
+            })
+            .await;
+        match loaded {
+            Ok(loaded) => {
+                let prompt = loaded.prompt.clone();
+                self.account(&key, prompt.size_bytes());
+                Ok(prompt)
+            }
+            Err(error) => {
+                // What failed is tried again next time, what is missing a little later.
+                let mut cache = self.lock();
+                cache.entries.remove(&key);
+                if matches!(error, PromptError::Missing { .. } | PromptError::Name(_)) {
+                    if cache.missing.len() >= MAX_MISSING {
+                        cache.missing.clear();
+                    }
+                    cache
+                        .missing
+                        .insert(key.name, (Instant::now(), error.clone()));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Bytes of audio in memory.
+    pub fn memory_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    fn cell(&self, key: &Key) -> Arc<OnceCell<Loaded>> {
+        let mut cache = self.lock();
+        cache.clock += 1;
+        let clock = cache.clock;
+        let entry = cache.entries.entry(key.clone()).or_insert_with(|| Entry {
+            cell: Arc::default(),
+            bytes: 0,
+            last_use: clock,
+            checked: Instant::now(),
+        });
+        entry.last_use = clock;
+        entry.cell.clone()
+    }
+
+    /// Drops an entry whose file is no longer the one that was read.
+    async fn forget_if_changed(&self, key: &Key) {
+        let loaded = self
+            .lock()
+            .entries
+            .get(key)
+            .and_then(|entry| entry.cell.get().cloned());
+        let Some(loaded) = loaded else { return };
+        let known = (loaded.modified, loaded.length);
+        let now = tokio::task::spawn_blocking(move || stamp(&loaded.path)).await;
+        let mut cache = self.lock();
+        if matches!(now, Ok(Ok(stamp)) if stamp == known) {
+            if let Some(entry) = cache.entries.get_mut(key) {
+                entry.checked = Instant::now();
+            }
+        } else if let Some(gone) = cache.entries.remove(key) {
+            cache.bytes -= gone.bytes;
+        }
+    }
+
+    fn account(&self, key: &Key, bytes: usize) {
+        let mut cache = self.lock();
+        let Some(entry) = cache.entries.get_mut(key) else {
+            return;
+        };
+        let before = std::mem::replace(&mut entry.bytes, bytes);
+        cache.bytes = cache.bytes + bytes - before;
+        while cache.bytes > self.limit_bytes && cache.entries.len() > 1 {
+            let oldest = cache
+                .entries
+                .iter()
+                .filter(|(other, entry)| *other != key && entry.bytes > 0)
+                .min_by_key(|(_, entry)| entry.last_use)
+                .map(|(other, _)| other.clone());
+            let Some(oldest) = oldest else { return };
+            if let Some(gone) = cache.entries.remove(&oldest) {
+                cache.bytes -= gone.bytes;
+            }
+        }
+    }
+
+    fn read(&self, key: &Key) -> Result<Loaded, PromptError> {
+        let path = self.find(&key.name)?;
+        let unreadable = |cause: String| PromptError::Unreadable {
+            path: path.display().to_string(),
+            cause,
+        };
+        let (modified, length) = stamp(&path).map_err(|error| unreadable(error.to_string()))?;
+        if length > MAX_FILE_BYTES {
+            return Err(unreadable(format!(
+                "it is larger than {MAX_FILE_BYTES} bytes"
+            )));
+        }
+        let bytes = std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
+        let prompt = Prompt::from_wav(&bytes, key.codec.sample_rate())
+            .map_err(|error| unreadable(error.to_string()))?;
+        prompt
+            .encoded(key.codec)
+            .map_err(|error| unreadable(error.to_string()))?;
+        Ok(Loaded {
+            prompt: Arc::new(prompt),
+            path,
+            modified,
+            length,
+        })
+    }
+
+    fn find(&self, name: &str) -> Result<PathBuf, PromptError> {
+        let mut allowed = false;
+        for root in &self.roots {
+            if let Some(path) = safe_path::join(root, name) {
+                allowed = true;
+                if path.is_file() {
+                    return Ok(path);
+                }
+            }
+        }
+        if !allowed && !self.roots.is_empty() {
+            return Err(PromptError::Name(name.to_owned()));
+        }
+        let folders: Vec<_> = self
+            .roots
+            .iter()
+            .map(|root| root.display().to_string())
+            .collect();
+        Err(PromptError::Missing {
+            name: name.to_owned(),
+            folders: folders.join(", "),
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+        // Every change leaves the cache whole, so a panic elsewhere does not spoil it.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What tells one version of a file from the next.
+fn stamp(path: &Path) -> io::Result<(Option<SystemTime>, u64)> {
+    let metadata = std::fs::metadata(path)?;
+    Ok((metadata.modified().ok(), metadata.len()))
+}

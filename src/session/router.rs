@@ -1,0 +1,484 @@
+//! Brings each SIP event to its session, and decides about new calls.
+//!
+//! The router is owned by the signalling task. It knows sessions by their local tag, maps
+//! transactions to the sessions that use them, refuses what is over the limits, and selects the
+//! application of a new call. It runs no session and opens nothing: a new call comes out as
+//! [`Routed::NewCall`].
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::catalog::{Application, Catalog};
+use super::event::{Params, SessionEvent, SessionId};
+use crate::config::{ApplicationSelector, SelectionInput};
+use crate::ids::Ids;
+use crate::sip::dialog::invite_usage::{ALLOW, RequestToken};
+use crate::sip::endpoint::{Event, TransactionId};
+use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
+use crate::sip::transport::Flow;
+use crate::stats::Stats;
+
+/// A session's mailbox, as the router sees it.
+pub trait Mailbox {
+    /// Puts `event` in. False: it is full, or the session is gone.
+    fn post(&self, event: SessionEvent) -> bool;
+}
+
+/// What to refuse beyond. Zero means no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Sessions at a time.
+    pub sessions: usize,
+    /// New calls per second, averaged over [`RATE_WINDOW`].
+    pub calls_per_second: u32,
+    /// With so many sessions OPTIONS is refused too, so that a balancer looks elsewhere.
+    pub options_sessions: usize,
+}
+
+/// Calls per second are counted over this time, so that a short burst passes.
+pub const RATE_WINDOW: Duration = Duration::from_secs(5);
+/// What a refused caller is told to wait.
+const RETRY_AFTER_S: &str = "5";
+
+/// What the signalling task has to do for an event.
+#[derive(Debug)]
+pub enum Routed {
+    /// Answer it so.
+    Respond(TransactionId, Response),
+    /// Start a session for it, then [`Router::insert`] its mailbox.
+    NewCall(Box<NewCall>),
+}
+
+/// An INVITE that begins a call.
+#[derive(Debug)]
+pub struct NewCall {
+    /// Its session's name, at once the local tag.
+    pub id: SessionId,
+    /// The INVITE's server transaction.
+    pub transaction: TransactionId,
+    /// The INVITE.
+    pub invite: Request,
+    /// How it came.
+    pub flow: Flow,
+    /// Name of the selected application.
+    pub name: String,
+    /// The application.
+    pub application: Application,
+}
+
+struct Entry<M> {
+    call_id: Box<[u8]>,
+    mailbox: M,
+    /// Server transactions (INVITE) that may still be cancelled or lack an ACK.
+    servers: SmallVec<[TransactionId; 1]>,
+    clients: SmallVec<[(RequestToken, TransactionId); 1]>,
+}
+
+/// See the module's documentation.
+pub struct Router<M> {
+    sessions: HashMap<SessionId, Entry<M>>,
+    servers: HashMap<TransactionId, SessionId>,
+    clients: HashMap<TransactionId, (SessionId, RequestToken)>,
+    starts: VecDeque<Instant>,
+    limits: Limits,
+    selector: ApplicationSelector,
+    catalog: Arc<Catalog>,
+    ids: Ids,
+    stats: Arc<Stats>,
+    draining: bool,
+}
+
+/// What a [`Router`] needs to know.
+pub struct RouterConfig {
+    /// What to refuse beyond.
+    pub limits: Limits,
+    /// How a call's application is chosen.
+    pub selector: ApplicationSelector,
+    /// The applications there are.
+    pub catalog: Arc<Catalog>,
+    /// Source of local tags.
+    pub ids: Ids,
+    /// Where refusals are counted.
+    pub stats: Arc<Stats>,
+}
+
+impl<M: Mailbox> Router<M> {
+    /// A router without sessions.
+    pub fn new(config: RouterConfig) -> Self {
+        Self {
+            sessions: HashMap::new(),
+            servers: HashMap::new(),
+            clients: HashMap::new(),
+            starts: VecDeque::new(),
+            limits: config.limits,
+            selector: config.selector,
+            catalog: config.catalog,
+            ids: config.ids,
+            stats: config.stats,
+            draining: false,
+        }
+    }
+
+    /// Takes an event of the endpoint.
+    pub fn handle_event(&mut self, now: Instant, event: Event) -> Option<Routed> {
+        match event {
+            Event::Request {
+                transaction,
+                request,
+                flow,
+            } => self.on_request(now, transaction, request, flow),
+            Event::Ack { request, .. } => {
+                if let Some((id, _)) = self.session_of(&request) {
+                    self.deliver(&id, SessionEvent::Ack(Box::new(request)));
+                }
+                None
+            }
+            Event::Cancelled { transaction } => {
+                self.on_server(transaction, SessionEvent::Cancel(transaction));
+                None
+            }
+            Event::AckTimeout { transaction } => {
+                self.on_server(transaction, SessionEvent::AckTimeout);
+                None
+            }
+            Event::Response {
+                transaction,
+                response,
+            } => {
+                let (id, token) = self.clients.get(&transaction).cloned()?;
+                self.deliver(&id, SessionEvent::Response(token, Box::new(response)));
+                None
+            }
+            Event::Timeout { transaction } => {
+                self.on_no_response(transaction, StatusCode::REQUEST_TIMEOUT);
+                None
+            }
+            Event::SendFailed { transaction } => {
+                self.on_no_response(transaction, StatusCode::SERVICE_UNAVAILABLE);
+                None
+            }
+        }
+    }
+
+    /// Adds a session that was started for `transaction`'s INVITE, or dials out (`None`).
+    pub fn insert(
+        &mut self,
+        id: SessionId,
+        call_id: &[u8],
+        transaction: Option<TransactionId>,
+        mailbox: M,
+    ) {
+        let mut entry = Entry {
+            call_id: call_id.into(),
+            mailbox,
+            servers: SmallVec::new(),
+            clients: SmallVec::new(),
+        };
+        if let Some(transaction) = transaction {
+            entry.servers.push(transaction);
+            self.servers.insert(transaction, id.clone());
+        }
+        self.sessions.insert(id, entry);
+        self.stats.sessions_active.increment();
+    }
+
+    /// Notes that `transaction` carries the session's request `token`.
+    pub fn bind_client(&mut self, id: &SessionId, token: RequestToken, transaction: TransactionId) {
+        let Some(entry) = self.sessions.get_mut(id) else {
+            return;
+        };
+        entry.clients.push((token, transaction));
+        self.clients.insert(transaction, (id.clone(), token));
+    }
+
+    /// The client transaction that carries the session's request `token`.
+    pub fn client(&self, id: &SessionId, token: RequestToken) -> Option<TransactionId> {
+        let entry = self.sessions.get(id)?;
+        entry
+            .clients
+            .iter()
+            .find(|(own, _)| *own == token)
+            .map(|(_, transaction)| *transaction)
+    }
+
+    /// Forgets a session and everything that led to it.
+    pub fn remove(&mut self, id: &SessionId) {
+        let Some(entry) = self.sessions.remove(id) else {
+            return;
+        };
+        for transaction in &entry.servers {
+            self.servers.remove(transaction);
+        }
+        for (_, transaction) in &entry.clients {
+            self.clients.remove(transaction);
+        }
+        self.stats.sessions_active.decrement();
+    }
+
+    /// Delivers an event that one session posts to another. False: there is no such session.
+    pub fn post(&self, to: &SessionId, params: Params) -> bool {
+        self.deliver(to, SessionEvent::Posted(Box::new(params)))
+    }
+
+    /// Puts an event into one session's mailbox. False: there is no such session, or it is full.
+    pub fn deliver(&self, id: &SessionId, event: SessionEvent) -> bool {
+        let Some(entry) = self.sessions.get(id) else {
+            return false;
+        };
+        let delivered = entry.mailbox.post(event);
+        if !delivered {
+            self.stats.sip_dropped.overload.increment();
+            tracing::warn!(session = %id, "mailbox full: an event is lost");
+        }
+        delivered
+    }
+
+    /// Chooses the applications of new calls by these from now on.
+    pub fn reload(&mut self, selector: ApplicationSelector, catalog: Arc<Catalog>) {
+        self.selector = selector;
+        self.catalog = catalog;
+    }
+
+    /// Begins refusing new calls and tells every session that the server shuts down.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        for id in self.sessions.keys() {
+            self.deliver(id, SessionEvent::Shutdown);
+        }
+    }
+
+    /// Tells every session that is left to end now.
+    pub fn terminate_all(&self) {
+        for id in self.sessions.keys() {
+            self.deliver(id, SessionEvent::Terminate);
+        }
+    }
+
+    /// Sessions at the moment.
+    pub fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Whether there is no session.
+    pub fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// Entries in all tables, to prove that nothing is left behind.
+    pub fn table_entries(&self) -> usize {
+        self.sessions.len() + self.servers.len() + self.clients.len()
+    }
+
+    fn on_request(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: Request,
+        flow: Flow,
+    ) -> Option<Routed> {
+        let has_to_tag = request.headers.to().is_ok_and(|to| to.tag().is_some());
+        if has_to_tag {
+            return self.on_request_in_dialog(transaction, request);
+        }
+        match request.method {
+            Method::Invite => self.on_invite(now, transaction, request, flow),
+            Method::Options => Some(self.answer_options(transaction, &request)),
+            _ => Some(self.refuse(
+                transaction,
+                &request,
+                StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+                None,
+            )),
+        }
+    }
+
+    fn on_request_in_dialog(
+        &mut self,
+        transaction: TransactionId,
+        request: Request,
+    ) -> Option<Routed> {
+        let Some((id, entry)) = self.session_of(&request) else {
+            return Some(self.refuse(
+                transaction,
+                &request,
+                StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+                None,
+            ));
+        };
+        if entry.mailbox.post(SessionEvent::Request(
+            transaction,
+            Box::new(request.clone()),
+        )) {
+            if request.method == Method::Invite
+                && let Some(entry) = self.sessions.get_mut(&id)
+            {
+                entry.servers.push(transaction);
+                self.servers.insert(transaction, id);
+            }
+            return None;
+        }
+        self.stats.sip_dropped.overload.increment();
+        Some(self.refuse(
+            transaction,
+            &request,
+            StatusCode::SERVICE_UNAVAILABLE,
+            Some("Busy"),
+        ))
+    }
+
+    fn on_invite(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: Request,
+        flow: Flow,
+    ) -> Option<Routed> {
+        self.stats.calls_received.increment();
+        if let Some(reason) = self.overload(now) {
+            tracing::debug!(reason, "call refused");
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            return Some(self.refuse(transaction, &request, status, Some(reason)));
+        }
+        let (name, application) = match self.select(&request) {
+            Ok(selected) => selected,
+            Err(reason) => {
+                self.stats.calls_refused.no_application.increment();
+                tracing::info!(
+                    call_id = request.headers.call_id().unwrap_or(""),
+                    ruri = %request.uri,
+                    "no application for this call, answered 404: {reason}"
+                );
+                return Some(self.refuse(transaction, &request, StatusCode::NOT_FOUND, None));
+            }
+        };
+        self.starts.push_back(now);
+        let id = SessionId(self.ids.tag().into());
+        Some(Routed::NewCall(Box::new(NewCall {
+            id,
+            transaction,
+            invite: request,
+            flow,
+            name,
+            application,
+        })))
+    }
+
+    /// Why no new call is taken now, if so.
+    fn overload(&mut self, now: Instant) -> Option<&'static str> {
+        while self
+            .starts
+            .front()
+            .is_some_and(|at| now.duration_since(*at) >= RATE_WINDOW)
+        {
+            self.starts.pop_front();
+        }
+        let Limits {
+            sessions,
+            calls_per_second,
+            ..
+        } = self.limits;
+        let allowed = calls_per_second as usize * RATE_WINDOW.as_secs() as usize;
+        let refused = &self.stats.calls_refused;
+        if self.draining {
+            refused.shutdown.increment();
+            Some("Server shutting down")
+        } else if sessions != 0 && self.sessions.len() >= sessions {
+            refused.sessions.increment();
+            Some("Too many sessions")
+        } else if calls_per_second != 0 && self.starts.len() >= allowed {
+            refused.calls_per_second.increment();
+            Some("Too many calls per second")
+        } else {
+            None
+        }
+    }
+
+    fn select(&self, request: &Request) -> Result<(String, Application), String> {
+        let ruri = request.uri.to_string();
+        let sip = match &request.uri {
+            Uri::Sip(sip) => Some(sip),
+            _ => None,
+        };
+        let user = sip.and_then(|sip| sip.user_decoded());
+        let header = request.headers.text(&HeaderName::PAppName);
+        let input = SelectionInput {
+            ruri: &ruri,
+            ruri_user: user.as_deref(),
+            ruri_app_param: sip.and_then(|sip| sip.params.get("app")),
+            app_name_header: header.as_deref(),
+        };
+        let name = self
+            .selector
+            .select(&input)
+            .map_err(|none| none.to_string())?;
+        match self.catalog.find(&name) {
+            Some(application) => Ok((name, application)),
+            None => Err(format!(
+                "it selects {name:?}, and neither a diagram nor a built-in application has that \
+                 name; there are: {}",
+                self.catalog.names().join(", ")
+            )),
+        }
+    }
+
+    fn answer_options(&mut self, transaction: TransactionId, request: &Request) -> Routed {
+        let limit = self.limits.options_sessions;
+        let full = limit != 0 && self.sessions.len() >= limit;
+        if self.draining || full {
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            let reason = if self.draining {
+                "Server shutting down"
+            } else {
+                "Too many sessions"
+            };
+            return self.refuse(transaction, request, status, Some(reason));
+        }
+        let tag = self.ids.tag();
+        let mut response = Response::answering(request, StatusCode::OK, Some(&tag));
+        response.headers.push(HeaderName::Allow, ALLOW);
+        response.headers.push(HeaderName::Accept, "application/sdp");
+        Routed::Respond(transaction, response)
+    }
+
+    fn refuse(
+        &mut self,
+        transaction: TransactionId,
+        request: &Request,
+        status: StatusCode,
+        reason: Option<&str>,
+    ) -> Routed {
+        let tag = self.ids.tag();
+        let mut response = Response::answering(request, status, Some(&tag));
+        if let Some(reason) = reason {
+            response.reason = reason.to_owned();
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers.push(HeaderName::RetryAfter, RETRY_AFTER_S);
+        }
+        Routed::Respond(transaction, response)
+    }
+
+    /// The session a request inside a dialog belongs to: its To tag is ours.
+    fn session_of(&self, request: &Request) -> Option<(SessionId, &Entry<M>)> {
+        let to = request.headers.to().ok()?;
+        let id = SessionId(to.tag()?.into());
+        let entry = self.sessions.get(&id)?;
+        let call_id = request.headers.call_id().ok()?;
+        (*entry.call_id == *call_id.as_bytes()).then_some((id, entry))
+    }
+
+    fn on_server(&self, transaction: TransactionId, event: SessionEvent) {
+        if let Some(id) = self.servers.get(&transaction) {
+            self.deliver(id, event);
+        }
+    }
+
+    fn on_no_response(&mut self, transaction: TransactionId, status: StatusCode) {
+        if let Some((id, token)) = self.clients.get(&transaction) {
+            self.deliver(id, SessionEvent::NoResponse(*token, status));
+        }
+    }
+}

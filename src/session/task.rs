@@ -1,0 +1,218 @@
+//! SHELL: one task per session.
+//!
+//! The task owns its [`Session`], its stream and its mailbox. It waits for an event, a timer or a
+//! prompt, feeds the core, and passes on what the core wants: SIP to the signalling task (waiting
+//! there is the back-pressure), media commands to the media thread. A panic in the core ends this
+//! call with a BYE and nothing else.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::sleep_until;
+
+use super::event::{SessionEvent, SessionId, SessionOutput};
+use super::pool::{SessionContext, SipCommand};
+use super::router::Mailbox;
+use super::session::Session;
+use crate::audio::recorder::RecorderSink;
+use crate::media::{MediaCommand, MediaEvent, OpenError, StreamHandle};
+
+/// Events that may wait for one session. More than a call makes in a second; a flood beyond it is
+/// refused at the door.
+pub(super) const MAILBOX: usize = 64;
+
+/// The sending end of a session's mailbox.
+#[derive(Debug, Clone)]
+pub struct TaskMailbox(pub(super) mpsc::Sender<SessionEvent>);
+
+impl Mailbox for TaskMailbox {
+    fn post(&self, event: SessionEvent) -> bool {
+        self.0.try_send(event).is_ok()
+    }
+}
+
+/// A running session and what it works with.
+pub(super) struct Task {
+    pub(super) id: SessionId,
+    pub(super) context: Arc<SessionContext>,
+    pub(super) session: Session,
+    pub(super) stream: StreamHandle,
+    pub(super) mailbox: mpsc::Receiver<SessionEvent>,
+    /// For what finishes after the session has gone on.
+    pub(super) own_mailbox: mpsc::Sender<SessionEvent>,
+}
+
+/// Work done outside the task.
+enum Completion {
+    Event(SessionEvent),
+    Recorder(Box<RecorderSink>),
+    /// It failed and has said so.
+    Nothing,
+}
+
+/// Opens the stream of a session on `ip`, with events into `mailbox`.
+pub(super) fn open_stream(
+    context: &SessionContext,
+    ip: IpAddr,
+    mailbox: mpsc::Sender<SessionEvent>,
+) -> Result<StreamHandle, OpenError> {
+    let stats = context.stats.clone();
+    context.media.open(
+        context.rtp_address.unwrap_or(ip),
+        Box::new(move |event| {
+            let delivered = mailbox.try_send(SessionEvent::Media(event)).is_ok();
+            if !delivered {
+                stats.media_events_dropped.increment();
+            }
+            delivered
+        }),
+    )
+}
+
+impl Task {
+    /// Runs until the session is over.
+    pub(super) async fn run(mut self) {
+        let mut work: JoinSet<Completion> = JoinSet::new();
+        loop {
+            if self.drain(&mut work).await {
+                break;
+            }
+            let timer = self.session.poll_timeout();
+            let event = tokio::select! {
+                event = self.mailbox.recv() => event,
+                Some(completed) = work.join_next() => self.complete(completed),
+                () = sleep_or_never(timer) => {
+                    let now = Instant::now();
+                    self.guarded(|session| session.handle_timeout(now));
+                    None
+                }
+            };
+            if let Some(event) = event {
+                let now = Instant::now();
+                self.guarded(|session| session.handle_event(now, event));
+            }
+        }
+        let session = self.id;
+        // The signalling task outlives its sessions, except at the very end of the server.
+        let _ = self.context.sip.send(SipCommand::Ended { session }).await;
+    }
+
+    /// Carries out the session's outputs. True: it has ended.
+    async fn drain(&mut self, work: &mut JoinSet<Completion>) -> bool {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                SessionOutput::Sip(command) => {
+                    let session = self.id.clone();
+                    if self
+                        .context
+                        .sip
+                        .send(SipCommand::Dialog { session, command })
+                        .await
+                        .is_err()
+                    {
+                        return true;
+                    }
+                }
+                SessionOutput::Media(command) => self.command(command),
+                SessionOutput::LoadPrompt { name, codec } => {
+                    match self.context.prompts.cached(&name, codec) {
+                        Some(known) => {
+                            let now = Instant::now();
+                            self.guarded(|session| {
+                                session.handle_event(now, SessionEvent::Prompt(known));
+                            });
+                        }
+                        None => {
+                            let prompts = self.context.prompts.clone();
+                            work.spawn(async move {
+                                let loaded = prompts.load(&name, codec).await;
+                                Completion::Event(SessionEvent::Prompt(loaded))
+                            });
+                        }
+                    }
+                }
+                SessionOutput::Post { to, params } => {
+                    let from = self.id.clone();
+                    let command = SipCommand::Post { from, to, params };
+                    if self.context.sip.send(command).await.is_err() {
+                        return true;
+                    }
+                }
+                SessionOutput::Record { path, sample_rate } => {
+                    let begin = self.begin_recording(path, sample_rate);
+                    work.spawn_blocking(begin);
+                }
+                SessionOutput::Ended => return true,
+            }
+        }
+        false
+    }
+
+    /// What finished work brings the session.
+    fn complete(&mut self, completed: Result<Completion, JoinError>) -> Option<SessionEvent> {
+        match completed {
+            Ok(Completion::Event(event)) => Some(event),
+            Ok(Completion::Recorder(sink)) => {
+                self.command(MediaCommand::StartRecording(sink));
+                None
+            }
+            Ok(Completion::Nothing) => None,
+            Err(fault) => {
+                tracing::error!(session = %self.id, %fault, "work for this call failed");
+                None
+            }
+        }
+    }
+
+    fn command(&mut self, command: MediaCommand) {
+        if let Err(busy) = self.stream.command(command) {
+            self.context.stats.media_commands_dropped.increment();
+            tracing::warn!(session = %self.id, %busy, "a media command is lost");
+        }
+    }
+
+    /// What opens the file of a recording; it may wait for the disk.
+    fn begin_recording(
+        &self,
+        path: PathBuf,
+        sample_rate: u32,
+    ) -> impl FnOnce() -> Completion + Send + 'static {
+        let files = self.context.media.files().clone();
+        let mailbox = self.own_mailbox.clone();
+        let done = Box::new(move |ended| {
+            // The session may be over by then.
+            let _ = mailbox.try_send(SessionEvent::Media(MediaEvent::RecordingEnded(ended)));
+        });
+        move || match files.record(&path, sample_rate, None, done) {
+            Ok(sink) => Completion::Recorder(sink),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "cannot record");
+                Completion::Nothing
+            }
+        }
+    }
+
+    /// Runs `work` on the session; a panic in it ends the call.
+    fn guarded(&mut self, work: impl FnOnce(&mut Session)) {
+        let session = &mut self.session;
+        if catch_unwind(AssertUnwindSafe(|| work(session))).is_err() {
+            self.context.stats.session_faults.increment();
+            tracing::error!(session = %self.id, "a fault in this server: the call is ended");
+            // Should ending it fail as well, dropping the session is all that is left.
+            let _ = catch_unwind(AssertUnwindSafe(|| session.abandon()));
+        }
+    }
+}
+
+async fn sleep_or_never(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

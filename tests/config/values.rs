@@ -1,0 +1,132 @@
+//! What a configuration means.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use muleteer::config::{ApplicationRule, Config, LoadError, LogFormat, LogLevel, load};
+
+fn parse(text: &str, overrides: &[&str]) -> Config {
+    let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
+    match Config::parse(text, Path::new("/etc/muleteer/muleteer.toml"), &overrides) {
+        Ok(config) => config,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+#[test]
+fn without_any_key_everything_has_its_default() {
+    let config = parse("", &[]);
+    assert_eq!(config, Config::default());
+    let listen: Vec<String> = config.sip.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(listen, ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]);
+    assert_eq!(config.rtp.ports.to_string(), "10000-19999");
+    assert_eq!(config.app.mapping, Path::new("conf/app_mapping.conf"));
+    assert_eq!(config.notices(), Vec::<String>::new());
+}
+
+#[test]
+fn every_key_can_be_set() {
+    let config = parse(
+        r#"
+        sip = { listen = "udp:127.0.0.1:0", server_header = "", t1_ms = 100, t2_ms = 1000, t4_ms = 2000, max_forwards = 10 }
+        rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0 }
+        media = { threads = 2, slot_ms = 10 }
+        http = { listen = "127.0.0.1:8080" }
+        app = { application = "echo", mapping = "m.conf" }
+        dsm = { path = ["../dsm", "/srv/dsm"], modules = [], prompts = ["p"], register = ["a"], linger_s = 5, set_param_variables = true }
+        audio = { path = "../audio", cache_mib = 16 }
+        limits = { sessions = 10, calls_per_second = 5, options_sessions = 9, transactions = 1000 }
+        shutdown = { grace_s = 0 }
+        log = { level = "debug", format = "json" }
+        "#,
+        &[],
+    );
+    assert_eq!(config.sip.listen[0].to_string(), "udp:127.0.0.1:0");
+    assert_eq!(config.sip.server_header, None);
+    assert_eq!(config.sip.t1, Duration::from_millis(100));
+    assert_eq!(config.sip.max_forwards, 10);
+    assert_eq!(config.rtp.address, Some("192.0.2.1".parse().unwrap()));
+    assert_eq!(config.rtp.timeout, None);
+    assert_eq!(config.media.threads.map(|n| n.get()), Some(2));
+    assert_eq!(config.media.slot, Duration::from_millis(10));
+    assert_eq!(
+        config.app.application,
+        ApplicationRule::Fixed("echo".to_owned())
+    );
+    assert_eq!(config.app.mapping, Path::new("/etc/muleteer/m.conf"));
+    assert_eq!(
+        config.dsm.path,
+        [
+            PathBuf::from("/etc/muleteer/../dsm"),
+            PathBuf::from("/srv/dsm")
+        ]
+    );
+    assert_eq!(config.dsm.register, Some(vec!["a".to_owned()]));
+    assert_eq!(config.audio.path, [PathBuf::from("/etc/muleteer/../audio")]);
+    assert_eq!(config.limits.sessions.map(|n| n.get()), Some(10));
+    assert_eq!(config.shutdown.grace, Duration::ZERO);
+    assert_eq!(
+        (config.log.level, config.log.format),
+        (LogLevel::Debug, LogFormat::Json)
+    );
+    assert_eq!(config.notices().len(), 1);
+}
+
+#[test]
+fn settings_of_an_application_are_text_as_written() {
+    let config = parse(
+        "[application.announcement]\nloop = false\npin = \"0042\"\nnumber = 1_000\nrate = 1.10\n",
+        &[
+            "application.announcement.trunk=+49123",
+            "application.other.pin=0042",
+        ],
+    );
+    let settings: Vec<(&str, &str)> = config.applications["announcement"]
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    assert_eq!(
+        settings,
+        [
+            ("loop", "false"),
+            ("number", "1000"),
+            ("pin", "0042"),
+            ("rate", "1.10"),
+            ("trunk", "+49123")
+        ]
+    );
+    assert_eq!(config.applications["other"]["pin"], "0042");
+}
+
+#[test]
+fn overrides_replace_what_the_file_says_and_need_no_quotes() {
+    let config = parse(
+        "[rtp]\nports = \"wrong\"\ntimeout_s = 7\n",
+        &[
+            "rtp.ports=20000-20009",
+            "app.application=$(ruri.user)",
+            "sip.listen=[\"udp:127.0.0.1:5070\", 'tcp:127.0.0.1:5070']",
+            "log.level=\"warn\"",
+            "log.level=error",
+            "dsm.path=here",
+        ],
+    );
+    assert_eq!(config.rtp.ports.to_string(), "20000-20009");
+    assert_eq!(config.rtp.timeout, Some(Duration::from_secs(7)));
+    assert_eq!(config.app.application, ApplicationRule::RuriUser);
+    assert_eq!(config.sip.listen.len(), 2);
+    assert_eq!(config.log.level, LogLevel::Error);
+    assert_eq!(config.dsm.path, [PathBuf::from("here")]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.toml");
+    let error = load(Some(&path), &[]).unwrap_err();
+    assert!(matches!(error, LoadError::Unreadable { .. }));
+    assert!(
+        error.to_string().starts_with(&path.display().to_string()),
+        "{error}"
+    );
+}

@@ -1,0 +1,88 @@
+//! The peer hears itself.
+
+use std::time::Duration;
+
+use muleteer::media::{MediaCommand, Output};
+use muleteer::rtp::PayloadType;
+
+use crate::support::audio::{ms_of, sine};
+use crate::support::media::{PEER, Rig, parameters};
+
+fn echoing() -> Rig {
+    let mut rig = Rig::new();
+    rig.command(MediaCommand::SetOutput(Output::Echo));
+    rig
+}
+
+#[test]
+fn the_peer_hears_what_it_says() {
+    let mut rig = echoing();
+    rig.peer_says(PEER, &sine(440.0, 1_000));
+    rig.run_ms(200);
+    assert!(rig.heard_ms(440.0) >= 980);
+    assert!(rig.audio().len() <= 52);
+}
+
+#[test]
+fn a_peer_that_says_nothing_hears_nothing() {
+    let mut rig = echoing();
+    rig.run_ms(1_000);
+    assert_eq!(rig.audio().len(), 0);
+    rig.peer_says(PEER, &sine(440.0, 200));
+    rig.run_ms(1_000);
+    assert!(rig.audio().len() <= 12);
+}
+
+#[test]
+fn a_lost_packet_leaves_no_hole() {
+    let mut rig = echoing();
+    let tone = sine(400.0, 1_000);
+    rig.peer_says(PEER, &tone[..4_000]);
+    let _lost = rig.peer_packet(PayloadType::PCMU, 160, &[0xff; 160]);
+    rig.run_ms(20);
+    rig.peer_says(PEER, &tone[..3_840]);
+    rig.run_ms(200);
+    let heard = rig.heard();
+    assert!(ms_of(&heard, 400.0) >= 960, "{}", ms_of(&heard, 400.0));
+}
+
+#[test]
+fn packets_of_another_length_are_evened_out() {
+    for ms in [10, 30, 60] {
+        let mut rig = echoing();
+        for _ in 0..600 / ms {
+            let mut payload = vec![0; ms * 8];
+            let mut encoder = muleteer::codec::CodecId::Pcmu.encoder().unwrap();
+            encoder.encode(&sine(400.0, ms), &mut payload);
+            let datagram = rig.peer_packet(PayloadType::PCMU, ms as u32 * 8, &payload);
+            rig.receive(PEER, &datagram);
+            rig.run(Duration::from_millis(ms as u64));
+        }
+        rig.run_ms(300);
+        assert!(rig.heard_ms(400.0) >= 540, "{ms}: {}", rig.heard_ms(400.0));
+        assert!(rig.audio().iter().all(|packet| packet.payload.len() == 160));
+    }
+}
+
+#[test]
+fn nothing_is_echoed_while_receiving_is_off() {
+    let mut rig = echoing();
+    rig.command(MediaCommand::SetReceiving(false));
+    assert!(!rig.world.listening);
+    rig.peer_says(PEER, &sine(440.0, 200));
+    assert_eq!(rig.audio().len(), 0);
+    rig.command(MediaCommand::SetReceiving(true));
+    assert!(rig.world.listening);
+    rig.peer_says(PEER, &sine(440.0, 200));
+    rig.run_ms(100);
+    assert!(rig.heard_ms(440.0) >= 180);
+}
+
+#[test]
+fn a_held_peer_is_not_listened_to() {
+    let mut rig = echoing();
+    let mut held = parameters();
+    (held.send, held.receive) = (true, false);
+    rig.command(MediaCommand::Configure(Box::new(held)));
+    assert!(!rig.world.listening);
+}

@@ -1,0 +1,68 @@
+//! What the peer says ends up in a file.
+
+use std::time::Duration;
+
+use muleteer::audio::recorder::{RecorderSource, recorder};
+use muleteer::media::MediaCommand;
+
+use crate::support::audio::{ms_of, silent_ms, sine};
+use crate::support::media::{PEER, Rig};
+
+fn record(rig: &mut Rig, limit: Option<Duration>) -> RecorderSource {
+    let (sink, source) = recorder(8_000, limit);
+    rig.command(MediaCommand::StartRecording(Box::new(sink)));
+    source
+}
+
+fn samples(source: &mut RecorderSource) -> Vec<i16> {
+    let mut pcm = vec![0; 80_000];
+    let count = source.read(&mut pcm);
+    pcm.truncate(count);
+    pcm
+}
+
+#[test]
+fn speech_and_pauses_are_recorded_in_time() {
+    let mut rig = Rig::new();
+    let mut source = record(&mut rig, None);
+    rig.peer_says(PEER, &sine(440.0, 300));
+    rig.run_ms(200);
+    rig.peer_says(PEER, &sine(800.0, 200));
+    rig.run_ms(100);
+    rig.command(MediaCommand::StopRecording);
+    let pcm = samples(&mut source);
+    assert!(source.is_closed() || rig.world.retired == 1);
+    assert_eq!(pcm.len(), 800 * 8);
+    assert!((280..=300).contains(&ms_of(&pcm, 440.0)));
+    assert!((180..=200).contains(&ms_of(&pcm, 800.0)));
+    assert!(silent_ms(&pcm) >= 200);
+}
+
+#[test]
+fn a_recording_stops_at_its_limit() {
+    let mut rig = Rig::new();
+    let mut source = record(&mut rig, Some(Duration::from_millis(250)));
+    rig.peer_says(PEER, &sine(440.0, 600));
+    assert_eq!(samples(&mut source).len(), 250 * 8);
+    assert!(source.is_closed());
+}
+
+#[test]
+fn a_recording_ends_with_its_stream() {
+    let mut rig = Rig::new();
+    let mut source = record(&mut rig, None);
+    rig.peer_says(PEER, &sine(440.0, 100));
+    rig.command(MediaCommand::Close);
+    assert!(source.is_closed());
+    assert!(!samples(&mut source).is_empty());
+}
+
+#[test]
+fn a_second_recording_ends_the_first() {
+    let mut rig = Rig::new();
+    let first = record(&mut rig, None);
+    let mut second = record(&mut rig, None);
+    assert!(first.is_closed());
+    rig.peer_says(PEER, &sine(440.0, 100));
+    assert!(!samples(&mut second).is_empty());
+}

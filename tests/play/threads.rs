@@ -1,0 +1,235 @@
+//! The real threads on loopback.
+
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use muleteer::codec::CodecId;
+use muleteer::media::{
+    MediaCommand, MediaConfig, MediaEvent, MediaPool, OpenError, Output, StartError, StreamHandle,
+    StreamParameters,
+};
+use muleteer::rtp::{PayloadType, RtpHeaderTemplate, RtpPacket};
+
+use crate::support::audio::{ms_of, sine};
+use crate::support::media::{looped, once, parameters, tone_prompt};
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Longest wait for something that has to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A pool whose ports no other test uses at the same time: each takes its own hundred.
+fn pool(first_port: u16) -> MediaPool {
+    let ports = first_port..=first_port + 99;
+    MediaPool::start(MediaConfig {
+        threads: 2,
+        ports,
+        ..MediaConfig::default()
+    })
+    .unwrap()
+}
+
+fn open(pool: &MediaPool) -> (StreamHandle, Receiver<MediaEvent>) {
+    let (events, receiver) = mpsc::channel();
+    let sink = Box::new(move |event| events.send(event).is_ok());
+    (pool.open(LOOPBACK, sink).unwrap(), receiver)
+}
+
+fn peer() -> UdpSocket {
+    let socket = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+fn towards(peer: &UdpSocket) -> Box<StreamParameters> {
+    Box::new(StreamParameters {
+        remote: Some(peer.local_addr().unwrap()),
+        ..parameters()
+    })
+}
+
+fn hear(peer: &UdpSocket, packets: usize) -> Vec<i16> {
+    let mut pcm = Vec::new();
+    let mut decoder = CodecId::Pcmu.decoder().unwrap();
+    for _ in 0..packets {
+        let (mut datagram, mut samples) = ([0; 1_500], [0; 480]);
+        let len = peer.recv(&mut datagram).unwrap();
+        let packet = RtpPacket::parse(&datagram[..len]).unwrap();
+        let count = decoder.decode(packet.payload, &mut samples).unwrap();
+        pcm.extend_from_slice(&samples[..count]);
+    }
+    pcm
+}
+
+/// Waits until `condition` holds, without sleeping: the socket's timeout is the clock.
+fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let clock = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+    clock
+        .set_read_timeout(Some(Duration::from_millis(5)))
+        .unwrap();
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "{what}");
+        let _ = clock.recv(&mut [0]);
+    }
+}
+
+#[test]
+fn a_prompt_is_heard_on_loopback() {
+    let pool = pool(24_000);
+    let (stream, events) = open(&pool);
+    let peer = peer();
+    stream.command(MediaCommand::SetReceiving(false)).unwrap();
+    stream
+        .command(MediaCommand::Configure(towards(&peer)))
+        .unwrap();
+    stream
+        .command(MediaCommand::Append(once(&tone_prompt(440.0, 400))))
+        .unwrap();
+    assert_eq!(ms_of(&hear(&peer, 20), 440.0), 400);
+    assert_eq!(events.recv_timeout(PATIENCE), Ok(MediaEvent::NoAudio));
+    assert_eq!(pool.totals().packets_sent, 20);
+}
+
+#[test]
+fn a_peer_whose_port_is_closed_does_not_end_the_stream() {
+    let pool = pool(24_100);
+    let (stream, events) = open(&pool);
+    let gone = peer();
+    stream.command(MediaCommand::SetReceiving(false)).unwrap();
+    stream
+        .command(MediaCommand::Configure(towards(&gone)))
+        .unwrap();
+    drop(gone);
+    stream
+        .command(MediaCommand::Append(once(&tone_prompt(440.0, 200))))
+        .unwrap();
+    assert_eq!(events.recv_timeout(PATIENCE), Ok(MediaEvent::NoAudio));
+    let peer = peer();
+    stream
+        .command(MediaCommand::Configure(towards(&peer)))
+        .unwrap();
+    stream
+        .command(MediaCommand::Append(once(&tone_prompt(440.0, 100))))
+        .unwrap();
+    assert_eq!(ms_of(&hear(&peer, 5), 440.0), 100);
+}
+
+#[test]
+fn an_echo_crosses_real_sockets() {
+    let pool = pool(24_200);
+    let (stream, _events) = open(&pool);
+    let peer = peer();
+    stream
+        .command(MediaCommand::Configure(towards(&peer)))
+        .unwrap();
+    stream
+        .command(MediaCommand::SetOutput(Output::Echo))
+        .unwrap();
+    let mut header = RtpHeaderTemplate::new(1);
+    let mut encoder = CodecId::Pcmu.encoder().unwrap();
+    // The first packets may come before the stream listens.
+    eventually("the stream listens", || pool.totals().active_streams == 1);
+    for frame in sine(440.0, 100).chunks_exact(160) {
+        let mut datagram = [0; 172];
+        let clock = header.clock();
+        datagram[..12].copy_from_slice(header.next_header(PayloadType::PCMU, false, clock));
+        header.advance(160);
+        encoder.encode(frame, &mut datagram[12..]);
+        peer.send_to(&datagram, stream.local_addr()).unwrap();
+    }
+    assert!(ms_of(&hear(&peer, 3), 440.0) >= 40);
+}
+
+#[test]
+fn what_came_while_nobody_listened_is_not_heard_later() {
+    let pool = pool(24_300);
+    let (stream, _events) = open(&pool);
+    let peer = peer();
+    stream.command(MediaCommand::SetReceiving(false)).unwrap();
+    stream
+        .command(MediaCommand::Configure(towards(&peer)))
+        .unwrap();
+    stream
+        .command(MediaCommand::Append(looped(&tone_prompt(440.0, 100))))
+        .unwrap();
+    hear(&peer, 1);
+    for _ in 0..50 {
+        peer.send_to(&[0x80; 172], stream.local_addr()).unwrap();
+    }
+    stream.command(MediaCommand::SetReceiving(true)).unwrap();
+    hear(&peer, 20);
+    assert_eq!(pool.totals().packets_received, 0);
+    assert_eq!(pool.totals().packets_malformed, 0);
+}
+
+#[test]
+fn a_recording_is_on_disk_when_it_is_reported() {
+    let pool = pool(24_400);
+    let (stream, _events) = open(&pool);
+    let peer = peer();
+    stream
+        .command(MediaCommand::Configure(towards(&peer)))
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("call.wav");
+    let (ended, receiver) = mpsc::channel();
+    let limit = Some(Duration::from_millis(200));
+    let done = Box::new(move |end| ended.send(end).unwrap());
+    let sink = pool.files().record(&path, 8_000, limit, done).unwrap();
+    stream.command(MediaCommand::StartRecording(sink)).unwrap();
+    let end = receiver.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(end.length, Duration::from_millis(200));
+    assert_eq!(hound::WavReader::open(&path).unwrap().duration(), 1_600);
+}
+
+#[test]
+fn ports_come_back_after_thousands_of_streams() {
+    let pool = pool(24_500);
+    for _ in 0..60 {
+        let mut streams = Vec::new();
+        eventually("all ports are free again", || {
+            streams.clear();
+            streams.extend((0..50).map_while(|_| pool.open(LOOPBACK, Box::new(|_| true)).ok()));
+            streams.len() == 50
+        });
+        let exhausted = pool.open(LOOPBACK, Box::new(|_| true)).unwrap_err();
+        assert!(
+            matches!(exhausted, OpenError::PortsExhausted { .. }),
+            "{exhausted}"
+        );
+    }
+    eventually("all streams are closed", || pool.totals().streams == 0);
+}
+
+#[test]
+fn streams_beyond_the_limit_are_refused() {
+    let config = MediaConfig {
+        threads: 1,
+        ports: 24_600..=24_699,
+        max_streams: 2,
+        ..MediaConfig::default()
+    };
+    let pool = MediaPool::start(config).unwrap();
+    let (_one, _) = open(&pool);
+    let (_two, _) = open(&pool);
+    let refused = pool.open(LOOPBACK, Box::new(|_| true)).unwrap_err();
+    assert!(matches!(refused, OpenError::TooManyStreams { limit: 2 }));
+}
+
+#[test]
+fn a_slot_must_divide_the_frame() {
+    let config = MediaConfig {
+        slot: Duration::from_millis(3),
+        ..MediaConfig::default()
+    };
+    assert!(matches!(MediaPool::start(config), Err(StartError::Slot(_))));
+}
+
+#[test]
+fn a_stream_is_shared_by_no_one_and_moves_between_threads() {
+    fn assert_send<T: Send>() {}
+    assert_send::<StreamHandle>();
+    assert_send::<Arc<MediaPool>>();
+}

@@ -1,0 +1,250 @@
+//! A media core in virtual time, with one stream and its peer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use muleteer::audio::Prompt;
+use muleteer::audio::playlist::PlaylistItem;
+use muleteer::codec::CodecId;
+use muleteer::media::{
+    Core, MediaCommand, MediaEvent, MediaIo, MediaStats, Retired, StreamId, StreamParameters,
+};
+use muleteer::rtp::{ClockRate, PayloadType, RtpHeaderTemplate, RtpPacket};
+
+use super::audio;
+
+pub const TELEPHONE_EVENT: PayloadType = PayloadType::new(101).expect("below 128");
+/// Where the peer's session description says it is.
+pub const PEER: &str = "192.0.2.1:4000";
+
+/// One packet that the stream sent.
+pub struct Sent {
+    /// Since the rig was made.
+    pub at: Duration,
+    pub to: SocketAddr,
+    bytes: Vec<u8>,
+}
+
+impl Sent {
+    pub fn packet(&self) -> RtpPacket<'_> {
+        RtpPacket::parse(&self.bytes).expect("we send RTP")
+    }
+}
+
+/// What the core did to the world.
+#[derive(Default)]
+pub struct World {
+    now: Duration,
+    pub sent: Vec<Sent>,
+    pub events: Vec<(Duration, MediaEvent)>,
+    pub listening: bool,
+    pub closed: bool,
+    pub retired: usize,
+    /// The next packet meets a fault.
+    pub panics: bool,
+}
+
+impl MediaIo for World {
+    fn send(&mut self, _: StreamId, to: SocketAddr, packet: &[u8]) {
+        assert!(
+            !std::mem::take(&mut self.panics),
+            "a fault made by the test"
+        );
+        self.sent.push(Sent {
+            at: self.now,
+            to,
+            bytes: packet.to_vec(),
+        });
+    }
+
+    fn event(&mut self, _: StreamId, event: MediaEvent) {
+        self.events.push((self.now, event));
+    }
+
+    fn listen(&mut self, _: StreamId, listening: bool) {
+        self.listening = listening;
+    }
+
+    fn retire(&mut self, _: Retired) {
+        self.retired += 1;
+    }
+
+    fn closed(&mut self, _: StreamId) {
+        self.closed = true;
+    }
+}
+
+/// One stream on a core of its own.
+pub struct Rig {
+    pub core: Core,
+    pub id: StreamId,
+    start: Instant,
+    pub world: World,
+    pub stats: Arc<MediaStats>,
+    peer: RtpHeaderTemplate,
+}
+
+impl Rig {
+    /// A stream that was not configured yet.
+    pub fn silent() -> Self {
+        let start = Instant::now();
+        let stats = Arc::new(MediaStats::default());
+        let mut core = Core::new(start, Duration::from_millis(2), 7, stats.clone());
+        let id = StreamId::new(3, 1);
+        core.open(id);
+        let peer = RtpHeaderTemplate::new(99);
+        Self {
+            core,
+            id,
+            start,
+            world: World::default(),
+            stats,
+            peer,
+        }
+    }
+
+    /// A stream that sends and receives PCMU.
+    pub fn new() -> Self {
+        let mut rig = Self::silent();
+        rig.command(MediaCommand::Configure(Box::new(parameters())));
+        rig
+    }
+
+    pub fn now(&self) -> Instant {
+        self.start + self.world.now
+    }
+
+    pub fn command(&mut self, command: MediaCommand) {
+        let now = self.now();
+        self.core
+            .handle_command(now, self.id, command, &mut self.world);
+    }
+
+    pub fn play(&mut self, prompt: &Arc<Prompt>) {
+        self.command(MediaCommand::Append(once(prompt)));
+    }
+
+    /// Lets time pass, waking the core exactly when it asks.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.world.now + time;
+        while let Some(deadline) = self.core.poll_timeout()
+            && deadline <= self.start + end
+        {
+            self.world.now = deadline - self.start;
+            self.core.handle_timeout(deadline, &mut self.world);
+        }
+        self.world.now = end;
+    }
+
+    pub fn run_ms(&mut self, ms: u64) {
+        self.run(Duration::from_millis(ms));
+    }
+
+    /// The core is not called for a while, as on an overloaded machine.
+    pub fn stall_ms(&mut self, ms: u64) {
+        self.world.now += Duration::from_millis(ms);
+        let now = self.now();
+        self.core.handle_timeout(now, &mut self.world);
+    }
+
+    /// A datagram arrives.
+    pub fn receive(&mut self, from: &str, datagram: &[u8]) {
+        let source = from.parse().expect("an address");
+        let now = self.now();
+        self.core
+            .handle_datagram(now, self.id, source, datagram, &mut self.world);
+    }
+
+    /// The peer's next packet.
+    pub fn peer_packet(
+        &mut self,
+        payload_type: PayloadType,
+        ticks: u32,
+        payload: &[u8],
+    ) -> Vec<u8> {
+        let clock = self.peer.clock();
+        let header = *self.peer.next_header(payload_type, false, clock);
+        self.peer.advance(ticks);
+        [&header[..], payload].concat()
+    }
+
+    /// The peer says `pcm` in packets of 20 ms while time passes.
+    pub fn peer_says(&mut self, from: &str, pcm: &[i16]) {
+        let mut encoder = CodecId::Pcmu.encoder().expect("PCMU");
+        for frame in pcm.chunks_exact(160) {
+            let mut payload = [0; 160];
+            encoder.encode(frame, &mut payload);
+            let datagram = self.peer_packet(PayloadType::PCMU, 160, &payload);
+            self.receive(from, &datagram);
+            self.run_ms(20);
+        }
+    }
+
+    /// All audio that the peer heard, as if it had no pauses.
+    pub fn heard(&self) -> Vec<i16> {
+        let mut pcm = Vec::new();
+        let mut decoder = CodecId::Pcmu.decoder().expect("PCMU");
+        for packet in self.audio() {
+            let mut samples = [0; 480];
+            let count = decoder.decode(packet.payload, &mut samples).expect("PCMU");
+            pcm.extend_from_slice(&samples[..count]);
+        }
+        pcm
+    }
+
+    /// How long the peer heard the tone `hertz`.
+    pub fn heard_ms(&self, hertz: f64) -> usize {
+        audio::ms_of(&self.heard(), hertz)
+    }
+
+    /// The audio packets sent.
+    pub fn audio(&self) -> Vec<RtpPacket<'_>> {
+        let packets = self.world.sent.iter().map(Sent::packet);
+        packets
+            .filter(|packet| packet.payload_type != TELEPHONE_EVENT)
+            .collect()
+    }
+
+    pub fn events(&self) -> Vec<MediaEvent> {
+        self.world
+            .events
+            .iter()
+            .map(|(_, event)| event.clone())
+            .collect()
+    }
+}
+
+pub fn parameters() -> StreamParameters {
+    StreamParameters {
+        remote: Some(PEER.parse().expect("an address")),
+        send: true,
+        receive: true,
+        send_format: (PayloadType::PCMU, CodecId::Pcmu),
+        receive_formats: [(PayloadType::PCMU, CodecId::Pcmu)].into_iter().collect(),
+        telephone_event: Some((TELEPHONE_EVENT, ClockRate::HZ_8000)),
+        ptime: Duration::from_millis(20),
+        rtp_timeout: None,
+    }
+}
+
+/// A prompt that is the tone `hertz` for `ms`, ready to be sent as PCMU.
+pub fn tone_prompt(hertz: f64, ms: usize) -> Arc<Prompt> {
+    let prompt = Prompt::from_pcm(audio::sine(hertz, ms), audio::SAMPLE_RATE);
+    prompt.encoded(CodecId::Pcmu).expect("PCMU");
+    Arc::new(prompt)
+}
+
+pub fn once(prompt: &Arc<Prompt>) -> PlaylistItem {
+    PlaylistItem::Prompt {
+        prompt: prompt.clone(),
+        looped: false,
+    }
+}
+
+pub fn looped(prompt: &Arc<Prompt>) -> PlaylistItem {
+    PlaylistItem::Prompt {
+        prompt: prompt.clone(),
+        looped: true,
+    }
+}
