@@ -99,7 +99,7 @@ impl Server {
         let catalog = load_catalog(config)?;
         let (udp, tcp) = open_sockets(&config.sip.listen)?;
         let media = MediaPool::start(media_config(config, ids))?;
-        let codecs = CodecId::ALL.to_vec();
+        let codecs = config.media.codecs.clone();
         Ok(Self::assemble(
             config,
             ids,

@@ -116,7 +116,7 @@ pub struct CallArgs {
     pub duration: Option<Duration>,
 
     /// Codecs to offer, best first [default: all]
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = codec)]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = setting::<CodecId>)]
     pub codec: Vec<CodecId>,
 
     /// Address, or address and port, to call from [default: the one that routes to URI]
@@ -172,14 +172,6 @@ Examples:
 
 fn setting<T: Setting>(text: &str) -> Result<T, String> {
     T::parse(text).ok_or_else(|| format!("expected {}", T::EXPECTED))
-}
-
-fn codec(text: &str) -> Result<CodecId, String> {
-    let named = |codec: &CodecId| codec.encoding_name().eq_ignore_ascii_case(text);
-    CodecId::ALL.into_iter().find(named).ok_or_else(|| {
-        let names: Vec<&str> = CodecId::ALL.map(CodecId::encoding_name).to_vec();
-        format!("expected one of {}", names.join(", "))
-    })
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -277,7 +269,7 @@ mod tests {
             ("muleteer call sip:a@b --local host", "expected ADDRESS"),
             (
                 "muleteer call sip:a@b --codec G729",
-                "expected one of opus, PCMU, PCMA",
+                "expected one of `opus`, `PCMU`, `PCMA`",
             ),
             ("muleteer call bob", "invalid value 'bob' for '<URI>'"),
             ("muleteer check", "<PATH>..."),

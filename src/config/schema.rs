@@ -33,7 +33,6 @@ impl Sip {
             t1: section.millis("t1_ms", default.t1, 10..=10_000),
             t2: section.millis("t2_ms", default.t2, 100..=60_000),
             t4: section.millis("t4_ms", default.t4, 100..=60_000),
-            max_forwards: section.integer("max_forwards", default.max_forwards, 1..=255),
         }
     }
 }
@@ -55,7 +54,8 @@ impl Media {
         let default = Media::default();
         Media {
             threads: NonZeroU16::new(section.integer("threads", 0, 0..=256)),
-            slot: section.millis_of("slot_ms", default.slot, &[1, 2, 4, 5, 10, 20]),
+            codecs: section.settings("codecs", default.codecs),
+            slot: section.millis_of("slot_ms", default.slot, &[1, 2, 5, 10]),
         }
     }
 }

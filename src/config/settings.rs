@@ -9,6 +9,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::codec::CodecId;
+
 use super::values::{ApplicationRule, Listen, LogFormat, LogLevel, PortRange};
 
 /// Everything an operator can set.
@@ -56,8 +58,6 @@ pub struct Sip {
     pub t2: Duration,
     /// `t4_ms`: longest time a message stays in the network, 100 ms to 60 s. RFC 3261 §17.1.2.2.
     pub t4: Duration,
-    /// `max_forwards`: hop limit of requests we start, 1 to 255. RFC 3261 §8.1.1.6.
-    pub max_forwards: u8,
 }
 
 /// `[rtp]`: media sockets.
@@ -79,8 +79,10 @@ pub struct Rtp {
 pub struct Media {
     /// `threads`: number of media threads, up to 256; `None` (0) starts one per core.
     pub threads: Option<NonZeroU16>,
-    /// `slot_ms`: calls are spread over the 20 ms frame in steps of so many milliseconds: 1, 2, 4, 5,
-    /// 10 or 20. Smaller steps smooth the load, larger ones wake the processor less often.
+    /// `codecs`: what is accepted and offered, best first.
+    pub codecs: Vec<CodecId>,
+    /// `slot_ms`: calls are spread over the 20 ms frame in steps of so many milliseconds: 1, 2, 5 or
+    /// 10. Smaller steps smooth the load, larger ones wake the processor less often.
     pub slot: Duration,
 }
 
@@ -137,7 +139,7 @@ pub struct Limits {
     /// elsewhere; `None` (0) always answers.
     pub options_sessions: Option<NonZeroU32>,
     /// `transactions`: SIP transactions at a time, 100 to 10 million; a finished one counts for up to
-    /// 32 s and holds up to 3 KiB.
+    /// 32 s and holds about 1 KiB.
     pub transactions: u32,
 }
 
@@ -163,7 +165,11 @@ impl Config {
         let http = self.http.listen.map(|address| {
             format!("[http] listen = \"{address}\" has no effect: this build has no HTTP listener")
         });
-        http.into_iter().collect()
+        let prompts = (!self.dsm.prompts.is_empty()).then(|| {
+            "[dsm] prompts has no effect: this build plays files (playFile), not prompt sets"
+                .to_owned()
+        });
+        http.into_iter().chain(prompts).collect()
     }
 }
 
@@ -175,7 +181,6 @@ impl Default for Sip {
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
-            max_forwards: 70,
         }
     }
 }
@@ -194,6 +199,7 @@ impl Default for Media {
     fn default() -> Media {
         Media {
             threads: None,
+            codecs: CodecId::ALL.to_vec(),
             slot: Duration::from_millis(5),
         }
     }
@@ -236,7 +242,7 @@ impl Default for Limits {
             sessions: None,
             calls_per_second: None,
             options_sessions: None,
-            transactions: 100_000,
+            transactions: 300_000,
         }
     }
 }

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::codec::CodecId;
+
 /// A value that is written as one string.
 pub trait Setting: Sized {
     /// What to write, for the message about a wrong value: "expected ...".
@@ -15,6 +17,17 @@ pub trait Setting: Sized {
 
     /// Reads the value; `None` if it is not what [`Setting::EXPECTED`] says.
     fn parse(text: &str) -> Option<Self>;
+}
+
+/// A codec, by its name in session descriptions, in any case.
+impl Setting for CodecId {
+    const EXPECTED: &'static str = "one of `opus`, `PCMU`, `PCMA`";
+    const EXAMPLE: &'static str = "PCMU";
+
+    fn parse(text: &str) -> Option<CodecId> {
+        let named = |codec: &CodecId| codec.encoding_name().eq_ignore_ascii_case(text);
+        CodecId::ALL.into_iter().find(named)
+    }
 }
 
 /// A SIP socket to bind, written `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`.

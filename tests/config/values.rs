@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use muleteer::codec::CodecId;
 use muleteer::config::{ApplicationRule, Config, LoadError, LogFormat, LogLevel, load};
 
 fn parse(text: &str, overrides: &[&str]) -> Config {
@@ -28,9 +29,9 @@ fn without_any_key_everything_has_its_default() {
 fn every_key_can_be_set() {
     let config = parse(
         r#"
-        sip = { listen = "udp:127.0.0.1:0", server_header = "", t1_ms = 100, t2_ms = 1000, t4_ms = 2000, max_forwards = 10 }
+        sip = { listen = "udp:127.0.0.1:0", server_header = "", t1_ms = 100, t2_ms = 1000, t4_ms = 2000 }
         rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0 }
-        media = { threads = 2, slot_ms = 10 }
+        media = { threads = 2, codecs = ["pcma"], slot_ms = 10 }
         http = { listen = "127.0.0.1:8080" }
         app = { application = "echo", mapping = "m.conf" }
         dsm = { path = ["../dsm", "/srv/dsm"], modules = [], prompts = ["p"], register = ["a"], linger_s = 5, set_param_variables = true }
@@ -44,10 +45,10 @@ fn every_key_can_be_set() {
     assert_eq!(config.sip.listen[0].to_string(), "udp:127.0.0.1:0");
     assert_eq!(config.sip.server_header, None);
     assert_eq!(config.sip.t1, Duration::from_millis(100));
-    assert_eq!(config.sip.max_forwards, 10);
     assert_eq!(config.rtp.address, Some("192.0.2.1".parse().unwrap()));
     assert_eq!(config.rtp.timeout, None);
     assert_eq!(config.media.threads.map(|n| n.get()), Some(2));
+    assert_eq!(config.media.codecs, [CodecId::Pcma]);
     assert_eq!(config.media.slot, Duration::from_millis(10));
     assert_eq!(
         config.app.application,
@@ -69,7 +70,7 @@ fn every_key_can_be_set() {
         (config.log.level, config.log.format),
         (LogLevel::Debug, LogFormat::Json)
     );
-    assert_eq!(config.notices().len(), 1);
+    assert_eq!(config.notices().len(), 2);
 }
 
 #[test]
