@@ -265,7 +265,14 @@ impl Server {
         };
         // Both outcomes lead to the same question: how many are left?
         let _ = timeout(grace, willing).await;
-        let left = self.remains().await.map_or(0, |remains| remains.sessions);
+        let left = match timeout(LAST_BYES, self.remains()).await {
+            Ok(remains) => remains.map_or(0, |remains| remains.sessions),
+            Err(_) => {
+                tracing::error!("the signalling task does not answer: it is given up");
+                self.driver.abort();
+                0
+            }
+        };
         if left > 0 {
             self.tell(Control::Terminate).await;
             let _ = timeout(LAST_BYES, self.idle()).await;

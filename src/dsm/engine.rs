@@ -24,8 +24,8 @@ use super::value::Values;
 
 /// How often one event is processed again because of `repost` or exceptions.
 const MAX_PASSES: u32 = 1000;
-/// Actions and loop turns of one event.
-const MAX_STEPS: u32 = 1_000_000;
+/// Actions and loop turns of one event: some milliseconds, for which other calls may have to wait.
+const MAX_STEPS: u32 = 100_000;
 /// Diagrams that wait for a return.
 const MAX_CALLERS: usize = 256;
 

@@ -118,7 +118,12 @@ pub enum MediaCommand {
 #[non_exhaustive]
 pub enum MediaEvent {
     /// The last item of the playlist has ended.
-    NoAudio,
+    NoAudio {
+        /// How many [`Append`](MediaCommand::Append), [`Prepend`](MediaCommand::Prepend) and
+        /// [`Flush`](MediaCommand::Flush) the stream had been given by then: who has given more since
+        /// knows that this end is past.
+        version: u32,
+    },
     /// The playlist reached this separator.
     Separator(i64),
     /// The playlist was full; an item was not added.

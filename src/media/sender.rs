@@ -26,6 +26,8 @@ pub(super) struct Sender {
     format: Option<Format>,
     telephone_event: Option<(PayloadType, ClockRate)>,
     playlist: Playlist,
+    /// Changes made to it from outside, see [`MediaEvent::NoAudio`].
+    version: u32,
     /// Made when the first digit is to be sent.
     digits: Option<EventSender>,
     output: Output,
@@ -43,6 +45,7 @@ impl Sender {
             format: None,
             telephone_event: None,
             playlist: Playlist::default(),
+            version: 0,
             digits: None,
             output: Output::default(),
             muted: false,
@@ -64,18 +67,21 @@ impl Sender {
     }
 
     pub(super) fn append(&mut self, item: PlaylistItem, turn: &mut Turn<'_, impl MediaIo>) {
+        self.version = self.version.wrapping_add(1);
         if let Err(item) = self.playlist.append(item) {
             turn.refuse(item);
         }
     }
 
     pub(super) fn prepend(&mut self, item: PlaylistItem, turn: &mut Turn<'_, impl MediaIo>) {
+        self.version = self.version.wrapping_add(1);
         if let Err(item) = self.playlist.prepend(item) {
             turn.refuse(item);
         }
     }
 
     pub(super) fn flush(&mut self, turn: &mut Turn<'_, impl MediaIo>) {
+        self.version = self.version.wrapping_add(1);
         for item in self.playlist.flush() {
             turn.io.retire(Retired::Item(item));
         }
@@ -221,7 +227,9 @@ impl Sender {
         }
         if filled.is_zero() {
             if playlist.take_ran_empty() {
-                turn.event(MediaEvent::NoAudio);
+                turn.event(MediaEvent::NoAudio {
+                    version: self.version,
+                });
             }
             return 0;
         }

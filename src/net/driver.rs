@@ -6,7 +6,6 @@
 //! a slow session cannot delay another.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
@@ -16,6 +15,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
+use super::connections::Connections;
 use super::local_address::LocalAddresses;
 use super::resolve::{self, ResolveError, Target, TargetHost};
 use super::tcp::{Connection, StreamInput, TcpAcceptor};
@@ -29,10 +29,8 @@ use crate::sip::message::{StatusCode, Transport, Uri};
 use crate::sip::transport::{ConnectionId, Flow, Transmit};
 use crate::stats::Stats;
 
-/// Datagrams or commands taken before the other inputs get their turn.
-const BATCH: usize = 64;
-/// Open TCP connections; beyond it new ones are closed at once.
-const MAX_CONNECTIONS: usize = 4096;
+/// Commands taken before the other inputs get their turn.
+const COMMANDS_AT_ONCE: usize = 64;
 /// Framed messages waiting for the signalling task.
 const STREAM_QUEUE: usize = 1024;
 /// Look-ups that came back and wait for the signalling task.
@@ -94,9 +92,10 @@ pub struct Driver {
     router: Router<TaskMailbox>,
     pool: SessionPool,
     udp: Vec<UdpListener>,
+    /// Which of them is asked first.
+    turn: usize,
     tcp_local: Vec<SocketAddr>,
-    connections: HashMap<ConnectionId, Connection>,
-    next_connection: u64,
+    connections: Connections,
     locals: LocalAddresses,
     commands: mpsc::Receiver<SipCommand>,
     control: mpsc::Receiver<Control>,
@@ -144,9 +143,9 @@ impl Driver {
             router: parts.router,
             pool: parts.pool,
             udp: parts.udp,
+            turn: 0,
             tcp_local,
-            connections: HashMap::new(),
-            next_connection: 0,
+            connections: Connections::default(),
             locals: LocalAddresses::default(),
             commands: parts.commands,
             control: parts.control,
@@ -167,9 +166,12 @@ impl Driver {
             if let Input::Closed = input {
                 return;
             }
-            self.handle(now, input);
-            self.handle_ready(now);
-            self.drain_endpoint(now);
+            self.take(now, input);
+            self.take_commands(now);
+            // Not left to chance, so that a flood on one socket does not hold up the timers.
+            if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+                self.take(now, Input::Timer);
+            }
             if self.router.is_empty() {
                 for waiting in self.when_idle.drain(..) {
                     // Whoever asked may have given up.
@@ -179,9 +181,12 @@ impl Driver {
         }
     }
 
+    /// Waits for the next input. Of several that are ready one is chosen at random, and sockets take
+    /// turns, so that none of them starves another.
     async fn wait(&mut self) -> Input {
         let Self {
             udp,
+            turn,
             commands,
             control,
             streams,
@@ -196,16 +201,17 @@ impl Driver {
                 None => std::future::pending().await,
             }
         };
+        *turn = turn.wrapping_add(1);
         let datagram = std::future::poll_fn(|cx| {
-            for (index, listener) in udp.iter_mut().enumerate() {
-                if let Poll::Ready((source, bytes)) = listener.poll_receive(cx) {
+            for step in 0..udp.len() {
+                let index = turn.wrapping_add(step) % udp.len();
+                if let Poll::Ready((source, bytes)) = udp[index].poll_receive(cx) {
                     return Poll::Ready((index, source, bytes));
                 }
             }
             Poll::Pending
         });
         tokio::select! {
-            biased;
             control = control.recv() => control.map_or(Input::Closed, Input::Control),
             Some(command) = commands.recv() => Input::Command(command),
             (index, source, bytes) = datagram => Input::Datagram(index, source, bytes),
@@ -215,18 +221,18 @@ impl Driver {
         }
     }
 
-    /// Takes what else is ready without waiting, in bounded batches, so that a burst costs one
-    /// wake-up.
-    fn handle_ready(&mut self, now: Instant) {
-        for _ in 0..BATCH {
+    /// Takes what commands are ready without waiting, in a bounded batch: a burst of them costs one
+    /// turn.
+    fn take_commands(&mut self, now: Instant) {
+        for _ in 0..COMMANDS_AT_ONCE {
             match self.commands.try_recv() {
-                Ok(command) => self.handle(now, Input::Command(command)),
-                Err(_) => break,
+                Ok(command) => self.take(now, Input::Command(command)),
+                Err(_) => return,
             }
         }
     }
 
-    fn handle(&mut self, now: Instant, input: Input) {
+    fn take(&mut self, now: Instant, input: Input) {
         match input {
             Input::Datagram(index, source, bytes) => self.on_datagram(now, index, source, bytes),
             Input::Command(command) => self.on_command(now, command),
@@ -236,6 +242,7 @@ impl Driver {
             Input::Timer => self.endpoint.handle_timeout(now),
             Input::Closed => {}
         }
+        self.drain_endpoint(now);
     }
 
     fn on_datagram(&mut self, now: Instant, index: usize, source: SocketAddr, bytes: Bytes) {
@@ -253,11 +260,10 @@ impl Driver {
     fn on_stream(&mut self, now: Instant, input: StreamInput) {
         match input {
             StreamInput::Accepted(stream, remote) => {
-                if self.connections.len() >= MAX_CONNECTIONS {
-                    tracing::warn!(%remote, "too many TCP connections: closing a new one");
+                if !self.connections.admits(remote) {
                     return;
                 }
-                let id = self.new_connection_id();
+                let id = self.connections.new_id();
                 match Connection::accepted(id, stream, remote, self.stream_sender.clone()) {
                     Ok(connection) => {
                         self.connections.insert(id, connection);
@@ -266,7 +272,7 @@ impl Driver {
                 }
             }
             StreamInput::Message(id, bytes) => {
-                let Some(connection) = self.connections.get(&id) else {
+                let Some(connection) = self.connections.get(id) else {
                     return;
                 };
                 let flow = Flow {
@@ -278,7 +284,7 @@ impl Driver {
                 self.endpoint.handle_message(now, flow, bytes);
             }
             StreamInput::Ping(id) => {
-                let alive = self.connections.get(&id);
+                let alive = self.connections.get(id);
                 if alive.is_some_and(|connection| !connection.send(Bytes::from_static(b"\r\n"))) {
                     self.close(now, id);
                 }
@@ -404,7 +410,7 @@ impl Driver {
         transport: Transport,
         remote: SocketAddr,
     ) {
-        let Some(flow) = self.flow_to(now, transport, remote) else {
+        let Some(flow) = self.flow_to(now, transport, remote, self.router.local(session)) else {
             let error = ResolveError::Transport(format!("{transport} to {remote}"));
             return self.unreachable(session, &command, &error);
         };
@@ -432,18 +438,30 @@ impl Driver {
         }
     }
 
-    /// How to reach `remote`: a socket of its family, or a TCP connection, a new one if need be.
-    fn flow_to(&mut self, now: Instant, transport: Transport, remote: SocketAddr) -> Option<Flow> {
+    /// How to reach `remote`: a socket of its family, `preferred` if that is one, or a TCP connection,
+    /// a new one if need be.
+    fn flow_to(
+        &mut self,
+        now: Instant,
+        transport: Transport,
+        remote: SocketAddr,
+        preferred: Option<SocketAddr>,
+    ) -> Option<Flow> {
         if transport == Transport::Tcp {
-            return Some(self.connection_to(now, remote));
+            return self.connection_to(now, remote);
         }
-        let bound = self
-            .udp
-            .iter()
-            .map(UdpListener::local)
-            .find(|local| local.is_ipv4() == remote.is_ipv4())?;
-        let ip = self.locals.towards(now, bound.ip(), remote.ip());
-        let local = SocketAddr::new(ip, bound.port());
+        let usable = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
+        let local = match preferred.filter(usable) {
+            Some(local) => local,
+            None => {
+                let mut bound = self.udp.iter().map(UdpListener::local);
+                let bound = bound.find(usable)?;
+                SocketAddr::new(
+                    self.locals.towards(now, bound.ip(), remote.ip()),
+                    bound.port(),
+                )
+            }
+        };
         Some(Flow {
             transport,
             local,
@@ -452,19 +470,18 @@ impl Driver {
         })
     }
 
-    fn connection_to(&mut self, now: Instant, remote: SocketAddr) -> Flow {
-        let open = self
-            .connections
-            .iter()
-            .find(|(_, connection)| connection.remote == remote);
-        if let Some((id, connection)) = open {
-            let (transport, local) = (Transport::Tcp, connection.local);
-            return Flow {
+    fn connection_to(&mut self, now: Instant, remote: SocketAddr) -> Option<Flow> {
+        let transport = Transport::Tcp;
+        if let Some((id, connection)) = self.connections.to(remote) {
+            return Some(Flow {
                 transport,
-                local,
+                local: connection.local,
                 remote,
-                connection: Some(*id),
-            };
+                connection: Some(id),
+            });
+        }
+        if !self.connections.admits(remote) {
+            return None;
         }
         let bound = self
             .tcp_local
@@ -474,15 +491,15 @@ impl Driver {
             .unwrap_or_else(|| unspecified_like(remote));
         let ip = self.locals.towards(now, bound.ip(), remote.ip());
         let local = SocketAddr::new(ip, bound.port());
-        let id = self.new_connection_id();
+        let id = self.connections.new_id();
         let connection = Connection::connecting(id, local, remote, self.stream_sender.clone());
         self.connections.insert(id, connection);
-        Flow {
-            transport: Transport::Tcp,
+        Some(Flow {
+            transport,
             local,
             remote,
             connection: Some(id),
-        }
+        })
     }
 
     fn on_dial(&mut self, now: Instant, dial: Dial) {
@@ -535,28 +552,29 @@ impl Driver {
     }
 
     fn start(&mut self, call: NewCall) {
-        let (id, transaction) = (call.id.clone(), call.transaction);
+        let (id, transaction, local) = (call.id.clone(), call.transaction, call.flow.local);
         let call_id = call.invite.headers.call_id().unwrap_or_default().to_owned();
         let mailbox = self.pool.start_incoming(call);
         self.router
-            .insert(id, call_id.as_bytes(), Some(transaction), mailbox);
+            .insert(id, call_id.as_bytes(), Some((transaction, local)), mailbox);
     }
 
     fn transmit(&mut self, now: Instant, Transmit { flow, bytes }: Transmit) {
         self.stats.sip_messages_sent.increment();
         match flow.connection {
             Some(id) => {
-                let sent = self.connections.get(&id).is_some_and(|c| c.send(bytes));
+                let sent = self.connections.get(id).is_some_and(|c| c.send(bytes));
                 if !sent {
                     self.close(now, id);
                 }
             }
             None => {
-                let socket = self.udp.iter().find(|socket| {
-                    socket.local().port() == flow.local.port()
-                        && socket.local().is_ipv4() == flow.remote.is_ipv4()
-                });
-                if let Some(Err(error)) = socket.map(|socket| socket.send(flow.remote, &bytes)) {
+                let socket = self.udp.iter().find(|socket| socket.serves(flow.local));
+                let Some(socket) = socket else {
+                    tracing::error!(local = %flow.local, "no socket for this address");
+                    return;
+                };
+                if let Err(error) = socket.send(flow.remote, &bytes) {
                     tracing::debug!(remote = %flow.remote, %error, "a datagram could not be sent");
                     self.endpoint.handle_send_error(now, flow);
                 }
@@ -565,7 +583,7 @@ impl Driver {
     }
 
     fn close(&mut self, now: Instant, id: ConnectionId) {
-        let Some(connection) = self.connections.remove(&id) else {
+        let Some(connection) = self.connections.remove(id) else {
             return;
         };
         self.endpoint.handle_send_error(
@@ -577,11 +595,6 @@ impl Driver {
                 connection: Some(id),
             },
         );
-    }
-
-    fn new_connection_id(&mut self) -> ConnectionId {
-        self.next_connection += 1;
-        ConnectionId(self.next_connection)
     }
 }
 

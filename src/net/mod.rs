@@ -8,6 +8,7 @@
 //! RFC 3261 §18 (transports), §18.2.2 (sending responses), RFC 3263 §4 as far as numeric addresses
 //! and A/AAAA records go.
 
+mod connections;
 mod driver;
 mod local_address;
 mod resolve;

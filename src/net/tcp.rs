@@ -23,6 +23,8 @@ use crate::sip::transport::{ConnectionId, Frame, StreamFramer};
 
 /// How long the rest of a begun message may take.
 const PARTIAL_MESSAGE: Duration = Duration::from_secs(20);
+/// How long a new connection may wait with its first message.
+const FIRST_MESSAGE: Duration = Duration::from_secs(60);
 /// How long a connection may be silent between messages.
 const IDLE: Duration = Duration::from_secs(3600);
 /// How long one write, or the connection attempt, may take.
@@ -178,11 +180,12 @@ async fn serve(
 async fn read(id: ConnectionId, mut stream: OwnedReadHalf, inputs: &mpsc::Sender<StreamInput>) {
     let mut framer = StreamFramer::default();
     let mut chunk = vec![0; READ_CHUNK_BYTES];
+    let mut spoken = false;
     loop {
-        let patience = if framer.is_between_messages() {
-            IDLE
-        } else {
-            PARTIAL_MESSAGE
+        let patience = match (framer.is_between_messages(), spoken) {
+            (true, true) => IDLE,
+            (true, false) => FIRST_MESSAGE,
+            (false, _) => PARTIAL_MESSAGE,
         };
         let count = match timeout(patience, stream.read(&mut chunk)).await {
             Ok(Ok(count)) if count > 0 => count,
@@ -200,6 +203,7 @@ async fn read(id: ConnectionId, mut stream: OwnedReadHalf, inputs: &mpsc::Sender
                     return;
                 }
             };
+            spoken = true;
             if inputs.send(input).await.is_err() {
                 return;
             }

@@ -51,6 +51,12 @@ impl UdpListener {
         self.local
     }
 
+    /// Whether `local`, an address that a peer sees, is this socket's.
+    pub(super) fn serves(&self, local: SocketAddr) -> bool {
+        let any = self.local.ip().is_unspecified() && self.local.is_ipv4() == local.is_ipv4();
+        self.local.port() == local.port() && (any || self.local.ip() == local.ip())
+    }
+
     /// Takes one datagram, or registers the task to be woken. Errors of the socket (a peer's port
     /// unreachable, say) concern no one in particular and are skipped.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<(SocketAddr, Bytes)> {

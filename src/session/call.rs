@@ -89,6 +89,8 @@ pub struct Call {
     negotiation: OfferAnswer,
     audio: Option<NegotiatedAudio>,
     receiving: bool,
+    /// Changes made to the stream's playlist.
+    playlist_version: u32,
     /// Whether `SessionStart` has been told.
     started: bool,
     /// Our offer is out in a 2xx; the ACK has to bring the answer.
@@ -107,6 +109,7 @@ impl Call {
             negotiation,
             audio: None,
             receiving: true,
+            playlist_version: 0,
             started: false,
             awaits_answer_in_ack: false,
             ended: false,
@@ -180,7 +183,16 @@ impl Call {
 
     /// Sends a command to the stream.
     pub fn media(&mut self, command: MediaCommand) {
+        if let MediaCommand::Append(_) | MediaCommand::Prepend(_) | MediaCommand::Flush = command {
+            self.playlist_version = self.playlist_version.wrapping_add(1);
+        }
         self.outputs.push_back(SessionOutput::Media(command));
+    }
+
+    /// Changes made to the stream's playlist so far. An end of the playlist that comes with another
+    /// version is past: something has been put in, or all taken out, since.
+    pub fn playlist_version(&self) -> u32 {
+        self.playlist_version
     }
 
     /// Processes received RTP or not.

@@ -138,7 +138,9 @@ impl PromptStore {
             Err(error) => {
                 // What failed is tried again next time, what is missing a little later.
                 let mut cache = self.lock();
-                cache.entries.remove(&key);
+                if let Some(gone) = cache.entries.remove(&key) {
+                    cache.bytes -= gone.bytes;
+                }
                 if matches!(error, PromptError::Missing { .. } | PromptError::Name(_)) {
                     if cache.missing.len() >= MAX_MISSING {
                         cache.missing.clear();

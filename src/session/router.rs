@@ -6,6 +6,7 @@
 //! [`Routed::NewCall`].
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,8 +73,10 @@ pub struct NewCall {
 struct Entry<M> {
     call_id: Box<[u8]>,
     mailbox: M,
-    /// Server transactions (INVITE) that may still be cancelled or lack an ACK.
-    servers: SmallVec<[TransactionId; 1]>,
+    /// Our address that the peer called, for our own requests.
+    local: Option<SocketAddr>,
+    /// The INVITE and the latest re-INVITE: what may be cancelled or lack an ACK.
+    servers: SmallVec<[TransactionId; 2]>,
     clients: SmallVec<[(RequestToken, TransactionId); 1]>,
 }
 
@@ -163,21 +166,23 @@ impl<M: Mailbox> Router<M> {
         }
     }
 
-    /// Adds a session that was started for `transaction`'s INVITE, or dials out (`None`).
+    /// Adds a session that was started for an INVITE, with its transaction and our address that it came
+    /// to, or one that dials out (`None`).
     pub fn insert(
         &mut self,
         id: SessionId,
         call_id: &[u8],
-        transaction: Option<TransactionId>,
+        invite: Option<(TransactionId, SocketAddr)>,
         mailbox: M,
     ) {
         let mut entry = Entry {
             call_id: call_id.into(),
             mailbox,
+            local: invite.map(|(_, local)| local),
             servers: SmallVec::new(),
             clients: SmallVec::new(),
         };
-        if let Some(transaction) = transaction {
+        if let Some((transaction, _)) = invite {
             entry.servers.push(transaction);
             self.servers.insert(transaction, id.clone());
         }
@@ -192,6 +197,11 @@ impl<M: Mailbox> Router<M> {
         };
         entry.clients.push((token, transaction));
         self.clients.insert(transaction, (id.clone(), token));
+    }
+
+    /// Our address that the session's peer called.
+    pub fn local(&self, id: &SessionId) -> Option<SocketAddr> {
+        self.sessions.get(id)?.local
     }
 
     /// The client transaction that carries the session's request `token`.
@@ -315,6 +325,11 @@ impl<M: Mailbox> Router<M> {
             if request.method == Method::Invite
                 && let Some(entry) = self.sessions.get_mut(&id)
             {
+                if entry.servers.len() == 2
+                    && let Some(earlier) = entry.servers.pop()
+                {
+                    self.servers.remove(&earlier);
+                }
                 entry.servers.push(transaction);
                 self.servers.insert(transaction, id);
             }

@@ -152,9 +152,9 @@ impl StreamFramer {
         }
     }
 
-    /// Returns whether the stream stands between two messages.
+    /// Returns whether the stream stands between two messages; line ends there begin none.
     pub fn is_between_messages(&self) -> bool {
-        self.buffer.is_empty()
+        b"\r\n\r\n".starts_with(&self.buffer)
     }
 
     /// Returns the next whole message or keep-alive, `None` when more bytes are needed.

@@ -20,7 +20,7 @@ fn the_peer_hears_440_hertz_for_a_second_and_then_nothing() {
     rig.run_ms(3_000);
     assert_eq!(rig.audio().len(), 50);
     assert_eq!(rig.heard_ms(440.0), 1_000);
-    assert_eq!(rig.events(), [MediaEvent::NoAudio]);
+    assert_eq!(rig.events(), [MediaEvent::NoAudio { version: 0 }]);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn items_follow_each_other_without_a_gap() {
     rig.run_ms(1_000);
     assert_eq!(rig.audio().len(), 30);
     assert_eq!((rig.heard_ms(400.0), rig.heard_ms(800.0)), (310, 290));
-    assert_eq!(rig.events(), [MediaEvent::NoAudio]);
+    assert_eq!(rig.events(), [MediaEvent::NoAudio { version: 0 }]);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn separators_are_reported_where_they_stand() {
             (0, MediaEvent::Separator(1)),
             (100, MediaEvent::Separator(-2)),
             (200, MediaEvent::Separator(3)),
-            (200, MediaEvent::NoAudio),
+            (200, MediaEvent::NoAudio { version: 5 }),
         ]
     );
 }
@@ -120,7 +120,7 @@ fn silence_is_sent_as_audio() {
     )));
     rig.run_ms(500);
     assert_eq!(silent_ms(&rig.heard()), 200);
-    assert_eq!(rig.events(), [MediaEvent::NoAudio]);
+    assert_eq!(rig.events(), [MediaEvent::NoAudio { version: 0 }]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn empty_prompts_end_at_once_even_when_looped() {
     )));
     rig.run_ms(100);
     assert_eq!(rig.audio().len(), 0);
-    assert_eq!(rig.events(), [MediaEvent::NoAudio]);
+    assert_eq!(rig.events(), [MediaEvent::NoAudio { version: 0 }]);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_muted_playlist_goes_on_unheard() {
     rig.command(MediaCommand::SetMuted(false));
     rig.run_ms(1_000);
     assert_eq!(rig.audio().len(), 10);
-    assert_eq!(rig.events(), [MediaEvent::NoAudio]);
+    assert_eq!(rig.events(), [MediaEvent::NoAudio { version: 0 }]);
 }
 
 #[test]

@@ -88,7 +88,10 @@ fn a_prompt_is_heard_on_loopback() {
         .command(MediaCommand::Append(once(&tone_prompt(440.0, 400))))
         .unwrap();
     assert_eq!(ms_of(&hear(&peer, 20), 440.0), 400);
-    assert_eq!(events.recv_timeout(PATIENCE), Ok(MediaEvent::NoAudio));
+    assert_eq!(
+        events.recv_timeout(PATIENCE),
+        Ok(MediaEvent::NoAudio { version: 1 })
+    );
     assert_eq!(pool.totals().packets_sent, 20);
 }
 
@@ -105,7 +108,10 @@ fn a_peer_whose_port_is_closed_does_not_end_the_stream() {
     stream
         .command(MediaCommand::Append(once(&tone_prompt(440.0, 200))))
         .unwrap();
-    assert_eq!(events.recv_timeout(PATIENCE), Ok(MediaEvent::NoAudio));
+    assert_eq!(
+        events.recv_timeout(PATIENCE),
+        Ok(MediaEvent::NoAudio { version: 1 })
+    );
     let peer = peer();
     stream
         .command(MediaCommand::Configure(towards(&peer)))

@@ -101,7 +101,7 @@ fn opus_runs_on_a_48_khz_clock() {
     assert_eq!(packets.len(), 11);
     assert_eq!(packets[0].payload_type, payload_type);
     assert_eq!(packets[1].timestamp.since(packets[0].timestamp), 960);
-    assert_eq!(rig.events(), [MediaEvent::NoAudio]);
+    assert_eq!(rig.events(), [MediaEvent::NoAudio { version: 0 }]);
 }
 
 #[test]

@@ -206,12 +206,10 @@ impl Rig {
             .collect()
     }
 
+    /// What was reported so far; of `NoAudio` without the version.
     pub fn events(&self) -> Vec<MediaEvent> {
-        self.world
-            .events
-            .iter()
-            .map(|(_, event)| event.clone())
-            .collect()
+        let events = self.world.events.iter();
+        events.map(|(_, event)| without_version(event)).collect()
     }
 }
 
@@ -246,5 +244,12 @@ pub fn looped(prompt: &Arc<Prompt>) -> PlaylistItem {
     PlaylistItem::Prompt {
         prompt: prompt.clone(),
         looped: true,
+    }
+}
+
+pub fn without_version(event: &MediaEvent) -> MediaEvent {
+    match event {
+        MediaEvent::NoAudio { .. } => MediaEvent::NoAudio { version: 0 },
+        other => other.clone(),
     }
 }

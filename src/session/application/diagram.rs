@@ -43,8 +43,6 @@ pub struct Diagram {
 #[derive(Debug, Default)]
 struct Host {
     timers: BTreeMap<u32, Instant>,
-    /// Timers set to no time at all: their events come right after the present one.
-    fired: VecDeque<u32>,
     pending: Option<Pending>,
     /// Why the last action failed, for the log should nobody handle it.
     failure: Option<String>,
@@ -74,6 +72,8 @@ enum Pending {
 struct Step {
     event: Event,
     afterwards: Afterwards,
+    /// Of a `noAudio`: the version of the playlist that it tells of.
+    version: Option<u32>,
 }
 
 /// What the host does when an event has been processed.
@@ -119,6 +119,8 @@ impl Diagram {
     pub(super) fn handle_event(&mut self, now: Instant, call: &mut Call, event: CallEvent) {
         match event {
             CallEvent::Start => {
+                // Nothing is heard before the session starts, unless the script connects itself.
+                call.media(MediaCommand::SetOutput(Output::None));
                 let progress = self.with_host(now, call, |engine, host| {
                     engine.start(Event::new(EventKind::Start), host)
                 });
@@ -126,7 +128,7 @@ impl Diagram {
             }
             CallEvent::Prompt(result) => self.on_prompt(now, call, result),
             CallEvent::PostDone(found) => self.on_post_done(now, call, found),
-            CallEvent::Ended => self.over = true,
+            CallEvent::Ended => self.on_end(now, call),
             CallEvent::Media(MediaEvent::RtpTimeout) if self.host.ignores_rtp_timeout => {}
             event => {
                 if let Some(step) = step_of(event) {
@@ -165,10 +167,10 @@ impl Diagram {
     /// Processes waiting events until one suspends, then sees to the end of the session.
     fn run(&mut self, now: Instant, call: &mut Call) {
         while self.suspended.is_none() && !self.done {
-            while let Some(id) = self.host.fired.pop_front() {
-                self.enqueue(timer(id));
-            }
-            let Some(Step { event, afterwards }) = self.next_step(call) else {
+            let Some(Step {
+                event, afterwards, ..
+            }) = self.next_step(call)
+            else {
                 return;
             };
             self.host.moved = false;
@@ -180,8 +182,14 @@ impl Diagram {
     /// The next event. When there is none and the session was stopped: the end of the call, and
     /// once that is over the last event of all.
     fn next_step(&mut self, call: &mut Call) -> Option<Step> {
-        if let Some(step) = self.waiting.pop_front() {
-            return Some(step);
+        while let Some(step) = self.waiting.pop_front() {
+            // The playlist that ended may have been filled anew while this waited.
+            if step
+                .version
+                .is_none_or(|version| version == call.playlist_version())
+            {
+                return Some(step);
+            }
         }
         if self.over && self.host.linger_until.is_none() {
             self.host.stopped = true;
@@ -197,6 +205,7 @@ impl Diagram {
         Some(Step {
             event: Event::new(EventKind::BeforeDestroy),
             afterwards: Afterwards::Finish,
+            version: None,
         })
     }
 
@@ -212,12 +221,17 @@ impl Diagram {
             Afterwards::Nothing => {}
             Afterwards::Answer => {
                 if call.is_pending() && !self.host.stopped {
+                    if self.engine.variables().get("connect_session") == Some("0") {
+                        tracing::info!(
+                            "answered, though connect_session is 0: only a reply of the script's own prevents that"
+                        );
+                    }
                     call.answer();
                 }
             }
             Afterwards::Connect => {
-                if self.engine.variables().get("connect_session") == Some("0") {
-                    call.media(MediaCommand::SetOutput(Output::None));
+                if self.engine.variables().get("connect_session") != Some("0") {
+                    call.media(MediaCommand::SetOutput(Output::Playlist));
                 }
             }
             Afterwards::Linger => {
@@ -287,6 +301,15 @@ impl Diagram {
         };
         let progress = self.with_host(now, call, |engine, host| engine.resume(result, host));
         self.after(now, call, progress, afterwards);
+    }
+
+    /// The SIP side is over. An action that is pending then may take as long as a script that lingers.
+    fn on_end(&mut self, now: Instant, call: &Call) {
+        self.over = true;
+        if self.suspended.is_some() {
+            let until = now + call.linger();
+            self.host.linger_until.get_or_insert(until);
+        }
     }
 
     fn enqueue(&mut self, step: Step) {
@@ -428,10 +451,6 @@ impl ActionContext for OnCall<'_> {
                     self.call.media(MediaCommand::SendDigit { digit, duration });
                 }
             }
-            HostAction::SetTimer { id, seconds: 0 } => {
-                self.host.timers.remove(id);
-                self.host.fired.push_back(*id);
-            }
             HostAction::SetTimer { id, seconds } => {
                 let at = self.now + Duration::from_secs((*seconds).into());
                 self.host.timers.insert(*id, at);
@@ -485,6 +504,10 @@ impl ActionContext for OnCall<'_> {
 
 /// What an event of the call is in the language, and what follows it.
 fn step_of(event: CallEvent) -> Option<Step> {
+    let version = match event {
+        CallEvent::Media(MediaEvent::NoAudio { version }) => Some(version),
+        _ => None,
+    };
     let of = Event::new;
     let (event, afterwards) = match event {
         CallEvent::Invite => (of(EventKind::Invite), Afterwards::Answer),
@@ -524,13 +547,17 @@ fn step_of(event: CallEvent) -> Option<Step> {
             return None;
         }
     };
-    Some(Step { event, afterwards })
+    Some(Step {
+        event,
+        afterwards,
+        version,
+    })
 }
 
 fn media_event(event: MediaEvent) -> Option<(Event, Afterwards)> {
     let of = Event::new;
     Some(match event {
-        MediaEvent::NoAudio => (
+        MediaEvent::NoAudio { .. } => (
             of(EventKind::NoAudio).with("type", "noAudio"),
             Afterwards::Nothing,
         ),
@@ -551,6 +578,10 @@ fn media_event(event: MediaEvent) -> Option<(Event, Afterwards)> {
             of(EventKind::NoAudio).with("type", "cleared"),
             Afterwards::StopUnlessProcessed,
         ),
+        MediaEvent::PlaylistFull => {
+            tracing::warn!("the playlist is full: an item was not added");
+            return None;
+        }
         _ => return None,
     })
 }
@@ -560,6 +591,7 @@ fn timer(id: u32) -> Step {
     Step {
         event,
         afterwards: Afterwards::Nothing,
+        version: None,
     }
 }
 

@@ -188,7 +188,7 @@ impl Phone {
             MediaEvent::Silence if self.keys.len() == self.script.keys.len() => {
                 self.key_at = self.key_at.map(|_| now);
             }
-            MediaEvent::NoAudio => self.report(Report::Played),
+            MediaEvent::NoAudio { .. } => self.report(Report::Played),
             MediaEvent::RecordingEnded(ended) => {
                 self.recording = false;
                 self.report(Report::Recorded(ended.length));
