@@ -146,6 +146,7 @@ fn parameters(codec: CodecId) -> StreamParameters {
         .expect("96 is a payload number");
     StreamParameters {
         remote: Some(peer()),
+        follow_source: false,
         send: true,
         receive: true,
         send_format: (payload_type, codec),

@@ -180,12 +180,13 @@ impl Setting for ApplicationRule {
     }
 }
 
+/// An address of this machine that peers can send to: 0.0.0.0 in a session description means hold.
 impl Setting for IpAddr {
-    const EXPECTED: &'static str = "an IP address";
+    const EXPECTED: &'static str = "an IP address other than 0.0.0.0";
     const EXAMPLE: &'static str = "192.0.2.10";
 
     fn parse(text: &str) -> Option<IpAddr> {
-        text.parse().ok()
+        text.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified())
     }
 }
 

@@ -47,6 +47,9 @@ impl StreamId {
 pub struct StreamParameters {
     /// Where the peer wants its RTP; `None` while it wants none.
     pub remote: Option<SocketAddr>,
+    /// The peer wants RTP, but named a host that is not resolved: it is sent to where the peer is heard
+    /// from.
+    pub follow_source: bool,
     /// We may send.
     pub send: bool,
     /// The peer may send, and we listen unless [`MediaCommand::SetReceiving`] says otherwise.

@@ -40,7 +40,9 @@ pub(super) struct Stream {
     receiver: Receiver,
     recorder: Option<Box<RecorderSink>>,
     silence: Option<SilenceWatch>,
-    /// We may send, to this address unless the receiver learned a better one.
+    /// The peer takes what we send.
+    sends: bool,
+    /// Where to, unless the receiver learned a better address.
     destination: Option<SocketAddr>,
     failed: bool,
 }
@@ -52,6 +54,7 @@ impl Stream {
             receiver: Receiver::default(),
             recorder: None,
             silence: None,
+            sends: false,
             destination: None,
             failed: false,
         }
@@ -89,7 +92,8 @@ impl Stream {
     }
 
     fn configure(&mut self, parameters: &StreamParameters) {
-        self.destination = parameters.remote.filter(|_| parameters.send);
+        self.sends = parameters.send && (parameters.remote.is_some() || parameters.follow_source);
+        self.destination = parameters.remote;
         self.sender.configure(parameters);
         self.receiver.configure(parameters);
     }
@@ -133,7 +137,7 @@ impl Stream {
         late: bool,
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
-        let Some(destination) = self.destination else {
+        let Some(destination) = self.destination() else {
             return;
         };
         if late {
@@ -143,14 +147,13 @@ impl Stream {
             .sender
             .next_packet(clock, tick, self.receiver.heard(), turn);
         if len > 0 {
-            let destination = self.receiver.learned_address().unwrap_or(destination);
             turn.io.send(turn.id, destination, &turn.packet[..len]);
         }
     }
 
     /// Whether ticks are to come: there is something to send, or someone to listen to.
     pub(super) fn is_active(&self) -> bool {
-        self.is_listening() || self.destination.is_some() && self.sender.has_work()
+        self.is_listening() || self.destination().is_some() && self.sender.has_work()
     }
 
     /// Whether the socket is to be read.
@@ -169,6 +172,11 @@ impl Stream {
 
     pub(super) fn set_failed(&mut self) {
         self.failed = true;
+    }
+
+    fn destination(&self) -> Option<SocketAddr> {
+        let known = self.receiver.learned_address().or(self.destination);
+        known.filter(|_| self.sends)
     }
 
     fn stop_recording(&mut self, turn: &mut Turn<'_, impl MediaIo>) {

@@ -377,6 +377,7 @@ fn stream_parameters(
         .collect();
     Some(StreamParameters {
         remote: audio.remote,
+        follow_source: audio.remote_name.is_some(),
         send: audio.direction.sends(),
         receive: audio.direction.receives(),
         send_format,

@@ -68,7 +68,7 @@ greetings = ["a", "b"]
             "conf/test.toml:5:1: sip.sevrer_header: unknown key; did you mean `server_header`?",
             "conf/test.toml:6:9: sip.t2_ms: expected a whole number from 100 to 60000, \
              found the number 300000; write for example t2_ms = 4000",
-            "conf/test.toml:9:11: rtp.address: expected an IP address or an empty string, \
+            "conf/test.toml:9:11: rtp.address: expected an IP address other than 0.0.0.0 or an empty string, \
              found the string \"localhost\"; write for example address = \"192.0.2.10\"",
             "conf/test.toml:10:9: rtp.ports: expected `FIRST-LAST` with ports from 1024 to 65535, \
              an even one and the odd one after it among them, found the string \"20000-10000\"; \

@@ -113,3 +113,17 @@ fn a_peer_nobody_listens_to_does_not_time_out() {
     rig.run_ms(4_000);
     assert_eq!(rig.events(), []);
 }
+
+#[test]
+fn a_peer_that_names_a_host_is_sent_to_once_it_is_heard() {
+    let mut rig = Rig::new();
+    let mut named = parameters();
+    (named.remote, named.follow_source) = (None, true);
+    rig.command(MediaCommand::Configure(Box::new(named)));
+    rig.play(&tone_prompt(440.0, 1_000));
+    rig.run_ms(200);
+    assert_eq!(rig.world.sent.len(), 0);
+    rig.peer_says(NAT, &sine(800.0, 40));
+    rig.run_ms(200);
+    assert_eq!(rig.world.sent.last().unwrap().to, NAT.parse().unwrap());
+}

@@ -216,6 +216,7 @@ impl Rig {
 pub fn parameters() -> StreamParameters {
     StreamParameters {
         remote: Some(PEER.parse().expect("an address")),
+        follow_source: false,
         send: true,
         receive: true,
         send_format: (PayloadType::PCMU, CodecId::Pcmu),
