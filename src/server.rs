@@ -23,9 +23,10 @@ use crate::dsm::{Loaded, Registry, Severity};
 use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
 use crate::net::{Control, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener};
+use crate::session::begin::{Dial, Settings};
 use crate::session::call::capabilities;
 use crate::session::catalog::{Catalog, DiagramApplication};
-use crate::session::pool::{Dial, SessionContext, SessionPool};
+use crate::session::pool::{SessionContext, SessionPool};
 use crate::session::prompts::PromptStore;
 use crate::session::{Limits, Router, RouterConfig};
 use crate::sip::endpoint::{Endpoint, EndpointConfig};
@@ -170,10 +171,12 @@ impl Server {
             prompts: Arc::new(PromptStore::new(config.audio.path.clone(), cache_bytes)),
             media: parts.media,
             rtp_address: config.rtp.address,
-            rtp_timeout: config.rtp.timeout,
-            linger: config.dsm.linger,
-            capabilities: Arc::new(capabilities(&parts.codecs)),
-            user_agent: config.sip.server_header.clone().unwrap_or_default(),
+            settings: Settings {
+                capabilities: Arc::new(capabilities(&parts.codecs)),
+                rtp_timeout: config.rtp.timeout,
+                linger: config.dsm.linger,
+                user_agent: config.sip.server_header.clone().unwrap_or_default(),
+            },
             stats: stats.clone(),
         });
         let router = Router::new(RouterConfig {

@@ -17,7 +17,7 @@ use crate::rtp::Digit;
 use crate::server::{PhoneLine, Server};
 use crate::session::SessionId;
 use crate::session::application::phone::{Key, PhoneScript, Report};
-use crate::session::pool::Dial;
+use crate::session::begin::Dial;
 use crate::sip::message::{Host, Uri};
 
 /// How long a call lasts without `--duration`.

@@ -6,6 +6,7 @@
 
 pub mod app_param;
 pub mod application;
+pub mod begin;
 pub mod call;
 pub mod catalog;
 pub mod event;

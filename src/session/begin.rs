@@ -1,0 +1,189 @@
+//! The beginning of a session, from an INVITE or from the wish to call somebody.
+//!
+//! A core: whoever starts sessions has opened the stream for their audio and brings its address.
+//! [`pool`](super::pool) does so for tasks, tests for a world of their own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::application::phone::PhoneScript;
+use super::call::{Call, CallSetup};
+use super::catalog::Application;
+use super::event::SessionId;
+use super::router::NewCall;
+use super::session::Session;
+use crate::sdp::{Capabilities, Direction, OfferAnswer};
+use crate::sip::dialog::Dialog;
+use crate::sip::dialog::invite_usage::{ALLOW, InviteUsage};
+use crate::sip::endpoint::TransactionId;
+use crate::sip::message::{
+    CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, SipUri, StatusCode, Transport,
+    Uri,
+};
+
+/// What a refused caller is told to wait, in seconds.
+const RETRY_AFTER_S: &str = "5";
+
+/// What the sessions of a server have in common.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What we can send and receive.
+    pub capabilities: Arc<Capabilities>,
+    /// How long nothing may be heard from a peer that should send; None: for ever.
+    pub rtp_timeout: Option<Duration>,
+    /// How long a diagram may work on after a handled hang-up.
+    pub linger: Duration,
+    /// User-Agent of our requests, or empty.
+    pub user_agent: String,
+}
+
+/// A call to be placed.
+#[derive(Debug)]
+pub struct Dial {
+    /// Name of its session, at once the From tag.
+    pub id: SessionId,
+    /// Its Call-ID.
+    pub call_id: String,
+    /// Whom to call.
+    pub uri: Uri,
+    /// Who calls; None: a name of ours at the address they see.
+    pub from: Option<Uri>,
+    /// What the call does.
+    pub application: Arc<PhoneScript>,
+}
+
+/// The answer to an INVITE that begins no session.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The INVITE's server transaction.
+    pub transaction: TransactionId,
+    /// A final failure.
+    pub response: Box<Response>,
+}
+
+/// Begins the session of an INVITE, whose RTP socket is bound to `media`.
+///
+/// # Errors
+/// [`Refusal`] with 400 when the INVITE cannot begin a dialog.
+pub fn incoming(
+    now: Instant,
+    call: NewCall,
+    media: SocketAddr,
+    settings: &Settings,
+) -> Result<Session, Refusal> {
+    let contact = contact_uri(call.flow.local, call.flow.transport).into();
+    let dialog = Dialog::uas(&call.invite, &call.id.0, contact).map_err(|error| {
+        tracing::info!(%error, "this INVITE begins no dialog");
+        refuse(&call, StatusCode::BAD_REQUEST, &error.to_string())
+    })?;
+    let NewCall {
+        id,
+        transaction,
+        invite,
+        application,
+        ..
+    } = call;
+    let negotiation = OfferAnswer::new(session_number(&id));
+    let usage = InviteUsage::uas(transaction, invite, dialog);
+    let call = Call::new(setup(id, media, settings), usage, negotiation);
+    Ok(Session::new(now, call, &application, true))
+}
+
+/// The answer to an INVITE for whose audio there is no stream.
+pub fn no_stream(call: &NewCall) -> Refusal {
+    let mut refusal = refuse(call, StatusCode::SERVICE_UNAVAILABLE, "No media port free");
+    let headers = &mut refusal.response.headers;
+    headers.push(HeaderName::RetryAfter, RETRY_AFTER_S);
+    refusal
+}
+
+/// Begins a session that calls somebody. `local` is the SIP address they will see; the RTP socket
+/// is bound to `media`.
+pub fn outgoing(
+    now: Instant,
+    dial: Dial,
+    local: SocketAddr,
+    media: SocketAddr,
+    settings: &Settings,
+) -> Session {
+    let mut negotiation = OfferAnswer::new(session_number(&dial.id));
+    let body = negotiation.offer(&settings.capabilities, media, Direction::SendRecv);
+    let transport = dial
+        .uri
+        .as_sip()
+        .and_then(|uri| uri.params.get("transport"));
+    let transport = match transport {
+        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
+        _ => Transport::Udp,
+    };
+    let contact = contact_uri(local, transport);
+    let invite = invite_to(&dial, &contact, body, &settings.user_agent);
+    let usage = InviteUsage::uac(invite, dial.uri);
+    let call = Call::new(setup(dial.id, media, settings), usage, negotiation);
+    Session::new(now, call, &Application::Phone(dial.application), false)
+}
+
+fn refuse(call: &NewCall, status: StatusCode, reason: &str) -> Refusal {
+    let mut response = Response::answering(&call.invite, status, Some(&*call.id.0));
+    response.reason = reason.to_owned();
+    Refusal {
+        transaction: call.transaction,
+        response: Box::new(response),
+    }
+}
+
+fn setup(id: SessionId, media: SocketAddr, settings: &Settings) -> CallSetup {
+    CallSetup {
+        id,
+        media,
+        capabilities: settings.capabilities.clone(),
+        rtp_timeout: settings.rtp_timeout,
+        linger: settings.linger,
+    }
+}
+
+fn invite_to(dial: &Dial, contact: &SipUri, body: String, user_agent: &str) -> Request {
+    let own = || SipUri::new(Some("muleteer"), contact.host.clone(), contact.port).into();
+    let mut from = NameAddr::new(dial.from.clone().unwrap_or_else(own));
+    from.set_tag(&dial.id.0);
+    let cseq = CSeq {
+        number: 1,
+        method: Method::Invite,
+    };
+    let mut headers = Headers::default();
+    headers.push(HeaderName::MaxForwards, "70");
+    headers.push(HeaderName::From, from.to_string());
+    headers.push(HeaderName::To, format!("<{}>", dial.uri));
+    headers.push(HeaderName::CallId, dial.call_id.clone());
+    headers.push(HeaderName::CSeq, cseq.to_string());
+    headers.push(HeaderName::Contact, format!("<{contact}>"));
+    headers.push(HeaderName::Allow, ALLOW);
+    if !user_agent.is_empty() {
+        headers.push(HeaderName::UserAgent, user_agent.to_owned());
+    }
+    headers.push(HeaderName::ContentType, "application/sdp");
+    Request {
+        method: Method::Invite,
+        uri: dial.uri.clone(),
+        headers,
+        body: body.into(),
+    }
+}
+
+/// Where the peer reaches us inside the dialog (RFC 3261 §8.1.1.8).
+fn contact_uri(local: SocketAddr, transport: Transport) -> SipUri {
+    let mut uri = SipUri::new(None, local.ip(), Some(local.port()));
+    if transport == Transport::Tcp {
+        uri.params.set("transport", "tcp");
+    }
+    uri
+}
+
+/// The o= line's session id: any number that does not repeat (RFC 8866 §5.2).
+fn session_number(id: &SessionId) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}
