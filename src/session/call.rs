@@ -88,7 +88,6 @@ pub struct Call {
     usage: InviteUsage,
     negotiation: OfferAnswer,
     audio: Option<NegotiatedAudio>,
-    receiving: bool,
     /// Changes made to the stream's playlist.
     playlist_version: u32,
     /// Whether `SessionStart` has been told.
@@ -108,7 +107,6 @@ impl Call {
             usage,
             negotiation,
             audio: None,
-            receiving: true,
             playlist_version: 0,
             started: false,
             awaits_answer_in_ack: false,
@@ -193,12 +191,6 @@ impl Call {
     /// version is past: something has been put in, or all taken out, since.
     pub fn playlist_version(&self) -> u32 {
         self.playlist_version
-    }
-
-    /// Processes received RTP or not.
-    pub fn set_receiving(&mut self, receiving: bool) {
-        self.receiving = receiving;
-        self.media(MediaCommand::SetReceiving(receiving));
     }
 
     /// Asks for a prompt in the call's codec. Before negotiation: in our first one.
@@ -311,6 +303,9 @@ impl Call {
     /// Our answer to `offer`, or our offer if there is none.
     fn describe(&mut self, offer: &Bytes) -> Result<Bytes, NegotiationError> {
         if offer.is_empty() {
+            if self.negotiation.is_offer_open() {
+                return Err(NegotiationError::OfferPending);
+            }
             let (capabilities, media) = (self.setup.capabilities.clone(), self.setup.media);
             let body = self
                 .negotiation
@@ -350,10 +345,11 @@ impl Call {
     }
 }
 
-/// Which failure a refused offer is answered with (RFC 3261 §21.4.26).
+/// Which failure a refused offer is answered with (RFC 3261 §14.2, §21.4.26).
 fn status_of(error: &NegotiationError) -> StatusCode {
     match error {
         NegotiationError::Malformed(_) => StatusCode::BAD_REQUEST,
+        NegotiationError::OfferPending => StatusCode::REQUEST_PENDING,
         _ => StatusCode::NOT_ACCEPTABLE_HERE,
     }
 }
@@ -428,5 +424,57 @@ pub fn capabilities(codecs: &[CodecId]) -> Capabilities {
         formats,
         codec_order: Vec::new(),
         ptime: Duration::from_millis(20),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(codecs: &[CodecId]) -> Vec<(u8, String)> {
+        let formats = capabilities(codecs).formats;
+        let number = |format: AudioFormat| {
+            let AudioFormat {
+                payload_type,
+                encoding_name,
+                clock_rate,
+                ..
+            } = format;
+            (payload_type, format!("{encoding_name}/{clock_rate}"))
+        };
+        formats.into_iter().map(number).collect()
+    }
+
+    #[test]
+    fn codecs_keep_their_order_and_static_numbers_and_events_follow_by_clock_rate() {
+        let expected = [
+            (96, "opus/48000"),
+            (8, "PCMA/8000"),
+            (0, "PCMU/8000"),
+            (97, "telephone-event/8000"),
+            (98, "telephone-event/48000"),
+        ];
+        let found = numbers(&[CodecId::Opus, CodecId::Pcma, CodecId::Pcmu]);
+        let found: Vec<_> = found.iter().map(|(n, name)| (*n, name.as_str())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn no_two_formats_share_a_number() {
+        let mut used: Vec<_> = numbers(CodecId::ALL.as_slice())
+            .into_iter()
+            .map(|f| f.0)
+            .collect();
+        let all = used.len();
+        used.sort_unstable();
+        used.dedup();
+        assert_eq!(used.len(), all);
+    }
+
+    #[test]
+    fn an_offer_that_cannot_be_taken_now_is_no_bad_offer() {
+        use NegotiationError::{NotAcceptable, OfferPending};
+        assert_eq!(status_of(&OfferPending), StatusCode::REQUEST_PENDING);
+        assert_eq!(status_of(&NotAcceptable), StatusCode::NOT_ACCEPTABLE_HERE);
     }
 }

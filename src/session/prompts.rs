@@ -32,6 +32,8 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 pub struct PromptStore {
     roots: Vec<PathBuf>,
     limit_bytes: usize,
+    /// [`RECHECK`], but for tests.
+    recheck: Duration,
     cache: Mutex<Cache>,
 }
 
@@ -72,6 +74,7 @@ impl PromptStore {
         Self {
             roots,
             limit_bytes,
+            recheck: RECHECK,
             cache: Mutex::default(),
         }
     }
@@ -80,7 +83,7 @@ impl PromptStore {
     pub fn cached(&self, name: &str, codec: CodecId) -> Option<Result<Arc<Prompt>, PromptError>> {
         let mut cache = self.lock();
         if let Some((at, error)) = cache.missing.get(name)
-            && at.elapsed() <= RECHECK
+            && at.elapsed() < self.recheck
         {
             return Some(Err(error.clone()));
         }
@@ -90,7 +93,7 @@ impl PromptStore {
             name: name.to_owned(),
             codec,
         })?;
-        if entry.checked.elapsed() > RECHECK {
+        if entry.checked.elapsed() >= self.recheck {
             return None;
         }
         entry.last_use = clock;
@@ -138,9 +141,7 @@ impl PromptStore {
             Err(error) => {
                 // What failed is tried again next time, what is missing a little later.
                 let mut cache = self.lock();
-                if let Some(gone) = cache.entries.remove(&key) {
-                    cache.bytes -= gone.bytes;
-                }
+                cache.remove(&key);
                 if matches!(error, PromptError::Missing { .. } | PromptError::Name(_)) {
                     if cache.missing.len() >= MAX_MISSING {
                         cache.missing.clear();
@@ -188,13 +189,15 @@ impl PromptStore {
             if let Some(entry) = cache.entries.get_mut(key) {
                 entry.checked = Instant::now();
             }
-        } else if let Some(gone) = cache.entries.remove(key) {
-            cache.bytes -= gone.bytes;
+        } else {
+            cache.remove(key);
         }
     }
 
+    /// Notes that a prompt is there and makes room for it.
     fn account(&self, key: &Key, bytes: usize) {
         let mut cache = self.lock();
+        cache.missing.remove(&key.name);
         let Some(entry) = cache.entries.get_mut(key) else {
             return;
         };
@@ -208,9 +211,7 @@ impl PromptStore {
                 .min_by_key(|(_, entry)| entry.last_use)
                 .map(|(other, _)| other.clone());
             let Some(oldest) = oldest else { return };
-            if let Some(gone) = cache.entries.remove(&oldest) {
-                cache.bytes -= gone.bytes;
-            }
+            cache.remove(&oldest);
         }
     }
 
@@ -270,8 +271,19 @@ impl PromptStore {
     }
 }
 
+impl Cache {
+    fn remove(&mut self, key: &Key) {
+        if let Some(gone) = self.entries.remove(key) {
+            self.bytes -= gone.bytes;
+        }
+    }
+}
+
 /// What tells one version of a file from the next.
 fn stamp(path: &Path) -> io::Result<(Option<SystemTime>, u64)> {
     let metadata = std::fs::metadata(path)?;
     Ok((metadata.modified().ok(), metadata.len()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -497,3 +497,6 @@ impl<M: Mailbox> Router<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

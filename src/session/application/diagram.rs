@@ -35,7 +35,10 @@ pub struct Diagram {
     waiting: VecDeque<Step>,
     /// What follows the event an action of which is pending.
     suspended: Option<Afterwards>,
+    /// The call is over.
     over: bool,
+    /// When a call that is over stops waiting for the pending action.
+    give_up_at: Option<Instant>,
     done: bool,
 }
 
@@ -112,6 +115,7 @@ impl Diagram {
             waiting: VecDeque::new(),
             suspended: None,
             over: false,
+            give_up_at: None,
             done: false,
         })
     }
@@ -128,7 +132,7 @@ impl Diagram {
             }
             CallEvent::Prompt(result) => self.on_prompt(now, call, result),
             CallEvent::PostDone(found) => self.on_post_done(now, call, found),
-            CallEvent::Ended => self.on_end(now, call),
+            CallEvent::Ended => self.over = true,
             CallEvent::Media(MediaEvent::RtpTimeout) if self.host.ignores_rtp_timeout => {}
             event => {
                 if let Some(step) = step_of(event) {
@@ -137,6 +141,7 @@ impl Diagram {
             }
         }
         self.run(now, call);
+        self.limit_wait(now, call);
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, call: &mut Call) {
@@ -147,21 +152,33 @@ impl Diagram {
             self.host.linger_until = None;
             self.host.stopped = true;
             tracing::warn!("the diagram handled the hang-up without stop(): the session is ended");
-            if self.suspended.is_some() {
-                // Whatever it waits for, nobody is left to hear of it.
-                self.done = true;
-            }
+        }
+        if self.give_up_at.is_some_and(|at| at <= now) {
+            self.done = true;
+            tracing::warn!("the call is over and an action still waits: the session is ended");
         }
         self.run(now, call);
+        self.limit_wait(now, call);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let first = self.host.timers.values().min().copied();
-        first.into_iter().chain(self.host.linger_until).min()
+        let ends = [self.host.linger_until, self.give_up_at];
+        first.into_iter().chain(ends.into_iter().flatten()).min()
     }
 
     pub(super) fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// Whatever an action waits for: once the call is over nobody is left to hear of it for long.
+    fn limit_wait(&mut self, now: Instant, call: &Call) {
+        if !self.over || self.suspended.is_none() || self.done {
+            self.give_up_at = None;
+        } else if self.give_up_at.is_none() {
+            let linger = self.host.linger_until;
+            self.give_up_at = Some(linger.unwrap_or(now + call.linger()));
+        }
     }
 
     /// Processes waiting events until one suspends, then sees to the end of the session.
@@ -301,15 +318,6 @@ impl Diagram {
         };
         let progress = self.with_host(now, call, |engine, host| engine.resume(result, host));
         self.after(now, call, progress, afterwards);
-    }
-
-    /// The SIP side is over. An action that is pending then may take as long as a script that lingers.
-    fn on_end(&mut self, now: Instant, call: &Call) {
-        self.over = true;
-        if self.suspended.is_some() {
-            let until = now + call.linger();
-            self.host.linger_until.get_or_insert(until);
-        }
     }
 
     fn enqueue(&mut self, step: Step) {

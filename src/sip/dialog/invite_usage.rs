@@ -140,7 +140,6 @@ pub struct InviteUsage {
     bye_wanted: bool,
     /// A re-INVITE of the peer that has no final response yet.
     reinvite: Option<(TransactionId, Box<Request>)>,
-    /// CSeq number of a re-INVITE whose 2xx waits for its ACK.
     next_token: u32,
     bye: Option<RequestToken>,
     commands: VecDeque<Command>,
@@ -197,7 +196,8 @@ impl InviteUsage {
 
     /// Takes a request of the peer inside the dialog. ACK and CANCEL come elsewhere.
     pub fn handle_request(&mut self, transaction: TransactionId, request: Request) {
-        let Some(dialog) = self.dialog.as_mut() else {
+        let dialog = self.dialog.as_mut();
+        let Some(dialog) = dialog.filter(|_| self.state != State::Terminated) else {
             let response = self.plain(&request, StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST);
             return self.respond(transaction, response);
         };
@@ -226,8 +226,11 @@ impl InviteUsage {
         }
     }
 
-    /// Takes the ACK of one of our 2xx.
+    /// Takes the ACK of one of our 2xx. Nothing follows from one that comes after the end.
     pub fn handle_ack(&mut self, ack: Request) {
+        if self.state == State::Terminated {
+            return;
+        }
         if self.state == State::Accepted {
             self.state = State::Confirmed;
         }
@@ -617,3 +620,6 @@ fn set_reason(response: &mut Response, reason: Option<&str>) {
         response.reason = reason.to_owned();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ use uas::Uas;
 
 /// Name of one transaction; never used again while the endpoint lives (but after 2³¹ transactions).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TransactionId(pub(super) u64);
+pub struct TransactionId(pub(crate) u64);
 
 /// What the TU has to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

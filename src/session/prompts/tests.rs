@@ -1,0 +1,215 @@
+use tempfile::TempDir;
+
+use super::*;
+
+const NEVER: Duration = Duration::from_secs(3600);
+const PCMU: CodecId = CodecId::Pcmu;
+
+/// A folder of audio files and a store over it that looks at the disk only when told to.
+struct Folder {
+    folder: TempDir,
+    store: Arc<PromptStore>,
+}
+
+impl Folder {
+    fn new(limit_bytes: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = PromptStore::new(vec![folder.path().to_owned()], limit_bytes);
+        store.recheck = NEVER;
+        let store = Arc::new(store);
+        Self { folder, store }
+    }
+
+    /// Writes a file of so many samples.
+    fn write(&self, name: &str, samples: usize) {
+        let spec = hound::WavSpec {
+            channels: 1,
+            sample_rate: 8000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let path = self.folder.path().join(name);
+        let mut writer = hound::WavWriter::create(path, spec).unwrap();
+        for _ in 0..samples {
+            writer.write_sample(1000i16).unwrap();
+        }
+        writer.finalize().unwrap();
+    }
+
+    /// What is known has become old.
+    fn pass_time(&mut self, recheck: Duration) {
+        let store = Arc::get_mut(&mut self.store).unwrap();
+        store.recheck = recheck;
+    }
+
+    async fn load(&self, name: &str) -> Result<Arc<Prompt>, PromptError> {
+        self.store.load(name, PCMU).await
+    }
+}
+
+#[tokio::test]
+async fn a_loaded_file_is_shared_and_not_read_again() {
+    let folder = Folder::new(1 << 20);
+    folder.write("a.wav", 800);
+    assert!(folder.store.cached("a.wav", PCMU).is_none());
+    let first = folder.load("a.wav").await.unwrap();
+    assert_eq!(first.pcm().len(), 800);
+    assert!(first.ready(PCMU).is_some());
+    folder.write("a.wav", 400);
+    let second = folder.load("a.wav").await.unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+    let cached = folder.store.cached("a.wav", PCMU).unwrap().unwrap();
+    assert!(Arc::ptr_eq(&first, &cached));
+}
+
+#[tokio::test]
+async fn a_replaced_file_is_noticed_and_an_unchanged_one_kept() {
+    let mut folder = Folder::new(1 << 20);
+    folder.write("a.wav", 800);
+    let first = folder.load("a.wav").await.unwrap();
+    folder.pass_time(Duration::ZERO);
+    let same = folder.load("a.wav").await.unwrap();
+    assert!(Arc::ptr_eq(&first, &same));
+    folder.write("a.wav", 400);
+    let replaced = folder.load("a.wav").await.unwrap();
+    assert_eq!(replaced.pcm().len(), 400);
+    assert_eq!(folder.store.memory_bytes(), replaced.size_bytes());
+    std::fs::remove_file(folder.folder.path().join("a.wav")).unwrap();
+    let gone = folder.load("a.wav").await;
+    assert!(matches!(gone, Err(PromptError::Missing { .. })));
+    assert_eq!(folder.store.memory_bytes(), 0);
+}
+
+#[tokio::test]
+async fn that_a_file_is_missing_is_remembered_for_a_while() {
+    let mut folder = Folder::new(1 << 20);
+    let missing = folder.load("a.wav").await.unwrap_err();
+    let text = missing.to_string();
+    let path = folder.folder.path().display().to_string();
+    assert!(text.contains("a.wav") && text.contains(&path), "{text}");
+    folder.write("a.wav", 800);
+    assert_eq!(folder.load("a.wav").await.unwrap_err(), missing);
+    assert!(matches!(folder.store.cached("a.wav", PCMU), Some(Err(_))));
+    folder.pass_time(Duration::ZERO);
+    assert!(folder.store.cached("a.wav", PCMU).is_none());
+    folder.load("a.wav").await.unwrap();
+    folder.pass_time(NEVER);
+    // The old knowledge is not believed again.
+    assert!(matches!(folder.store.cached("a.wav", PCMU), Some(Ok(_))));
+}
+
+#[tokio::test]
+async fn the_missing_that_are_remembered_are_limited() {
+    let folder = Folder::new(1 << 20);
+    for name in 0..=MAX_MISSING {
+        folder.load(&format!("{name}.wav")).await.unwrap_err();
+    }
+    assert!(folder.store.lock().missing.len() <= MAX_MISSING);
+}
+
+#[tokio::test]
+async fn beyond_the_limit_the_longest_unused_goes() {
+    let probe = Folder::new(1 << 20);
+    probe.write("a.wav", 8000);
+    let one = probe.load("a.wav").await.unwrap().size_bytes();
+
+    let folder = Folder::new(2 * one);
+    for name in ["a.wav", "b.wav", "c.wav"] {
+        folder.write(name, 8000);
+    }
+    folder.load("a.wav").await.unwrap();
+    folder.load("b.wav").await.unwrap();
+    folder.load("a.wav").await.unwrap();
+    folder.load("c.wav").await.unwrap();
+    let cached = |name| folder.store.cached(name, PCMU).is_some();
+    assert!(cached("a.wav") && !cached("b.wav") && cached("c.wav"));
+    assert_eq!(folder.store.memory_bytes(), 2 * one);
+}
+
+#[tokio::test]
+async fn a_file_larger_than_the_limit_is_played_all_the_same() {
+    let folder = Folder::new(1);
+    folder.write("a.wav", 8000);
+    folder.write("b.wav", 8000);
+    let a = folder.load("a.wav").await.unwrap();
+    folder.load("b.wav").await.unwrap();
+    assert_eq!(folder.store.memory_bytes(), a.size_bytes());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn loads_at_one_time_share_one_read() {
+    let folder = Folder::new(1 << 20);
+    folder.write("a.wav", 80_000);
+    let loads = (0..20).map(|_| {
+        let store = folder.store.clone();
+        tokio::spawn(async move { store.load("a.wav", PCMU).await.unwrap() })
+    });
+    let loads: Vec<_> = loads.collect();
+    let mut prompts = Vec::new();
+    for load in loads {
+        prompts.push(load.await.unwrap());
+    }
+    let (first, others) = prompts.split_first().unwrap();
+    assert!(others.iter().all(|other| Arc::ptr_eq(first, other)));
+    assert_eq!(folder.store.memory_bytes(), first.size_bytes());
+}
+
+#[tokio::test]
+async fn each_codec_has_a_prompt_of_its_own() {
+    let folder = Folder::new(1 << 20);
+    folder.write("a.wav", 800);
+    let narrow = folder.load("a.wav").await.unwrap();
+    let wide = folder.store.load("a.wav", CodecId::Opus).await.unwrap();
+    assert_eq!((narrow.sample_rate(), wide.sample_rate()), (8000, 16_000));
+    let bytes = narrow.size_bytes() + wide.size_bytes();
+    assert_eq!(folder.store.memory_bytes(), bytes);
+}
+
+#[tokio::test]
+async fn what_is_no_audio_says_which_file_and_why() {
+    let folder = Folder::new(1 << 20);
+    let path = folder.folder.path().join("a.wav");
+    std::fs::write(&path, "no audio").unwrap();
+    let error = folder.load("a.wav").await.unwrap_err();
+    let PromptError::Unreadable { path: named, cause } = &error else {
+        panic!("{error}");
+    };
+    assert_eq!(*named, path.display().to_string());
+    assert!(!cause.is_empty());
+    assert_eq!(folder.store.memory_bytes(), 0);
+    // It is tried again at once.
+    folder.write("a.wav", 800);
+    folder.load("a.wav").await.unwrap();
+}
+
+#[tokio::test]
+async fn folders_are_searched_in_order() {
+    let (first, second) = (Folder::new(0), Folder::new(0));
+    first.write("a.wav", 100);
+    second.write("a.wav", 200);
+    second.write("b.wav", 300);
+    let roots = [&first, &second].map(|one| one.folder.path().to_owned());
+    let store = Arc::new(PromptStore::new(roots.into(), 1 << 20));
+    for (name, samples) in [("a.wav", 100), ("b.wav", 300)] {
+        let prompt = store.load(name, PCMU).await.unwrap();
+        assert_eq!(prompt.pcm().len(), samples);
+    }
+}
+
+#[tokio::test]
+async fn names_that_leave_the_folders_are_refused() {
+    let folder = Folder::new(1 << 20);
+    for name in [
+        "../a.wav",
+        "",
+        "/etc/passwd",
+        "x/../../a.wav",
+        ".hidden.wav",
+    ] {
+        let error = folder.load(name).await.unwrap_err();
+        assert_eq!(error, PromptError::Name(name.to_owned()));
+    }
+    std::fs::create_dir(folder.folder.path().join("folder.wav")).unwrap();
+    let error = folder.load("folder.wav").await.unwrap_err();
+    assert!(matches!(error, PromptError::Missing { .. }));
+}

@@ -1,0 +1,321 @@
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::*;
+use crate::sip::message::{Message, Transport};
+
+/// What one session got, by name, and whether it still takes anything.
+#[derive(Debug, Clone, Default)]
+struct Inbox {
+    events: Rc<RefCell<Vec<String>>>,
+    full: Rc<Cell<bool>>,
+}
+
+impl Mailbox for Inbox {
+    fn post(&self, event: SessionEvent) -> bool {
+        if self.full.get() {
+            return false;
+        }
+        let text = format!("{event:?}");
+        let name = text.split([' ', '(', '{']).next().unwrap_or_default();
+        self.events.borrow_mut().push(name.to_owned());
+        true
+    }
+}
+
+impl Inbox {
+    fn take(&self) -> Vec<String> {
+        self.events.take()
+    }
+}
+
+fn router(limits: Limits) -> Router<Inbox> {
+    Router::new(RouterConfig {
+        limits,
+        selector: ApplicationSelector::RuriUser,
+        catalog: Arc::new(Catalog::new([])),
+        ids: Ids::from_seed([1; 32]),
+        stats: Arc::default(),
+    })
+}
+
+#[allow(clippy::disallowed_methods)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn request(method: &str, user: &str, to_tag: &str, call_id: &str) -> Request {
+    let text = format!(
+        "{method} sip:{user}@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP p;branch=z9hG4bK1\r\n\
+         From: <sip:alice@client>;tag=a\r\nTo: <sip:{user}@10.0.0.1>{to_tag}\r\n\
+         Call-ID: {call_id}\r\nCSeq: 1 {method}\r\nContact: <sip:alice@client>\r\n\r\n"
+    );
+    match Message::parse_datagram(text.into()) {
+        Ok(Message::Request(request)) => request,
+        other => panic!("a request, not {other:?}"),
+    }
+}
+
+fn flow() -> Flow {
+    Flow {
+        transport: Transport::Udp,
+        local: ([10, 0, 0, 1], 5060).into(),
+        remote: ([10, 0, 0, 2], 5060).into(),
+        connection: None,
+    }
+}
+
+fn event(transaction: u64, request: Request) -> Event {
+    Event::Request {
+        transaction: TransactionId(transaction),
+        request,
+        flow: flow(),
+    }
+}
+
+/// The status a request is answered with here.
+fn answer(router: &mut Router<Inbox>, at: Instant, request: Request) -> Option<(u16, Response)> {
+    match router.handle_event(at, event(99, request)) {
+        Some(Routed::Respond(TransactionId(99), response)) => {
+            Some((response.status.code(), response))
+        }
+        Some(other) => panic!("no answer but {other:?}"),
+        None => None,
+    }
+}
+
+/// Begins a call with this Call-ID and INVITE transaction.
+fn begin(
+    router: &mut Router<Inbox>,
+    at: Instant,
+    call_id: &str,
+    transaction: u64,
+) -> (SessionId, Inbox) {
+    let invite = event(transaction, request("INVITE", "echo", "", call_id));
+    let Some(Routed::NewCall(call)) = router.handle_event(at, invite) else {
+        panic!("a new call");
+    };
+    assert_eq!(call.name, "echo");
+    let inbox = Inbox::default();
+    let id = call.id.clone();
+    let invite = Some((call.transaction, call.flow.local));
+    router.insert(id.clone(), call_id.as_bytes(), invite, inbox.clone());
+    assert_eq!(router.local(&id), Some(call.flow.local));
+    (id, inbox)
+}
+
+fn tag(id: &SessionId) -> String {
+    format!(";tag={id}")
+}
+
+#[test]
+fn an_application_that_is_not_there_gets_404() {
+    let mut router = router(Limits::default());
+    let (status, response) =
+        answer(&mut router, now(), request("INVITE", "nobody", "", "c")).expect("an answer");
+    assert_eq!(status, 404);
+    assert!(response.headers.to().is_ok_and(|to| to.tag().is_some()));
+    assert_eq!(router.stats.calls_refused.no_application.value(), 1);
+    assert_eq!(router.table_entries(), 0);
+}
+
+#[test]
+fn what_belongs_to_no_session_gets_481() {
+    let mut router = router(Limits::default());
+    let (id, inbox) = begin(&mut router, now(), "c1", 0);
+    for (method, to_tag, call_id) in [
+        ("BYE", String::new(), "c1"),
+        ("BYE", ";tag=unknown".to_owned(), "c1"),
+        ("INVITE", ";tag=unknown".to_owned(), "c1"),
+        ("BYE", tag(&id), "c2"),
+    ] {
+        let asked = request(method, "echo", &to_tag, call_id);
+        let (status, _) = answer(&mut router, now(), asked).expect("an answer");
+        assert_eq!(status, 481, "{method} {to_tag} {call_id}");
+    }
+    let ack = Event::Ack {
+        transaction: TransactionId(0),
+        request: request("ACK", "echo", ";tag=unknown", "c1"),
+        flow: flow(),
+    };
+    assert!(router.handle_event(now(), ack).is_none());
+    assert!(inbox.take().is_empty());
+}
+
+#[test]
+fn events_reach_the_session_they_are_for() {
+    let mut router = router(Limits::default());
+    let (first, inbox) = begin(&mut router, now(), "c1", 0);
+    let (_, other) = begin(&mut router, now(), "c2", 1);
+    let (invite, token) = (TransactionId(0), RequestToken(7));
+    let bye = request("BYE", "echo", &tag(&first), "c1");
+    assert!(answer(&mut router, now(), bye).is_none());
+    let client = TransactionId(50);
+    router.bind_client(&first, token, client);
+    assert_eq!(router.client(&first, token), Some(client));
+    let response = Response::new(StatusCode::OK);
+    for event in [
+        Event::Cancelled {
+            transaction: invite,
+        },
+        Event::AckTimeout {
+            transaction: invite,
+        },
+        Event::Ack {
+            transaction: invite,
+            request: request("ACK", "echo", &tag(&first), "c1"),
+            flow: flow(),
+        },
+        Event::Response {
+            transaction: client,
+            response,
+        },
+        Event::Timeout {
+            transaction: client,
+        },
+        Event::SendFailed {
+            transaction: client,
+        },
+    ] {
+        assert!(router.handle_event(now(), event).is_none());
+    }
+    assert!(router.post(&first, Params::new()));
+    assert_eq!(
+        inbox.take(),
+        [
+            "Request",
+            "Cancel",
+            "AckTimeout",
+            "Ack",
+            "Response",
+            "NoResponse",
+            "NoResponse",
+            "Posted"
+        ]
+    );
+    assert!(other.take().is_empty());
+}
+
+#[test]
+fn a_removed_session_leaves_no_entries() {
+    let mut router = router(Limits::default());
+    let (id, inbox) = begin(&mut router, now(), "c1", 0);
+    for transaction in 1..4 {
+        let reinvite = request("INVITE", "echo", &tag(&id), "c1");
+        router.handle_event(now(), event(transaction, reinvite));
+        router.bind_client(&id, RequestToken(0), TransactionId(10 + transaction));
+    }
+    assert_eq!(router.len(), 1);
+    router.remove(&id);
+    router.remove(&id);
+    assert_eq!(router.table_entries(), 0);
+    assert!(router.is_empty());
+    assert_eq!(router.stats.sessions_active.value(), 0);
+    inbox.take();
+    let late = Event::Cancelled {
+        transaction: TransactionId(0),
+    };
+    assert!(router.handle_event(now(), late).is_none());
+    router.bind_client(&id, RequestToken(1), TransactionId(20));
+    assert!(!router.post(&id, Params::new()));
+    assert!(inbox.take().is_empty());
+    assert_eq!(router.table_entries(), 0);
+}
+
+#[test]
+fn the_re_invites_of_a_long_call_take_no_more_room_with_time() {
+    let mut router = router(Limits::default());
+    let (id, inbox) = begin(&mut router, now(), "c1", 0);
+    for transaction in 1..100 {
+        let reinvite = request("INVITE", "echo", &tag(&id), "c1");
+        router.handle_event(now(), event(transaction, reinvite));
+    }
+    assert_eq!(router.table_entries(), 3);
+    inbox.take();
+    for transaction in [TransactionId(0), TransactionId(99)] {
+        router.handle_event(now(), Event::Cancelled { transaction });
+        assert_eq!(inbox.take(), ["Cancel"]);
+    }
+    router.remove(&id);
+    assert_eq!(router.table_entries(), 0);
+}
+
+#[test]
+fn a_full_mailbox_gets_503() {
+    let mut router = router(Limits::default());
+    let (id, inbox) = begin(&mut router, now(), "c1", 0);
+    inbox.full.set(true);
+    let before = router.table_entries();
+    for method in ["OPTIONS", "INVITE"] {
+        let asked = request(method, "echo", &tag(&id), "c1");
+        let (status, response) = answer(&mut router, now(), asked).expect("an answer");
+        assert_eq!(status, 503);
+        assert!(response.headers.get(&HeaderName::RetryAfter).is_some());
+    }
+    assert_eq!(router.table_entries(), before);
+    assert_eq!(router.stats.sip_dropped.overload.value(), 2);
+}
+
+#[test]
+fn sessions_are_limited() {
+    let limits = Limits {
+        sessions: 2,
+        options_sessions: 1,
+        ..Limits::default()
+    };
+    let mut router = router(limits);
+    let options = || request("OPTIONS", "echo", "", "o");
+    assert_eq!(
+        answer(&mut router, now(), options()).map(|a| a.0),
+        Some(200)
+    );
+    let (id, _) = begin(&mut router, now(), "c1", 0);
+    assert_eq!(
+        answer(&mut router, now(), options()).map(|a| a.0),
+        Some(503)
+    );
+    begin(&mut router, now(), "c2", 1);
+    let invite = || request("INVITE", "echo", "", "c3");
+    let (status, response) = answer(&mut router, now(), invite()).expect("an answer");
+    assert_eq!(status, 503);
+    assert!(response.headers.get(&HeaderName::RetryAfter).is_some());
+    router.remove(&id);
+    begin(&mut router, now(), "c3", 2);
+}
+
+#[test]
+fn calls_per_second_are_limited_over_the_window() {
+    let limits = Limits {
+        calls_per_second: 1,
+        ..Limits::default()
+    };
+    let mut router = router(limits);
+    let start = now();
+    for call in 0..5 {
+        let at = start + Duration::from_secs(call);
+        begin(&mut router, at, &format!("c{call}"), call);
+    }
+    let refused = |router: &mut Router<Inbox>, at| {
+        answer(router, at, request("INVITE", "echo", "", "c")).map(|answer| answer.0)
+    };
+    let end = start + RATE_WINDOW;
+    assert_eq!(
+        refused(&mut router, end - Duration::from_nanos(1)),
+        Some(503)
+    );
+    begin(&mut router, end, "c5", 5);
+    assert_eq!(refused(&mut router, end), Some(503));
+    assert_eq!(router.stats.calls_refused.calls_per_second.value(), 2);
+}
+
+#[test]
+fn draining_tells_every_session_and_refuses_new_ones() {
+    let mut router = router(Limits::default());
+    let (_, inbox) = begin(&mut router, now(), "c1", 0);
+    router.drain();
+    let invite = request("INVITE", "echo", "", "c2");
+    let (status, response) = answer(&mut router, now(), invite).expect("an answer");
+    assert_eq!((status, &*response.reason), (503, "Server shutting down"));
+    router.terminate_all();
+    assert_eq!(inbox.take(), ["Shutdown", "Terminate"]);
+}
