@@ -7,6 +7,7 @@
 
 mod support;
 
+mod agent;
 mod answer_call;
 mod config;
 mod dsm_language;

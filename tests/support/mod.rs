@@ -1,8 +1,10 @@
 //! Helpers that every capability shares.
 
+pub mod agent;
 pub mod alloc;
 pub mod audio;
 pub mod caller;
 pub mod media;
+pub mod peer;
 pub mod server;
 pub mod wire;

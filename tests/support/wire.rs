@@ -158,8 +158,7 @@ impl<N: Node> World<N> {
     /// is left that could happen.
     pub fn step(&mut self) -> bool {
         self.flush();
-        let deadlines = self.nodes.iter().filter_map(Node::deadline);
-        let Some(next) = deadlines.chain(self.wire.next_arrival()).min() else {
+        let Some(next) = self.next() else {
             return false;
         };
         self.now = self.now.max(next);
@@ -181,6 +180,22 @@ impl<N: Node> World<N> {
         }
         self.flush();
         true
+    }
+
+    /// Lets `time` pass and handles all that happens in it.
+    pub fn advance(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.flush();
+        while self.next().is_some_and(|next| next <= end) {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// When something happens next.
+    fn next(&self) -> Option<Instant> {
+        let deadlines = self.nodes.iter().filter_map(Node::deadline);
+        deadlines.chain(self.wire.next_arrival()).min()
     }
 
     /// Steps until nothing can happen any more; fails after `limit` steps.

@@ -1,0 +1,258 @@
+//! Calls that we place, as the test phone does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muleteer::session::SessionId;
+use muleteer::session::application::phone::{Key, PhoneScript, Report};
+use muleteer::session::begin::Dial;
+use muleteer::sip::message::{Request, StatusCode, Uri};
+use tokio::sync::mpsc;
+
+use super::{PEER, Scene, T1};
+
+/// A phone that stays for three seconds, and what it reports.
+pub fn phone(to: &str, keys: Vec<Key>) -> (Dial, mpsc::Receiver<Report>) {
+    let (reports, receiver) = mpsc::channel(100);
+    let script = PhoneScript {
+        play: None,
+        record: None,
+        keys,
+        duration: Duration::from_secs(3),
+        reports,
+    };
+    let dial = Dial {
+        id: SessionId("".into()),
+        call_id: String::new(),
+        uri: Uri::parse(&format!("sip:{to}")).unwrap(),
+        from: None,
+        application: Arc::new(script),
+    };
+    (dial, receiver)
+}
+
+/// A call to the peer that has just been placed.
+struct Outgoing {
+    scene: Scene,
+    reports: mpsc::Receiver<Report>,
+    invite: Request,
+}
+
+impl Outgoing {
+    fn new() -> Self {
+        let mut scene = Scene::new("nobody", None);
+        let (dial, reports) = phone(&format!("bob@{PEER}"), Vec::new());
+        scene.with_agent(|agent, now| agent.dial(now, dial));
+        scene.run(50);
+        let invite = scene.peer().last_request("INVITE").expect("an INVITE");
+        Self {
+            scene,
+            reports,
+            invite,
+        }
+    }
+
+    /// The peer responds to the INVITE; an answer comes with a session description.
+    fn respond(&mut self, status: u16, tag: &str) {
+        let peer = self.scene.peer();
+        let body = match status {
+            200 => peer.offer("sendrecv"),
+            _ => String::new(),
+        };
+        peer.respond(&self.invite, status, tag, &body);
+        self.scene.run(50);
+    }
+
+    fn respond_to(&mut self, method: &str, status: u16, tag: &str) {
+        let request = self.scene.peer().last_request(method).expect(method);
+        self.scene.peer().respond(&request, status, tag, "");
+        self.scene.run(50);
+    }
+
+    fn hang_up(&mut self) {
+        self.scene.with_agent(|agent, now| agent.terminate(now));
+        self.scene.run(50);
+    }
+
+    fn count(&mut self, method: &str) -> usize {
+        self.scene.peer().count(method)
+    }
+
+    fn reports(&mut self) -> Vec<Report> {
+        std::iter::from_fn(|| self.reports.try_recv().ok()).collect()
+    }
+}
+
+fn refused(status: StatusCode) -> Report {
+    Report::Refused(status, status.reason())
+}
+
+#[test]
+fn a_refusal_is_acknowledged_and_reported() {
+    for status in [StatusCode::BUSY_HERE, StatusCode::NOT_FOUND] {
+        let mut call = Outgoing::new();
+        call.respond(status.code(), "bob");
+        assert_eq!(call.count("ACK"), 1);
+        assert_eq!(call.reports(), [refused(status), Report::Ended]);
+        assert!(call.scene.is_over());
+        call.scene.ends_clean();
+    }
+}
+
+#[test]
+fn nobody_at_all_counts_as_408() {
+    let mut call = Outgoing::new();
+    call.scene.run(64 * T1);
+    assert_eq!(call.count("INVITE"), 7);
+    let timeout = refused(StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(call.reports(), [timeout, Report::Ended]);
+    call.scene.ends_clean();
+}
+
+#[test]
+fn a_call_is_answered_and_ended_when_its_time_is_over() {
+    let mut call = Outgoing::new();
+    call.respond(180, "bob");
+    call.respond(200, "bob");
+    assert_eq!(call.count("ACK"), 1);
+    assert_eq!(
+        call.scene.media(),
+        ["configure 192.0.2.9:40000 sendrecv", "output Playlist"]
+    );
+    call.scene.run(2_900);
+    assert_eq!(call.count("BYE"), 0);
+    call.scene.run(100);
+    assert_eq!(call.count("BYE"), 1);
+    assert!(call.scene.is_over());
+    assert_eq!(
+        call.reports(),
+        [
+            Report::Progress(StatusCode::RINGING, "Ringing".to_owned()),
+            Report::Answered("PCMU"),
+            Report::WeHungUp,
+            Report::Ended
+        ]
+    );
+    call.scene.ends_clean();
+}
+
+#[test]
+fn a_repeated_answer_gets_the_ack_again() {
+    let mut call = Outgoing::new();
+    for _ in 0..3 {
+        call.respond(200, "bob");
+    }
+    assert_eq!(call.count("ACK"), 3);
+    call.scene.ends_clean();
+}
+
+#[test]
+fn the_callee_hangs_up() {
+    let mut call = Outgoing::new();
+    call.respond(200, "bob");
+    let ack = call.scene.peer().last_request("ACK").unwrap();
+    let peer = call.scene.peer();
+    let id = ack.headers.from().unwrap().tag().unwrap().to_owned();
+    peer.call_id = ack.headers.call_id().unwrap().to_owned();
+    peer.their_tag = Some(id);
+    peer.our_tag = "bob".to_owned();
+    call.scene.bye();
+    assert!(call.scene.is_over());
+    assert_eq!(call.reports()[1..], [Report::TheyHungUp, Report::Ended]);
+    call.scene.ends_clean();
+}
+
+#[test]
+fn a_call_that_rings_is_cancelled_at_once() {
+    let mut call = Outgoing::new();
+    call.respond(180, "bob");
+    call.hang_up();
+    assert_eq!(call.count("CANCEL"), 1);
+    call.respond_to("CANCEL", 200, "bob");
+    assert!(!call.scene.is_over());
+    call.respond(487, "bob");
+    assert_eq!(call.count("ACK"), 1);
+    assert!(call.scene.is_over());
+    call.scene.ends_clean();
+}
+
+#[test]
+fn a_call_without_any_response_is_cancelled_when_the_first_comes() {
+    let mut call = Outgoing::new();
+    call.hang_up();
+    assert_eq!(call.count("CANCEL"), 0);
+    call.respond(100, "");
+    assert_eq!(call.count("CANCEL"), 1);
+    call.respond_to("CANCEL", 200, "bob");
+    call.respond(487, "bob");
+    assert!(call.scene.is_over());
+    call.scene.ends_clean();
+}
+
+#[test]
+fn a_cancelled_call_that_never_gets_its_end_is_given_up() {
+    let mut call = Outgoing::new();
+    call.respond(180, "bob");
+    call.hang_up();
+    call.respond_to("CANCEL", 200, "bob");
+    call.scene.run(64 * T1);
+    assert!(call.scene.is_over());
+    call.scene.ends_clean();
+}
+
+#[test]
+fn an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
+    let mut call = Outgoing::new();
+    call.respond(180, "bob");
+    call.hang_up();
+    call.respond(200, "bob");
+    assert_eq!((call.count("ACK"), call.count("BYE")), (1, 1));
+    assert!(call.scene.is_over());
+    assert!(call.scene.media().is_empty());
+    call.scene.ends_clean();
+}
+
+#[test]
+fn a_second_fork_that_answers_is_acknowledged_and_ended() {
+    let mut call = Outgoing::new();
+    call.respond(200, "first");
+    call.respond(200, "second");
+    assert_eq!((call.count("ACK"), call.count("BYE")), (2, 1));
+    for method in ["ACK", "BYE"] {
+        let request = call.scene.peer().last_request(method).unwrap();
+        assert_eq!(
+            request.headers.to().unwrap().tag(),
+            Some("second"),
+            "{method}"
+        );
+    }
+    // The first one goes on.
+    call.scene.run(2_000);
+    assert!(!call.scene.is_over());
+    call.scene.run(2_000);
+    let bye = call.scene.peer().last_request("BYE").unwrap();
+    assert_eq!(bye.headers.to().unwrap().tag(), Some("first"));
+    call.scene.ends_clean();
+}
+
+#[test]
+fn an_answer_without_usable_audio_is_acknowledged_and_ended() {
+    let mut call = Outgoing::new();
+    let invite = call.invite.clone();
+    call.scene.peer().respond(&invite, 200, "bob", "nonsense");
+    call.scene.run(50);
+    assert_eq!((call.count("ACK"), call.count("BYE")), (1, 1));
+    assert!(call.scene.is_over());
+    call.scene.ends_clean();
+}
+
+#[test]
+fn whom_no_socket_reaches_is_unreachable() {
+    let mut scene = Scene::new("nobody", None);
+    let (dial, mut reports) = phone("bob@host.invalid", Vec::new());
+    scene.with_agent(|agent, now| agent.dial(now, dial));
+    let unreachable = refused(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reports.try_recv(), Ok(unreachable));
+    assert_eq!(reports.try_recv(), Ok(Report::Ended));
+    scene.ends_clean();
+}

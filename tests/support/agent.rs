@@ -1,0 +1,454 @@
+//! A whole user agent without sockets, tasks and threads: endpoint, router, sessions, and a fake of
+//! everything that plays, hears and reads files. It does what the signalling task and the tasks of
+//! the sessions do, in virtual time.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use muleteer::audio::playlist::PlaylistItem;
+use muleteer::audio::prompt::Prompt;
+use muleteer::codec::CodecId;
+use muleteer::config::ApplicationSelector;
+use muleteer::ids::Ids;
+use muleteer::media::{MediaCommand, MediaEvent};
+use muleteer::rtp::Digit;
+use muleteer::session::begin::{self, Dial, Settings};
+use muleteer::session::call::capabilities;
+use muleteer::session::safe_path;
+use muleteer::session::{
+    Catalog, Limits, Mailbox, NewCall, PromptError, Routed, Router, RouterConfig, Session,
+    SessionEvent, SessionId, SessionOutput,
+};
+use muleteer::sip::dialog::invite_usage::Command;
+use muleteer::sip::endpoint::{Endpoint, EndpointConfig};
+use muleteer::sip::message::{Method, StatusCode, Transport, Uri};
+use muleteer::sip::transport::{Flow, Transmit};
+use muleteer::stats::Stats;
+
+use super::wire::Node;
+
+/// Events that may wait for one session, as in the server.
+const MAILBOX: usize = 64;
+
+/// How long a diagram may work on after a handled hang-up.
+pub const LINGER: Duration = Duration::from_secs(20);
+
+/// A mailbox without a task behind it.
+#[derive(Debug, Clone, Default)]
+pub struct Queue(Rc<RefCell<VecDeque<SessionEvent>>>);
+
+impl Mailbox for Queue {
+    fn post(&self, event: SessionEvent) -> bool {
+        let mut events = self.0.borrow_mut();
+        let room = events.len() < MAILBOX;
+        if room {
+            events.push_back(event);
+        }
+        room
+    }
+}
+
+impl Queue {
+    fn take(&self) -> Option<SessionEvent> {
+        self.0.borrow_mut().pop_front()
+    }
+}
+
+/// One call of an agent; it stays here after its end.
+pub struct AgentCall {
+    pub id: SessionId,
+    /// What the stream was told, in words.
+    pub media: Vec<String>,
+    /// Changes made to the playlist, which its end is told with.
+    playlist_version: u32,
+    /// Prompts that the session waits for.
+    pub awaited: Vec<String>,
+    /// None: over.
+    session: Option<Session>,
+    mailbox: Queue,
+}
+
+/// See the module's documentation.
+pub struct Agent {
+    pub endpoint: Endpoint,
+    pub router: Router<Queue>,
+    pub stats: Arc<Stats>,
+    /// In the order of their beginning.
+    pub calls: Vec<AgentCall>,
+    /// Prompts that are there. Others are missing.
+    pub prompts: BTreeMap<String, Arc<Prompt>>,
+    /// Prompts whose loading does not end before [`Agent::release`].
+    pub slow: BTreeSet<String>,
+    settings: Settings,
+    address: SocketAddr,
+    catalog: Arc<Catalog>,
+    ids: Ids,
+}
+
+impl Agent {
+    pub fn new(address: SocketAddr, catalog: Catalog, limits: Limits, seed: u8) -> Self {
+        use Method::{Ack, Bye, Cancel, Invite, Options};
+        let mut ids = Ids::from_seed([seed; 32]);
+        let stats = Arc::new(Stats::default());
+        let catalog = Arc::new(catalog);
+        let router = Router::new(RouterConfig {
+            limits,
+            selector: ApplicationSelector::RuriUser,
+            catalog: catalog.clone(),
+            ids: Ids::from_seed(ids.seed()),
+            stats: stats.clone(),
+        });
+        let config = EndpointConfig {
+            allow: vec![Invite, Ack, Bye, Cancel, Options],
+            ..EndpointConfig::default()
+        };
+        Self {
+            endpoint: Endpoint::new(config, ids.seed()),
+            router,
+            stats,
+            calls: Vec::new(),
+            prompts: BTreeMap::new(),
+            slow: BTreeSet::new(),
+            settings: Settings {
+                capabilities: Arc::new(capabilities(&[CodecId::Pcmu, CodecId::Pcma])),
+                rtp_timeout: None,
+                linger: LINGER,
+                user_agent: "agent".to_owned(),
+            },
+            address,
+            catalog,
+            ids,
+        }
+    }
+
+    /// Chooses the applications of new calls otherwise than by the user part of the Request-URI.
+    pub fn select_by(&mut self, selector: ApplicationSelector) {
+        self.router.reload(selector, self.catalog.clone());
+    }
+
+    /// Makes prompts of these names be there.
+    pub fn add_prompts(&mut self, names: &[&str]) {
+        for name in names {
+            let prompt = Arc::new(Prompt::from_pcm(vec![0; 160], 8000));
+            self.prompts.insert((*name).to_owned(), prompt);
+        }
+    }
+
+    /// Lets the loading of a prompt end, for every session that waits for it.
+    pub fn release(&mut self, now: Instant, name: &str) {
+        self.slow.remove(name);
+        let result = self.prompt(name);
+        for call in &mut self.calls {
+            if let Some(at) = call.awaited.iter().position(|awaited| awaited == name) {
+                call.awaited.remove(at);
+                call.mailbox.post(SessionEvent::Prompt(result.clone()));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Something happens to the audio of the call with this number.
+    pub fn hear(&mut self, now: Instant, call: usize, event: MediaEvent) {
+        self.tell(now, call, SessionEvent::Media(event));
+    }
+
+    /// All that is in the playlist has been played.
+    pub fn end_playlist(&mut self, now: Instant, call: usize) {
+        let version = self.calls[call].playlist_version;
+        self.hear(now, call, MediaEvent::NoAudio { version });
+    }
+
+    /// The caller presses a key.
+    pub fn press(&mut self, now: Instant, call: usize, key: char) {
+        let digit = Digit::from_char(key).unwrap();
+        let duration = Duration::from_millis(100);
+        self.hear(now, call, MediaEvent::Digit { digit, duration });
+    }
+
+    /// Puts an event into the mailbox of a call.
+    pub fn tell(&mut self, now: Instant, call: usize, event: SessionEvent) {
+        self.calls[call].mailbox.post(event);
+        self.settle(now);
+    }
+
+    /// Places a call; its number.
+    pub fn dial(&mut self, now: Instant, mut dial: Dial) -> usize {
+        dial.id = SessionId(self.ids.tag().into());
+        dial.call_id = self.ids.call_id();
+        let (id, call_id) = (dial.id.clone(), dial.call_id.clone());
+        let media = self.next_media();
+        let session = begin::outgoing(now, dial, self.address, media, &self.settings);
+        let mailbox = self.add(&id, session);
+        self.router.insert(id, call_id.as_bytes(), None, mailbox);
+        self.settle(now);
+        self.calls.len() - 1
+    }
+
+    /// Begins refusing new calls, as at the end of a server.
+    pub fn drain(&mut self, now: Instant) {
+        self.router.drain();
+        self.settle(now);
+    }
+
+    /// Ends what is left.
+    pub fn terminate(&mut self, now: Instant) {
+        self.router.terminate_all();
+        self.settle(now);
+    }
+
+    /// Calls that are not over.
+    pub fn live(&self) -> usize {
+        let live = |call: &&AgentCall| call.session.is_some();
+        self.calls.iter().filter(live).count()
+    }
+
+    /// Entries of all tables. Zero when nothing is left of any call.
+    pub fn remains(&self) -> usize {
+        let transactions =
+            self.endpoint.server_transactions() + self.endpoint.client_transactions();
+        self.live() + self.router.table_entries() + transactions
+    }
+
+    /// Runs everything until nothing happens without a new input.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            let mut idle = true;
+            while let Some(event) = self.endpoint.poll_event() {
+                idle = false;
+                match self.router.handle_event(now, event) {
+                    Some(Routed::Respond(transaction, response)) => {
+                        self.endpoint.respond(now, transaction, response);
+                    }
+                    Some(Routed::NewCall(call)) => self.begin(now, *call),
+                    None => {}
+                }
+            }
+            for call in 0..self.calls.len() {
+                idle &= !self.run(now, call);
+            }
+            if idle {
+                return;
+            }
+        }
+    }
+
+    fn begin(&mut self, now: Instant, call: NewCall) {
+        let (id, invite) = (call.id.clone(), (call.transaction, call.flow.local));
+        let call_id = call.invite.headers.call_id().unwrap().to_owned();
+        let media = self.next_media();
+        match begin::incoming(now, call, media, &self.settings) {
+            Ok(session) => {
+                let mailbox = self.add(&id, session);
+                self.router
+                    .insert(id, call_id.as_bytes(), Some(invite), mailbox);
+            }
+            Err(refusal) => {
+                self.endpoint
+                    .respond(now, refusal.transaction, *refusal.response);
+            }
+        }
+    }
+
+    fn add(&mut self, id: &SessionId, session: Session) -> Queue {
+        let mailbox = Queue::default();
+        self.calls.push(AgentCall {
+            id: id.clone(),
+            media: Vec::new(),
+            playlist_version: 0,
+            awaited: Vec::new(),
+            session: Some(session),
+            mailbox: mailbox.clone(),
+        });
+        mailbox
+    }
+
+    fn next_media(&self) -> SocketAddr {
+        let port = 10_000 + 2 * (self.calls.len() % 20_000) as u16;
+        SocketAddr::new(self.address.ip(), port)
+    }
+
+    /// Gives a session what waits for it. False: nothing did.
+    fn run(&mut self, now: Instant, number: usize) -> bool {
+        let mut ran = false;
+        loop {
+            let call = &mut self.calls[number];
+            let Some(session) = &mut call.session else {
+                return ran;
+            };
+            if let Some(output) = session.poll_output() {
+                self.carry_out(now, number, output);
+            } else if session.poll_timeout().is_some_and(|at| at <= now) {
+                session.handle_timeout(now);
+            } else if let Some(event) = call.mailbox.take() {
+                session.handle_event(now, event);
+            } else {
+                return ran;
+            }
+            ran = true;
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant, number: usize, output: SessionOutput) {
+        let id = self.calls[number].id.clone();
+        match output {
+            SessionOutput::Sip(command) => self.send(now, &id, command),
+            SessionOutput::Media(command) => {
+                let words = self.words(&command);
+                let call = &mut self.calls[number];
+                call.media.push(words);
+                use MediaCommand::{Append, Flush, Prepend};
+                if let Append(_) | Prepend(_) | Flush = command {
+                    call.playlist_version += 1;
+                }
+            }
+            SessionOutput::LoadPrompt { name, .. } => {
+                if self.slow.contains(&name) {
+                    return self.calls[number].awaited.push(name);
+                }
+                let result = self.prompt(&name);
+                if let Some(session) = &mut self.calls[number].session {
+                    session.handle_event(now, SessionEvent::Prompt(result));
+                }
+            }
+            SessionOutput::Post { to, params } => {
+                let delivered = self.router.post(&to, *params);
+                self.router.deliver(&id, SessionEvent::PostDone(delivered));
+            }
+            SessionOutput::Record { .. } => {}
+            SessionOutput::Ended => {
+                self.calls[number].session = None;
+                self.router.remove(&id);
+            }
+        }
+    }
+
+    fn prompt(&self, name: &str) -> Result<Arc<Prompt>, PromptError> {
+        if safe_path::join(Path::new("/audio"), name).is_none() {
+            return Err(PromptError::Name(name.to_owned()));
+        }
+        self.prompts.get(name).cloned().ok_or(PromptError::Missing {
+            name: name.to_owned(),
+            folders: "/audio".to_owned(),
+        })
+    }
+
+    fn send(&mut self, now: Instant, id: &SessionId, command: Command) {
+        match command {
+            Command::Respond {
+                transaction,
+                response,
+            } => self.endpoint.respond(now, transaction, *response),
+            Command::Cancel { invite } => {
+                if let Some(transaction) = self.router.client(id, invite) {
+                    self.endpoint.cancel(now, transaction);
+                }
+            }
+            Command::Request {
+                token,
+                request,
+                next_hop,
+            } => match self.flow(&next_hop) {
+                Some(flow) => {
+                    let transaction = self.endpoint.send_request(now, *request, flow);
+                    self.router.bind_client(id, token, transaction);
+                }
+                None => {
+                    let status = StatusCode::SERVICE_UNAVAILABLE;
+                    self.router
+                        .deliver(id, SessionEvent::NoResponse(token, status));
+                }
+            },
+            Command::Ack {
+                invite,
+                request,
+                next_hop,
+            } => {
+                let transaction = self.router.client(id, invite);
+                if let (Some(transaction), Some(flow)) = (transaction, self.flow(&next_hop)) {
+                    self.endpoint.send_ack(transaction, *request, flow);
+                }
+            }
+        }
+    }
+
+    /// Only addresses are reached; there are no names here.
+    fn flow(&self, next_hop: &Uri) -> Option<Flow> {
+        let sip = next_hop.as_sip()?;
+        Some(Flow {
+            transport: Transport::Udp,
+            local: self.address,
+            remote: SocketAddr::new(sip.host.ip()?, sip.port.unwrap_or(5060)),
+            connection: None,
+        })
+    }
+
+    fn words(&self, command: &MediaCommand) -> String {
+        match command {
+            MediaCommand::Configure(to) => {
+                let direction = match (to.send, to.receive) {
+                    (true, true) => "sendrecv",
+                    (true, false) => "sendonly",
+                    (false, true) => "recvonly",
+                    (false, false) => "inactive",
+                };
+                match to.remote {
+                    Some(remote) => format!("configure {remote} {direction}"),
+                    None => format!("configure nowhere {direction}"),
+                }
+            }
+            MediaCommand::Append(item) => format!("append {}", self.item(item)),
+            MediaCommand::Prepend(item) => format!("prepend {}", self.item(item)),
+            MediaCommand::SetOutput(output) => format!("output {output:?}"),
+            MediaCommand::SetReceiving(on) => format!("receiving {on}"),
+            MediaCommand::DetectDigits(on) => format!("digits {on}"),
+            MediaCommand::SendDigit { digit, .. } => format!("send digit {digit}"),
+            other => format!("{other:?}").to_lowercase(),
+        }
+    }
+
+    fn item(&self, item: &PlaylistItem) -> String {
+        match item {
+            PlaylistItem::Prompt { prompt, looped } => {
+                let known = |(_, known): &(&String, &Arc<Prompt>)| Arc::ptr_eq(known, prompt);
+                let (name, _) = self.prompts.iter().find(known).unwrap();
+                let looped = if *looped { " looped" } else { "" };
+                format!("{name}{looped}")
+            }
+            other => format!("{other:?}").to_lowercase(),
+        }
+    }
+}
+
+impl Node for Agent {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        self.endpoint.handle_message(now, flow, bytes);
+        self.settle(now);
+    }
+
+    fn wake(&mut self, now: Instant) {
+        if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+            self.endpoint.handle_timeout(now);
+        }
+        self.settle(now);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let sessions = self.calls.iter().filter_map(|call| call.session.as_ref());
+        let timers = sessions.filter_map(Session::poll_timeout);
+        timers.chain(self.endpoint.poll_timeout()).min()
+    }
+
+    fn transmit(&mut self) -> Option<Transmit> {
+        self.endpoint.poll_transmit()
+    }
+}
