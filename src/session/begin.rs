@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::application::phone::PhoneScript;
 use super::call::{Call, CallSetup};
@@ -66,12 +66,7 @@ pub struct Refusal {
 ///
 /// # Errors
 /// [`Refusal`] with 400 when the INVITE cannot begin a dialog.
-pub fn incoming(
-    now: Instant,
-    call: NewCall,
-    media: SocketAddr,
-    settings: &Settings,
-) -> Result<Session, Refusal> {
+pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result<Session, Refusal> {
     let contact = contact_uri(call.flow.local, call.flow.transport).into();
     let dialog = Dialog::uas(&call.invite, &call.id.0, contact).map_err(|error| {
         tracing::info!(%error, "this INVITE begins no dialog");
@@ -87,7 +82,7 @@ pub fn incoming(
     let negotiation = OfferAnswer::new(session_number(&id));
     let usage = InviteUsage::uas(transaction, invite, dialog);
     let call = Call::new(setup(id, media, settings), usage, negotiation);
-    Ok(Session::new(now, call, &application, true))
+    Ok(Session::new(call, &application, true))
 }
 
 /// The answer to an INVITE for whose audio there is no stream.
@@ -100,13 +95,7 @@ pub fn no_stream(call: &NewCall) -> Refusal {
 
 /// Begins a session that calls somebody. `local` is the SIP address they will see; the RTP socket
 /// is bound to `media`.
-pub fn outgoing(
-    now: Instant,
-    dial: Dial,
-    local: SocketAddr,
-    media: SocketAddr,
-    settings: &Settings,
-) -> Session {
+pub fn outgoing(dial: Dial, local: SocketAddr, media: SocketAddr, settings: &Settings) -> Session {
     let mut negotiation = OfferAnswer::new(session_number(&dial.id));
     let body = negotiation.offer(&settings.capabilities, media, Direction::SendRecv);
     let transport = dial
@@ -121,7 +110,7 @@ pub fn outgoing(
     let invite = invite_to(&dial, &contact, body, &settings.user_agent);
     let usage = InviteUsage::uac(invite, dial.uri);
     let call = Call::new(setup(dial.id, media, settings), usage, negotiation);
-    Session::new(now, call, &Application::Phone(dial.application), false)
+    Session::new(call, &Application::Phone(dial.application), false)
 }
 
 fn refuse(call: &NewCall, status: StatusCode, reason: &str) -> Refusal {

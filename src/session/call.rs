@@ -167,6 +167,12 @@ impl Call {
         }
     }
 
+    /// Tells the caller that the call is being worked on.
+    pub fn ring(&mut self) {
+        self.usage.progress(StatusCode::RINGING);
+        self.pump();
+    }
+
     /// Refuses the pending INVITE.
     pub fn reject(&mut self, status: StatusCode, reason: Option<&str>) {
         self.usage.reject(status, reason, &[]);

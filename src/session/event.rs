@@ -9,7 +9,7 @@ use crate::codec::CodecId;
 use crate::media::{MediaCommand, MediaEvent};
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{Request, Response, StatusCode};
+use crate::sip::message::{Method, Request, Response, StatusCode};
 
 /// Names a session: its local tag, which scripts see as `@local_tag`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,6 +51,17 @@ pub enum SessionEvent {
     Shutdown,
     /// The time for ending by oneself is over.
     Terminate,
+}
+
+impl SessionEvent {
+    /// Whether the call could not come to its end without it.
+    pub fn is_vital(&self) -> bool {
+        match self {
+            Self::Request(_, request) => request.method == Method::Bye,
+            Self::Media(_) | Self::Posted(_) => false,
+            _ => true,
+        }
+    }
 }
 
 /// Why a prompt cannot be played.

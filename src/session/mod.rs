@@ -20,6 +20,6 @@ pub mod task;
 
 pub use catalog::{Application, Catalog};
 pub use event::{PromptError, SessionEvent, SessionId, SessionOutput};
-pub use router::{Limits, Mailbox, NewCall, Routed, Router, RouterConfig};
+pub use router::{Limits, Mailbox, NewCall, Routed, Router, RouterConfig, Undelivered};
 pub use session::Session;
 pub use task::TaskMailbox;

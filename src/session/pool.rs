@@ -7,17 +7,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::begin::{self, Dial, Refusal, Settings};
-use super::event::{Params, SessionId};
+use super::event::{Params, SessionEvent, SessionId};
 use super::prompts::PromptStore;
 use super::router::NewCall;
+use super::session::Session;
 use super::task::{MAILBOX, Task, TaskMailbox, open_stream};
-use crate::media::MediaPool;
+use crate::media::{MediaPool, StreamHandle};
 use crate::sip::dialog::invite_usage::Command;
 use crate::stats::Stats;
 
@@ -79,101 +79,90 @@ impl SessionPool {
 
     /// Starts the session of an INVITE.
     pub fn start_incoming(&self, call: NewCall) -> TaskMailbox {
-        let (sender, receiver) = mpsc::channel(MAILBOX);
-        let mailbox = TaskMailbox(sender.clone());
-        let span = tracing::info_span!(
+        // At error level, so that lines of any level tell the call they belong to.
+        let span = tracing::error_span!(
             "call",
             call_id = call.invite.headers.call_id().unwrap_or(""),
             session = %call.id,
         );
-        let context = self.context.clone();
-        let task = async move {
+        self.start(span, move |context, own, mailbox| async move {
             let id = call.id.clone();
-            let own_mailbox = sender.clone();
-            let stream = open_stream(&context, call.flow.local.ip(), sender);
-            let begun = match stream {
-                Ok(stream) => {
-                    tracing::info!(
-                        from = %call.flow.remote, ruri = %call.invite.uri,
-                        application = call.name, "call"
-                    );
-                    begin::incoming(Instant::now(), call, stream.local_addr(), &context.settings)
-                        .map(|session| (session, stream))
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a call is refused: no stream for its audio");
-                    Err(begin::no_stream(&call))
-                }
-            };
-            match begun {
+            match incoming(&context, call, &own) {
                 Ok((session, stream)) => {
-                    let mailbox = receiver;
-                    Task {
-                        id,
-                        context,
-                        session,
-                        stream,
-                        mailbox,
-                        own_mailbox,
-                    }
-                    .run()
-                    .await;
+                    Task::new(id, context, session, stream, own, mailbox)
+                        .run()
+                        .await
                 }
-                Err(Refusal {
-                    transaction,
-                    response,
-                }) => {
-                    let command = Command::Respond {
-                        transaction,
-                        response,
-                    };
-                    let session = id.clone();
-                    // The signalling task outlives its sessions.
-                    let _ = context
-                        .sip
-                        .send(SipCommand::Dialog { session, command })
-                        .await;
-                    let _ = context.sip.send(SipCommand::Ended { session: id }).await;
-                }
+                Err(refusal) => refuse(&context, id, refusal).await,
             }
-        };
-        self.runtime.spawn(task.instrument(span));
-        mailbox
+        })
     }
 
     /// Starts a session that calls somebody. `local` is the address they will see.
     pub fn start_outgoing(&self, dial: Dial, local: SocketAddr) -> TaskMailbox {
-        let (sender, receiver) = mpsc::channel(MAILBOX);
-        let mailbox = TaskMailbox(sender.clone());
-        let span = tracing::info_span!("call", call_id = %dial.call_id, session = %dial.id);
-        let context = self.context.clone();
-        let task = async move {
+        let span = tracing::error_span!("call", call_id = %dial.call_id, session = %dial.id);
+        self.start(span, move |context, own, mailbox| async move {
             let id = dial.id.clone();
-            let own_mailbox = sender.clone();
-            match open_stream(&context, local.ip(), sender) {
+            match open_stream(&context, local.ip(), own.clone()) {
                 Ok(stream) => {
-                    let now = Instant::now();
                     let media = stream.local_addr();
-                    let session = begin::outgoing(now, dial, local, media, &context.settings);
-                    let mailbox = receiver;
-                    Task {
-                        id,
-                        context,
-                        session,
-                        stream,
-                        mailbox,
-                        own_mailbox,
-                    }
-                    .run()
-                    .await;
+                    let session = begin::outgoing(dial, local, media, &context.settings);
+                    Task::new(id, context, session, stream, own, mailbox)
+                        .run()
+                        .await;
                 }
                 Err(error) => {
                     dial.application.unreachable(&error.to_string());
                     let _ = context.sip.send(SipCommand::Ended { session: id }).await;
                 }
             }
-        };
+        })
+    }
+
+    /// Starts a task with a mailbox of its own, which is there before the task runs.
+    fn start<F>(
+        &self,
+        span: tracing::Span,
+        task: impl FnOnce(Arc<SessionContext>, TaskMailbox, mpsc::Receiver<SessionEvent>) -> F,
+    ) -> TaskMailbox
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(MAILBOX);
+        let mailbox = TaskMailbox(sender);
+        let task = task(self.context.clone(), mailbox.clone(), receiver);
         self.runtime.spawn(task.instrument(span));
         mailbox
     }
+}
+
+fn incoming(
+    context: &SessionContext,
+    call: NewCall,
+    mailbox: &TaskMailbox,
+) -> Result<(Session, StreamHandle), Refusal> {
+    let stream = open_stream(context, call.flow.local.ip(), mailbox.clone()).map_err(|error| {
+        tracing::warn!(%error, "a call is refused: no stream for its audio");
+        begin::no_stream(&call)
+    })?;
+    tracing::info!(
+        from = %call.flow.remote, ruri = %call.invite.uri, application = call.name, "call"
+    );
+    let session = begin::incoming(call, stream.local_addr(), &context.settings)?;
+    Ok((session, stream))
+}
+
+/// Answers an INVITE that begins no session, and forgets it. The signalling task outlives its
+/// sessions, so nothing is lost.
+async fn refuse(context: &SessionContext, session: SessionId, refusal: Refusal) {
+    let command = Command::Respond {
+        transaction: refusal.transaction,
+        response: refusal.response,
+    };
+    let answer = SipCommand::Dialog {
+        session: session.clone(),
+        command,
+    };
+    let _ = context.sip.send(answer).await;
+    let _ = context.sip.send(SipCommand::Ended { session }).await;
 }

@@ -24,8 +24,21 @@ use crate::stats::Stats;
 
 /// A session's mailbox, as the router sees it.
 pub trait Mailbox {
-    /// Puts `event` in. False: it is full, or the session is gone.
-    fn post(&self, event: SessionEvent) -> bool;
+    /// Puts `event` in if there is room for it. A part of the room is kept for events that
+    /// [are vital](SessionEvent::is_vital).
+    ///
+    /// # Errors
+    /// [`Undelivered`] gives it back.
+    fn post(&self, event: SessionEvent) -> Result<(), Undelivered>;
+}
+
+/// Why an event is not in a mailbox.
+#[derive(Debug)]
+pub enum Undelivered {
+    /// There was no room.
+    Full(SessionEvent),
+    /// The session has ended.
+    Gone(SessionEvent),
 }
 
 /// What to refuse beyond. Zero means no limit.
@@ -238,12 +251,15 @@ impl<M: Mailbox> Router<M> {
         let Some(entry) = self.sessions.get(id) else {
             return false;
         };
-        let delivered = entry.mailbox.post(event);
-        if !delivered {
-            self.stats.sip_dropped.overload.increment();
-            tracing::warn!(session = %id, "mailbox full: an event is lost");
+        match entry.mailbox.post(event) {
+            Ok(()) => true,
+            Err(Undelivered::Gone(_)) => false,
+            Err(Undelivered::Full(event)) => {
+                self.stats.sip_dropped.overload.increment();
+                tracing::debug!(session = %id, ?event, "mailbox full: this event is lost");
+                false
+            }
         }
-        delivered
     }
 
     /// Chooses the applications of new calls by these from now on.
@@ -318,30 +334,42 @@ impl<M: Mailbox> Router<M> {
                 None,
             ));
         };
-        if entry.mailbox.post(SessionEvent::Request(
-            transaction,
-            Box::new(request.clone()),
-        )) {
-            if request.method == Method::Invite
-                && let Some(entry) = self.sessions.get_mut(&id)
-            {
-                if entry.servers.len() == 2
-                    && let Some(earlier) = entry.servers.pop()
-                {
-                    self.servers.remove(&earlier);
+        let is_invite = request.method == Method::Invite;
+        match entry
+            .mailbox
+            .post(SessionEvent::Request(transaction, Box::new(request)))
+        {
+            Ok(()) => {
+                if is_invite {
+                    self.note_reinvite(id, transaction);
                 }
-                entry.servers.push(transaction);
-                self.servers.insert(transaction, id);
+                None
             }
-            return None;
+            Err(Undelivered::Full(SessionEvent::Request(_, request))) => {
+                self.stats.sip_dropped.overload.increment();
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Some(self.refuse(transaction, &request, status, Some("Busy")))
+            }
+            Err(Undelivered::Gone(SessionEvent::Request(_, request))) => {
+                let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
+                Some(self.refuse(transaction, &request, status, None))
+            }
+            Err(_) => None,
         }
-        self.stats.sip_dropped.overload.increment();
-        Some(self.refuse(
-            transaction,
-            &request,
-            StatusCode::SERVICE_UNAVAILABLE,
-            Some("Busy"),
-        ))
+    }
+
+    /// Remembers a re-INVITE instead of the one before it.
+    fn note_reinvite(&mut self, id: SessionId, transaction: TransactionId) {
+        let Some(entry) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        if entry.servers.len() == 2
+            && let Some(earlier) = entry.servers.pop()
+        {
+            self.servers.remove(&earlier);
+        }
+        entry.servers.push(transaction);
+        self.servers.insert(transaction, id);
     }
 
     fn on_invite(
@@ -369,7 +397,9 @@ impl<M: Mailbox> Router<M> {
                 return Some(self.refuse(transaction, &request, StatusCode::NOT_FOUND, None));
             }
         };
-        self.starts.push_back(now);
+        if self.limits.calls_per_second != 0 {
+            self.starts.push_back(now);
+        }
         let id = SessionId(self.ids.tag().into());
         Some(Routed::NewCall(Box::new(NewCall {
             id,

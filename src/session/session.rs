@@ -3,7 +3,7 @@
 //! A core: `handle_*` takes what happened, [`Session::poll_output`] gives what is to be done. Drain
 //! the outputs after each call. Driven by [`task`](super::task).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::application::Running;
 use super::call::{Call, CallEvent};
@@ -16,32 +16,45 @@ use crate::sip::message::StatusCode;
 pub struct Session {
     call: Call,
     application: Option<Running>,
+    /// While the INVITE of a caller has no final response: when to tell that it is being worked on, and
+    /// when to give up.
+    ring_at: Option<Instant>,
+    answer_by: Option<Instant>,
+    incoming: bool,
     /// The application has no more say: only the SIP side has to come to its end.
     forced: bool,
     ended: bool,
 }
 
 impl Session {
-    /// Begins a session for a call that came in, or for one that goes out.
-    pub fn new(now: Instant, call: Call, application: &Application, incoming: bool) -> Self {
+    /// A session for a call that came in, or for one that goes out. [`begin`](Self::begin) it.
+    pub fn new(call: Call, application: &Application, incoming: bool) -> Self {
         let application = Running::new(application, &call)
             .inspect_err(|error| tracing::error!("the call is refused: {error}"))
             .ok();
-        let mut session = Self {
+        Self {
             call,
             application,
+            ring_at: None,
+            answer_by: None,
+            incoming,
             forced: false,
             ended: false,
-        };
-        if session.application.is_none() {
-            session.call.reject(StatusCode::SERVER_INTERNAL_ERROR, None);
         }
-        session.tell(now, CallEvent::Start);
-        if incoming {
-            session.tell(now, CallEvent::Invite);
+    }
+
+    /// Lets the application start. Call once, before anything else.
+    pub fn begin(&mut self, now: Instant) {
+        if self.application.is_none() {
+            self.call.reject(StatusCode::SERVER_INTERNAL_ERROR, None);
         }
-        session.pump(now);
-        session
+        self.tell(now, CallEvent::Start);
+        if self.incoming {
+            self.ring_at = Some(now + RINGING_AFTER);
+            self.answer_by = Some(now + ANSWER_WITHIN);
+            self.tell(now, CallEvent::Invite);
+        }
+        self.pump(now);
     }
 
     /// Takes one event.
@@ -68,16 +81,20 @@ impl Session {
 
     /// Takes the time.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.mind_caller(now);
         if let Some(application) = self.application.as_mut().filter(|_| !self.forced) {
             application.handle_timeout(now, &mut self.call);
-            self.pump(now);
         }
+        self.pump(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let application = self.application.as_ref().filter(|_| !self.forced);
-        application.and_then(Running::poll_timeout)
+        let waiting = self.ring_at.into_iter().chain(self.answer_by);
+        let waiting = waiting.filter(|_| self.call.is_pending()).min();
+        let application = application.and_then(Running::poll_timeout);
+        waiting.into_iter().chain(application).min()
     }
 
     /// Next thing to be done; [`SessionOutput::Ended`] is the last.
@@ -94,12 +111,30 @@ impl Session {
     /// end of the server's patience, or after a fault of ours.
     pub fn abandon(&mut self) {
         self.forced = true;
-        self.call.hang_up();
+        if self.incoming && self.call.is_pending() {
+            self.call.reject(StatusCode::SERVER_INTERNAL_ERROR, None);
+        } else {
+            self.call.hang_up();
+        }
     }
 
     /// The call.
     pub fn call(&self) -> &Call {
         &self.call
+    }
+
+    /// Tells a caller that waits for an answer that it is being worked on, at first after a moment and
+    /// then every minute (RFC 3261 §13.3.1.1), but not for ever.
+    fn mind_caller(&mut self, now: Instant) {
+        if !self.call.is_pending() {
+            (self.ring_at, self.answer_by) = (None, None);
+        } else if self.answer_by.is_some_and(|at| at <= now) {
+            tracing::warn!("the application did not answer in time: the call is refused");
+            self.call.reject(StatusCode::TEMPORARILY_UNAVAILABLE, None);
+        } else if self.ring_at.is_some_and(|at| at <= now) {
+            self.ring_at = Some(now + RINGING_AGAIN);
+            self.call.ring();
+        }
     }
 
     fn tell(&mut self, now: Instant, event: CallEvent) {
@@ -118,3 +153,10 @@ impl Session {
         }
     }
 }
+
+/// What is answered faster needs no 180. Picked by feel.
+const RINGING_AFTER: Duration = Duration::from_millis(500);
+/// RFC 3261 §13.3.1.1.
+const RINGING_AGAIN: Duration = Duration::from_secs(60);
+/// An application that has not answered by then never will; as long as a proxy waits (Timer C).
+const ANSWER_WITHIN: Duration = Duration::from_secs(180);

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep_until;
 
 use super::event::{SessionEvent, SessionId, SessionOutput};
 use super::pool::{SessionContext, SipCommand};
-use super::router::Mailbox;
+use super::router::{Mailbox, Undelivered};
 use super::session::Session;
 use crate::audio::recorder::RecorderSink;
 use crate::media::{MediaCommand, MediaEvent, OpenError, StreamHandle};
@@ -26,26 +27,33 @@ use crate::media::{MediaCommand, MediaEvent, OpenError, StreamHandle};
 /// Events that may wait for one session. More than a call makes in a second; a flood beyond it is
 /// refused at the door.
 pub(super) const MAILBOX: usize = 64;
+/// Of these for events without which a call would not end.
+const RESERVED: usize = 16;
 
 /// The sending end of a session's mailbox.
 #[derive(Debug, Clone)]
 pub struct TaskMailbox(pub(super) mpsc::Sender<SessionEvent>);
 
 impl Mailbox for TaskMailbox {
-    fn post(&self, event: SessionEvent) -> bool {
-        self.0.try_send(event).is_ok()
+    fn post(&self, event: SessionEvent) -> Result<(), Undelivered> {
+        if !event.is_vital() && self.0.capacity() <= RESERVED && !self.0.is_closed() {
+            return Err(Undelivered::Full(event));
+        }
+        self.0.try_send(event).map_err(|refused| match refused {
+            TrySendError::Full(event) => Undelivered::Full(event),
+            TrySendError::Closed(event) => Undelivered::Gone(event),
+        })
     }
 }
 
 /// A running session and what it works with.
 pub(super) struct Task {
-    pub(super) id: SessionId,
-    pub(super) context: Arc<SessionContext>,
-    pub(super) session: Session,
-    pub(super) stream: StreamHandle,
-    pub(super) mailbox: mpsc::Receiver<SessionEvent>,
-    /// For what finishes after the session has gone on.
-    pub(super) own_mailbox: mpsc::Sender<SessionEvent>,
+    id: SessionId,
+    context: Arc<SessionContext>,
+    session: Session,
+    stream: StreamHandle,
+    mailbox: mpsc::Receiver<SessionEvent>,
+    own_mailbox: TaskMailbox,
 }
 
 /// Work done outside the task.
@@ -60,24 +68,39 @@ enum Completion {
 pub(super) fn open_stream(
     context: &SessionContext,
     ip: IpAddr,
-    mailbox: mpsc::Sender<SessionEvent>,
+    mailbox: TaskMailbox,
 ) -> Result<StreamHandle, OpenError> {
-    let stats = context.stats.clone();
     context.media.open(
         context.rtp_address.unwrap_or(ip),
-        Box::new(move |event| {
-            let delivered = mailbox.try_send(SessionEvent::Media(event)).is_ok();
-            if !delivered {
-                stats.media_events_dropped.increment();
-            }
-            delivered
-        }),
+        Box::new(move |event| mailbox.post(SessionEvent::Media(event)).is_ok()),
     )
 }
 
 impl Task {
+    /// A task for `session`, which has not begun. `own` is the sending end of `mailbox`, for what
+    /// finishes after the session has gone on.
+    pub(super) fn new(
+        id: SessionId,
+        context: Arc<SessionContext>,
+        session: Session,
+        stream: StreamHandle,
+        own: TaskMailbox,
+        mailbox: mpsc::Receiver<SessionEvent>,
+    ) -> Self {
+        Self {
+            id,
+            context,
+            session,
+            stream,
+            mailbox,
+            own_mailbox: own,
+        }
+    }
+
     /// Runs until the session is over.
     pub(super) async fn run(mut self) {
+        let now = Instant::now();
+        self.guarded(|session| session.begin(now));
         let mut work: JoinSet<Completion> = JoinSet::new();
         loop {
             if self.drain(&mut work).await {
@@ -187,7 +210,7 @@ impl Task {
         let mailbox = self.own_mailbox.clone();
         let done = Box::new(move |ended| {
             // The session may be over by then.
-            let _ = mailbox.try_send(SessionEvent::Media(MediaEvent::RecordingEnded(ended)));
+            let _ = mailbox.post(SessionEvent::Media(MediaEvent::RecordingEnded(ended)));
         });
         move || match files.record(&path, sample_rate, None, done) {
             Ok(sink) => Completion::Recorder(sink),

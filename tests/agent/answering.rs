@@ -75,13 +75,27 @@ fn a_diagram_that_waits_answers_when_it_has_what_it_waits_for() {
     let mut scene = slow();
     scene.peer().invite();
     scene.run(5_000);
-    assert_eq!(scene.peer().statuses("INVITE"), [100]);
+    assert_eq!(scene.peer().statuses("INVITE"), [100, 180]);
     scene.with_agent(|agent, now| agent.release(now, "slow.wav"));
     scene.run(100);
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 200]);
+    assert_eq!(scene.peer().statuses("INVITE"), [100, 180, 200]);
     scene.peer().ack("");
     scene.run(100);
     scene.bye();
+    scene.ends_clean();
+}
+
+#[test]
+fn rfc3261_13_3_1_1_a_caller_who_waits_hears_of_it_every_minute_but_not_for_ever() {
+    let mut scene = slow();
+    scene.peer().invite();
+    scene.run(170_000);
+    assert_eq!(scene.peer().statuses("INVITE"), [100, 180, 180, 180]);
+    scene.run(10_100);
+    assert_eq!(scene.peer().statuses("INVITE"), [100, 180, 180, 180, 480]);
+    scene.peer().ack("");
+    // What the diagram waits for never comes: it is given up with the time for lingering.
+    scene.run(61_000);
     scene.ends_clean();
 }
 

@@ -23,7 +23,7 @@ use muleteer::session::call::capabilities;
 use muleteer::session::safe_path;
 use muleteer::session::{
     Catalog, Limits, Mailbox, NewCall, PromptError, Routed, Router, RouterConfig, Session,
-    SessionEvent, SessionId, SessionOutput,
+    SessionEvent, SessionId, SessionOutput, Undelivered,
 };
 use muleteer::sip::dialog::invite_usage::Command;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig};
@@ -35,6 +35,8 @@ use super::wire::Node;
 
 /// Events that may wait for one session, as in the server.
 const MAILBOX: usize = 64;
+/// Of these for vital events.
+const RESERVED: usize = 16;
 
 /// How long a diagram may work on after a handled hang-up.
 pub const LINGER: Duration = Duration::from_secs(20);
@@ -44,13 +46,18 @@ pub const LINGER: Duration = Duration::from_secs(20);
 pub struct Queue(Rc<RefCell<VecDeque<SessionEvent>>>);
 
 impl Mailbox for Queue {
-    fn post(&self, event: SessionEvent) -> bool {
+    fn post(&self, event: SessionEvent) -> Result<(), Undelivered> {
         let mut events = self.0.borrow_mut();
-        let room = events.len() < MAILBOX;
-        if room {
-            events.push_back(event);
+        let room = if event.is_vital() {
+            MAILBOX
+        } else {
+            MAILBOX - RESERVED
+        };
+        if events.len() >= room {
+            return Err(Undelivered::Full(event));
         }
-        room
+        events.push_back(event);
+        Ok(())
     }
 }
 
@@ -147,7 +154,7 @@ impl Agent {
         for call in &mut self.calls {
             if let Some(at) = call.awaited.iter().position(|awaited| awaited == name) {
                 call.awaited.remove(at);
-                call.mailbox.post(SessionEvent::Prompt(result.clone()));
+                call.mailbox.post(SessionEvent::Prompt(result.clone())).expect("room");
             }
         }
         self.settle(now);
@@ -173,7 +180,10 @@ impl Agent {
 
     /// Puts an event into the mailbox of a call.
     pub fn tell(&mut self, now: Instant, call: usize, event: SessionEvent) {
-        self.calls[call].mailbox.post(event);
+        self.calls[call]
+            .mailbox
+            .post(event)
+            .expect("room in the mailbox");
         self.settle(now);
     }
 
@@ -183,7 +193,8 @@ impl Agent {
         dial.call_id = self.ids.call_id();
         let (id, call_id) = (dial.id.clone(), dial.call_id.clone());
         let media = self.next_media();
-        let session = begin::outgoing(now, dial, self.address, media, &self.settings);
+        let mut session = begin::outgoing(dial, self.address, media, &self.settings);
+        session.begin(now);
         let mailbox = self.add(&id, session);
         self.router.insert(id, call_id.as_bytes(), None, mailbox);
         self.settle(now);
@@ -242,8 +253,9 @@ impl Agent {
         let (id, invite) = (call.id.clone(), (call.transaction, call.flow.local));
         let call_id = call.invite.headers.call_id().unwrap().to_owned();
         let media = self.next_media();
-        match begin::incoming(now, call, media, &self.settings) {
-            Ok(session) => {
+        match begin::incoming(call, media, &self.settings) {
+            Ok(mut session) => {
+                session.begin(now);
                 let mailbox = self.add(&id, session);
                 self.router
                     .insert(id, call_id.as_bytes(), Some(invite), mailbox);

@@ -12,14 +12,14 @@ struct Inbox {
 }
 
 impl Mailbox for Inbox {
-    fn post(&self, event: SessionEvent) -> bool {
+    fn post(&self, event: SessionEvent) -> Result<(), Undelivered> {
         if self.full.get() {
-            return false;
+            return Err(Undelivered::Full(event));
         }
         let text = format!("{event:?}");
         let name = text.split([' ', '(', '{']).next().unwrap_or_default();
         self.events.borrow_mut().push(name.to_owned());
-        true
+        Ok(())
     }
 }
 

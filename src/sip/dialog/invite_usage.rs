@@ -299,8 +299,8 @@ impl InviteUsage {
         }
     }
 
-    /// Sends a provisional response above 100 to the INVITE, with an early answer in `body`.
-    pub fn progress(&mut self, status: StatusCode, body: Bytes) {
+    /// Sends a provisional response above 100 to the INVITE.
+    pub fn progress(&mut self, status: StatusCode) {
         let Role::Uas {
             transaction,
             invite,
@@ -308,13 +308,11 @@ impl InviteUsage {
         else {
             return;
         };
-        if self.state != State::Inviting {
-            return;
+        if self.state == State::Inviting {
+            let transaction = *transaction;
+            let response = self.plain(invite, status);
+            self.respond(transaction, response);
         }
-        let transaction = *transaction;
-        let mut response = self.plain(invite, status);
-        add_description(&mut response, body);
-        self.respond(transaction, response);
     }
 
     /// Answers the pending INVITE or re-INVITE with 200 and `body`.

@@ -100,11 +100,11 @@ fn events(usage: &mut InviteUsage) -> Vec<String> {
 fn an_unanswered_invite_is_accepted_rejected_or_cancelled_once() {
     let mut usage = uas();
     assert!(usage.is_pending());
-    usage.progress(StatusCode::RINGING, Bytes::new());
+    usage.progress(StatusCode::RINGING);
     usage.accept("answer".into(), &[]);
     usage.accept("answer".into(), &[]);
     usage.reject(StatusCode::BUSY_HERE, None, &[]);
-    usage.progress(StatusCode::RINGING, Bytes::new());
+    usage.progress(StatusCode::RINGING);
     usage.handle_cancel(INVITE);
     assert_eq!(commands(&mut usage), ["0: 180", "0: 200"]);
     assert!(usage.is_established() && events(&mut usage).is_empty());
