@@ -16,7 +16,7 @@ use crate::net::address_towards;
 use crate::rtp::Digit;
 use crate::server::{PhoneLine, Server};
 use crate::session::SessionId;
-use crate::session::application::phone::{Key, PhoneScript, Report};
+use crate::session::application::phone::{Key, PhoneScript, Report, Reports};
 use crate::session::begin::Dial;
 use crate::sip::message::{Host, Uri};
 
@@ -110,7 +110,10 @@ impl Plan {
                 .filter_map(key)
                 .collect(),
             duration: args.duration.unwrap_or(DEFAULT_DURATION),
-            reports: sender,
+            reports: Reports(Box::new(move |report| {
+                // Nobody reads them any more after Ctrl-C.
+                let _ = sender.try_send(report);
+            })),
         };
         let dial = Dial {
             id: SessionId(ids.tag().into()),
@@ -185,6 +188,8 @@ fn tell(report: &Report, record: Option<&Path>) -> String {
         Report::Progress(status, reason) => format!("{} {reason}", status.code()),
         Report::Answered(codec) => format!("answered, {codec}"),
         Report::Pressed(digit) => format!("pressed {}", digit.to_char()),
+        Report::NoKeys => "the other side takes no keys: none was pressed".to_owned(),
+        Report::NoAnswer => "nobody answered".to_owned(),
         Report::Played => "the file has been played".to_owned(),
         Report::PlayFailed(error) => format!("cannot play: {error}"),
         Report::Refused(status, reason) => format!("refused: {} {reason}", status.code()),

@@ -255,6 +255,12 @@ impl Driver {
             remote: source,
             connection: None,
         };
+        self.receive(now, flow, bytes);
+    }
+
+    fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        let from = flow.remote;
+        tracing::debug!(target: "sip", %from, "{}", start_line(&bytes));
         self.endpoint.handle_message(now, flow, bytes);
     }
 
@@ -282,7 +288,7 @@ impl Driver {
                     remote: connection.remote,
                     connection: Some(id),
                 };
-                self.endpoint.handle_message(now, flow, bytes);
+                self.receive(now, flow, bytes);
             }
             StreamInput::Ping(id) => {
                 let alive = self.connections.get(id);
@@ -562,6 +568,7 @@ impl Driver {
 
     fn transmit(&mut self, now: Instant, Transmit { flow, bytes }: Transmit) {
         self.stats.sip_messages_sent.increment();
+        tracing::debug!(target: "sip", to = %flow.remote, "{}", start_line(&bytes));
         match flow.connection {
             Some(id) => {
                 let sent = self.connections.get(id).is_some_and(|c| c.send(bytes));
@@ -604,4 +611,11 @@ fn unspecified_like(address: SocketAddr) -> SocketAddr {
         SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
     }
+}
+
+/// The first line of a message, for the log; at most as much of it as fits a line.
+fn start_line(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    let line = bytes.split(|byte| *byte == b'\r').next();
+    let line = line.unwrap_or_default();
+    String::from_utf8_lossy(&line[..line.len().min(200)])
 }

@@ -19,8 +19,8 @@ use crate::rtp::{ClockRate, PayloadType};
 use crate::sdp::{
     AudioFormat, Capabilities, Direction, NegotiatedAudio, NegotiationError, OfferAnswer,
 };
-use crate::sip::dialog::invite_usage::{Event as UsageEvent, InviteUsage};
-use crate::sip::message::{Request, StatusCode};
+use crate::sip::dialog::invite_usage::{Event as UsageEvent, InviteUsage, SDP};
+use crate::sip::message::{HeaderName, Request, StatusCode, body};
 
 /// What an application is told.
 #[derive(Debug)]
@@ -141,6 +141,12 @@ impl Call {
         self.audio.as_ref().and_then(|audio| codec_of(&audio.send))
     }
 
+    /// Whether the peer agreed to telephone events.
+    pub fn takes_digits(&self) -> bool {
+        let audio = self.audio.as_ref();
+        audio.is_some_and(|audio| audio.telephone_event.is_some())
+    }
+
     /// Whether nothing can be sent on the dialog any more.
     pub fn is_over(&self) -> bool {
         self.ended
@@ -154,7 +160,10 @@ impl Call {
     /// Answers the pending INVITE with 200 and a session description; refuses it with 488 or 400
     /// if that cannot be.
     pub fn answer(&mut self) {
-        let offer = self.usage.invite().body.clone();
+        let invite = self.usage.invite();
+        let Ok(offer) = body::part(&invite.headers, &invite.body, SDP) else {
+            return self.refuse_body();
+        };
         match self.describe(&offer) {
             Ok(body) => {
                 self.usage.accept(body, &[]);
@@ -249,11 +258,17 @@ impl Call {
                 let (status, reason) = (response.status, response.reason);
                 self.events.push_back(CallEvent::Ringing { status, reason });
             }
-            UsageEvent::Answered { response } => self.on_answer(&response.body),
+            UsageEvent::Answered { response } => {
+                let answer = body::part(&response.headers, &response.body, SDP);
+                self.on_answer(&answer.unwrap_or_default());
+            }
             UsageEvent::Refused { status, reason } => {
                 self.events.push_back(CallEvent::Failed { status, reason });
             }
-            UsageEvent::RemoteHangup | UsageEvent::Cancelled => {
+            UsageEvent::RemoteHangup { headers } => {
+                self.events.push_back(CallEvent::Hangup { headers });
+            }
+            UsageEvent::Cancelled => {
                 self.events.push_back(CallEvent::Hangup {
                     headers: String::new(),
                 });
@@ -293,8 +308,8 @@ impl Call {
         }
     }
 
-    fn on_answer(&mut self, body: &Bytes) {
-        match self.negotiation.accept_answer(body) {
+    fn on_answer(&mut self, answer: &Bytes) {
+        match self.negotiation.accept_answer(answer) {
             Ok(audio) => {
                 self.use_audio(audio);
                 self.start();
@@ -326,15 +341,25 @@ impl Call {
         Ok(body.into())
     }
 
+    /// RFC 3261 §8.2.3: says what would be understood.
+    fn refuse_body(&mut self) {
+        let accept = [(HeaderName::Accept, SDP.to_owned())];
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        self.usage.reject(status, None, &accept);
+        self.fail(status);
+    }
+
+    fn fail(&mut self, status: StatusCode) {
+        let reason = status.reason();
+        self.events.push_back(CallEvent::Failed { status, reason });
+        self.pump();
+    }
+
     fn refuse_offer(&mut self, error: &NegotiationError) {
         tracing::info!(%error, "the offer cannot be accepted");
         let status = status_of(error);
         self.usage.reject(status, None, &[]);
-        self.events.push_back(CallEvent::Failed {
-            status,
-            reason: status.reason(),
-        });
-        self.pump();
+        self.fail(status);
     }
 
     fn use_audio(&mut self, audio: NegotiatedAudio) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muleteer::session::SessionId;
-use muleteer::session::application::phone::{Key, PhoneScript, Report};
+use muleteer::session::application::phone::{Key, PhoneScript, Report, Reports};
 use muleteer::session::begin::Dial;
 use muleteer::sip::message::{Request, StatusCode, Uri};
 use tokio::sync::mpsc;
@@ -19,7 +19,9 @@ pub fn phone(to: &str, keys: Vec<Key>) -> (Dial, mpsc::Receiver<Report>) {
         record: None,
         keys,
         duration: Duration::from_secs(3),
-        reports,
+        reports: Reports(Box::new(move |report| {
+            reports.try_send(report).expect("room for a report");
+        })),
     };
     let dial = Dial {
         id: SessionId("".into()),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muleteer::sip::message::StatusCode;
+use muleteer::sip::message::{HeaderName, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -157,6 +157,44 @@ async fn descriptions_without_usable_audio_get_488() {
         let ack = caller.request("ACK", "");
         caller.send(ack).await;
     }
+    still_serves(server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_content_gets_415_and_a_description_among_others_is_found() {
+    let server = TestServer::start().await;
+    let mut caller = Caller::new(server.udp, "echo").await;
+    let offer = caller.offer(40_000);
+    let other = caller
+        .request("INVITE", &offer)
+        .replace("application/sdp", "text/plain");
+    caller.send(other).await;
+    let refused = caller.final_response().await;
+    assert_eq!(refused.status.code(), 415);
+    assert_eq!(
+        refused.headers.text(&HeaderName::Accept).as_deref(),
+        Some("application/sdp")
+    );
+    let ack = caller.request_on_branch("ACK", "", 1);
+    caller.send(ack).await;
+
+    let mut caller = Caller::new(server.udp, "echo").await;
+    let mixed = format!(
+        "--sep\r\nContent-Type: application/isup\r\n\r\n\u{1}\r\n--sep\r\n\
+         Content-Type: application/sdp\r\n\r\n{offer}\r\n--sep--\r\n"
+    );
+    let invite = caller.request("INVITE", &mixed);
+    let invite = invite.replace(
+        "application/sdp\r\nContent-L",
+        "multipart/mixed;boundary=sep\r\nContent-L",
+    );
+    caller.send(invite).await;
+    let answer = caller.final_response().await;
+    assert_eq!(answer.status, StatusCode::OK);
+    caller.to_tag = answer.headers.to().expect("To").tag().map(str::to_owned);
+    let ack = caller.request("ACK", "");
+    caller.send(ack).await;
+    assert_eq!(caller.bye().await.status, StatusCode::OK);
     still_serves(server).await;
 }
 

@@ -154,7 +154,9 @@ impl Agent {
         for call in &mut self.calls {
             if let Some(at) = call.awaited.iter().position(|awaited| awaited == name) {
                 call.awaited.remove(at);
-                call.mailbox.post(SessionEvent::Prompt(result.clone())).expect("room");
+                call.mailbox
+                    .post(SessionEvent::Prompt(result.clone()))
+                    .expect("room");
             }
         }
         self.settle(now);

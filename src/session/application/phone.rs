@@ -4,11 +4,10 @@
 //! first one when the other side falls silent, the next ones right after.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use tokio::sync::mpsc;
 
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::prompt::Prompt;
@@ -29,8 +28,17 @@ pub struct PhoneScript {
     pub keys: Vec<Key>,
     /// How long to stay after the answer.
     pub duration: Duration,
-    /// Where reports go. What does not fit is lost: nobody reads them.
-    pub reports: mpsc::Sender<Report>,
+    /// Hears what happens. Must not wait.
+    pub reports: Reports,
+}
+
+/// Who hears what a phone does.
+pub struct Reports(pub Box<dyn Fn(Report) + Send + Sync>);
+
+impl fmt::Debug for Reports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reports")
+    }
 }
 
 /// One step of a key sequence.
@@ -51,6 +59,10 @@ pub enum Report {
     Answered(&'static str),
     /// A key was pressed.
     Pressed(Digit),
+    /// The other side takes no keys: it did not agree to telephone events.
+    NoKeys,
+    /// Nobody answered in time.
+    NoAnswer,
     /// The file has been played.
     Played,
     /// The file cannot be played.
@@ -69,6 +81,8 @@ pub enum Report {
     Ended,
 }
 
+/// How long the phone lets it ring.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// How long the other side has to be silent before the first key.
 const SILENCE: Duration = Duration::from_millis(600);
 /// How long the phone waits for that silence.
@@ -88,8 +102,7 @@ impl PhoneScript {
     }
 
     fn report(&self, report: Report) {
-        // The reader may have gone already.
-        let _ = self.reports.try_send(report);
+        (self.reports.0)(report);
     }
 }
 
@@ -103,6 +116,7 @@ pub struct Phone {
     /// The file is not complete yet.
     recording: bool,
     over: bool,
+    answered: bool,
 }
 
 impl Phone {
@@ -115,11 +129,13 @@ impl Phone {
             key_at: None,
             recording: false,
             over: false,
+            answered: false,
         }
     }
 
     pub(super) fn handle_event(&mut self, now: Instant, call: &mut Call, event: CallEvent) {
         match event {
+            CallEvent::Start => self.hang_up_at = Some(now + ANSWER_WITHIN),
             CallEvent::Ringing { status, reason } => self.report(Report::Progress(status, reason)),
             CallEvent::Failed { status, reason } => self.report(Report::Refused(status, reason)),
             CallEvent::SessionStart => self.on_start(now, call),
@@ -137,6 +153,10 @@ impl Phone {
         if self.hang_up_at.is_some_and(|at| at <= now) {
             self.hang_up_at = None;
             self.key_at = None;
+            if !self.answered {
+                self.report(Report::NoAnswer);
+                return call.hang_up();
+            }
             if self.over {
                 self.recording = false;
                 return self.report(Report::Ended);
@@ -174,6 +194,11 @@ impl Phone {
         }
         if let Some(name) = &self.script.play {
             call.load_prompt(name);
+        }
+        self.answered = true;
+        if !self.keys.is_empty() && !call.takes_digits() {
+            self.keys.clear();
+            self.report(Report::NoKeys);
         }
         if !self.keys.is_empty() {
             call.media(MediaCommand::WatchSilence(Some(SILENCE)));

@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::Dialog;
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
+use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri, body};
 
 /// Names one request of this usage, so that its responses find their way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,7 +91,10 @@ pub enum Event {
         reason: String,
     },
     /// The peer sent BYE, which has been answered.
-    RemoteHangup,
+    RemoteHangup {
+        /// The header lines of the BYE.
+        headers: String,
+    },
     /// The peer cancelled its INVITE, which has been answered with 487.
     Cancelled,
     /// Nobody acknowledged our 2xx for 64*T1; a BYE is on its way (RFC 3261 §13.3.1.4).
@@ -145,6 +148,9 @@ pub struct InviteUsage {
     commands: VecDeque<Command>,
     events: VecDeque<Event>,
 }
+
+/// The type of session descriptions.
+pub const SDP: &str = "application/sdp";
 
 /// Methods an established call understands, as Allow shows them (RFC 3261 §20.5).
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
@@ -215,7 +221,7 @@ impl InviteUsage {
             Method::Options => {
                 let mut response = self.plain(&request, StatusCode::OK);
                 response.headers.set(HeaderName::Allow, ALLOW);
-                response.headers.set(HeaderName::Accept, "application/sdp");
+                response.headers.set(HeaderName::Accept, SDP);
                 self.respond(transaction, response);
             }
             _ => {
@@ -234,8 +240,9 @@ impl InviteUsage {
         if self.state == State::Accepted {
             self.state = State::Confirmed;
         }
-        self.events
-            .push_back(Event::Acknowledged { body: ack.body });
+        self.events.push_back(Event::Acknowledged {
+            body: body::part(&ack.headers, &ack.body, SDP).unwrap_or_default(),
+        });
         self.send_wanted_bye();
     }
 
@@ -432,7 +439,8 @@ impl InviteUsage {
             // Both sides hung up at once: ours needs no answer any more.
             return self.terminate();
         }
-        self.events.push_back(Event::RemoteHangup);
+        let headers = request.headers.to_string();
+        self.events.push_back(Event::RemoteHangup { headers });
         self.terminate();
     }
 
@@ -455,7 +463,11 @@ impl InviteUsage {
             }
             return self.respond(transaction, response);
         }
-        let offer = request.body.clone();
+        let Ok(offer) = body::part(&request.headers, &request.body, SDP) else {
+            let mut response = self.plain(&request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            response.headers.set(HeaderName::Accept, SDP);
+            return self.respond(transaction, response);
+        };
         self.reinvite = Some((transaction, Box::new(request)));
         self.events
             .push_back(Event::Reinvite { transaction, offer });
@@ -606,9 +618,7 @@ impl InviteUsage {
 
 fn add_description(response: &mut Response, body: Bytes) {
     if !body.is_empty() {
-        response
-            .headers
-            .push(HeaderName::ContentType, "application/sdp");
+        response.headers.push(HeaderName::ContentType, SDP);
         response.body = body;
     }
 }

@@ -1,6 +1,7 @@
 //! The headers of one message: an ordered list of raw values, with typed views on demand.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
@@ -126,6 +127,15 @@ impl Headers {
         elements
             .filter_map(|e| std::str::from_utf8(e).ok())
             .filter(|e| !e.is_empty())
+    }
+}
+
+/// One `Name: value` line each, with its line end; bytes that are no UTF-8 become U+FFFD.
+impl fmt::Display for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().try_for_each(|(name, value)| {
+            write!(f, "{name}: {}\r\n", String::from_utf8_lossy(value))
+        })
     }
 }
 

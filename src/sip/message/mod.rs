@@ -7,9 +7,10 @@
 //! checked there; every other header is read on demand through [`Headers`] and fails alone.
 //!
 //! Driven by the endpoint (in) and by whoever sends (out). Does not know transactions, dialogs or
-//! stream framing, and does not look into bodies. `rsip` lends typed vocabulary ([`Transport`],
+//! stream framing, and of bodies only which part is meant ([`body`]). `rsip` lends typed vocabulary ([`Transport`],
 //! names of status codes); it never sees or makes bytes of the wire.
 
+pub mod body;
 mod cseq;
 mod error;
 mod header_name;
