@@ -23,3 +23,4 @@ pub mod server; // wiring: the only spawner
 pub mod session; // CORE session.rs, router.rs; SHELL task.rs
 pub mod sip; // CORE: messages, transactions, dialogs
 pub mod stats; // every counter and gauge
+pub mod suggest; // "did you mean"

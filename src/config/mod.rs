@@ -21,7 +21,6 @@ mod parse;
 mod reader;
 mod schema;
 mod settings;
-mod suggest;
 mod tree;
 mod values;
 
@@ -32,7 +31,6 @@ pub use file::{LoadError, load, load_selector};
 pub use settings::{
     App, ApplicationSettings, Audio, Config, Dsm, Http, Limits, Log, Media, Rtp, Shutdown, Sip,
 };
-pub use suggest::closest;
 pub use values::{
     ApplicationRule, Listen, ListenTransport, LogFormat, LogLevel, PortRange, Setting,
 };

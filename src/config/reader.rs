@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use super::error::Problem;
 use super::settings::ApplicationSettings;
-use super::suggest::closest;
 use super::tree::{Node, Place, Table, Value};
 use super::values::Setting;
+use crate::suggest::closest;
 
 /// A mistake and where it stands.
 #[derive(Debug)]

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::check::check;
-use super::diagnostic::{Diagnostic, Report, Severity, code, nearest};
+use super::diagnostic::{Diagnostic, Report, Severity, code};
 use super::include::{assemble, join};
 use super::program::{DiagramSet, StateDiagram};
 use super::registry::Registry;
 use super::source::{EntryKind, SourceMap, SourceProvider};
 use super::syntax::parse;
+use crate::suggest::closest;
 
 /// The result of loading one diagram.
 #[derive(Debug)]
@@ -125,7 +126,7 @@ fn unknown_diagrams(loaded: &mut Loaded, known: &HashSet<&str>) {
             continue;
         }
         let message = format!("there is no diagram '{name}'; the list will just go on");
-        let near = nearest(name, known.iter().copied());
+        let near = closest(name, known.iter().copied());
         let hint = near.map(|near| format!("did you mean '{near}'?"));
         let finding = Diagnostic::new(code::UNKNOWN_DIAGRAM, *span, message).maybe_hint(hint);
         loaded.diagnostics.push(finding);

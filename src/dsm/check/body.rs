@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::super::argument::{Argument, bind};
 use super::super::condition::{Condition, Test};
-use super::super::diagnostic::{Diagnostic, code, nearest};
+use super::super::diagnostic::{Diagnostic, code};
 use super::super::expr::{Expr, Finding};
 use super::super::program::{Action, Code, Instruction, Loop};
 use super::super::registry::{ConditionKind, Kind, Module, Names, Registry, Role, Signature};
 use super::super::source::Span;
 use super::super::syntax::ast;
 use super::lint;
+use crate::suggest::closest;
 
 /// Instructions of one diagram with all functions inlined.
 const MAX_INSTRUCTIONS: usize = 200_000;
@@ -312,7 +313,7 @@ impl<'t> Bodies<'t> {
                 "it belongs to {module}: add 'import({module});' above"
             ));
         }
-        nearest(name, known).map(|near| format!("did you mean '{near}'?"))
+        closest(name, known).map(|near| format!("did you mean '{near}'?"))
     }
 }
 

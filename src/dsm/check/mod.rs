@@ -9,11 +9,12 @@ mod lint;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Severity, code, nearest};
+use super::diagnostic::{Diagnostic, Severity, code};
 use super::program::{Code, State, StateDiagram, StateId, Target, Transition};
 use super::registry::Registry;
 use super::source::{SourceMap, Span};
 use super::syntax::ast;
+use crate::suggest::closest;
 use body::Bodies;
 
 /// Makes the program of a diagram; `None` if there is an error among the findings. `start` is the
@@ -105,7 +106,7 @@ impl<'t> Check<'t> {
         match self.registry.module(name.text) {
             Some(module) => self.bodies.import(module),
             None => {
-                let near = nearest(name.text, self.registry.modules());
+                let near = closest(name.text, self.registry.modules());
                 let hint = near.map(|near| format!("did you mean '{near}'?"));
                 let message = format!("there is no module '{}'", name.text);
                 let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
@@ -183,7 +184,7 @@ impl<'t> Check<'t> {
             "state '{}' is not declared: the state will not change",
             name.text
         );
-        let near = nearest(name.text, self.ids.keys().copied());
+        let near = closest(name.text, self.ids.keys().copied());
         let hint = near.map(|near| format!("did you mean '{near}'?"));
         self.report(Diagnostic::new(code::UNDECLARED_STATE, name.span, message).maybe_hint(hint));
     }
@@ -206,7 +207,7 @@ impl<'t> Check<'t> {
                 }
                 None => {
                     let message = format!("there is no state '{}' to leave", source.text);
-                    let near = nearest(source.text, self.ids.keys().copied());
+                    let near = closest(source.text, self.ids.keys().copied());
                     let hint = near.map(|near| format!("did you mean '{near}'?"));
                     let finding = Diagnostic::new(code::UNKNOWN_SOURCE_STATE, source.span, message);
                     self.report(finding.maybe_hint(hint));

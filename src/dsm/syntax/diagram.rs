@@ -4,13 +4,14 @@ use nom::branch::alt;
 use nom::combinator::{map, opt};
 use nom::{Err, Parser};
 
-use super::super::diagnostic::{Diagnostic, code, nearest};
+use super::super::diagnostic::{Diagnostic, code};
 use super::ast::{Block, Declaration, Function, Name, State};
 use super::error::{Parsed, SyntaxError, expect, refuse, reject};
 use super::statement::block;
 use super::token::{Kind, Token, Tokens};
 use super::transition::transition;
 use super::{keyword, name, token};
+use crate::suggest::closest;
 
 const KEYWORDS: [&str; 5] = ["import", "function", "initial", "state", "transition"];
 
@@ -30,7 +31,7 @@ pub fn declarations<'t>(mut input: Tokens<'_, 't>) -> Vec<Declaration<'t>> {
             Err(Err::Error(error) | Err::Failure(error)) => {
                 let near = input
                     .first()
-                    .and_then(|token| nearest(token.text, KEYWORDS));
+                    .and_then(|token| closest(token.text, KEYWORDS));
                 let hint = near.filter(|_| error.span == input.span());
                 let hint = hint.map(|near| format!("did you mean '{near}'?"));
                 input.report(error.into_diagnostic().maybe_hint(hint));
