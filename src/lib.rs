@@ -13,6 +13,7 @@ pub mod audio; // CORE: frames, files, resampling, playlists, recorders
 pub mod cli; // SHELL: the command line: arguments, logging, `check`
 pub mod codec; // CORE: one file per codec behind `Encoder` and `Decoder`
 pub mod config; // text to typed configuration, once
+pub mod counter; // counters and gauges
 pub mod dsm; // CORE: the state diagram language: front end, program, engine
 pub mod ids; // random identifiers
 pub mod media; // CORE core.rs, playlist; SHELL thread.rs, file_io.rs
@@ -22,5 +23,5 @@ pub mod sdp; // CORE: session descriptions, offer and answer
 pub mod server; // wiring: the only spawner
 pub mod session; // CORE session.rs, router.rs; SHELL task.rs
 pub mod sip; // CORE: messages, transactions, dialogs
-pub mod stats; // every counter and gauge
+pub mod stats; // every counter under its name
 pub mod suggest; // "did you mean"

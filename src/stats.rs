@@ -1,45 +1,28 @@
-//! Every counter and gauge of the server, each named once.
+//! Every counter and gauge of the server under its name, in one list.
 //!
-//! One [`Stats`] is shared by all tasks and threads. A value is a plain atomic of its own: to count is
-//! one relaxed addition, fit for a media thread. Counters only grow, so that any number of readers can
-//! take differences. [`Stats::samples`] reads all of them for a log line or a metrics page.
+//! Each layer keeps the numbers that it alone writes: the endpoint its [`EndpointStats`], each media
+//! thread its [`MediaStats`](crate::media::MediaStats). [`Stats`] has those of sessions, router and
+//! signalling task. [`samples`] reads all of them for a log line or a metrics page.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// All values.
+use crate::counter::{Counter, Gauge};
+use crate::media::MediaTotals;
+use crate::sip::endpoint::EndpointStats;
+
+/// What sessions, the router and the signalling task count; they share one.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// INVITEs that would start a call.
     pub calls_received: Counter,
-    /// Calls that we answered with a 2xx.
-    pub calls_answered: Counter,
     /// Calls that we refused, by reason.
     pub calls_refused: CallsRefused,
     /// Sessions that exist now.
     pub sessions_active: Gauge,
-    /// SIP requests read from the network.
-    pub sip_requests_received: Counter,
-    /// SIP responses read from the network.
-    pub sip_responses_received: Counter,
     /// SIP messages written to the network, retransmissions included.
     pub sip_messages_sent: Counter,
     /// SIP messages thrown away, by reason.
     pub sip_dropped: SipDropped,
-    /// Media streams that exist now.
-    pub rtp_streams_active: Gauge,
-    /// RTP packets taken.
-    pub rtp_packets_received: Counter,
-    /// RTP packets sent.
-    pub rtp_packets_sent: Counter,
-    /// RTP packets thrown away, by reason.
-    pub rtp_dropped: RtpDropped,
-    /// Streams that fell silent for longer than `[rtp] timeout_s`.
-    pub rtp_timeouts: Counter,
-    /// Telephone events delivered to a session.
-    pub digits_received: Counter,
-    /// Events that a media thread could not hand to a full session.
-    pub media_events_dropped: Counter,
     /// Commands of a session that a media thread had no room for.
     pub media_commands_dropped: Counter,
     /// Calls that a fault in this server ended.
@@ -57,47 +40,14 @@ pub struct CallsRefused {
     pub shutdown: Counter,
     /// No application was selected, or none has that name.
     pub no_application: Counter,
-    /// The offer has nothing that we can use.
-    pub not_acceptable: Counter,
-    /// No RTP port, or another failure of ours.
-    pub internal: Counter,
 }
 
 /// SIP messages thrown away.
 #[derive(Debug, Default)]
 pub struct SipDropped {
-    /// Not SIP, beyond a limit, or answered with a 400.
-    pub malformed: Counter,
-    /// A response or ACK that belongs to no transaction or dialog.
-    pub unmatched: Counter,
-    /// `[limits] transactions`, or a full session.
+    /// A session had no room for it.
     pub overload: Counter,
-    /// The socket did not take it.
-    pub unsent: Counter,
 }
-
-/// RTP packets thrown away.
-#[derive(Debug, Default)]
-pub struct RtpDropped {
-    /// Not RTP.
-    pub malformed: Counter,
-    /// From another source than the latched one.
-    pub stray: Counter,
-    /// With a payload type that was not negotiated, or that does not decode.
-    pub payload: Counter,
-    /// After their playout time, or a second time.
-    pub late: Counter,
-    /// The socket did not take it.
-    pub unsent: Counter,
-}
-
-/// A value that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-/// A value that goes up and down.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicU64);
 
 /// The value of one counter or gauge at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,115 +71,152 @@ pub enum SampleKind {
     Gauge,
 }
 
-impl Counter {
-    /// Counts one.
-    pub fn increment(&self) {
-        self.add(1);
-    }
-
-    /// Counts `amount`.
-    pub fn add(&self, amount: u64) {
-        self.0.fetch_add(amount, Relaxed);
-    }
-
-    /// The count since start.
-    pub fn value(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-
-    fn sample(&self, name: &'static str, reason: Option<&'static str>) -> Sample {
-        Sample {
-            name,
-            reason,
-            kind: SampleKind::Counter,
-            value: self.value(),
-        }
-    }
-}
-
-impl Gauge {
-    /// One more; gives the new value.
-    pub fn increment(&self) -> u64 {
-        self.0.fetch_add(1, Relaxed) + 1
-    }
-
-    /// One less. Each call pairs with an [`Gauge::increment`].
-    pub fn decrement(&self) {
-        let before = self.0.fetch_sub(1, Relaxed);
-        debug_assert!(before > 0, "a gauge went below zero");
-    }
-
-    /// The value now.
-    pub fn value(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-
-    fn sample(&self, name: &'static str) -> Sample {
-        Sample {
+impl Sample {
+    fn counter(name: &'static str, value: u64) -> Self {
+        Self {
             name,
             reason: None,
+            kind: SampleKind::Counter,
+            value,
+        }
+    }
+
+    fn gauge(name: &'static str, value: u64) -> Self {
+        Self {
             kind: SampleKind::Gauge,
-            value: self.value(),
+            ..Self::counter(name, value)
+        }
+    }
+
+    fn because(self, reason: &'static str) -> Self {
+        Self {
+            reason: Some(reason),
+            ..self
         }
     }
 }
 
+/// All values, in a fixed order. They are read one after the other, not at one instant.
+///
+/// The name of a value is that of its field, with `sip_` before those of the endpoint and `media_`
+/// before those of media threads.
+pub fn samples(stats: &Stats, endpoint: &EndpointStats, media: &MediaTotals) -> Vec<Sample> {
+    let mut samples = Vec::with_capacity(48);
+    stats.sample(&mut samples);
+    sample_endpoint(endpoint, &mut samples);
+    sample_media(media, &mut samples);
+    samples
+}
+
+// Each of the three names every field of its structure, without `..`: a field that is not in the list
+// does not compile.
+
 impl Stats {
-    /// All values, in a fixed order. They are read one after the other, not at one instant.
-    pub fn samples(&self) -> Vec<Sample> {
-        let refused = &self.calls_refused;
-        let sip = &self.sip_dropped;
-        let rtp = &self.rtp_dropped;
-        vec![
-            self.calls_received.sample("calls_received", None),
-            self.calls_answered.sample("calls_answered", None),
-            refused.sessions.sample("calls_refused", Some("sessions")),
-            refused
-                .calls_per_second
-                .sample("calls_refused", Some("calls_per_second")),
-            refused.shutdown.sample("calls_refused", Some("shutdown")),
-            refused
-                .no_application
-                .sample("calls_refused", Some("no_application")),
-            refused
-                .not_acceptable
-                .sample("calls_refused", Some("not_acceptable")),
-            refused.internal.sample("calls_refused", Some("internal")),
-            self.sessions_active.sample("sessions_active"),
-            self.sip_requests_received
-                .sample("sip_requests_received", None),
-            self.sip_responses_received
-                .sample("sip_responses_received", None),
-            self.sip_messages_sent.sample("sip_messages_sent", None),
-            sip.malformed.sample("sip_dropped", Some("malformed")),
-            sip.unmatched.sample("sip_dropped", Some("unmatched")),
-            sip.overload.sample("sip_dropped", Some("overload")),
-            sip.unsent.sample("sip_dropped", Some("unsent")),
-            self.rtp_streams_active.sample("rtp_streams_active"),
-            self.rtp_packets_received
-                .sample("rtp_packets_received", None),
-            self.rtp_packets_sent.sample("rtp_packets_sent", None),
-            rtp.malformed.sample("rtp_dropped", Some("malformed")),
-            rtp.stray.sample("rtp_dropped", Some("stray")),
-            rtp.payload.sample("rtp_dropped", Some("payload")),
-            rtp.late.sample("rtp_dropped", Some("late")),
-            rtp.unsent.sample("rtp_dropped", Some("unsent")),
-            self.rtp_timeouts.sample("rtp_timeouts", None),
-            self.digits_received.sample("digits_received", None),
-            self.media_events_dropped
-                .sample("media_events_dropped", None),
-            self.media_commands_dropped
-                .sample("media_commands_dropped", None),
-            self.session_faults.sample("session_faults", None),
-        ]
+    fn sample(&self, samples: &mut Vec<Sample>) {
+        let Self {
+            calls_received,
+            calls_refused:
+                CallsRefused {
+                    sessions,
+                    calls_per_second,
+                    shutdown,
+                    no_application,
+                },
+            sessions_active,
+            sip_messages_sent,
+            sip_dropped: SipDropped { overload },
+            media_commands_dropped,
+            session_faults,
+        } = self;
+        let counter = |name, counter: &Counter| Sample::counter(name, counter.value());
+        let refused = |reason, value| counter("calls_refused", value).because(reason);
+        samples.extend([
+            counter("calls_received", calls_received),
+            refused("sessions", sessions),
+            refused("calls_per_second", calls_per_second),
+            refused("shutdown", shutdown),
+            refused("no_application", no_application),
+            Sample::gauge("sessions_active", sessions_active.value()),
+            counter("sip_messages_sent", sip_messages_sent),
+            counter("sip_dropped", overload).because("overload"),
+            counter("media_commands_dropped", media_commands_dropped),
+            counter("session_faults", session_faults),
+        ]);
     }
+}
+
+fn sample_endpoint(stats: &EndpointStats, samples: &mut Vec<Sample>) {
+    let EndpointStats {
+        requests,
+        repeated_requests,
+        retransmissions,
+        refused_requests,
+        overload_refusals,
+        malformed_answered,
+        malformed_dropped,
+        keep_alives,
+        stray_responses,
+        stray_acks,
+        late_responses,
+        ack_timeouts,
+        timeouts,
+        send_failures,
+    } = *stats;
+    samples.extend([
+        Sample::counter("sip_requests", requests),
+        Sample::counter("sip_repeated_requests", repeated_requests),
+        Sample::counter("sip_retransmissions", retransmissions),
+        Sample::counter("sip_refused_requests", refused_requests),
+        Sample::counter("sip_overload_refusals", overload_refusals),
+        Sample::counter("sip_malformed_answered", malformed_answered),
+        Sample::counter("sip_malformed_dropped", malformed_dropped),
+        Sample::counter("sip_keep_alives", keep_alives),
+        Sample::counter("sip_stray_responses", stray_responses),
+        Sample::counter("sip_stray_acks", stray_acks),
+        Sample::counter("sip_late_responses", late_responses),
+        Sample::counter("sip_ack_timeouts", ack_timeouts),
+        Sample::counter("sip_timeouts", timeouts),
+        Sample::counter("sip_send_failures", send_failures),
+    ]);
+}
+
+fn sample_media(totals: &MediaTotals, samples: &mut Vec<Sample>) {
+    let MediaTotals {
+        streams,
+        active_streams,
+        packets_sent,
+        packets_unsent,
+        packets_received,
+        packets_from_strangers,
+        packets_malformed,
+        late_ticks,
+        skipped_ticks,
+        events_dropped,
+        streams_failed,
+    } = *totals;
+    samples.extend([
+        Sample::gauge("media_streams", streams),
+        Sample::gauge("media_active_streams", active_streams),
+        Sample::counter("media_packets_sent", packets_sent),
+        Sample::counter("media_packets_unsent", packets_unsent),
+        Sample::counter("media_packets_received", packets_received),
+        Sample::counter("media_packets_from_strangers", packets_from_strangers),
+        Sample::counter("media_packets_malformed", packets_malformed),
+        Sample::counter("media_late_ticks", late_ticks),
+        Sample::counter("media_skipped_ticks", skipped_ticks),
+        Sample::counter("media_events_dropped", events_dropped),
+        Sample::counter("media_streams_failed", streams_failed),
+    ]);
 }
 
 /// What is not zero, for a log line: `calls_received=3 calls_refused.shutdown=1`.
-impl fmt::Display for Stats {
+#[derive(Debug, Clone, Copy)]
+pub struct LogLine<'a>(pub &'a [Sample]);
+
+impl fmt::Display for LogLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut blank = "";
-        for sample in self.samples().into_iter().filter(|sample| sample.value > 0) {
+        for sample in self.0.iter().filter(|sample| sample.value > 0) {
             write!(f, "{blank}{}", sample.name)?;
             if let Some(reason) = sample.reason {
                 write!(f, ".{reason}")?;
@@ -247,26 +234,49 @@ mod tests {
 
     use super::*;
 
+    fn all(stats: &Stats) -> Vec<Sample> {
+        samples(stats, &EndpointStats::default(), &MediaTotals::default())
+    }
+
     #[test]
     fn every_value_is_sampled_once() {
-        let samples = Stats::default().samples();
+        let samples = all(&Stats::default());
         let names: HashSet<_> = samples
             .iter()
             .map(|sample| (sample.name, sample.reason))
             .collect();
         assert_eq!(names.len(), samples.len());
-        assert_eq!(samples.len() * size_of::<AtomicU64>(), size_of::<Stats>());
+        let bytes = size_of::<Stats>() + size_of::<EndpointStats>() + size_of::<MediaTotals>();
+        assert_eq!(samples.len(), bytes / size_of::<u64>());
+    }
+
+    #[test]
+    fn values_of_all_layers_are_sampled_under_their_names() {
+        let stats = Stats::default();
+        stats.session_faults.increment();
+        let endpoint = EndpointStats {
+            stray_acks: 2,
+            ..EndpointStats::default()
+        };
+        let media = MediaTotals {
+            late_ticks: 3,
+            ..MediaTotals::default()
+        };
+        assert_eq!(
+            LogLine(&samples(&stats, &endpoint, &media)).to_string(),
+            "session_faults=1 sip_stray_acks=2 media_late_ticks=3"
+        );
     }
 
     #[test]
     fn a_log_line_shows_what_is_not_zero() {
         let stats = Stats::default();
-        assert_eq!(stats.to_string(), "");
+        assert_eq!(LogLine(&all(&stats)).to_string(), "");
         stats.calls_received.add(2);
         stats.calls_refused.shutdown.increment();
         stats.sessions_active.increment();
         assert_eq!(
-            stats.to_string(),
+            LogLine(&all(&stats)).to_string(),
             "calls_received=2 calls_refused.shutdown=1 sessions_active=1"
         );
         stats.sessions_active.decrement();

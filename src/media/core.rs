@@ -120,7 +120,7 @@ impl Core {
             next_due: 0,
             listening: false,
         });
-        self.stats.streams.set(self.stats.streams.value() + 1);
+        self.stats.streams.increment();
     }
 
     /// Carries out `command`; one for a stream that is gone is ignored.
@@ -296,7 +296,7 @@ impl Core {
     }
 
     fn fail(&mut self, id: StreamId, io: &mut impl MediaIo) {
-        self.stats.streams_failed.add(1);
+        self.stats.streams_failed.increment();
         io.event(id, MediaEvent::StreamFailed);
         self.close(id, io);
     }
@@ -311,7 +311,7 @@ impl Core {
         if let Some(placement) = slot.placement {
             self.schedule.remove(id.key, placement);
         }
-        self.stats.streams.set(self.stats.streams.value() - 1);
+        self.stats.streams.decrement();
         self.stats.active_streams.set(self.schedule.placed() as u64);
         io.retire(Retired::Stream(RetiredStream(slot.stream)));
         io.closed(id);

@@ -30,5 +30,5 @@ pub use core::{Core, MediaIo, Retired};
 pub use file_io::{FileIo, RecordingDone};
 pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};
 pub use ports::OpenError;
-pub use stats::{Counter, MediaStats, MediaTotals};
+pub use stats::{MediaStats, MediaTotals};
 pub use thread::EventSink;

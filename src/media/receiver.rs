@@ -124,18 +124,18 @@ impl Receiver {
             .ok()
             .and_then(|packet| Some((packet, self.content(&packet)?)));
         let Some((packet, content)) = agreed else {
-            turn.stats.packets_malformed.add(1);
+            turn.stats.packets_malformed.increment();
             return;
         };
         match self.latch.check(now, source) {
             Verdict::Accepted => {}
             Verdict::Latched => self.forget(),
             Verdict::Refused => {
-                turn.stats.packets_from_strangers.add(1);
+                turn.stats.packets_from_strangers.increment();
                 return;
             }
         }
-        turn.stats.packets_received.add(1);
+        turn.stats.packets_received.increment();
         self.quiet_since = Some(now);
         match content {
             Content::Audio => {

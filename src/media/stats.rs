@@ -1,38 +1,14 @@
 //! Counters of one media thread, written by that thread alone and read by anyone.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A number with one writer. Reading it from another thread is always allowed.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds `n`. Only the owning thread may call it: a plain store is cheaper than a locked add.
-    pub(super) fn add(&self, n: u64) {
-        self.0.store(
-            self.0.load(Ordering::Relaxed).wrapping_add(n),
-            Ordering::Relaxed,
-        );
-    }
-
-    /// Replaces the value, for gauges.
-    pub(super) fn set(&self, n: u64) {
-        self.0.store(n, Ordering::Relaxed);
-    }
-
-    /// The value at this moment.
-    pub fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+use crate::counter::{Counter, Gauge};
 
 /// What one media thread has done since it started.
 #[derive(Debug, Default)]
 pub struct MediaStats {
     /// Streams that are open now.
-    pub streams: Counter,
+    pub streams: Gauge,
     /// Streams that are open and send or listen now.
-    pub active_streams: Counter,
+    pub active_streams: Gauge,
     /// RTP packets handed to the network.
     pub packets_sent: Counter,
     /// RTP packets that the network did not take.

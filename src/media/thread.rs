@@ -268,9 +268,9 @@ impl MediaIo for World {
         let sent = stream.port.send(destination, packet);
         let stats = &self.shared.stats;
         if sent {
-            stats.packets_sent.add(1)
+            stats.packets_sent.increment()
         } else {
-            stats.packets_unsent.add(1)
+            stats.packets_unsent.increment()
         }
     }
 
@@ -279,7 +279,7 @@ impl MediaIo for World {
             return;
         };
         if !(stream.sink)(event) {
-            self.shared.stats.events_dropped.add(1);
+            self.shared.stats.events_dropped.increment();
         }
     }
 
