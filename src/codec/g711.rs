@@ -1,15 +1,30 @@
-//! What µ-law and A-law share: payload sizes and table-driven coding.
+//! What µ-law and A-law share: payload sizes and coding by tables.
 //!
 //! Encoding looks a sample up in a table of all 65,536 values, six times faster than computing;
-//! decoding in a table of 256. The tables are made once per process, before the media path runs.
+//! decoding in a table of 256. The tables are made once per process, with the first coder and so
+//! before the media path runs.
 
-use super::CodecError;
 use super::concealment::Concealment;
+use super::{CodecError, Decoder, Encoder};
 
-/// One code for each 16-bit sample, indexed by the sample's bits.
-pub(super) type EncodeTable = [u8; 65_536];
-/// One sample for each code.
-pub(super) type DecodeTable = [i16; 256];
+/// A companding law.
+pub(super) struct Tables {
+    /// One code for each 16-bit sample, indexed by the sample's bits.
+    encode: Box<[u8; 65_536]>,
+    /// One sample for each code.
+    decode: Box<[i16; 256]>,
+}
+
+/// Encodes one frame after the other by its tables.
+pub(super) struct G711Encoder {
+    tables: &'static Tables,
+}
+
+/// Decodes by its tables, and hides what is lost.
+pub(super) struct G711Decoder {
+    tables: &'static Tables,
+    concealment: Concealment,
+}
 
 /// Samples, and so bytes, in a millisecond.
 const SAMPLES_PER_MS: usize = 8;
@@ -23,44 +38,78 @@ pub(super) fn samples_in(payload: &[u8]) -> Option<usize> {
         .then_some(payload.len())
 }
 
-/// Makes the table of `encode_sample`.
-pub(super) fn encode_table(encode_sample: fn(i16) -> u8) -> Box<EncodeTable> {
-    let codes: Vec<u8> = (0..=u16::MAX)
-        .map(|bits| encode_sample(bits as i16))
-        .collect();
-    codes
-        .try_into()
-        .expect("one code for each of the 65,536 samples")
+impl Tables {
+    /// The tables of the law that codes each sample alone as the two functions do.
+    pub(super) fn new(encode_sample: fn(i16) -> u8, decode_sample: fn(u8) -> i16) -> Self {
+        let mut tables = Self {
+            encode: Box::new([0; 65_536]),
+            decode: Box::new([0; 256]),
+        };
+        for (code, bits) in tables.encode.iter_mut().zip(0..=u16::MAX) {
+            *code = encode_sample(bits as i16);
+        }
+        for (sample, code) in tables.decode.iter_mut().zip(0..=u8::MAX) {
+            *sample = decode_sample(code);
+        }
+        tables
+    }
+
+    /// The code of a 16-bit sample.
+    pub(super) fn code(&self, sample: i16) -> u8 {
+        self.encode[usize::from(sample as u16)]
+    }
+
+    /// The 16-bit sample of a code.
+    pub(super) fn sample(&self, code: u8) -> i16 {
+        self.decode[usize::from(code)]
+    }
 }
 
-/// Encodes as many samples as there are, or none if `out` is too small.
-pub(super) fn encode(table: &EncodeTable, pcm: &[i16], out: &mut [u8]) -> usize {
-    let Some(out) = out.get_mut(..pcm.len()) else {
-        return 0;
-    };
-    for (code, &sample) in out.iter_mut().zip(pcm) {
-        *code = table[usize::from(sample as u16)];
+impl G711Encoder {
+    pub(super) fn new(tables: &'static Tables) -> Self {
+        Self { tables }
     }
-    pcm.len()
 }
 
-/// Decodes one payload and remembers it for concealment.
-pub(super) fn decode(
-    table: &DecodeTable,
-    concealment: &mut Concealment,
-    payload: &[u8],
-    out: &mut [i16],
-) -> Result<usize, CodecError> {
-    let needed = samples_in(payload).ok_or(CodecError::PayloadSize {
-        bytes: payload.len(),
-    })?;
-    let available = out.len();
-    let out = out
-        .get_mut(..needed)
-        .ok_or(CodecError::BufferTooSmall { needed, available })?;
-    for (sample, &code) in out.iter_mut().zip(payload) {
-        *sample = table[usize::from(code)];
+impl Encoder for G711Encoder {
+    /// Encodes as many samples as there are, or none if `out` is too small.
+    fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> usize {
+        let Some(out) = out.get_mut(..pcm.len()) else {
+            return 0;
+        };
+        for (code, &sample) in out.iter_mut().zip(pcm) {
+            *code = self.tables.code(sample);
+        }
+        pcm.len()
     }
-    concealment.received(out);
-    Ok(needed)
+}
+
+impl G711Decoder {
+    pub(super) fn new(tables: &'static Tables) -> Self {
+        Self {
+            tables,
+            concealment: Concealment::new(),
+        }
+    }
+}
+
+impl Decoder for G711Decoder {
+    fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
+        let needed = samples_in(payload).ok_or(CodecError::PayloadSize {
+            bytes: payload.len(),
+        })?;
+        let available = out.len();
+        let out = out
+            .get_mut(..needed)
+            .ok_or(CodecError::BufferTooSmall { needed, available })?;
+        for (sample, &code) in out.iter_mut().zip(payload) {
+            *sample = self.tables.sample(code);
+        }
+        self.concealment.received(out);
+        Ok(needed)
+    }
+
+    fn conceal(&mut self, out: &mut [i16]) -> usize {
+        self.concealment.conceal(out)
+    }
 }

@@ -2,66 +2,16 @@
 
 use std::sync::LazyLock;
 
-use super::concealment::Concealment;
-use super::g711::{self, DecodeTable, EncodeTable};
-use super::{CodecError, Decoder, Encoder};
+use super::g711::Tables;
 
-/// Encodes A-law.
-pub(super) struct PcmaEncoder {
-    table: &'static EncodeTable,
-}
-
-impl PcmaEncoder {
-    pub(super) fn new() -> Self {
-        Self { table: &ENCODE }
-    }
-}
-
-impl Encoder for PcmaEncoder {
-    fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> usize {
-        g711::encode(self.table, pcm, out)
-    }
-}
-
-/// Decodes A-law.
-pub(super) struct PcmaDecoder {
-    concealment: Concealment,
-}
-
-impl PcmaDecoder {
-    pub(super) fn new() -> Self {
-        Self {
-            concealment: Concealment::new(),
-        }
-    }
-}
-
-impl Decoder for PcmaDecoder {
-    fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
-        g711::decode(&DECODE, &mut self.concealment, payload, out)
-    }
-
-    fn conceal(&mut self, out: &mut [i16]) -> usize {
-        self.concealment.conceal(out)
-    }
-}
+/// The tables of A-law.
+pub(super) static TABLES: LazyLock<Tables> =
+    LazyLock::new(|| Tables::new(encode_sample, decode_sample));
 
 /// The 16-bit sample of an A-law code.
 pub(crate) fn alaw_to_linear(code: u8) -> i16 {
-    DECODE[usize::from(code)]
+    TABLES.sample(code)
 }
-
-static ENCODE: LazyLock<Box<EncodeTable>> = LazyLock::new(|| g711::encode_table(encode_sample));
-
-static DECODE: DecodeTable = {
-    let mut table = [0; 256];
-    let mut code = 0;
-    while code < 256 {
-        table[code] = decode_sample(code as u8);
-        code += 1;
-    }
-    table
-};
 
 /// Even bits are inverted on the line (G.711 §3.1).
 const EVEN_BITS: u8 = 0x55;
@@ -82,7 +32,7 @@ fn encode_sample(sample: i16) -> u8 {
     (sign | code as u8) ^ EVEN_BITS
 }
 
-const fn decode_sample(code: u8) -> i16 {
+fn decode_sample(code: u8) -> i16 {
     let code = code ^ EVEN_BITS;
     let segment = (code >> 4) & 0x07;
     let step = (code & 0x0F) as i16;
@@ -139,7 +89,7 @@ mod tests {
     fn decoding_what_was_encoded_rises_with_the_sample_and_stays_close() {
         let mut last = i16::MIN;
         for sample in i16::MIN..=i16::MAX {
-            let heard = alaw_to_linear(ENCODE[usize::from(sample as u16)]);
+            let heard = TABLES.sample(TABLES.code(sample));
             assert!(heard >= last);
             last = heard;
             let error = (i32::from(heard) - i32::from(sample)).abs();

@@ -2,66 +2,16 @@
 
 use std::sync::LazyLock;
 
-use super::concealment::Concealment;
-use super::g711::{self, DecodeTable, EncodeTable};
-use super::{CodecError, Decoder, Encoder};
+use super::g711::Tables;
 
-/// Encodes µ-law.
-pub(super) struct PcmuEncoder {
-    table: &'static EncodeTable,
-}
-
-impl PcmuEncoder {
-    pub(super) fn new() -> Self {
-        Self { table: &ENCODE }
-    }
-}
-
-impl Encoder for PcmuEncoder {
-    fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> usize {
-        g711::encode(self.table, pcm, out)
-    }
-}
-
-/// Decodes µ-law.
-pub(super) struct PcmuDecoder {
-    concealment: Concealment,
-}
-
-impl PcmuDecoder {
-    pub(super) fn new() -> Self {
-        Self {
-            concealment: Concealment::new(),
-        }
-    }
-}
-
-impl Decoder for PcmuDecoder {
-    fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
-        g711::decode(&DECODE, &mut self.concealment, payload, out)
-    }
-
-    fn conceal(&mut self, out: &mut [i16]) -> usize {
-        self.concealment.conceal(out)
-    }
-}
+/// The tables of µ-law.
+pub(super) static TABLES: LazyLock<Tables> =
+    LazyLock::new(|| Tables::new(encode_sample, decode_sample));
 
 /// The 16-bit sample of a µ-law code.
 pub(crate) fn ulaw_to_linear(code: u8) -> i16 {
-    DECODE[usize::from(code)]
+    TABLES.sample(code)
 }
-
-static ENCODE: LazyLock<Box<EncodeTable>> = LazyLock::new(|| g711::encode_table(encode_sample));
-
-static DECODE: DecodeTable = {
-    let mut table = [0; 256];
-    let mut code = 0;
-    while code < 256 {
-        table[code] = decode_sample(code as u8);
-        code += 1;
-    }
-    table
-};
 
 /// The offset that makes every segment twice as long as the one before, in 14-bit units.
 const BIAS: u16 = 33;
@@ -81,7 +31,7 @@ fn encode_sample(sample: i16) -> u8 {
     !(sign | (segment << 4 | step) as u8)
 }
 
-const fn decode_sample(code: u8) -> i16 {
+fn decode_sample(code: u8) -> i16 {
     let code = !code;
     let segment = (code >> 4) & 0x07;
     let step = (code & 0x0F) as i16;
@@ -137,7 +87,7 @@ mod tests {
     fn decoding_what_was_encoded_rises_with_the_sample_and_stays_close() {
         let mut last = i16::MIN;
         for sample in i16::MIN..=i16::MAX {
-            let heard = ulaw_to_linear(ENCODE[usize::from(sample as u16)]);
+            let heard = TABLES.sample(TABLES.code(sample));
             assert!(heard >= last);
             last = heard;
             let error = (i32::from(heard) - i32::from(sample).clamp(-32_635, 32_635)).abs();

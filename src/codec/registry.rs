@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use super::{opus, pcma, pcmu};
+use super::g711::{G711Decoder, G711Encoder};
+use super::{g711, opus, pcma, pcmu};
 use crate::rtp::{ClockRate, PayloadType};
 
 /// A codec this server speaks.
@@ -140,7 +141,7 @@ impl CodecId {
     /// G.711 packets hold 1 to 60 ms, Opus packets 2.5 to 120 ms (RFC 7587 §4.2).
     pub fn samples_in(self, payload: &[u8]) -> Option<usize> {
         match self {
-            CodecId::Pcmu | CodecId::Pcma => super::g711::samples_in(payload),
+            CodecId::Pcmu | CodecId::Pcma => g711::samples_in(payload),
             CodecId::Opus => opus::samples_in(payload),
         }
     }
@@ -148,7 +149,7 @@ impl CodecId {
     /// The longest payload that [`CodecId::samples_in`] takes, for sizing buffers.
     pub fn max_payload_bytes(self) -> usize {
         match self {
-            CodecId::Pcmu | CodecId::Pcma => super::g711::MAX_PAYLOAD,
+            CodecId::Pcmu | CodecId::Pcma => g711::MAX_PAYLOAD,
             CodecId::Opus => MAX_PAYLOAD_BYTES,
         }
     }
@@ -159,8 +160,8 @@ impl CodecId {
     /// [`CodecError::Unavailable`] when the codec's library refuses.
     pub fn encoder(self) -> Result<Box<dyn Encoder>, CodecError> {
         Ok(match self {
-            CodecId::Pcmu => Box::new(pcmu::PcmuEncoder::new()),
-            CodecId::Pcma => Box::new(pcma::PcmaEncoder::new()),
+            CodecId::Pcmu => Box::new(G711Encoder::new(&pcmu::TABLES)),
+            CodecId::Pcma => Box::new(G711Encoder::new(&pcma::TABLES)),
             CodecId::Opus => Box::new(opus::OpusEncoder::new()?),
         })
     }
@@ -171,8 +172,8 @@ impl CodecId {
     /// [`CodecError::Unavailable`] when the codec's library refuses.
     pub fn decoder(self) -> Result<Box<dyn Decoder>, CodecError> {
         Ok(match self {
-            CodecId::Pcmu => Box::new(pcmu::PcmuDecoder::new()),
-            CodecId::Pcma => Box::new(pcma::PcmaDecoder::new()),
+            CodecId::Pcmu => Box::new(G711Decoder::new(&pcmu::TABLES)),
+            CodecId::Pcma => Box::new(G711Decoder::new(&pcma::TABLES)),
             CodecId::Opus => Box::new(opus::OpusDecoder::new()?),
         })
     }
