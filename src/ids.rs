@@ -1,4 +1,4 @@
-//! Random identifiers: tags, branches, Call-IDs, session ids, SSRCs, and seeds for other generators.
+//! Random identifiers: tags, Call-IDs, SSRCs, and seeds for other generators.
 //!
 //! One generator, seeded by the operating system in the server and by a constant in tests, so that a
 //! core with the same seed and input writes the same bytes. It is cryptographically strong: whoever
@@ -9,9 +9,6 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-
-/// The prefix of a branch made by RFC 3261. §8.1.1.7.
-pub const BRANCH_COOKIE: &str = "z9hG4bK";
 
 /// 32 symbols, five bits each; without `l` and `o`, which read like digits, and `u` and `i`.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -51,22 +48,12 @@ impl Ids {
 
     /// A From or To tag of 80 bits. RFC 3261 §19.3 asks for at least 32.
     pub fn tag(&mut self) -> String {
-        self.token("", 16)
-    }
-
-    /// A Via branch, unique across space and time. RFC 3261 §8.1.1.7.
-    pub fn branch(&mut self) -> String {
-        self.token(BRANCH_COOKIE, 16)
+        self.token(16)
     }
 
     /// A Call-ID of 120 bits, without a host part. RFC 3261 §8.1.1.4.
     pub fn call_id(&mut self) -> String {
-        self.token("", 24)
-    }
-
-    /// The id of a session as it shows in logs and scripts, 80 bits.
-    pub fn session_id(&mut self) -> String {
-        self.token("", 16)
+        self.token(24)
     }
 
     /// A synchronisation source. RFC 3550 §8.1.
@@ -74,14 +61,9 @@ impl Ids {
         self.rng.next_u32()
     }
 
-    fn token(&mut self, prefix: &str, symbols: usize) -> String {
-        let mut token = String::with_capacity(prefix.len() + symbols);
-        token.push_str(prefix);
-        for _ in 0..symbols {
-            let symbol = ALPHABET[self.rng.next_u32() as usize % ALPHABET.len()];
-            token.push(char::from(symbol));
-        }
-        token
+    fn token(&mut self, symbols: usize) -> String {
+        let mut symbol = || ALPHABET[self.rng.next_u32() as usize % ALPHABET.len()];
+        (0..symbols).map(|_| char::from(symbol())).collect()
     }
 }
 
@@ -95,7 +77,7 @@ mod tests {
     fn the_same_seed_gives_the_same_identifiers() {
         let mut one = Ids::from_seed([7; 32]);
         let mut other = Ids::from_seed([7; 32]);
-        assert_eq!(one.branch(), other.branch());
+        assert_eq!(one.call_id(), other.call_id());
         assert_eq!(one.ssrc(), other.ssrc());
         assert_ne!(one.tag(), Ids::from_seed([8; 32]).tag());
     }
@@ -110,6 +92,5 @@ mod tests {
                 .flat_map(|tag| tag.bytes())
                 .all(|b| ALPHABET.contains(&b))
         );
-        assert!(ids.branch().starts_with(BRANCH_COOKIE));
     }
 }

@@ -9,13 +9,6 @@ pub fn saturate(sample: f32) -> i16 {
     sample.round() as i16
 }
 
-/// Adds `other` to `frame`, sample by sample, saturating. Samples that one side lacks are left.
-pub fn add(frame: &mut [i16], other: &[i16]) {
-    for (sample, &addend) in frame.iter_mut().zip(other) {
-        *sample = sample.saturating_add(addend);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,8 +19,5 @@ mod tests {
         assert_eq!(saturate(-40_000.0), i16::MIN);
         assert_eq!(saturate(-1.5), -2);
         assert_eq!(saturate(f32::NAN), 0);
-        let mut frame = [30_000, -30_000, 5];
-        add(&mut frame, &[30_000, -30_000]);
-        assert_eq!(frame, [i16::MAX, i16::MIN, 5]);
     }
 }

@@ -146,11 +146,6 @@ impl Playlist {
         self.entries.is_empty() && !self.ran_empty
     }
 
-    /// The queued items, the playing one first.
-    pub fn items(&self) -> impl Iterator<Item = &PlaylistItem> {
-        self.entries.iter().map(|entry| &entry.item)
-    }
-
     fn insert(
         &mut self,
         item: PlaylistItem,

@@ -93,7 +93,6 @@ impl Prompt {
 #[derive(Debug)]
 pub struct EncodedPrompt {
     bytes: Box<[u8]>,
-    samples: usize,
     layout: Layout,
 }
 
@@ -142,7 +141,6 @@ impl EncodedPrompt {
         };
         Ok(Self {
             bytes: bytes.into(),
-            samples,
             layout,
         })
     }
@@ -151,8 +149,8 @@ impl EncodedPrompt {
     /// the codec's sample rate); the last one may be shorter. Empty for a frame the codec chose
     /// not to send.
     ///
-    /// `None` past the end, or when [`EncodedPrompt::can_cut`] says no. Media thread; does not
-    /// allocate.
+    /// `None` past the end, and for a length that the codec cannot be cut to: G.711 goes with any
+    /// but 0, Opus with 20 ms only. Media thread; does not allocate.
     pub fn payload(&self, index: usize, packet_samples: usize) -> Option<&[u8]> {
         match &self.layout {
             Layout::SampleBytes => {
@@ -182,20 +180,6 @@ impl EncodedPrompt {
     /// for a frame-based one.
     pub fn sample_bytes(&self) -> Option<&[u8]> {
         matches!(self.layout, Layout::SampleBytes).then_some(&self.bytes)
-    }
-
-    /// Whether packets of `packet_samples` samples can be cut: any length for G.711, 20 ms for
-    /// Opus.
-    pub fn can_cut(&self, packet_samples: usize) -> bool {
-        match &self.layout {
-            Layout::SampleBytes => packet_samples > 0,
-            Layout::Frames { frame_samples, .. } => packet_samples == *frame_samples,
-        }
-    }
-
-    /// Length in samples at the codec's rate, a multiple of 20 ms.
-    pub fn samples(&self) -> usize {
-        self.samples
     }
 
     /// Memory held.
@@ -260,7 +244,7 @@ mod tests {
             let encoded = prompt.encoded(codec).unwrap();
             let rate = codec.sample_rate();
             let pcm = heard(encoded, codec, rate as usize / 50);
-            assert_eq!(pcm.len(), encoded.samples());
+            assert_eq!(pcm.len(), rate as usize);
             let level = level_at(&pcm[pcm.len() / 4..], rate, 500.0);
             assert!((level - 8_000.0).abs() < 800.0, "{codec:?}: {level}");
             assert!(prompt.ready(codec).is_some());
@@ -271,7 +255,6 @@ mod tests {
     fn g711_is_cut_into_packets_of_any_length() {
         let prompt = Prompt::from_pcm(vec![7; 900], 8_000);
         let encoded = prompt.encoded(CodecId::Pcma).unwrap();
-        assert_eq!(encoded.samples(), 960);
         let lengths = |samples| -> Vec<usize> {
             (0..)
                 .map_while(|index| encoded.payload(index, samples))
@@ -284,15 +267,12 @@ mod tests {
         assert_eq!(lengths(400), [400, 400, 160]);
         assert_eq!(encoded.payload(usize::MAX, 160), None);
         assert_eq!(encoded.payload(0, 0), None);
-        assert!(!encoded.can_cut(0));
     }
 
     #[test]
     fn opus_is_cut_at_its_frames_only() {
         let prompt = Prompt::from_pcm(vec![7; 900], 16_000);
         let encoded = prompt.encoded(CodecId::Opus).unwrap();
-        assert!(encoded.can_cut(OPUS_FRAME_SAMPLES));
-        assert!(!encoded.can_cut(480));
         assert_eq!(encoded.payload(0, 480), None);
         assert!(encoded.payload(2, OPUS_FRAME_SAMPLES).is_some());
         assert_eq!(encoded.payload(3, OPUS_FRAME_SAMPLES), None);

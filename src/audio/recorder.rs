@@ -35,7 +35,6 @@ pub fn recorder(sample_rate: u32, limit: Option<Duration>) -> (RecorderSink, Rec
             samples,
             remaining,
             lost: lost.clone(),
-            sample_rate,
         },
         RecorderSource {
             samples: received,
@@ -52,11 +51,10 @@ pub struct RecorderSink {
     /// Samples until the limit.
     remaining: u64,
     lost: Arc<AtomicU64>,
-    sample_rate: u32,
 }
 
 impl RecorderSink {
-    /// Hands over `pcm`, mono at [`RecorderSink::sample_rate`].
+    /// Hands over `pcm`, mono at the sample rate that [`recorder`] was given.
     ///
     /// Media thread only. Never waits and does not allocate.
     pub fn write(&mut self, pcm: &[i16]) {
@@ -73,11 +71,6 @@ impl RecorderSink {
     /// Whether the limit is reached, or nobody writes any more.
     pub fn is_finished(&self) -> bool {
         self.remaining == 0 || self.samples.is_abandoned()
-    }
-
-    /// In hertz.
-    pub fn sample_rate(&self) -> u32 {
-        self.sample_rate
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Exit, ServeArgs, start_logging};
 use crate::config::Config;
 use crate::ids::Ids;
 use crate::server::{Server, StartError};
+use crate::sip::transport::DEFAULT_PORT;
 
 /// Threads that run the signalling task and the sessions. Their work is short and mostly in turn: one
 /// thread takes thousands of calls a second, and a second one would spend more on waking the first
@@ -127,7 +128,7 @@ fn greet(server: &Server) {
             ip => ip.to_string(),
         };
         let port = match address.port() {
-            5060 => String::new(),
+            DEFAULT_PORT => String::new(),
             port => format!(":{port}"),
         };
         println!(

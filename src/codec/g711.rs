@@ -29,7 +29,7 @@ pub(super) struct G711Decoder {
 /// Samples, and so bytes, in a millisecond.
 const SAMPLES_PER_MS: usize = 8;
 /// Longest payload accepted, 60 ms. SDP rarely asks for more than 40.
-pub(super) const MAX_PAYLOAD: usize = 60 * SAMPLES_PER_MS;
+const MAX_PAYLOAD: usize = 60 * SAMPLES_PER_MS;
 
 /// The number of samples in `payload`: one a byte, for lengths of 1 to 60 ms.
 pub(super) fn samples_in(payload: &[u8]) -> Option<usize> {

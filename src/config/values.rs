@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::codec::CodecId;
+use crate::sip::transport::DEFAULT_PORT;
 
 /// A value that is written as one string.
 pub trait Setting: Sized {
@@ -51,9 +52,7 @@ pub enum ListenTransport {
 }
 
 impl Listen {
-    /// The port of a SIP URI that has none. RFC 3261 §19.1.2.
-    const DEFAULT_PORT: u16 = 5060;
-    const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Self::DEFAULT_PORT);
+    const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT);
     /// UDP on every IPv4 address.
     pub(super) const ANY_UDP: Listen = Listen {
         transport: ListenTransport::Udp,
@@ -83,7 +82,7 @@ impl Setting for Listen {
                 .and_then(|rest| rest.strip_suffix(']'))
                 .unwrap_or(address);
             let ip = bare.parse().ok()?;
-            Some(SocketAddr::new(ip, Listen::DEFAULT_PORT))
+            Some(SocketAddr::new(ip, DEFAULT_PORT))
         };
         let address = address.parse().ok().or_else(without_port)?;
         Some(Listen { transport, address })

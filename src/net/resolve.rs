@@ -4,9 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::sip::message::{Host, Transport, Uri};
-
-/// SIP's port where a URI names none (RFC 3261 §19.1.2).
-const DEFAULT_PORT: u16 = 5060;
+use crate::sip::transport::DEFAULT_PORT;
 
 /// Where a URI points before its host name is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]

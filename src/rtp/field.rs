@@ -80,13 +80,6 @@ impl ClockRate {
         let ticks = time.as_nanos() * u128::from(self.get()) / 1_000_000_000;
         u32::try_from(ticks).unwrap_or(u32::MAX)
     }
-
-    /// The time that `ticks` take.
-    pub fn duration_of(self, ticks: u64) -> Duration {
-        let rate = u64::from(self.get());
-        Duration::from_secs(ticks / rate)
-            + Duration::from_nanos(ticks % rate * 1_000_000_000 / rate)
-    }
 }
 
 #[cfg(test)]
@@ -103,10 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn clock_rate_converts_both_ways() {
+    fn clock_rate_converts_and_has_limits() {
         let rate = ClockRate::HZ_48000;
         assert_eq!(rate.ticks_in(Duration::from_millis(20)), 960);
-        assert_eq!(rate.duration_of(960), Duration::from_millis(20));
         assert_eq!(rate.ticks_in(Duration::MAX), u32::MAX);
         assert_eq!(ClockRate::new(0), None);
         assert_eq!(ClockRate::new(200_000), None);

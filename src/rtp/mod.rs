@@ -4,7 +4,7 @@
 //! here owns a socket, knows what a call is, or understands audio; nothing allocates after its
 //! constructor. RTCP is not implemented.
 //!
-//! RFC 3550 (packets, sequence rules of §A.1 and §A.3), RFC 3551 (static payload types),
+//! RFC 3550 (packets, sequence rules of §A.1), RFC 3551 (static payload types),
 //! RFC 4733 (telephone events), RFC 4961 (symmetric RTP).
 
 mod field;
@@ -12,7 +12,6 @@ mod header;
 mod jitter_buffer;
 mod packet;
 mod payload_type;
-mod reception;
 mod source;
 mod telephone_event;
 
@@ -21,7 +20,6 @@ pub use header::{RTP_HEADER_BYTES, RtpHeaderTemplate};
 pub use jitter_buffer::{BufferedPacket, JitterBuffer, JitterConfig, JitterCounters, Pop, Push};
 pub use packet::{RtpError, RtpPacket};
 pub use payload_type::{PayloadType, StaticPayload, static_payload};
-pub use reception::ReceptionStatistics;
 pub use source::{LEARNING_WINDOW, SourceLatch, Verdict};
 pub use telephone_event::{
     Digit, DigitPress, DigitPresses, EVENT_PAYLOAD_BYTES, EVENT_QUEUE, EVENT_TIMEOUT, EventPacket,

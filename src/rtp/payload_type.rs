@@ -13,8 +13,6 @@ impl PayloadType {
     pub const PCMU: PayloadType = PayloadType(0);
     /// G.711 A-law.
     pub const PCMA: PayloadType = PayloadType(8);
-    /// Comfort noise, RFC 3389.
-    pub const COMFORT_NOISE: PayloadType = PayloadType(13);
 
     /// `None` above 127.
     pub const fn new(number: u8) -> Option<Self> {

@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 pub struct SourceLatch {
     signalled: Option<SocketAddr>,
     latched: Option<Latched>,
-    refused: u64,
 }
 
 impl SourceLatch {
@@ -26,7 +25,6 @@ impl SourceLatch {
         Self {
             signalled: signalled.map(canonical),
             latched: None,
-            refused: 0,
         }
     }
 
@@ -48,10 +46,7 @@ impl SourceLatch {
                 latched.trust = trust;
                 Verdict::Latched
             }
-            Some(_) => {
-                self.refused += 1;
-                Verdict::Refused
-            }
+            Some(_) => Verdict::Refused,
             None => {
                 let learning_until = now + LEARNING_WINDOW;
                 self.latched = Some(Latched {
@@ -68,11 +63,6 @@ impl SourceLatch {
     /// the first packet: send to the signalled address.
     pub fn source(&self) -> Option<SocketAddr> {
         self.latched.as_ref().map(|latched| latched.source)
-    }
-
-    /// Packets refused since the stream began.
-    pub fn refused(&self) -> u64 {
-        self.refused
     }
 
     fn trust(&self, source: SocketAddr) -> Trust {
@@ -143,7 +133,7 @@ mod tests {
     const STRANGER: &str = "203.0.113.9:9999";
 
     #[test]
-    fn the_first_source_stays_and_others_are_counted() {
+    fn the_first_source_stays_and_others_are_refused() {
         let now = Instant::now();
         let mut latch = SourceLatch::new(Some(at("10.0.0.5:4000")));
         assert_eq!(latch.source(), None);
@@ -152,7 +142,6 @@ mod tests {
         assert_eq!(latch.check(now, at(STRANGER)), Refused);
         assert_eq!(latch.check(now, at("192.0.2.1:4001")), Refused);
         assert_eq!(latch.source(), Some(at(PEER)));
-        assert_eq!(latch.refused(), 2);
     }
 
     #[test]

@@ -7,12 +7,8 @@ use std::fmt;
 pub struct Digit(u8);
 
 impl Digit {
-    /// The `*` key.
-    pub const STAR: Digit = Digit(10);
     /// The `#` key.
     pub const POUND: Digit = Digit(11);
-    /// A short press of the hook.
-    pub const FLASH: Digit = Digit(16);
 
     /// By RFC 4733 event code: 0 to 9, 10 for `*`, 11 for `#`, 12 to 15 for A to D, 16 for flash.
     /// `None` for other codes, which are not keys.
