@@ -170,7 +170,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::probe::{level_at, peak, sine};
+    use crate::probe::{level_at, peak, sine};
 
     fn convert(pcm: &[i16], from: u32, to: u32) -> Vec<i16> {
         let mut resampler = LiveResampler::new(from, to).unwrap();

@@ -13,9 +13,6 @@ pub mod silence;
 pub mod tone;
 pub mod wav;
 
-#[cfg(test)]
-pub(crate) mod probe;
-
 pub use live_resample::LiveResampler;
 pub use prompt::{AudioError, EncodedPrompt, Prompt};
 pub use tone::{Cadence, Tone, ToneGenerator};

@@ -213,8 +213,8 @@ pub enum AudioError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::probe::{level_at, sine};
     use crate::codec::MAX_PACKET_SAMPLES;
+    use crate::probe::{level_at, sine};
 
     fn prompt() -> Prompt {
         let file = wav::image(&sine(500.0, 8_000.0, 44_100, 44_100), 44_100);

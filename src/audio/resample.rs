@@ -77,7 +77,7 @@ pub enum ResampleError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::probe::{level_at, peak, sine};
+    use crate::probe::{level_at, peak, sine};
 
     const FROM: [u32; 8] = [
         8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,

@@ -171,7 +171,7 @@ impl Oscillator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::probe::{level_at, peak};
+    use crate::probe::{level_at, peak};
 
     fn samples(tone: Tone, sample_rate: u32, seconds: u32) -> Vec<i16> {
         let mut out = vec![0; (sample_rate * seconds) as usize];

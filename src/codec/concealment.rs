@@ -122,7 +122,7 @@ fn mix(from: i16, to: i16, i: usize, steps: usize) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::probe::{level_at, peak, sine};
+    use crate::probe::{level_at, peak, sine};
 
     const FRAME: usize = 160;
 

@@ -120,7 +120,7 @@ mod tests {
     use rand::{RngExt, SeedableRng};
 
     use super::*;
-    use crate::audio::probe::{level_at, sine};
+    use crate::probe::{level_at, sine};
 
     fn packets(pcm: &[i16]) -> Vec<Vec<u8>> {
         let mut encoder = OpusEncoder::new().unwrap();

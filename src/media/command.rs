@@ -147,3 +147,7 @@ pub enum MediaEvent {
     /// The stream hit a fault of ours and is gone.
     StreamFailed,
 }
+
+/// Tells a session what happened to its stream; false when it had no room. Called on the media
+/// thread, so it must not wait.
+pub type EventSink = Box<dyn Fn(MediaEvent) -> bool + Send>;

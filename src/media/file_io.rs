@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
-use super::thread::Discarded;
+use super::core::Retired;
+use super::sockets::Opened;
 use crate::audio::recorder::{self, RecorderSink, RecorderSource, RecordingEnded};
 use crate::audio::wav;
 
@@ -34,6 +35,12 @@ pub(super) struct FileThread {
     io: FileIo,
     stop: Arc<AtomicBool>,
     joined: Option<JoinHandle<()>>,
+}
+
+/// Something the file thread is to drop.
+pub(super) enum Discarded {
+    Retired(#[allow(dead_code)] Retired),
+    Opened(#[allow(dead_code)] Box<Opened>),
 }
 
 enum Job {

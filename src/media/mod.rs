@@ -25,10 +25,9 @@ mod stats;
 mod stream;
 mod thread;
 
-pub use command::{MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
+pub use command::{EventSink, MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
 pub use core::{Core, MediaIo, Retired};
 pub use file_io::{FileIo, RecordingDone};
 pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};
 pub use ports::OpenError;
 pub use stats::{MediaStats, MediaTotals};
-pub use thread::EventSink;

@@ -10,14 +10,14 @@ use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use super::command::{MediaCommand, StreamId};
+use super::command::{EventSink, MediaCommand, StreamId};
 use super::core::Core;
 use super::file_io::{FileIo, FileThread};
 use super::ports::{OpenError, PortAllocator};
 use super::schedule::FRAME;
-use super::sockets::Port;
+use super::sockets::{Opened, Port};
 use super::stats::MediaTotals;
-use super::thread::{EventSink, Opened, Request, Shared, Worker};
+use super::thread::{Request, Shared, Worker};
 
 /// How media threads are set up.
 #[derive(Debug, Clone)]

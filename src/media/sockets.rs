@@ -14,7 +14,13 @@ use rustix::event::epoll;
 use rustix::time::Timespec;
 use socket2::{SockFilter, SockRef};
 
-use super::command::StreamId;
+use super::command::{EventSink, StreamId};
+
+/// A stream's ways to the world: to its peer and to its session.
+pub(super) struct Opened {
+    pub(super) port: Port,
+    pub(super) sink: EventSink,
+}
 
 /// One stream's socket.
 pub(super) struct Port {

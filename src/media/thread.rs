@@ -18,30 +18,14 @@ use crossbeam_queue::ArrayQueue;
 
 use super::command::{MediaCommand, MediaEvent, StreamId};
 use super::core::{Core, MediaIo, Retired};
-use super::file_io::FileIo;
-use super::sockets::{Port, Sockets};
+use super::file_io::{Discarded, FileIo};
+use super::sockets::{Opened, Sockets};
 use super::stats::MediaStats;
-
-/// Tells a session what happened to its stream; false when it had no room. Called on the media
-/// thread, so it must not wait.
-pub type EventSink = Box<dyn Fn(MediaEvent) -> bool + Send>;
 
 /// What is told to one media thread.
 pub(super) enum Request {
     Open(Box<Opened>),
     Command(MediaCommand),
-}
-
-/// A new stream's way to the world.
-pub(super) struct Opened {
-    pub(super) port: Port,
-    pub(super) sink: EventSink,
-}
-
-/// Something the file thread is to drop.
-pub(super) enum Discarded {
-    Retired(#[allow(dead_code)] Retired),
-    Opened(#[allow(dead_code)] Box<Opened>),
 }
 
 /// What a media thread and those who command it share.
