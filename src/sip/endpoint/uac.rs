@@ -457,10 +457,8 @@ impl Machine {
 
     fn is_terminated(&self) -> bool {
         match self {
-            Self::Invite(invite) => invite.machine.state() == invite_client::State::Terminated,
-            Self::NonInvite(machine) | Self::Cancel(machine) => {
-                machine.state() == non_invite_client::State::Terminated
-            }
+            Self::Invite(invite) => invite.machine.is_terminated(),
+            Self::NonInvite(machine) | Self::Cancel(machine) => machine.is_terminated(),
         }
     }
 }

@@ -416,8 +416,8 @@ impl Machine {
 
     fn is_terminated(&self) -> bool {
         match self {
-            Self::Invite(machine) => machine.state() == invite_server::State::Terminated,
-            Self::NonInvite(machine) => machine.state() == non_invite_server::State::Terminated,
+            Self::Invite(machine) => machine.is_terminated(),
+            Self::NonInvite(machine) => machine.is_terminated(),
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::timer::{Reliability, Timer, TimerValues, Timers};
+use super::machine::{Machine, States};
+use super::timer::{Reliability, Timer, TimerValues};
 
 /// The state of an INVITE client transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,28 +56,21 @@ pub enum Action {
 }
 
 /// One INVITE that we sent.
-#[derive(Debug, Clone)]
-pub struct InviteClient {
-    state: State,
-    timers: Timers,
-    values: TimerValues,
-    reliability: Reliability,
+pub type InviteClient = Machine<State>;
+
+impl States for State {
+    const TERMINATED: Self = Self::Terminated;
 }
 
 impl InviteClient {
     /// Starts in Calling; the owner sends the INVITE.
     pub fn new(now: Instant, values: TimerValues, reliability: Reliability) -> Self {
-        let mut timers = Timers::default();
-        timers.end(now, Timer::B, values.give_up());
+        let mut machine = Self::starting(State::Calling, values, reliability);
+        machine.timers.end(now, Timer::B, values.give_up());
         if reliability == Reliability::Unreliable {
-            timers.repeat(now, Timer::A, values.t1);
+            machine.timers.repeat(now, Timer::A, values.t1);
         }
-        Self {
-            state: State::Calling,
-            timers,
-            values,
-            reliability,
-        }
+        machine
     }
 
     /// Takes one input at `now`. Figure 5 of RFC 6026 is this `match`.
@@ -118,28 +112,5 @@ impl InviteClient {
             | (Accepted, Input::Timer(Timer::M)) => self.go(Terminated, Action::Absorb),
             _ => Action::Absorb,
         }
-    }
-
-    /// Takes a timer that is due at `now`, to be given back as [`Input::Timer`].
-    pub fn expired(&mut self, now: Instant) -> Option<Timer> {
-        self.timers.expired(now)
-    }
-
-    /// Returns when the next timer is due.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.earliest()
-    }
-
-    /// Returns the state.
-    pub fn state(&self) -> State {
-        self.state
-    }
-
-    fn go(&mut self, state: State, action: Action) -> Action {
-        if state == State::Terminated {
-            self.timers.stop();
-        }
-        self.state = state;
-        action
     }
 }

@@ -7,7 +7,8 @@
 
 use std::time::Instant;
 
-use super::timer::{Reliability, Timer, TimerValues, Timers};
+use super::machine::{Machine, States};
+use super::timer::{Reliability, Timer, TimerValues};
 
 /// The state of an INVITE server transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum State {
     Proceeding,
     /// A 2xx was sent and is repeated until its ACK.
     Accepted,
+    /// The 2xx was acknowledged; repeated INVITEs are absorbed. RFC 6026 still calls this Accepted.
+    Acknowledged,
     /// A failure was sent and is repeated until its ACK.
     Completed,
     /// The failure was acknowledged; repeated ACKs are absorbed.
@@ -59,31 +62,21 @@ pub enum Action {
 }
 
 /// One INVITE that we received.
-#[derive(Debug, Clone)]
-pub struct InviteServer {
-    state: State,
-    timers: Timers,
-    values: TimerValues,
-    reliability: Reliability,
-    /// The ACK of the 2xx has come.
-    acknowledged: bool,
+pub type InviteServer = Machine<State>;
+
+impl States for State {
+    const TERMINATED: Self = Self::Terminated;
 }
 
 impl InviteServer {
     /// Starts in Proceeding; the owner sends 100 (Trying).
     pub fn new(values: TimerValues, reliability: Reliability) -> Self {
-        Self {
-            state: State::Proceeding,
-            timers: Timers::default(),
-            values,
-            reliability,
-            acknowledged: false,
-        }
+        Self::starting(State::Proceeding, values, reliability)
     }
 
     /// Takes one input at `now`. Figure 7 of RFC 6026 is this `match`.
     pub fn handle(&mut self, now: Instant, input: Input) -> Action {
-        use State::{Accepted, Completed, Confirmed, Proceeding, Terminated};
+        use State::{Accepted, Acknowledged, Completed, Confirmed, Proceeding, Terminated};
         match (self.state, input) {
             (Proceeding, Input::Provisional) => Action::Send,
             (Proceeding, Input::Success) => {
@@ -98,20 +91,16 @@ impl InviteServer {
                 }
                 self.go(Completed, Action::Send)
             }
-            (Proceeding | Completed, Input::Request) => Action::Retransmit,
-            (Accepted, Input::Request) if !self.acknowledged => Action::Retransmit,
-            (Accepted, Input::SuccessAck) if !self.acknowledged => {
-                self.acknowledged = true;
+            (Proceeding | Accepted | Completed, Input::Request) => Action::Retransmit,
+            (Accepted, Input::SuccessAck) => {
                 self.timers.stop_repeating();
-                Action::DeliverAck
+                self.go(Acknowledged, Action::DeliverAck)
             }
             (Accepted, Input::Timer(Timer::Success)) => {
                 self.timers.back_off(now, Timer::Success, self.values.t2);
                 Action::Retransmit
             }
-            (Accepted, Input::Timer(Timer::L)) if !self.acknowledged => {
-                self.go(Terminated, Action::AckTimeout)
-            }
+            (Accepted, Input::Timer(Timer::L)) => self.go(Terminated, Action::AckTimeout),
             (Completed, Input::Timer(Timer::G)) => {
                 self.timers.back_off(now, Timer::G, self.values.t2);
                 Action::Retransmit
@@ -121,33 +110,10 @@ impl InviteServer {
                 self.timers.enter(now, Timer::I, linger);
                 self.go(Confirmed, Action::Absorb)
             }
-            (Accepted, Input::Timer(Timer::L))
+            (Acknowledged, Input::Timer(Timer::L))
             | (Completed, Input::Timer(Timer::H))
             | (Confirmed, Input::Timer(Timer::I)) => self.go(Terminated, Action::Absorb),
             _ => Action::Absorb,
         }
-    }
-
-    /// Takes a timer that is due at `now`, to be given back as [`Input::Timer`].
-    pub fn expired(&mut self, now: Instant) -> Option<Timer> {
-        self.timers.expired(now)
-    }
-
-    /// Returns when the next timer is due.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.earliest()
-    }
-
-    /// Returns the state.
-    pub fn state(&self) -> State {
-        self.state
-    }
-
-    fn go(&mut self, state: State, action: Action) -> Action {
-        if state == State::Terminated {
-            self.timers.stop();
-        }
-        self.state = state;
-        action
     }
 }

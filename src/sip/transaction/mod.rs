@@ -5,13 +5,14 @@
 //! neither sees messages nor keeps their bytes, which is the work of [`Endpoint`], its only driver.
 //! Each machine's figure is one `match` over state and input.
 //!
-//! [`key`] says which transaction a message belongs to, [`timer`] holds every timer value.
+//! [`machine`] is what they share, [`key`] says which transaction a message belongs to, [`timer`] holds every timer value.
 //!
 //! [`Endpoint`]: super::endpoint::Endpoint
 
 pub mod invite_client;
 pub mod invite_server;
 pub mod key;
+pub mod machine;
 pub mod non_invite_client;
 pub mod non_invite_server;
 pub mod timer;

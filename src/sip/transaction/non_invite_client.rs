@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::timer::{Reliability, Timer, TimerValues, Timers};
+use super::machine::{Machine, States};
+use super::timer::{Reliability, Timer, TimerValues};
 
 /// The state of a non-INVITE client transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,28 +47,21 @@ pub enum Action {
 }
 
 /// One request other than INVITE that we sent.
-#[derive(Debug, Clone)]
-pub struct NonInviteClient {
-    state: State,
-    timers: Timers,
-    values: TimerValues,
-    reliability: Reliability,
+pub type NonInviteClient = Machine<State>;
+
+impl States for State {
+    const TERMINATED: Self = Self::Terminated;
 }
 
 impl NonInviteClient {
     /// Starts in Trying; the owner sends the request.
     pub fn new(now: Instant, values: TimerValues, reliability: Reliability) -> Self {
-        let mut timers = Timers::default();
-        timers.end(now, Timer::F, values.give_up());
+        let mut machine = Self::starting(State::Trying, values, reliability);
+        machine.timers.end(now, Timer::F, values.give_up());
         if reliability == Reliability::Unreliable {
-            timers.repeat(now, Timer::E, values.t1);
+            machine.timers.repeat(now, Timer::E, values.t1);
         }
-        Self {
-            state: State::Trying,
-            timers,
-            values,
-            reliability,
-        }
+        machine
     }
 
     /// Takes one input at `now`. Figure 6 of RFC 3261 is this `match`.
@@ -93,28 +87,5 @@ impl NonInviteClient {
             (Completed, Input::Timer(Timer::K)) => self.go(Terminated, Action::Absorb),
             _ => Action::Absorb,
         }
-    }
-
-    /// Takes a timer that is due at `now`, to be given back as [`Input::Timer`].
-    pub fn expired(&mut self, now: Instant) -> Option<Timer> {
-        self.timers.expired(now)
-    }
-
-    /// Returns when the next timer is due.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.earliest()
-    }
-
-    /// Returns the state.
-    pub fn state(&self) -> State {
-        self.state
-    }
-
-    fn go(&mut self, state: State, action: Action) -> Action {
-        if state == State::Terminated {
-            self.timers.stop();
-        }
-        self.state = state;
-        action
     }
 }

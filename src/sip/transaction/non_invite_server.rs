@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::timer::{Reliability, Timer, TimerValues, Timers};
+use super::machine::{Machine, States};
+use super::timer::{Reliability, Timer, TimerValues};
 
 /// The state of a non-INVITE server transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,23 +43,16 @@ pub enum Action {
 }
 
 /// One request other than INVITE, ACK and CANCEL that we received.
-#[derive(Debug, Clone)]
-pub struct NonInviteServer {
-    state: State,
-    timers: Timers,
-    values: TimerValues,
-    reliability: Reliability,
+pub type NonInviteServer = Machine<State>;
+
+impl States for State {
+    const TERMINATED: Self = Self::Terminated;
 }
 
 impl NonInviteServer {
     /// Starts in Trying.
     pub fn new(values: TimerValues, reliability: Reliability) -> Self {
-        Self {
-            state: State::Trying,
-            timers: Timers::default(),
-            values,
-            reliability,
-        }
+        Self::starting(State::Trying, values, reliability)
     }
 
     /// Takes one input at `now`. Figure 8 of RFC 3261 is this `match`.
@@ -75,28 +69,5 @@ impl NonInviteServer {
             (Completed, Input::Timer(Timer::J)) => self.go(Terminated, Action::Absorb),
             _ => Action::Absorb,
         }
-    }
-
-    /// Takes a timer that is due at `now`, to be given back as [`Input::Timer`].
-    pub fn expired(&mut self, now: Instant) -> Option<Timer> {
-        self.timers.expired(now)
-    }
-
-    /// Returns when the next timer is due.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.earliest()
-    }
-
-    /// Returns the state.
-    pub fn state(&self) -> State {
-        self.state
-    }
-
-    fn go(&mut self, state: State, action: Action) -> Action {
-        if state == State::Terminated {
-            self.timers.stop();
-        }
-        self.state = state;
-        action
     }
 }
