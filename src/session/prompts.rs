@@ -2,7 +2,7 @@
 //!
 //! A prompt is read, decoded, resampled and encoded off the signalling and media threads, once for
 //! each codec, and kept until the memory limit asks for room. A file that was replaced on disk is
-//! noticed at the next play, at most [`RECHECK`] later; calls that play the old one finish it. That a
+//! noticed at the next play, at most `RECHECK` later; calls that play the old one finish it. That a
 //! file is missing is remembered for as long, because looking a name up in several places, most of
 //! which do not have it, is how announcements are found.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
