@@ -32,7 +32,7 @@ use crate::session::{Limits, Router, RouterConfig};
 use crate::sip::endpoint::{Endpoint, EndpointConfig};
 use crate::sip::message::Transport;
 use crate::sip::transaction::TimerValues;
-use crate::stats::Stats;
+use crate::stats::{self, LogLine, Stats};
 
 /// Commands of sessions that may wait for the signalling task; a session that finds it full waits.
 const SIP_COMMANDS: usize = 8192;
@@ -280,6 +280,7 @@ impl Server {
             self.tell(Control::Terminate).await;
             let _ = timeout(LAST_BYES, self.idle()).await;
         }
+        self.log_counters().await;
         let Self {
             control,
             driver,
@@ -293,6 +294,15 @@ impl Server {
             tracing::error!(%fault, "the signalling task did not end well");
         }
         left
+    }
+
+    /// What the server has done, for whoever reads the log of its end.
+    async fn log_counters(&self) {
+        if let Ok(Some(remains)) = timeout(LAST_BYES, self.remains()).await {
+            let totals = self.context.media.totals();
+            let samples = stats::samples(&self.context.stats, &remains.endpoint, &totals);
+            tracing::info!("counted: {}", LogLine(&samples));
+        }
     }
 
     async fn idle(&self) {

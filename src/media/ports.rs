@@ -98,13 +98,9 @@ fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
         Type::DGRAM.nonblocking(),
         Some(Protocol::UDP),
     )?;
-    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
-
-/// Some 70 packets of G.711: more than a second, far more than a slot. Picked by feel.
-const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! SHELL. RTP sockets: sending, and reading those that have something.
 //!
-//! A socket nobody listens to is *deaf*: a filter in the kernel drops what arrives before it takes
-//! memory or wakes anyone. Then the socket can be connected too, which spares the kernel a route
+//! A socket nobody listens to is *deaf*: its receive buffer is so small that the kernel drops all but
+//! the first packets that arrive. Then the socket can be connected too, which spares the kernel a route
 //! lookup for each packet sent.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::event::epoll;
 use rustix::time::Timespec;
-use socket2::{SockFilter, SockRef};
+use socket2::SockRef;
 
 use super::command::{EventSink, StreamId};
 
@@ -26,7 +26,9 @@ pub(super) struct Opened {
 pub(super) struct Port {
     socket: UdpSocket,
     listening: bool,
-    /// A filter drops what arrives.
+    /// Whether it is to be listened to, once the orders that wait have been carried out.
+    wanted: bool,
+    /// The receive buffer is as small as can be.
     deaf: bool,
     /// The only destination, while connected.
     connected: Option<SocketAddr>,
@@ -41,6 +43,7 @@ impl Port {
         Self {
             socket,
             listening: false,
+            wanted: false,
             deaf: false,
             connected: None,
             unconnectable: false,
@@ -84,22 +87,19 @@ impl Port {
     /// Undoes `connect`, throws away what came while nobody listened, and hears again.
     fn listen(&mut self) {
         self.listening = true;
-        if !self.deaf {
-            return;
-        }
         if self.connected.take().is_some() {
             // It fails for a socket that is not connected only.
             let _ = rustix::net::connect_unspec(&self.socket);
         }
-        let mut stale = [0; 1];
-        for _ in 0..MAX_STALE {
-            if self.socket.recv(&mut stale).is_err() {
-                break;
+        if std::mem::replace(&mut self.deaf, false) {
+            let mut stale = [0; 1];
+            for _ in 0..MAX_STALE {
+                if self.socket.recv(&mut stale).is_err() {
+                    break;
+                }
             }
         }
-        // Without a filter there is nothing to detach.
-        let _ = SockRef::from(&self.socket).detach_filter();
-        self.deaf = false;
+        self.set_receive_buffer(RECEIVE_BUFFER_BYTES);
     }
 
     fn stop_listening(&mut self) {
@@ -107,13 +107,27 @@ impl Port {
         self.deafen();
     }
 
-    /// Lets the kernel drop all that arrives. Where filters are not allowed the receive buffer fills
-    /// up instead, which is the same to the peer.
     fn deafen(&mut self) {
         if !std::mem::replace(&mut self.deaf, true) {
-            let drop_all = [SockFilter::new(BPF_RETURN, 0, 0, 0)];
-            let _ = SockRef::from(&self.socket).attach_filter(&drop_all);
+            // The kernel takes the least it allows, some two kilobytes.
+            self.set_receive_buffer(0);
         }
+    }
+
+    /// The system's default serves as well, should it refuse.
+    fn set_receive_buffer(&self, bytes: usize) {
+        let _ = SockRef::from(&self.socket).set_recv_buffer_size(bytes);
+    }
+
+    /// Notes whether the socket is to be listened to. True: it is not as it should be.
+    pub(super) fn want(&mut self, listening: bool) -> bool {
+        self.wanted = listening;
+        self.wanted != self.listening
+    }
+
+    /// What was wanted last.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.wanted
     }
 }
 
@@ -194,5 +208,5 @@ const NO_TIME: Timespec = Timespec {
 const READY_AT_ONCE: usize = 256;
 /// What a receive buffer can hold of the smallest packets.
 const MAX_STALE: usize = 1_000;
-/// The classic BPF instruction "return a constant": 0 bytes are kept of each packet.
-const BPF_RETURN: u16 = 0x06;
+/// Some 70 packets of G.711: more than a second, far more than a slot. Picked by feel.
+const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;

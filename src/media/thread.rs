@@ -123,6 +123,8 @@ struct World {
     sockets: Sockets,
     /// By [`StreamId::index`].
     streams: Vec<Option<Box<Opened>>>,
+    /// Streams that may have to be listened to, or no more.
+    turned: Vec<StreamId>,
     files: FileIo,
     /// What the file thread has not been woken for yet, and since when.
     discarded: usize,
@@ -135,6 +137,7 @@ impl Worker {
         let world = World {
             sockets: Sockets::new()?,
             streams: Vec::new(),
+            turned: Vec::new(),
             files,
             discarded: 0,
             discarded_at: None,
@@ -155,8 +158,10 @@ impl Worker {
         while !self.shared.stop.load(Ordering::Acquire) {
             let now = Instant::now();
             self.take_requests(now);
+            self.world.settle_listening();
             self.read_sockets(now);
             self.core.handle_timeout(now, &mut self.world);
+            self.world.settle_listening();
             match self.core.poll_timeout() {
                 Some(deadline) => {
                     self.world.hand_over(now);
@@ -213,6 +218,22 @@ impl World {
 
     fn stream(&mut self, id: StreamId) -> Option<&mut Opened> {
         self.streams.get_mut(id.index())?.as_deref_mut()
+    }
+
+    /// Listens to those that are to be listened to, and no more to others. Several orders in a row
+    /// often end where they began.
+    fn settle_listening(&mut self) {
+        while let Some(id) = self.turned.pop() {
+            let stream = self.streams.get_mut(id.index());
+            let Some(stream) = stream.and_then(Option::as_deref_mut) else {
+                continue;
+            };
+            if stream.port.is_wanted() {
+                self.sockets.add(id, &mut stream.port);
+            } else {
+                self.sockets.remove(&mut stream.port);
+            }
+        }
     }
 
     fn receive(&mut self, id: StreamId, out: &mut [u8]) -> Option<(usize, SocketAddr)> {
@@ -275,10 +296,8 @@ impl MediaIo for World {
         else {
             return;
         };
-        if listening {
-            self.sockets.add(id, &mut stream.port);
-        } else {
-            self.sockets.remove(&mut stream.port);
+        if stream.port.want(listening) {
+            self.turned.push(id);
         }
     }
 
@@ -290,6 +309,7 @@ impl MediaIo for World {
         let Some(stream) = self.streams.get_mut(id.index()).and_then(Option::take) else {
             return;
         };
+        self.turned.retain(|turned| *turned != id);
         self.sockets.forget(&stream.port);
         self.discard(Discarded::Opened(stream));
         self.shared.release(id);

@@ -25,7 +25,7 @@ use crate::session::begin::Dial;
 use crate::session::pool::{SessionPool, SipCommand};
 use crate::session::{Catalog, NewCall, Routed, Router, SessionEvent, SessionId, TaskMailbox};
 use crate::sip::dialog::invite_usage::Command;
-use crate::sip::endpoint::Endpoint;
+use crate::sip::endpoint::{Endpoint, EndpointStats};
 use crate::sip::message::{StatusCode, Transport, Uri};
 use crate::sip::transport::{ConnectionId, Flow, Transmit};
 use crate::stats::Stats;
@@ -65,6 +65,8 @@ pub struct Remains {
     pub transactions: usize,
     /// TCP connections.
     pub connections: usize,
+    /// What the endpoint has done so far.
+    pub endpoint: EndpointStats,
 }
 
 /// What the signalling task is made of.
@@ -318,6 +320,7 @@ impl Driver {
                     transactions: self.endpoint.server_transactions()
                         + self.endpoint.client_transactions(),
                     connections: self.connections.len(),
+                    endpoint: self.endpoint.stats(),
                 });
             }
         }
