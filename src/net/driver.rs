@@ -2,8 +2,8 @@
 //!
 //! One task owns the SIP endpoint, the router and the UDP sockets. It waits for a datagram, a
 //! framed message, a command of a session or a timer, feeds the endpoint, hands the endpoint's
-//! events to the router, and writes what the endpoint wants sent. It never awaits anything else, so
-//! a slow session cannot delay another.
+//! events to the router, and writes what the endpoint wants sent. It takes these inputs in turn and awaits
+//! nothing else.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::net::SocketAddr;
