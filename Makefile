@@ -2,7 +2,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD_PACKAGES := cc pkg-config libopus-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) sip-tester baresip
+TEST_PACKAGES := $(BUILD_PACKAGES) sip-tester baresip-core
 
 .PHONY: help run test test-quick lint bench prompts packages test-packages
 

@@ -48,7 +48,7 @@ pub enum StartError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The application mapping has mistakes, or cannot be read.
-    #[error(transparent)]
+    #[error("{0}\nthis is the file that [app] mapping names")]
     Mapping(#[from] LoadError),
     /// Diagrams have errors; the text shows each with its line.
     #[error(

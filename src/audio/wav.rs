@@ -75,9 +75,8 @@ pub fn append_samples(pcm: &[i16], out: &mut Vec<u8>) {
     out.extend(pcm.iter().flat_map(|sample| sample.to_le_bytes()));
 }
 
-/// A whole mono 16-bit file, for tests. Samples past 4 GiB are left out: the format cannot hold them.
-#[cfg(test)]
-pub(crate) fn image(pcm: &[i16], sample_rate: u32) -> Vec<u8> {
+/// A whole mono 16-bit file. Samples past 4 GiB are left out: the format cannot hold them.
+pub fn image(pcm: &[i16], sample_rate: u32) -> Vec<u8> {
     let most = (u32::MAX as usize - HEADER_BYTES) / 2;
     let pcm = &pcm[..pcm.len().min(most)];
     let mut bytes = Vec::with_capacity(HEADER_BYTES + 2 * pcm.len());

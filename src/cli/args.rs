@@ -96,7 +96,7 @@ pub enum ReportFormat {
 #[command(after_help = CALL_EXAMPLES)]
 pub struct CallArgs {
     /// Whom to call, such as sip:echo@127.0.0.1
-    #[arg(value_name = "URI", value_parser = Uri::parse)]
+    #[arg(value_name = "URI", value_parser = uri)]
     pub uri: Uri,
 
     /// Play this file once the call is answered
@@ -124,7 +124,7 @@ pub struct CallArgs {
     pub local: Option<SocketAddr>,
 
     /// Who calls, for the From header
-    #[arg(long, value_name = "URI", value_parser = Uri::parse)]
+    #[arg(long, value_name = "URI", value_parser = uri)]
     pub from: Option<Uri>,
 }
 
@@ -172,6 +172,11 @@ Examples:
 
 fn setting<T: Setting>(text: &str) -> Result<T, String> {
     T::parse(text).ok_or_else(|| format!("expected {}", T::EXPECTED))
+}
+
+fn uri(text: &str) -> Result<Uri, String> {
+    Uri::parse(text)
+        .map_err(|error| format!("{error}; write sip:USER@HOST, as in sip:echo@127.0.0.1"))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

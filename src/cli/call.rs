@@ -193,6 +193,12 @@ fn tell(report: &Report, record: Option<&Path>) -> String {
         Report::Played => "the file has been played".to_owned(),
         Report::PlayFailed(error) => format!("cannot play: {error}"),
         Report::Refused(status, reason) => format!("refused: {} {reason}", status.code()),
+        Report::NoResponse => "no response: nobody listens there, or a network in between loses \
+                               what is sent"
+            .to_owned(),
+        Report::NotDelivered => "cannot be reached: nobody takes connections there, or the name \
+                                 of the host is not known"
+            .to_owned(),
         Report::Unreachable(why) => format!("not placed: {why}"),
         Report::TheyHungUp => "the other side hung up".to_owned(),
         Report::WeHungUp => "hung up, the time is over".to_owned(),

@@ -2,7 +2,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, ServeArgs, start_logging};
 use crate::config::Config;
@@ -54,9 +54,10 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
     // Caught before any call is taken, so that none is lost to an early signal.
     let signals = (
         signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
         signal(SignalKind::hangup()),
     );
-    let (Ok(mut terminate), Ok(mut hangup)) = signals else {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
         eprintln!("cannot listen for signals");
         return Exit::Usage;
     };
@@ -64,8 +65,11 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
         Ok(server) => server,
         Err(error) => {
             eprintln!("{error}");
-            return match error {
-                StartError::Listen(_) | StartError::Media(_) => Exit::Usage,
+            return match &error {
+                StartError::Mapping(error) => Exit::from(error),
+                StartError::Listen(_) | StartError::Media(_) | StartError::DiagramFolder { .. } => {
+                    Exit::Usage
+                }
                 _ => Exit::Input,
             };
         }
@@ -74,27 +78,23 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
     loop {
         tokio::select! {
             _ = hangup.recv() => reload(&server, args).await,
-            () = stop_requested(&mut terminate) => break,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
         }
     }
     let calls = server.stats().sessions_active.value();
     println!("Stopping: {calls} calls are asked to end; a second signal ends them at once.");
-    let left = server
-        .drain(config.shutdown.grace, stop_requested(&mut terminate))
-        .await;
+    let second_signal = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let left = server.drain(config.shutdown.grace, second_signal).await;
     if left > 0 {
         println!("{left} calls had to be ended by force.");
     }
     Exit::Good
-}
-
-/// Ctrl-C or SIGTERM.
-async fn stop_requested(terminate: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        // Without Ctrl-C there is still SIGTERM.
-        Ok(()) = tokio::signal::ctrl_c() => {}
-    }
 }
 
 async fn reload(server: &Server, args: &ServeArgs) {
@@ -119,8 +119,12 @@ fn greet(server: &Server) {
     for (transport, address) in server.listening() {
         println!("  {} {address}", transport.to_string().to_lowercase());
     }
-    println!("Applications: {}", server.applications().join(", "));
-    if let Some((_, address)) = server.listening().first() {
+    let applications = server.applications();
+    println!("Applications: {}", applications.join(", "));
+    let demo = applications.iter().find(|name| *name == "demo");
+    if let Some(name) = demo.or(applications.first())
+        && let Some((_, address)) = server.listening().first()
+    {
         let host = match address.ip() {
             ip if ip.is_unspecified() && ip.is_ipv4() => "127.0.0.1".to_owned(),
             ip if ip.is_unspecified() => "[::1]".to_owned(),
@@ -132,11 +136,11 @@ fn greet(server: &Server) {
             port => format!(":{port}"),
         };
         println!(
-            "Dial sip:demo@{host}{port} with any SIP phone, or in another terminal:\n  \
-             muleteer call sip:demo@{host}{port} --record heard.wav --dtmf 1\n\
-             Ctrl-C stops."
+            "Dial sip:{name}@{host}{port} with any SIP phone, or in another terminal:\n  \
+             muleteer call sip:{name}@{host}{port} --record heard.wav --dtmf 1"
         );
     }
+    println!("Ctrl-C stops.");
 }
 
 /// A call needs a socket: takes all the file descriptors the system allows.

@@ -36,12 +36,17 @@ pub enum CallEvent {
         /// Its reason phrase.
         reason: String,
     },
-    /// Our INVITE was refused, or nobody answered.
+    /// Our INVITE was refused, or the offer that came with the caller's.
     Failed {
         /// Status of the final response.
         status: StatusCode,
         /// Its reason phrase.
         reason: String,
+    },
+    /// No final response to our INVITE came.
+    NoResponse {
+        /// What stands for one: 408, or 503 if it could not be sent.
+        status: StatusCode,
     },
     /// Offer and answer are complete and the call is established.
     SessionStart,
@@ -264,6 +269,9 @@ impl Call {
             }
             UsageEvent::Refused { status, reason } => {
                 self.events.push_back(CallEvent::Failed { status, reason });
+            }
+            UsageEvent::NoResponse { status } => {
+                self.events.push_back(CallEvent::NoResponse { status });
             }
             UsageEvent::RemoteHangup { headers } => {
                 self.events.push_back(CallEvent::Hangup { headers });

@@ -6,5 +6,6 @@ pub mod audio;
 pub mod caller;
 pub mod media;
 pub mod peer;
+pub mod process;
 pub mod server;
 pub mod wire;

@@ -22,7 +22,7 @@ use crate::session::app_param::AppParams;
 use crate::session::call::{Call, CallEvent};
 use crate::session::catalog::DiagramApplication;
 use crate::session::event::{Params, PromptError, SessionId, SessionOutput};
-use crate::sip::message::HeaderName;
+use crate::sip::message::{HeaderName, StatusCode};
 
 /// Events that may wait while an action is pending; more are dropped with a log line.
 const MAX_WAITING: usize = 1000;
@@ -527,10 +527,8 @@ fn step_of(event: CallEvent) -> Option<Step> {
                 Afterwards::Nothing,
             )
         }
-        CallEvent::Failed { status, reason } => {
-            let event = of(EventKind::Failed).with("code", status.code().to_string());
-            (event.with("reason", reason), Afterwards::Nothing)
-        }
+        CallEvent::Failed { status, reason } => failed(status, reason),
+        CallEvent::NoResponse { status } => failed(status, status.reason()),
         CallEvent::Hangup { headers } => (
             of(EventKind::Hangup).with("headers", headers),
             Afterwards::Linger,
@@ -560,6 +558,11 @@ fn step_of(event: CallEvent) -> Option<Step> {
         afterwards,
         version,
     })
+}
+
+fn failed(status: StatusCode, reason: String) -> (Event, Afterwards) {
+    let event = Event::new(EventKind::Failed).with("code", status.code().to_string());
+    (event.with("reason", reason), Afterwards::Nothing)
 }
 
 fn media_event(event: MediaEvent) -> Option<(Event, Afterwards)> {

@@ -69,6 +69,10 @@ pub enum Report {
     PlayFailed(String),
     /// The call was refused.
     Refused(StatusCode, String),
+    /// No response came.
+    NoResponse,
+    /// The INVITE could not be delivered.
+    NotDelivered,
     /// The call could not be placed.
     Unreachable(String),
     /// The other side hung up.
@@ -138,6 +142,10 @@ impl Phone {
             CallEvent::Start => self.hang_up_at = Some(now + ANSWER_WITHIN),
             CallEvent::Ringing { status, reason } => self.report(Report::Progress(status, reason)),
             CallEvent::Failed { status, reason } => self.report(Report::Refused(status, reason)),
+            CallEvent::NoResponse { status } => self.report(match status {
+                StatusCode::REQUEST_TIMEOUT => Report::NoResponse,
+                _ => Report::NotDelivered,
+            }),
             CallEvent::SessionStart => self.on_start(now, call),
             CallEvent::Prompt(Ok(prompt)) => play(call, prompt),
             CallEvent::Prompt(Err(error)) => self.report(Report::PlayFailed(error.to_string())),

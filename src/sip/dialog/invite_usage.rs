@@ -83,12 +83,17 @@ pub enum Event {
         /// The response; its body is the answer.
         response: Response,
     },
-    /// Final failure of our INVITE (or nobody answered: 408).
+    /// Final failure of our INVITE.
     Refused {
         /// Status of the final response.
         status: StatusCode,
         /// Its reason phrase.
         reason: String,
+    },
+    /// No final response to our INVITE came.
+    NoResponse {
+        /// What stands for one (RFC 3261 §8.1.3.1): 408, or 503 if it could not be sent.
+        status: StatusCode,
     },
     /// The peer sent BYE, which has been answered.
     RemoteHangup {
@@ -300,8 +305,7 @@ impl InviteUsage {
             return;
         };
         if invite == token && matches!(self.state, State::Inviting | State::Cancelling) {
-            let reason = status.reason();
-            self.events.push_back(Event::Refused { status, reason });
+            self.events.push_back(Event::NoResponse { status });
             self.terminate();
         }
     }

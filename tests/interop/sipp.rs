@@ -1,0 +1,194 @@
+//! SIPp calls, as `scenarios` say.
+
+use std::net::SocketAddr;
+
+use muleteer::audio::wav;
+
+use super::tool;
+use crate::support::process::{Folder, Process, ServerProcess, free_port};
+use crate::support::server::project_root;
+
+/// Hangs up by itself.
+const SHORT: &str = r#"
+initial state START;
+state TALK enter { playSilence(200); };
+state END;
+transition "answered" START - sessionStart -> TALK;
+transition "said it" TALK - noAudio / stop(true); -> END;
+transition "they left" (START, TALK, END) - hangup / stop(false); -> END;
+"#;
+
+/// Answers when a long prompt has been loaded, which gives a caller time to cancel.
+const SLOW: &str = r#"
+initial state START;
+state RING;
+state END;
+transition "rings" START - invite / playFile("long.wav"); -> RING;
+transition "they left" (START, RING, END) - hangup / stop(false); -> END;
+"#;
+
+struct Plan<'a> {
+    scenario: &'a str,
+    user: &'a str,
+    calls: u32,
+    calls_per_second: u32,
+    transport: &'a str,
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Self {
+            scenario: "call",
+            user: "demo",
+            calls: 1,
+            calls_per_second: 1,
+            transport: "u1",
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// Calls, and fails unless every call went as the scenario says.
+    fn carry_out(&self, server: SocketAddr) {
+        let folder = Folder::new(&[]);
+        let scenarios = project_root().join("tests/interop/scenarios");
+        let errors = folder.file("errors.log");
+        // It takes the next even port for video, which nobody else may get.
+        let (audio_port, _video_port) = (free_port(), free_port());
+        let mut sipp = tool("sipp", "sip-tester");
+        sipp.arg(server.to_string())
+            .arg("-sf")
+            .arg(scenarios.join(self.scenario).with_extension("xml"))
+            .args(["-s", self.user, "-t", self.transport])
+            .args(["-m", &self.calls.to_string()])
+            .args(["-r", &self.calls_per_second.to_string()])
+            .args(["-i", &server.ip().to_string()])
+            .args(["-p", &free_port().to_string()])
+            .args(["-cp", &free_port().to_string()])
+            .args(["-mp", &audio_port.to_string()])
+            .args(["-timeout", "25s", "-timeout_error", "-nostdin"])
+            .args(["-trace_err", "-error_file"])
+            .arg(&errors)
+            .current_dir(folder.path());
+        let ended = Process::start(&mut sipp).ended();
+        if !ended.status.success() {
+            let errors = std::fs::read_to_string(errors).unwrap_or_default();
+            panic!("{}: {}\n{errors}", self.scenario, ended.text());
+        }
+    }
+}
+
+#[test]
+fn two_hundred_calls_at_100_a_second() {
+    let server = ServerProcess::start(&[]);
+    Plan {
+        calls: 200,
+        calls_per_second: 100,
+        ..Plan::default()
+    }
+    .carry_out(server.address);
+    server.stop();
+}
+
+#[test]
+fn calls_over_one_tcp_connection() {
+    let server = ServerProcess::start(&[]);
+    Plan {
+        calls: 50,
+        calls_per_second: 50,
+        transport: "t1",
+        ..Plan::default()
+    }
+    .carry_out(server.address);
+    server.stop();
+}
+
+#[test]
+fn calls_over_ipv6() {
+    let server = ServerProcess::start_on("[::1]", &[]);
+    for transport in ["u1", "t1"] {
+        Plan {
+            calls: 10,
+            calls_per_second: 50,
+            transport,
+            ..Plan::default()
+        }
+        .carry_out(server.address);
+    }
+    server.stop();
+}
+
+#[test]
+fn calls_that_the_server_ends() {
+    let folder = Folder::new(&[("short.dsm", SHORT)]);
+    let server = ServerProcess::start(&["--set", &folder.as_setting("dsm.path")]);
+    for transport in ["u1", "t1"] {
+        Plan {
+            scenario: "hung_up_by_server",
+            user: "short",
+            calls: 20,
+            calls_per_second: 50,
+            transport,
+        }
+        .carry_out(server.address);
+    }
+    server.stop();
+}
+
+#[test]
+fn a_cancelled_call() {
+    let folder = Folder::new(&[("slow.dsm", SLOW)]);
+    folder.write("long.wav", wav::image(&vec![0; 20_000_000], 8_000));
+    let (diagrams, audio) = (
+        folder.as_setting("dsm.path"),
+        folder.as_setting("audio.path"),
+    );
+    let server = ServerProcess::start(&["--set", &diagrams, "--set", &audio]);
+    Plan {
+        scenario: "cancel",
+        user: "slow",
+        ..Plan::default()
+    }
+    .carry_out(server.address);
+    server.stop();
+}
+
+#[test]
+fn calls_to_nobody() {
+    let server = ServerProcess::start(&[]);
+    Plan {
+        scenario: "refused",
+        user: "nobody",
+        calls: 20,
+        calls_per_second: 50,
+        ..Plan::default()
+    }
+    .carry_out(server.address);
+    server.stop();
+}
+
+#[test]
+fn held_and_resumed_calls() {
+    let server = ServerProcess::start(&[]);
+    Plan {
+        scenario: "hold",
+        calls: 20,
+        calls_per_second: 50,
+        ..Plan::default()
+    }
+    .carry_out(server.address);
+    server.stop();
+}
+
+#[test]
+fn options() {
+    let server = ServerProcess::start(&[]);
+    Plan {
+        scenario: "options",
+        calls: 20,
+        calls_per_second: 50,
+        ..Plan::default()
+    }
+    .carry_out(server.address);
+    server.stop();
+}

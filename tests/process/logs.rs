@@ -1,0 +1,68 @@
+//! What a running server says about its calls.
+
+use muleteer::sip::message::StatusCode;
+use serde_json::Value;
+
+use crate::support::caller::Caller;
+use crate::support::process::{Folder, ServerProcess, Stream};
+
+/// A diagram that plays a file that is not there and does not mind.
+const FORGETFUL: &str = r#"
+initial state START;
+state TALK enter { playFile("greetings/hello.wav"); };
+state END;
+transition "answered" START - sessionStart -> TALK;
+transition "they left" (START, TALK) - hangup / stop(false); -> END;
+"#;
+
+#[tokio::test]
+async fn a_missing_prompt_is_named_with_the_folders_looked_in() {
+    let folder = Folder::new(&[("forgetful.dsm", FORGETFUL)]);
+    let (here, there) = (folder.file("here"), folder.file("there"));
+    let audio = format!(
+        "audio.path=[{:?}, {:?}]",
+        here.display().to_string(),
+        there.display().to_string()
+    );
+    let path = folder.as_setting("dsm.path");
+    let mut server = ServerProcess::start(&["--set", &path, "--set", &audio]);
+    let mut caller = Caller::new(server.address, "forgetful").await;
+    assert_eq!(caller.call(40_000).await.status, StatusCode::OK);
+
+    let line = server.process.line("greetings/hello.wav");
+    for folder in [here, there] {
+        assert!(line.contains(folder.to_str().expect("text")), "{line}");
+    }
+    assert!(line.contains(&caller.call_id), "{line}");
+    assert_eq!(caller.bye().await.status, StatusCode::OK);
+    server.stop();
+}
+
+#[tokio::test]
+async fn json_lines_are_objects_that_name_the_call() {
+    let server = ServerProcess::start(&["--log-format", "json", "--log-level", "debug"]);
+    let mut caller = Caller::new(server.address, "demo").await;
+    assert_eq!(caller.call(40_000).await.status, StatusCode::OK);
+    assert_eq!(caller.bye().await.status, StatusCode::OK);
+    let mut stranger = Caller::new(server.address, "nobody").await;
+    assert_eq!(stranger.call(40_000).await.status, StatusCode::NOT_FOUND);
+
+    let ended = server.stop();
+    let objects: Vec<Value> = ended
+        .lines(Stream::Err)
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect();
+    assert!(objects.iter().all(Value::is_object));
+    let about = |call_id: &str| {
+        let of_call = |object: &&Value| {
+            [&object["call_id"], &object["span"]["call_id"]].contains(&&Value::from(call_id))
+        };
+        objects
+            .iter()
+            .find(of_call)
+            .cloned()
+            .unwrap_or_else(|| panic!("{call_id}: {objects:#?}"))
+    };
+    assert_eq!(about(&caller.call_id)["application"], "demo");
+    assert!(about(&stranger.call_id).to_string().contains("404"));
+}

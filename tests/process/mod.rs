@@ -1,0 +1,8 @@
+//! The built program as its user meets it: what it prints, how it ends, which signals it takes.
+
+mod call;
+mod check;
+mod logs;
+mod refuses_to_start;
+mod reload;
+mod stop;

@@ -1,0 +1,258 @@
+//! Programs as a user runs them: started, watched line by line, never left behind.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::server::project_root;
+
+/// Longest wait for something that has to come. Far more than needed, so that a slow machine passes.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The server and test phone that was built with these tests.
+pub fn muleteer() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muleteer"));
+    command.env_remove("RUST_LOG");
+    command
+}
+
+/// Where a line was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+/// A running program. Dropping it kills it.
+pub struct Process {
+    child: Child,
+    lines: Receiver<(Stream, String)>,
+    output: Vec<(Stream, String)>,
+    /// Lines of `output` that a wait has passed.
+    passed: usize,
+}
+
+/// A program that has ended.
+pub struct Ended {
+    pub status: ExitStatus,
+    output: Vec<(Stream, String)>,
+}
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        let started = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = started.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let (sender, lines) = channel();
+        let out = child.stdout.take().expect("piped");
+        let err = child.stderr.take().expect("piped");
+        forward(out, Stream::Out, sender.clone());
+        forward(err, Stream::Err, sender);
+        Self {
+            child,
+            lines,
+            output: Vec::new(),
+            passed: 0,
+        }
+    }
+
+    /// The next line that contains `text`; what stands before it is passed.
+    pub fn line(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            while self.passed < self.output.len() {
+                self.passed += 1;
+                let (_, line) = &self.output[self.passed - 1];
+                if line.contains(text) {
+                    return line.clone();
+                }
+            }
+            match self.lines.recv_timeout(deadline - Instant::now()) {
+                Ok(line) => self.output.push(line),
+                Err(error) => panic!("no line with {text:?}: {error}\n{}", show(&self.output)),
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    /// Waits for its end, at most [`PATIENCE`].
+    pub fn ended(self) -> Ended {
+        self.ended_within(PATIENCE)
+    }
+
+    pub fn ended_within(mut self, patience: Duration) -> Ended {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => self.output.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("still runs\n{}", show(&self.output)),
+            }
+        }
+        // Both pipes are closed, so it is ending if it has not ended yet.
+        let status = self.child.wait().expect("it was not waited for");
+        let output = std::mem::take(&mut self.output);
+        Ended { status, output }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// Fails, showing all output, unless the exit code is `code`.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.status.code(), Some(code), "{}", show(&self.output));
+        self
+    }
+
+    /// Fails, showing all output, unless it contains `text`.
+    #[track_caller]
+    pub fn expect(self, text: &str) -> Self {
+        let output = show(&self.output);
+        assert!(output.contains(text), "{text:?} is missing in:\n{output}");
+        self
+    }
+
+    /// Lines of one of its outputs.
+    pub fn lines(&self, stream: Stream) -> impl Iterator<Item = &str> {
+        let of_stream = self.output.iter().filter(move |(from, _)| *from == stream);
+        of_stream.map(|(_, line)| line.as_str())
+    }
+
+    /// All that it wrote.
+    pub fn text(&self) -> String {
+        show(&self.output)
+    }
+}
+
+fn forward(from: impl Read + Send + 'static, stream: Stream, to: Sender<(Stream, String)>) {
+    thread::spawn(move || {
+        for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            if to.send((stream, line)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn show(output: &[(Stream, String)]) -> String {
+    let lines = output.iter().map(|(_, line)| line.as_str());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// An even port that neither UDP nor TCP uses on loopback, with a free odd one after it. Each is handed
+/// out once, from below the ports that the kernel gives away.
+pub fn free_port() -> u16 {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() % 100 * 100) as u16;
+    for _ in 0..COUNT / 2 {
+        let turn = NEXT.fetch_add(2, Ordering::Relaxed);
+        let port = FIRST + (start + turn) % COUNT;
+        let udp = |port| UdpSocket::bind(("127.0.0.1", port)).is_ok();
+        if udp(port) && udp(port + 1) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port");
+}
+
+/// `muleteer serve` with the shipped configuration on a free loopback port.
+pub struct ServerProcess {
+    pub process: Process,
+    pub address: SocketAddr,
+}
+
+impl ServerProcess {
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::start_on("127.0.0.1", arguments)
+    }
+
+    /// On this address; IPv6 ones in brackets.
+    pub fn start_on(ip: &str, arguments: &[&str]) -> Self {
+        let address = format!("{ip}:{}", free_port());
+        let mut process = Process::start(serve(&address).args(arguments));
+        process.line("listens on");
+        process.line("Ctrl-C stops.");
+        Self {
+            process,
+            address: address.parse().expect("an address"),
+        }
+    }
+
+    /// A SIP URI of the server.
+    pub fn uri(&self, user: &str) -> String {
+        format!("sip:{user}@{}", self.address)
+    }
+
+    /// Stops it. No call may be left that would not end.
+    pub fn stop(self) -> Ended {
+        self.process.signal(Signal::TERM);
+        let ended = self.process.ended().expect_code(0);
+        assert!(!ended.text().contains("by force"), "{}", ended.text());
+        ended
+    }
+}
+
+/// The command that serves on `address`, by UDP and TCP.
+pub fn serve(address: &str) -> Command {
+    let mut command = muleteer();
+    let conf = project_root().join("conf/muleteer.toml");
+    let listen = format!("sip.listen=[\"udp:{address}\", \"tcp:{address}\"]");
+    command.arg("serve").arg("--config").arg(conf);
+    command.args(["--set", &listen]);
+    command
+}
+
+/// A folder with the given files, gone when dropped.
+pub struct Folder(tempfile::TempDir);
+
+impl Folder {
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
+        for (name, text) in files {
+            folder.write(name, text);
+        }
+        folder
+    }
+
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        std::fs::write(self.0.path().join(name), text).expect("written");
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// `KEY=["this folder"]`, for `--set`.
+    pub fn as_setting(&self, key: &str) -> String {
+        format!("{key}=[{:?}]", self.0.path().display().to_string())
+    }
+}
