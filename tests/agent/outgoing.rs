@@ -102,12 +102,11 @@ fn a_refusal_is_acknowledged_and_reported() {
 }
 
 #[test]
-fn nobody_at_all_counts_as_408() {
+fn nobody_at_all_is_told_apart_from_a_refusal() {
     let mut call = Outgoing::new();
     call.scene.run(64 * T1);
     assert_eq!(call.count("INVITE"), 7);
-    let timeout = refused(StatusCode::REQUEST_TIMEOUT);
-    assert_eq!(call.reports(), [timeout, Report::Ended]);
+    assert_eq!(call.reports(), [Report::NoResponse, Report::Ended]);
     call.scene.ends_clean();
 }
 
@@ -253,8 +252,7 @@ fn whom_no_socket_reaches_is_unreachable() {
     let mut scene = Scene::new("nobody", None);
     let (dial, mut reports) = phone("bob@host.invalid", Vec::new());
     scene.with_agent(|agent, now| agent.dial(now, dial));
-    let unreachable = refused(StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(reports.try_recv(), Ok(unreachable));
+    assert_eq!(reports.try_recv(), Ok(Report::NotDelivered));
     assert_eq!(reports.try_recv(), Ok(Report::Ended));
     scene.ends_clean();
 }

@@ -290,7 +290,7 @@ fn a_failure_or_no_response_ends_our_invite() {
     let mut usage = uac();
     usage.handle_no_response(UAC, StatusCode::REQUEST_TIMEOUT);
     usage.handle_no_response(UAC, StatusCode::REQUEST_TIMEOUT);
-    assert_eq!(events(&mut usage), ["Refused", "Ended"]);
+    assert_eq!(events(&mut usage), ["NoResponse", "Ended"]);
     assert!(commands(&mut usage).is_empty());
 }
 
@@ -310,7 +310,7 @@ fn a_cancelled_invite_ends_with_whatever_comes() {
     assert_eq!(events(&mut usage), ["Refused", "Ended"]);
     let mut usage = cancelled();
     usage.handle_no_response(UAC, StatusCode::REQUEST_TIMEOUT);
-    assert_eq!(events(&mut usage), ["Refused", "Ended"]);
+    assert_eq!(events(&mut usage), ["NoResponse", "Ended"]);
     let mut usage = cancelled();
     respond(&mut usage, "200", "x");
     let both = ["ACK 1 to sip:x@callee", "BYE 2 to sip:x@callee"];
