@@ -1,6 +1,6 @@
 //! Names of actions, conditions and modules, with what each takes.
 //!
-//! The tables of the built-in families in [`action`](super::action) are the one place for names,
+//! The tables of the built-in families in [`action`] are the one place for names,
 //! argument counts and help text. Modules enter through the same [`Signature`].
 
 use std::borrow::Cow;
