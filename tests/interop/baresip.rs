@@ -37,10 +37,7 @@ impl Baresip {
         folder.write("accounts", account);
         folder.write("config", configuration(codec, port, folder.path()));
         let tone = audio::sine(TONE_HZ, 20_000);
-        folder.write(
-            "tone.wav",
-            muleteer::audio::wav::image(&tone, audio::SAMPLE_RATE),
-        );
+        folder.write("tone.wav", audio::wav_file(&tone));
 
         let mut command = tool("baresip", "baresip-core");
         let mut process = Process::start(command.arg("-f").arg(folder.path()));

@@ -2,9 +2,8 @@
 
 use std::net::SocketAddr;
 
-use muleteer::audio::wav;
-
 use super::tool;
+use crate::support::audio;
 use crate::support::process::{Folder, Process, ServerProcess, free_port};
 use crate::support::server::project_root;
 
@@ -138,12 +137,12 @@ fn calls_that_the_server_ends() {
 #[test]
 fn a_cancelled_call() {
     let folder = Folder::new(&[("slow.dsm", SLOW)]);
-    folder.write("long.wav", wav::image(&vec![0; 20_000_000], 8_000));
-    let (diagrams, audio) = (
+    folder.write("long.wav", audio::wav_file(&vec![0; 20_000_000]));
+    let (diagrams, prompts) = (
         folder.as_setting("dsm.path"),
         folder.as_setting("audio.path"),
     );
-    let server = ServerProcess::start(&["--set", &diagrams, "--set", &audio]);
+    let server = ServerProcess::start(&["--set", &diagrams, "--set", &prompts]);
     Plan {
         scenario: "cancel",
         user: "slow",

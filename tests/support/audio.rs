@@ -1,6 +1,7 @@
 //! Sounds to play, and ears to hear them with.
 
 use std::f64::consts::TAU;
+use std::io::Cursor;
 use std::path::Path;
 
 /// Samples a second of everything here.
@@ -47,23 +48,46 @@ pub fn wav(path: &Path) -> Vec<i16> {
     muleteer::audio::resample::resample(&sound.pcm, sound.sample_rate, SAMPLE_RATE).expect("a rate")
 }
 
+/// A WAV file at [`SAMPLE_RATE`].
+pub fn wav_file(pcm: &[i16]) -> Vec<u8> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: SAMPLE_RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut file, spec).expect("a header");
+    let mut samples = writer.get_i16_writer(pcm.len() as u32);
+    pcm.iter().for_each(|&sample| samples.write_sample(sample));
+    samples.flush().expect("written to memory");
+    writer.finalize().expect("written to memory");
+    file.into_inner()
+}
+
 /// Where in `heard` all of `prompt` is, in seconds.
 ///
-/// Its beginning, middle and end have to be there, each alike to more than 0.7 (1 is the same but for
-/// the level) and where it should be within a tenth of a second.
+/// Each half second of it is looked for by itself. Four of five have to be alike to more than 0.7 (1 is
+/// the same but for the level) and where they should be within two tenths of a second: on a busy machine
+/// packets come late, and the listener's jitter buffer makes up for it.
 #[track_caller]
 pub fn position_of(prompt: &[i16], heard: &[i16]) -> f64 {
-    const SECOND: usize = SAMPLE_RATE as usize;
-    let last = prompt.len() - SECOND;
-    let parts = [0, last / 2, last].map(|start| {
-        let found = most_alike(&prompt[start..][..SECOND], heard);
-        (start as f64 / f64::from(SAMPLE_RATE), found)
-    });
-    let begin = parts[0].1.at;
-    for (offset, found) in &parts {
-        let in_place = (found.at - begin - offset).abs() < 0.1;
-        assert!(found.likeness > 0.7 && in_place, "{parts:?}");
-    }
+    const PIECE: usize = SAMPLE_RATE as usize / 2;
+    let quiet = |piece: &&[i16]| piece.iter().all(|sample| sample.unsigned_abs() < 500);
+    let spoken = prompt.chunks_exact(PIECE).enumerate();
+    let mut found: Vec<Found> = spoken
+        .filter(|(_, piece)| !quiet(piece))
+        .map(|(n, piece)| {
+            let Found { at, likeness } = most_alike(piece, heard);
+            let at = at - n as f64 * 0.5;
+            Found { at, likeness }
+        })
+        .collect();
+    found.sort_by(|a, b| a.at.total_cmp(&b.at));
+    let begin = found[found.len() / 2].at;
+    let fits = |piece: &&Found| piece.likeness > 0.7 && (piece.at - begin).abs() < 0.2;
+    let fitting = found.iter().filter(fits).count();
+    assert!(fitting * 5 >= found.len() * 4, "only {fitting}: {found:#?}");
     begin
 }
 
