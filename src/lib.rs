@@ -13,7 +13,9 @@ pub mod audio; // CORE: frames, files, resampling, playlists, recorders
 pub mod cli; // SHELL: the command line: arguments, logging, `check`
 pub mod codec; // CORE: one file per codec behind `Encoder` and `Decoder`
 pub mod config; // text to typed configuration, once
+pub mod control; // functions that diagrams and operators call by name
 pub mod counter; // counters and gauges
+pub mod deployment; // SHELL: diagrams and what belongs to them, read from disk
 pub mod dsm; // CORE: the state diagram language: front end, program, engine
 pub mod ids; // random identifiers
 pub mod media; // CORE core.rs, playlist; SHELL thread.rs, file_io.rs

@@ -6,6 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, ServeArgs, start_logging};
 use crate::config::Config;
+use crate::deployment::DeploymentError;
 use crate::ids::Ids;
 use crate::server::{Server, StartError};
 use crate::sip::transport::DEFAULT_PORT;
@@ -67,9 +68,9 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
             eprintln!("{error}");
             return match &error {
                 StartError::Mapping(error) => Exit::from(error),
-                StartError::Listen(_) | StartError::Media(_) | StartError::DiagramFolder { .. } => {
-                    Exit::Usage
-                }
+                StartError::Listen(_)
+                | StartError::Media(_)
+                | StartError::Deployment(DeploymentError::DiagramFolder { .. }) => Exit::Usage,
                 _ => Exit::Input,
             };
         }

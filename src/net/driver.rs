@@ -329,11 +329,11 @@ impl Driver {
     fn on_command(&mut self, now: Instant, command: SipCommand) {
         match command {
             SipCommand::Dialog { session, command } => self.on_dialog(now, session, command),
-            SipCommand::Post { from, to, params } => {
-                let delivered = self.router.post(&to, *params);
-                self.router
-                    .deliver(&from, SessionEvent::PostDone(delivered));
-            }
+            SipCommand::Mail {
+                session,
+                token,
+                mail,
+            } => self.router.handle_mail(&session, token, mail),
             SipCommand::Ended { session } => self.router.remove(&session),
         }
     }

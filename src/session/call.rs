@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::event::{Params, PromptError, SessionId, SessionOutput};
+use super::event::{ActionToken, Params, PromptError, SessionId, SessionOutput};
 use crate::audio::prompt::Prompt;
 use crate::codec::CodecId;
+use crate::dsm::ActionResult;
 use crate::media::{MediaCommand, MediaEvent, StreamParameters};
 use crate::rtp::{ClockRate, PayloadType};
 use crate::sdp::{
@@ -63,8 +64,8 @@ pub enum CallEvent {
     Prompt(Result<Arc<Prompt>, PromptError>),
     /// An event of another session.
     Posted(Params),
-    /// Whether a posted event found its session.
-    PostDone(bool),
+    /// What became of work outside.
+    Performed(ActionToken, ActionResult),
     /// The server is shutting down.
     Shutdown,
     /// The SIP side is over; nothing can be sent any more.

@@ -1,11 +1,13 @@
 //! What passes between a session and the rest of the server.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::audio::prompt::Prompt;
 use crate::codec::CodecId;
+use crate::dsm::{ActionResult, DiCall};
 use crate::media::{MediaCommand, MediaEvent};
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::endpoint::TransactionId;
@@ -14,6 +16,12 @@ use crate::sip::message::{Method, Request, Response, StatusCode};
 /// Names a session: its local tag, which scripts see as `@local_tag`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub Arc<str>);
+
+impl Borrow<str> for SessionId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,8 +53,8 @@ pub enum SessionEvent {
     Prompt(Result<Arc<Prompt>, PromptError>),
     /// Another session posted an event.
     Posted(Box<Params>),
-    /// Whether the session a posted event went to exists.
-    PostDone(bool),
+    /// What became of [work](SessionOutput::Perform).
+    Performed(ActionToken, ActionResult),
     /// The server is shutting down.
     Shutdown,
     /// The time for ending by oneself is over.
@@ -88,6 +96,43 @@ pub enum PromptError {
     },
 }
 
+/// Names work that a session waits for, among all it ever asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionToken(pub u32);
+
+/// What a script has others do for it, one thing at a time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// For the router, which knows all sessions.
+    Mail(Mail),
+    /// Start a diagram without a call. Throws `core`.
+    StartSystem {
+        /// `main` or the name of a bundle.
+        configuration: Box<str>,
+        /// The diagram.
+        diagram: Box<str>,
+    },
+    /// Call a function of another component.
+    Call(Box<DiCall>),
+}
+
+/// Events between sessions, and the names they are reached by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mail {
+    /// Deliver an event to a session or queue. Fails with [`Errno::ARG`](crate::dsm::Errno::ARG) if
+    /// there is none.
+    Post {
+        /// The session or queue.
+        to: SessionId,
+        /// The event's parameters.
+        params: Box<Params>,
+    },
+    /// Make the session reachable under one more name. Fails with `ARG` if it is taken.
+    Register(Box<str>),
+    /// Undo that; names of other sessions are left alone.
+    Unregister(Box<str>),
+}
+
 /// What a session wants done by its task.
 #[derive(Debug)]
 pub enum SessionOutput {
@@ -102,12 +147,12 @@ pub enum SessionOutput {
         /// What the stream sends with.
         codec: CodecId,
     },
-    /// Deliver an event to another session; [`SessionEvent::PostDone`] answers.
-    Post {
-        /// The other session's id.
-        to: SessionId,
-        /// The event's parameters.
-        params: Box<Params>,
+    /// Have this done outside; [`SessionEvent::Performed`] answers.
+    Perform {
+        /// Comes back with the result.
+        token: ActionToken,
+        /// What.
+        work: Work,
     },
     /// Record what is heard into a WAV file of this path.
     Record {

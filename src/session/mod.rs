@@ -9,17 +9,22 @@ pub mod application;
 pub mod begin;
 pub mod call;
 pub mod catalog;
+pub mod core;
 pub mod event;
 pub mod pool;
 pub mod prompts;
 pub mod router;
 pub mod safe_path;
+pub mod script;
 #[allow(clippy::module_inception)]
 pub mod session;
+pub mod system;
 pub mod task;
 
+pub use self::core::SessionCore;
 pub use catalog::{Application, Catalog};
-pub use event::{PromptError, SessionEvent, SessionId, SessionOutput};
+pub use event::{ActionToken, Mail, PromptError, SessionEvent, SessionId, SessionOutput, Work};
 pub use router::{Limits, Mailbox, NewCall, Routed, Router, RouterConfig, Undelivered};
 pub use session::Session;
+pub use system::{Occasion, SystemSession};
 pub use task::TaskMailbox;

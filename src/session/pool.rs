@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::begin::{self, Dial, Refusal, Settings};
-use super::event::{Params, SessionEvent, SessionId};
+use super::event::{ActionToken, Mail, SessionEvent, SessionId};
 use super::prompts::PromptStore;
 use super::router::NewCall;
 use super::session::Session;
 use super::task::{MAILBOX, Task, TaskMailbox, open_stream};
+use crate::control::Components;
 use crate::media::{MediaPool, StreamHandle};
 use crate::sip::dialog::invite_usage::Command;
 use crate::stats::Stats;
@@ -31,14 +32,14 @@ pub enum SipCommand {
         /// What.
         command: Command,
     },
-    /// Deliver an event to another session and report to the sender.
-    Post {
-        /// The sender.
-        from: SessionId,
-        /// The other one.
-        to: SessionId,
-        /// The event's parameters.
-        params: Box<Params>,
+    /// Deliver an event, or note a name; [`SessionEvent::Performed`] tells the session how it went.
+    Mail {
+        /// The session.
+        session: SessionId,
+        /// Names the work for it.
+        token: ActionToken,
+        /// What.
+        mail: Mail,
     },
     /// The session is over: forget it.
     Ended {
@@ -60,6 +61,8 @@ pub struct SessionContext {
     pub rtp_address: Option<IpAddr>,
     /// What sessions begin with.
     pub settings: Settings,
+    /// Functions that scripts call.
+    pub components: Arc<Components>,
     /// Counters.
     pub stats: Arc<Stats>,
 }
@@ -89,7 +92,7 @@ impl SessionPool {
             let id = call.id.clone();
             match incoming(&context, call, &own) {
                 Ok((session, stream)) => {
-                    Task::new(id, context, session, stream, own, mailbox)
+                    Task::new(id, context, session, Some(stream), own, mailbox)
                         .run()
                         .await
                 }
@@ -107,7 +110,7 @@ impl SessionPool {
                 Ok(stream) => {
                     let media = stream.local_addr();
                     let session = begin::outgoing(dial, local, media, &context.settings);
-                    Task::new(id, context, session, stream, own, mailbox)
+                    Task::new(id, context, session, Some(stream), own, mailbox)
                         .run()
                         .await;
                 }

@@ -5,6 +5,8 @@
 //! application of a new call. It runs no session and opens nothing: a new call comes out as
 //! [`Routed::NewCall`].
 
+mod mail;
+
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use super::catalog::{Application, Catalog};
-use super::event::{Params, SessionEvent, SessionId};
+use super::event::{SessionEvent, SessionId};
 use crate::config::{ApplicationSelector, SelectionInput};
 use crate::ids::Ids;
 use crate::sip::dialog::invite_usage::{ALLOW, RequestToken};
@@ -91,6 +93,10 @@ struct Entry<M> {
     /// The INVITE and the latest re-INVITE: what may be cancelled or lack an ACK.
     servers: SmallVec<[TransactionId; 2]>,
     clients: SmallVec<[(RequestToken, TransactionId); 1]>,
+    /// Further names events reach it by.
+    queues: Vec<Box<str>>,
+    /// A diagram without a call, which counts towards no limit.
+    is_system: bool,
 }
 
 /// See the module's documentation.
@@ -98,6 +104,9 @@ pub struct Router<M> {
     sessions: HashMap<SessionId, Entry<M>>,
     servers: HashMap<TransactionId, SessionId>,
     clients: HashMap<TransactionId, (SessionId, RequestToken)>,
+    queues: HashMap<Box<str>, SessionId>,
+    /// Sessions that are calls.
+    calls: usize,
     starts: VecDeque<Instant>,
     limits: Limits,
     selector: ApplicationSelector,
@@ -128,6 +137,8 @@ impl<M: Mailbox> Router<M> {
             sessions: HashMap::new(),
             servers: HashMap::new(),
             clients: HashMap::new(),
+            queues: HashMap::new(),
+            calls: 0,
             starts: VecDeque::new(),
             limits: config.limits,
             selector: config.selector,
@@ -194,13 +205,34 @@ impl<M: Mailbox> Router<M> {
             local: invite.map(|(_, local)| local),
             servers: SmallVec::new(),
             clients: SmallVec::new(),
+            queues: Vec::new(),
+            is_system: false,
         };
         if let Some((transaction, _)) = invite {
             entry.servers.push(transaction);
             self.servers.insert(transaction, id.clone());
         }
         self.sessions.insert(id, entry);
+        self.calls += 1;
         self.stats.sessions_active.increment();
+    }
+
+    /// Adds the session of a diagram without a call.
+    pub fn insert_system(&mut self, id: SessionId, mailbox: M) {
+        if self.draining {
+            // It came too late to be told with the others.
+            let _ = mailbox.post(SessionEvent::Shutdown);
+        }
+        let entry = Entry {
+            call_id: Box::default(),
+            mailbox,
+            local: None,
+            servers: SmallVec::new(),
+            clients: SmallVec::new(),
+            queues: Vec::new(),
+            is_system: true,
+        };
+        self.sessions.insert(id, entry);
     }
 
     /// Notes that `transaction` carries the session's request `token`.
@@ -238,12 +270,13 @@ impl<M: Mailbox> Router<M> {
         for (_, transaction) in &entry.clients {
             self.clients.remove(transaction);
         }
-        self.stats.sessions_active.decrement();
-    }
-
-    /// Delivers an event that one session posts to another. False: there is no such session.
-    pub fn post(&self, to: &SessionId, params: Params) -> bool {
-        self.deliver(to, SessionEvent::Posted(Box::new(params)))
+        for name in &entry.queues {
+            self.queues.remove(name);
+        }
+        if !entry.is_system {
+            self.calls -= 1;
+            self.stats.sessions_active.decrement();
+        }
     }
 
     /// Puts an event into one session's mailbox. False: there is no such session, or it is full.
@@ -295,7 +328,7 @@ impl<M: Mailbox> Router<M> {
 
     /// Entries in all tables, to prove that nothing is left behind.
     pub fn table_entries(&self) -> usize {
-        self.sessions.len() + self.servers.len() + self.clients.len()
+        self.sessions.len() + self.servers.len() + self.clients.len() + self.queues.len()
     }
 
     fn on_request(
@@ -430,7 +463,7 @@ impl<M: Mailbox> Router<M> {
         if self.draining {
             refused.shutdown.increment();
             Some("Server shutting down")
-        } else if sessions != 0 && self.sessions.len() >= sessions {
+        } else if sessions != 0 && self.calls >= sessions {
             refused.sessions.increment();
             Some("Too many sessions")
         } else if calls_per_second != 0 && self.starts.len() >= allowed {
@@ -471,7 +504,7 @@ impl<M: Mailbox> Router<M> {
 
     fn answer_options(&mut self, transaction: TransactionId, request: &Request) -> Routed {
         let limit = self.limits.options_sessions;
-        let full = limit != 0 && self.sessions.len() >= limit;
+        let full = limit != 0 && self.calls >= limit;
         if self.draining || full {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             let reason = if self.draining {

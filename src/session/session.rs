@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::application::Running;
 use super::call::{Call, CallEvent};
 use super::catalog::Application;
+use super::core::SessionCore;
 use super::event::{SessionEvent, SessionOutput};
 use crate::sip::message::StatusCode;
 
@@ -43,81 +44,6 @@ impl Session {
         }
     }
 
-    /// Lets the application start. Call once, before anything else.
-    pub fn begin(&mut self, now: Instant) {
-        if self.application.is_none() {
-            self.call.reject(StatusCode::SERVER_INTERNAL_ERROR, None);
-        }
-        self.tell(now, CallEvent::Start);
-        if self.incoming {
-            self.ring_at = Some(now + RINGING_AFTER);
-            self.answer_by = Some(now + ANSWER_WITHIN);
-            self.tell(now, CallEvent::Invite);
-        }
-        self.pump(now);
-    }
-
-    /// Takes one event.
-    pub fn handle_event(&mut self, now: Instant, event: SessionEvent) {
-        let usage = self.call.usage_mut();
-        match event {
-            SessionEvent::Request(transaction, request) => {
-                usage.handle_request(transaction, *request);
-            }
-            SessionEvent::Ack(ack) => usage.handle_ack(*ack),
-            SessionEvent::AckTimeout => usage.handle_ack_timeout(),
-            SessionEvent::Cancel(transaction) => usage.handle_cancel(transaction),
-            SessionEvent::Response(token, response) => usage.handle_response(token, *response),
-            SessionEvent::NoResponse(token, status) => usage.handle_no_response(token, status),
-            SessionEvent::Media(event) => self.tell(now, CallEvent::Media(event)),
-            SessionEvent::Prompt(prompt) => self.tell(now, CallEvent::Prompt(prompt)),
-            SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
-            SessionEvent::PostDone(found) => self.tell(now, CallEvent::PostDone(found)),
-            SessionEvent::Shutdown => self.tell(now, CallEvent::Shutdown),
-            SessionEvent::Terminate => self.abandon(),
-        }
-        self.pump(now);
-    }
-
-    /// Takes the time.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.mind_caller(now);
-        if let Some(application) = self.application.as_mut().filter(|_| !self.forced) {
-            application.handle_timeout(now, &mut self.call);
-        }
-        self.pump(now);
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) is wanted.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let application = self.application.as_ref().filter(|_| !self.forced);
-        let waiting = self.ring_at.into_iter().chain(self.answer_by);
-        let waiting = waiting.filter(|_| self.call.is_pending()).min();
-        let application = application.and_then(Running::poll_timeout);
-        waiting.into_iter().chain(application).min()
-    }
-
-    /// Next thing to be done; [`SessionOutput::Ended`] is the last.
-    pub fn poll_output(&mut self) -> Option<SessionOutput> {
-        if let Some(output) = self.call.poll_output() {
-            return Some(output);
-        }
-        let over = self.call.is_over()
-            && (self.forced || self.application.as_ref().is_none_or(Running::is_done));
-        (over && !std::mem::replace(&mut self.ended, true)).then_some(SessionOutput::Ended)
-    }
-
-    /// Ends the call in the way its state asks for, whatever the application thinks of it: at the
-    /// end of the server's patience, or after a fault of ours.
-    pub fn abandon(&mut self) {
-        self.forced = true;
-        if self.incoming && self.call.is_pending() {
-            self.call.reject(StatusCode::SERVER_INTERNAL_ERROR, None);
-        } else {
-            self.call.hang_up();
-        }
-    }
-
     /// The call.
     pub fn call(&self) -> &Call {
         &self.call
@@ -150,6 +76,78 @@ impl Session {
                 Some(event) => self.tell(now, event),
                 None => return,
             }
+        }
+    }
+}
+
+impl SessionCore for Session {
+    fn begin(&mut self, now: Instant) {
+        if self.application.is_none() {
+            self.call.reject(StatusCode::SERVER_INTERNAL_ERROR, None);
+        }
+        self.tell(now, CallEvent::Start);
+        if self.incoming {
+            self.ring_at = Some(now + RINGING_AFTER);
+            self.answer_by = Some(now + ANSWER_WITHIN);
+            self.tell(now, CallEvent::Invite);
+        }
+        self.pump(now);
+    }
+
+    fn handle_event(&mut self, now: Instant, event: SessionEvent) {
+        let usage = self.call.usage_mut();
+        match event {
+            SessionEvent::Request(transaction, request) => {
+                usage.handle_request(transaction, *request);
+            }
+            SessionEvent::Ack(ack) => usage.handle_ack(*ack),
+            SessionEvent::AckTimeout => usage.handle_ack_timeout(),
+            SessionEvent::Cancel(transaction) => usage.handle_cancel(transaction),
+            SessionEvent::Response(token, response) => usage.handle_response(token, *response),
+            SessionEvent::NoResponse(token, status) => usage.handle_no_response(token, status),
+            SessionEvent::Media(event) => self.tell(now, CallEvent::Media(event)),
+            SessionEvent::Prompt(prompt) => self.tell(now, CallEvent::Prompt(prompt)),
+            SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
+            SessionEvent::Performed(token, result) => {
+                self.tell(now, CallEvent::Performed(token, result));
+            }
+            SessionEvent::Shutdown => self.tell(now, CallEvent::Shutdown),
+            SessionEvent::Terminate => self.abandon(),
+        }
+        self.pump(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.mind_caller(now);
+        if let Some(application) = self.application.as_mut().filter(|_| !self.forced) {
+            application.handle_timeout(now, &mut self.call);
+        }
+        self.pump(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let application = self.application.as_ref().filter(|_| !self.forced);
+        let waiting = self.ring_at.into_iter().chain(self.answer_by);
+        let waiting = waiting.filter(|_| self.call.is_pending()).min();
+        let application = application.and_then(Running::poll_timeout);
+        waiting.into_iter().chain(application).min()
+    }
+
+    fn poll_output(&mut self) -> Option<SessionOutput> {
+        if let Some(output) = self.call.poll_output() {
+            return Some(output);
+        }
+        let over = self.call.is_over()
+            && (self.forced || self.application.as_ref().is_none_or(Running::is_done));
+        (over && !std::mem::replace(&mut self.ended, true)).then_some(SessionOutput::Ended)
+    }
+
+    fn abandon(&mut self) {
+        self.forced = true;
+        if self.incoming && self.call.is_pending() {
+            self.call.reject(StatusCode::SERVER_INTERNAL_ERROR, None);
+        } else {
+            self.call.hang_up();
         }
     }
 }

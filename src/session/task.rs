@@ -17,11 +17,12 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep_until;
 
-use super::event::{SessionEvent, SessionId, SessionOutput};
+use super::core::SessionCore;
+use super::event::{ActionToken, SessionEvent, SessionId, SessionOutput, Work};
 use super::pool::{SessionContext, SipCommand};
 use super::router::{Mailbox, Undelivered};
-use super::session::Session;
 use crate::audio::recorder::RecorderSink;
+use crate::dsm::ActionResult;
 use crate::media::{MediaCommand, MediaEvent, OpenError, StreamHandle};
 
 /// Events that may wait for one session. More than a call makes in a second; a flood beyond it is
@@ -47,11 +48,12 @@ impl Mailbox for TaskMailbox {
 }
 
 /// A running session and what it works with.
-pub(super) struct Task {
+pub(super) struct Task<S> {
     id: SessionId,
     context: Arc<SessionContext>,
-    session: Session,
-    stream: StreamHandle,
+    session: S,
+    /// The audio of a call.
+    stream: Option<StreamHandle>,
     mailbox: mpsc::Receiver<SessionEvent>,
     own_mailbox: TaskMailbox,
 }
@@ -76,14 +78,14 @@ pub(super) fn open_stream(
     )
 }
 
-impl Task {
+impl<S: SessionCore> Task<S> {
     /// A task for `session`, which has not begun. `own` is the sending end of `mailbox`, for what
     /// finishes after the session has gone on.
     pub(super) fn new(
         id: SessionId,
         context: Arc<SessionContext>,
-        session: Session,
-        stream: StreamHandle,
+        session: S,
+        stream: Option<StreamHandle>,
         own: TaskMailbox,
         mailbox: mpsc::Receiver<SessionEvent>,
     ) -> Self {
@@ -160,10 +162,8 @@ impl Task {
                         }
                     }
                 }
-                SessionOutput::Post { to, params } => {
-                    let from = self.id.clone();
-                    let command = SipCommand::Post { from, to, params };
-                    if self.context.sip.send(command).await.is_err() {
+                SessionOutput::Perform { token, work: todo } => {
+                    if !self.perform(token, todo, work).await {
                         return true;
                     }
                 }
@@ -175,6 +175,39 @@ impl Task {
             }
         }
         false
+    }
+
+    /// Has work done that the script waits for. False: the signalling task is gone.
+    async fn perform(
+        &mut self,
+        token: ActionToken,
+        todo: Work,
+        work: &mut JoinSet<Completion>,
+    ) -> bool {
+        let components = &self.context.components;
+        match todo {
+            Work::Mail(mail) => {
+                let session = self.id.clone();
+                let command = SipCommand::Mail {
+                    session,
+                    token,
+                    mail,
+                };
+                return self.context.sip.send(command).await.is_ok();
+            }
+            Work::StartSystem {
+                configuration,
+                diagram,
+            } => {
+                let starting = components.create_system_dsm(&configuration, &diagram);
+                work.spawn(async move { performed(token, starting.await) });
+            }
+            Work::Call(call) => {
+                let calling = components.call_for_script(*call);
+                work.spawn(async move { performed(token, calling.await) });
+            }
+        }
+        true
     }
 
     /// What finished work brings the session.
@@ -194,7 +227,10 @@ impl Task {
     }
 
     fn command(&mut self, command: MediaCommand) {
-        if let Err(busy) = self.stream.command(command) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        if let Err(busy) = stream.command(command) {
             self.context.stats.media_commands_dropped.increment();
             tracing::warn!(session = %self.id, %busy, "a media command is lost");
         }
@@ -222,7 +258,7 @@ impl Task {
     }
 
     /// Runs `work` on the session; a panic in it ends the call.
-    fn guarded(&mut self, work: impl FnOnce(&mut Session)) {
+    fn guarded(&mut self, work: impl FnOnce(&mut S)) {
         let session = &mut self.session;
         if catch_unwind(AssertUnwindSafe(|| work(session))).is_err() {
             self.context.stats.session_faults.increment();
@@ -231,6 +267,10 @@ impl Task {
             let _ = catch_unwind(AssertUnwindSafe(|| session.abandon()));
         }
     }
+}
+
+fn performed(token: ActionToken, result: ActionResult) -> Completion {
+    Completion::Event(SessionEvent::Performed(token, result))
 }
 
 async fn sleep_or_never(at: Option<Instant>) {

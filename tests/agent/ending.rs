@@ -1,7 +1,8 @@
 //! How a session comes to its end.
 
+use muleteer::dsm::Answer;
 use muleteer::media::MediaEvent;
-use muleteer::session::SessionEvent;
+use muleteer::session::{ActionToken, SessionEvent};
 
 use super::{Scene, diagram};
 use crate::support::agent::LINGER;
@@ -230,10 +231,10 @@ fn a_full_mailbox_refuses_requests_and_nothing_breaks() {
     let mut scene = call_with("");
     for _ in 0..100 {
         let id = scene.last_call().id.clone();
-        scene
-            .agent()
-            .router
-            .deliver(&id, SessionEvent::PostDone(true));
+        scene.agent().router.deliver(
+            &id,
+            SessionEvent::Performed(ActionToken(0), Ok(Answer::Nothing)),
+        );
     }
     scene.peer().request("OPTIONS", "");
     scene.run(100);

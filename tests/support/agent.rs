@@ -15,6 +15,7 @@ use muleteer::audio::playlist::PlaylistItem;
 use muleteer::audio::prompt::Prompt;
 use muleteer::codec::CodecId;
 use muleteer::config::ApplicationSelector;
+use muleteer::dsm::{ActionError, Errno};
 use muleteer::ids::Ids;
 use muleteer::media::{MediaCommand, MediaEvent};
 use muleteer::rtp::Digit;
@@ -23,7 +24,7 @@ use muleteer::session::call::capabilities;
 use muleteer::session::safe_path;
 use muleteer::session::{
     Catalog, Limits, Mailbox, NewCall, PromptError, Routed, Router, RouterConfig, Session,
-    SessionEvent, SessionId, SessionOutput, Undelivered,
+    SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered, Work,
 };
 use muleteer::sip::dialog::invite_usage::Command;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig};
@@ -330,9 +331,14 @@ impl Agent {
                     session.handle_event(now, SessionEvent::Prompt(result));
                 }
             }
-            SessionOutput::Post { to, params } => {
-                let delivered = self.router.post(&to, *params);
-                self.router.deliver(&id, SessionEvent::PostDone(delivered));
+            SessionOutput::Perform {
+                token,
+                work: Work::Mail(mail),
+            } => self.router.handle_mail(&id, token, mail),
+            SessionOutput::Perform { token, .. } => {
+                let nothing = ActionError::errno(Errno::CONFIG, "not in this test");
+                let event = SessionEvent::Performed(token, Err(nothing));
+                self.router.deliver(&id, event);
             }
             SessionOutput::Record { .. } => {}
             SessionOutput::Ended => {

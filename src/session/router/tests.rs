@@ -2,6 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::*;
+use crate::session::event::Params;
 use crate::sip::message::{Message, Transport};
 
 /// What one session got, by name, and whether it still takes anything.

@@ -7,7 +7,6 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +17,13 @@ use crate::codec::CodecId;
 use crate::config::{
     ApplicationSelector, Config, Listen, ListenTransport, LoadError, load_selector,
 };
-use crate::dsm::loader::load_folders;
-use crate::dsm::{Loaded, Registry, Severity};
+use crate::deployment::{self, DeploymentError};
 use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
 use crate::net::{Control, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener};
 use crate::session::begin::{Dial, Settings};
 use crate::session::call::capabilities;
-use crate::session::catalog::{Catalog, DiagramApplication};
+use crate::session::catalog::Catalog;
 use crate::session::pool::{SessionContext, SessionPool};
 use crate::session::prompts::PromptStore;
 use crate::session::{Limits, Router, RouterConfig};
@@ -50,31 +48,9 @@ pub enum StartError {
     /// The application mapping has mistakes, or cannot be read.
     #[error("{0}\nthis is the file that [app] mapping names")]
     Mapping(#[from] LoadError),
-    /// Diagrams have errors; the text shows each with its line.
-    #[error(
-        "{0}\nthe diagrams above have errors: mend them, or take them out of the [dsm] path folders"
-    )]
-    Diagrams(String),
-    /// A folder of diagrams cannot be read.
-    #[error("cannot read the diagrams in {}: {source}; see [dsm] path", folder.display())]
-    DiagramFolder {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// `[dsm] register` names a diagram that is not there.
-    #[error("[dsm] register names {name:?}, but no [dsm] path folder has a diagram {name}.dsm")]
-    NotThere {
-        /// The name.
-        name: String,
-    },
-    /// A diagram that calls can be given to does not say where it starts.
-    #[error("the diagram {name} has no initial state, so no call can start with it")]
-    NoInitialState {
-        /// Its name.
-        name: String,
-    },
+    /// Diagrams and what belongs to them cannot be loaded.
+    #[error(transparent)]
+    Deployment(#[from] DeploymentError),
     /// Media threads cannot be started.
     #[error(transparent)]
     Media(#[from] MediaError),
@@ -97,7 +73,7 @@ impl Server {
     /// [`StartError`] for the first part that cannot be built; nothing is left running.
     pub fn start(config: &Config, ids: &mut Ids) -> Result<Self, StartError> {
         let selector = load_selector(&config.app)?;
-        let catalog = load_catalog(config)?;
+        let catalog = deployment::load_catalog(config)?;
         let (udp, tcp) = open_sockets(&config.sip.listen)?;
         let media = MediaPool::start(media_config(config, ids))?;
         let codecs = config.media.codecs.clone();
@@ -177,6 +153,7 @@ impl Server {
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
             },
+            components: Arc::default(),
             stats: stats.clone(),
         });
         let router = Router::new(RouterConfig {
@@ -234,7 +211,7 @@ impl Server {
     /// [`StartError`] when they have errors; nothing is changed then.
     pub async fn reload(&self, config: &Config) -> Result<Vec<String>, StartError> {
         let selector = load_selector(&config.app)?;
-        let catalog = load_catalog(config)?;
+        let catalog = deployment::load_catalog(config)?;
         let names = catalog.names().into_iter().map(str::to_owned).collect();
         self.tell(Control::Reload(Box::new((selector, Arc::new(catalog)))))
             .await;
@@ -395,40 +372,4 @@ fn media_config(config: &Config, ids: &mut Ids) -> MediaConfig {
         max_streams: usize::from(ports.last() - ports.first()) / 2 + 1,
         seed: u64::from(ids.ssrc()) << 32 | u64::from(ids.ssrc()),
     }
-}
-
-/// Loads all diagrams; those that are to be applications become some.
-fn load_catalog(config: &Config) -> Result<Catalog, StartError> {
-    let set = load_folders(&config.dsm.path, &Registry::default())
-        .map_err(|(folder, source)| StartError::DiagramFolder { folder, source })?;
-    let text: String = set.loaded.iter().map(Loaded::render).collect();
-    if set
-        .loaded
-        .iter()
-        .any(|one| one.worst() == Some(Severity::Error))
-    {
-        return Err(StartError::Diagrams(text));
-    }
-    if !text.is_empty() {
-        tracing::warn!("the diagrams were loaded, but:\n{text}");
-    }
-    let names: Vec<String> = match &config.dsm.register {
-        Some(names) => names.clone(),
-        None => set.diagrams.names().map(str::to_owned).collect(),
-    };
-    let mut applications = Vec::new();
-    for name in names {
-        let diagram = set.diagrams.get(&name);
-        let diagram = diagram.ok_or_else(|| StartError::NotThere { name: name.clone() })?;
-        if diagram.initial().is_none() {
-            return Err(StartError::NoInitialState { name });
-        }
-        applications.push(DiagramApplication {
-            config: config.applications.get(&name).cloned().unwrap_or_default(),
-            name,
-            diagrams: set.diagrams.clone(),
-            set_param_variables: config.dsm.set_param_variables,
-        });
-    }
-    Ok(Catalog::new(applications))
 }

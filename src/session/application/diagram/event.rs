@@ -1,0 +1,110 @@
+//! What happens to a call, as events of the language, with what the host does after each.
+
+use crate::dsm::{Event, EventKind};
+use crate::media::MediaEvent;
+use crate::session::call::CallEvent;
+use crate::session::script::Step;
+use crate::sip::message::StatusCode;
+
+/// What the host does when an event has been processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    Nothing,
+    /// Answer the INVITE unless the script did.
+    Answer,
+    /// Connect the playlist unless the script does not want it.
+    Connect,
+    /// End the session if nobody handled the hang-up, else let it finish.
+    Linger,
+    /// Stop unless the script set `#processed`.
+    StopUnlessProcessed,
+    /// The session is over.
+    Finish,
+}
+
+/// What an event of the call is in the language, and what follows it.
+pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
+    let version = match event {
+        CallEvent::Media(MediaEvent::NoAudio { version }) => Some(version),
+        _ => None,
+    };
+    let of = Event::new;
+    let (event, afterwards) = match event {
+        CallEvent::Invite => (of(EventKind::Invite), Afterwards::Answer),
+        CallEvent::SessionStart => (of(EventKind::SessionStart), Afterwards::Connect),
+        CallEvent::Ringing { status, reason } => {
+            let event = of(EventKind::Ringing).with("code", status.code().to_string());
+            (
+                event.with("reason", reason).with("has_body", "false"),
+                Afterwards::Nothing,
+            )
+        }
+        CallEvent::Failed { status, reason } => failed(status, reason),
+        CallEvent::NoResponse { status } => failed(status, status.reason()),
+        CallEvent::Hangup { headers } => (
+            of(EventKind::Hangup).with("headers", headers),
+            Afterwards::Linger,
+        ),
+        CallEvent::NoAck => {
+            let event = of(EventKind::Hangup)
+                .with("headers", "")
+                .with("reason", "onNoAck");
+            (event, Afterwards::Linger)
+        }
+        CallEvent::Posted(params) => {
+            let posted = of(EventKind::Event);
+            let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
+            (params.iter().fold(posted, add), Afterwards::Nothing)
+        }
+        CallEvent::Shutdown => {
+            let event = of(EventKind::System).with("type", "ServerShutdown");
+            (event, Afterwards::StopUnlessProcessed)
+        }
+        CallEvent::Media(event) => media_event(event)?,
+        CallEvent::Start | CallEvent::Prompt(_) | CallEvent::Performed(..) | CallEvent::Ended => {
+            return None;
+        }
+    };
+    Some(Step {
+        event,
+        afterwards,
+        version,
+    })
+}
+
+fn failed(status: StatusCode, reason: String) -> (Event, Afterwards) {
+    let event = Event::new(EventKind::Failed).with("code", status.code().to_string());
+    (event.with("reason", reason), Afterwards::Nothing)
+}
+
+fn media_event(event: MediaEvent) -> Option<(Event, Afterwards)> {
+    let of = Event::new;
+    Some(match event {
+        MediaEvent::NoAudio { .. } => (
+            of(EventKind::NoAudio).with("type", "noAudio"),
+            Afterwards::Nothing,
+        ),
+        MediaEvent::Separator(id) => (
+            of(EventKind::Separator).with("id", id.to_string()),
+            Afterwards::Nothing,
+        ),
+        MediaEvent::Digit { digit, duration } => {
+            let event = of(EventKind::Key).with("key", digit.event_code().to_string());
+            let event = event.with("duration", duration.as_millis().to_string());
+            (event, Afterwards::Nothing)
+        }
+        MediaEvent::RtpTimeout => {
+            let event = of(EventKind::RtpTimeout).with("type", "rtp_timeout");
+            (event, Afterwards::StopUnlessProcessed)
+        }
+        MediaEvent::StreamFailed => (
+            of(EventKind::NoAudio).with("type", "cleared"),
+            Afterwards::StopUnlessProcessed,
+        ),
+        MediaEvent::PlaylistFull => {
+            tracing::warn!("the playlist is full: an item was not added");
+            return None;
+        }
+        _ => return None,
+    })
+}

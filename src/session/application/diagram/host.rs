@@ -1,0 +1,129 @@
+//! What a script can do on a call.
+
+use std::time::Duration;
+
+use crate::audio::playlist::PlaylistItem;
+use crate::dsm::HostAction;
+use crate::media::{MediaCommand, Output};
+use crate::rtp::Digit;
+use crate::session::call::Call;
+use crate::session::event::SessionOutput;
+use crate::session::script::{Performed, Surroundings, unavailable};
+use crate::sip::message::{HeaderName, NameAddr};
+
+/// A call as the surroundings of its script.
+pub(super) struct OnCall<'a> {
+    pub call: &'a mut Call,
+    pub playing: &'a mut Option<Playing>,
+    pub ignores_rtp_timeout: &'a mut bool,
+}
+
+/// A file that is being loaded, for the playlist.
+#[derive(Debug)]
+pub(super) struct Playing {
+    pub path: String,
+    pub looped: bool,
+    pub front: bool,
+}
+
+impl Surroundings for OnCall<'_> {
+    fn select(&self, name: &str) -> Option<String> {
+        let invite = self.call.invite();
+        let headers = &invite.headers;
+        let sip = invite.uri.as_sip();
+        let text = |header: HeaderName| headers.text(&header).map(|text| text.into_owned());
+        let uri = |header: Option<NameAddr>| header.map(|header| header.uri.to_string());
+        Some(match name {
+            "local_tag" => self.call.id().to_string(),
+            "remote_tag" => headers.from().ok()?.tag().unwrap_or_default().to_owned(),
+            "callid" => headers.call_id().ok()?.to_owned(),
+            "user" => sip?.user_decoded()?.into_owned(),
+            "domain" => sip?.host.to_string(),
+            "local_uri" => invite.uri.to_string(),
+            "remote_uri" => match self.call.usage().dialog() {
+                Some(dialog) => dialog.remote_target().to_string(),
+                None => uri(headers.from().ok())?,
+            },
+            "local_party" => text(HeaderName::To)?,
+            "remote_party" => text(HeaderName::From)?,
+            _ => return None,
+        })
+    }
+
+    fn perform(&mut self, action: &HostAction) -> Performed {
+        match action {
+            HostAction::PlayFile {
+                path,
+                looped,
+                front,
+            } => {
+                let (path, looped, front) = (path.clone(), *looped, *front);
+                self.call.load_prompt(&path);
+                *self.playing = Some(Playing {
+                    path,
+                    looped,
+                    front,
+                });
+                return Performed::Pending;
+            }
+            HostAction::PlaySilence {
+                milliseconds,
+                front,
+            } => {
+                let length = Duration::from_millis(u64::try_from(*milliseconds).unwrap_or(0));
+                self.call
+                    .media(queue(PlaylistItem::Silence(length), *front));
+            }
+            HostAction::AddSeparator { id, front } => {
+                self.call
+                    .media(queue(PlaylistItem::Separator((*id).into()), *front));
+            }
+            HostAction::FlushPlaylist => self.call.media(MediaCommand::Flush),
+            HostAction::SetInOutPlaylist
+            | HostAction::SetOutputPlaylist
+            | HostAction::ConnectMedia => {
+                self.call.media(MediaCommand::SetOutput(Output::Playlist));
+            }
+            // Nothing is recorded yet, so a playlist has nothing to do with what is heard.
+            HostAction::SetInputPlaylist => {}
+            HostAction::DisconnectMedia => self.call.media(MediaCommand::SetOutput(Output::None)),
+            HostAction::SetMuted(muted) => self.call.media(MediaCommand::SetMuted(*muted)),
+            HostAction::SetReceiving(on) => self.call.media(MediaCommand::SetReceiving(*on)),
+            HostAction::SetForceDtmfReceiving(on) => {
+                self.call.media(MediaCommand::ForceDigits(*on));
+            }
+            HostAction::SetDtmfDetection(on) => self.call.media(MediaCommand::DetectDigits(*on)),
+            HostAction::MonitorRtpTimeout(watch) => *self.ignores_rtp_timeout = !*watch,
+            HostAction::SendDtmf {
+                events,
+                milliseconds,
+            } => {
+                let duration = Duration::from_millis((*milliseconds).into());
+                for digit in events
+                    .iter()
+                    .filter_map(|code| Digit::from_event_code(*code))
+                {
+                    self.call.media(MediaCommand::SendDigit { digit, duration });
+                }
+            }
+            other => return unavailable(other, "in this version of the server"),
+        }
+        Performed::Done
+    }
+
+    fn hang_up(&mut self) {
+        self.call.hang_up();
+    }
+
+    fn output(&mut self, output: SessionOutput) {
+        self.call.output(output);
+    }
+}
+
+/// The command that puts an item into the playlist.
+pub(super) fn queue(item: PlaylistItem, front: bool) -> MediaCommand {
+    match front {
+        true => MediaCommand::Prepend(item),
+        false => MediaCommand::Append(item),
+    }
+}

@@ -1,0 +1,254 @@
+//! Runs a state diagram on a call.
+//!
+//! Events of the call become events of the language. What the language promises around an event (the
+//! default answer after `invite`, the end of a call whose hang-up nobody handles, …) happens when that
+//! event has been processed.
+
+mod event;
+mod host;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use self::event::{Afterwards, step_of};
+use self::host::{OnCall, Playing, queue};
+use crate::audio::playlist::PlaylistItem;
+use crate::audio::prompt::Prompt;
+use crate::dsm::{Answer, Event, EventKind, Exception, NotStartable};
+use crate::media::{MediaCommand, MediaEvent, Output};
+use crate::session::app_param::AppParams;
+use crate::session::call::{Call, CallEvent};
+use crate::session::catalog::DiagramApplication;
+use crate::session::event::PromptError;
+use crate::session::script::{Script, Step};
+use crate::sip::message::HeaderName;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Diagram {
+    script: Script<Afterwards>,
+    playing: Option<Playing>,
+    /// `monitorRTPTimeout(false)`: silence of the peer is none of the script's business.
+    ignores_rtp_timeout: bool,
+    /// The call is over.
+    over: bool,
+    /// When a call that is over has to have finished its work.
+    linger_until: Option<Instant>,
+    /// When a call that is over stops waiting for the pending action.
+    give_up_at: Option<Instant>,
+    done: bool,
+}
+
+impl Diagram {
+    pub(super) fn new(application: &DiagramApplication, call: &Call) -> Result<Self, NotStartable> {
+        let headers = call.invite().headers.all(&HeaderName::PAppParam);
+        let texts: Vec<_> = headers.map(String::from_utf8_lossy).collect();
+        let items = match application.set_param_variables {
+            true => AppParams::parse(texts.iter().map(AsRef::as_ref)),
+            false => AppParams::default(),
+        };
+        Ok(Self {
+            script: Script::new(application, items.iter())?,
+            playing: None,
+            ignores_rtp_timeout: false,
+            over: false,
+            linger_until: None,
+            give_up_at: None,
+            done: false,
+        })
+    }
+
+    pub(super) fn handle_event(&mut self, now: Instant, call: &mut Call, event: CallEvent) {
+        match event {
+            CallEvent::Start => {
+                // Nothing is heard before the session starts, unless the script connects itself.
+                call.media(MediaCommand::SetOutput(Output::None));
+                let (script, mut around) = self.on_call(call);
+                let done = script.start(now, EventKind::Start, Afterwards::Nothing, &mut around);
+                self.finish(now, call, done);
+            }
+            CallEvent::Prompt(result) => self.on_prompt(now, call, result),
+            CallEvent::Performed(token, result) => {
+                let (script, mut around) = self.on_call(call);
+                let done = script.performed(now, token, result, &mut around);
+                self.finish(now, call, done);
+            }
+            event => {
+                if let Some(step) = self.note(event) {
+                    self.script.enqueue(step);
+                }
+            }
+        }
+        self.run(now, call);
+        self.limit_wait(now, call);
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, call: &mut Call) {
+        self.script.handle_timeout(now, || Afterwards::Nothing);
+        if self.linger_until.is_some_and(|at| at <= now) {
+            self.linger_until = None;
+            self.script.stop();
+            tracing::warn!("the diagram handled the hang-up without stop(): the session is ended");
+        }
+        if self.give_up_at.is_some_and(|at| at <= now) {
+            self.done = true;
+            tracing::warn!("the call is over and an action still waits: the session is ended");
+        }
+        self.run(now, call);
+        self.limit_wait(now, call);
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let timer = self.script.poll_timeout();
+        let ends = [timer, self.linger_until, self.give_up_at];
+        ends.into_iter().flatten().min()
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Notes what an event means for the host; what it is for the script.
+    fn note(&mut self, event: CallEvent) -> Option<Step<Afterwards>> {
+        match event {
+            CallEvent::Ended => self.over = true,
+            CallEvent::Media(MediaEvent::RtpTimeout) if self.ignores_rtp_timeout => return None,
+            _ => {}
+        }
+        step_of(event)
+    }
+
+    /// Whatever an action waits for: once the call is over nobody is left to hear of it for long.
+    fn limit_wait(&mut self, now: Instant, call: &Call) {
+        if !self.over || !self.script.is_suspended() || self.done {
+            self.give_up_at = None;
+        } else if self.give_up_at.is_none() {
+            self.give_up_at = Some(self.linger_until.unwrap_or(now + call.linger()));
+        }
+    }
+
+    /// Processes waiting events until one suspends, then sees to the end of the session.
+    fn run(&mut self, now: Instant, call: &mut Call) {
+        while !self.script.is_suspended() && !self.done {
+            let Some(step) = self.next_step(call) else {
+                return;
+            };
+            let (script, mut around) = self.on_call(call);
+            let done = script.process(now, step, &mut around);
+            self.finish(now, call, done);
+        }
+    }
+
+    /// The next event. When there is none and the session was stopped: the end of the call, and
+    /// once that is over the last event of all.
+    fn next_step(&mut self, call: &mut Call) -> Option<Step<Afterwards>> {
+        while let Some(step) = self.script.next_step() {
+            // The playlist that ended may have been filled anew while this waited.
+            let version = step.version;
+            if version.is_none_or(|version| version == call.playlist_version()) {
+                return Some(step);
+            }
+        }
+        if self.over && self.linger_until.is_none() {
+            self.script.stop();
+        }
+        if !self.script.is_stopped() {
+            return None;
+        }
+        if !self.over {
+            call.hang_up();
+            return None;
+        }
+        self.linger_until = None;
+        Some(Step {
+            event: Event::new(EventKind::BeforeDestroy),
+            afterwards: Afterwards::Finish,
+            version: None,
+        })
+    }
+
+    /// Does what follows an event, if one has been processed.
+    fn finish(&mut self, now: Instant, call: &mut Call, afterwards: Option<Afterwards>) {
+        let Some(afterwards) = afterwards else { return };
+        match afterwards {
+            Afterwards::Nothing => {}
+            Afterwards::Answer => {
+                if call.is_pending() && !self.script.is_stopped() {
+                    if self.script.variable("connect_session") == Some("0") {
+                        tracing::info!(
+                            "answered, though connect_session is 0: only a reply of the script's own prevents that"
+                        );
+                    }
+                    call.answer();
+                }
+            }
+            Afterwards::Connect => {
+                if self.script.variable("connect_session") != Some("0") {
+                    call.media(MediaCommand::SetOutput(Output::Playlist));
+                }
+            }
+            Afterwards::Linger => {
+                if !self.script.is_stopped() && self.script.has_moved() {
+                    self.linger_until = Some(now + call.linger());
+                } else if !self.script.is_stopped() {
+                    tracing::info!("the diagram has no transition for this hang-up: session ended");
+                    self.script.stop();
+                }
+            }
+            Afterwards::StopUnlessProcessed => {
+                if self.script.param("processed") != Some("true") {
+                    self.script.stop();
+                }
+            }
+            Afterwards::Finish => self.done = true,
+        }
+        // What the event gave rise to comes before what happened meanwhile.
+        call.pump();
+        while let Some(event) = call.poll_event() {
+            if let Some(step) = self.note(event) {
+                self.script.raise(step);
+            }
+        }
+    }
+
+    fn on_prompt(
+        &mut self,
+        now: Instant,
+        call: &mut Call,
+        result: Result<Arc<Prompt>, PromptError>,
+    ) {
+        let Some(Playing {
+            path,
+            looped,
+            front,
+        }) = self.playing.take()
+        else {
+            return;
+        };
+        let outcome = match result {
+            Ok(prompt) => {
+                let item = PlaylistItem::Prompt { prompt, looped };
+                call.media(queue(item, front));
+                Ok(Answer::Nothing)
+            }
+            Err(error) => {
+                // Scripts try names one after the other: only what they do not handle is a fault.
+                tracing::debug!("playFile: {error}");
+                self.script.note_failure(error.to_string());
+                Err(Exception::file(&path).into())
+            }
+        };
+        let (script, mut around) = self.on_call(call);
+        let done = script.resume(now, outcome, &mut around);
+        self.finish(now, call, done);
+    }
+
+    fn on_call<'a>(&'a mut self, call: &'a mut Call) -> (&'a mut Script<Afterwards>, OnCall<'a>) {
+        let around = OnCall {
+            call,
+            playing: &mut self.playing,
+            ignores_rtp_timeout: &mut self.ignores_rtp_timeout,
+        };
+        (&mut self.script, around)
+    }
+}

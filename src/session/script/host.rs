@@ -1,0 +1,117 @@
+//! The host of a script: what every script can do, with the rest left to its surroundings.
+
+use std::time::{Duration, Instant};
+
+use super::{Performed, State, Surroundings};
+use crate::dsm::{
+    ActionContext, ActionOutcome, HostAction, LogLevel, Problem, ProblemKind, Trace, Values,
+};
+use crate::session::event::{ActionToken, Mail, Params, SessionId, SessionOutput, Work};
+
+/// The host while an event is being processed.
+pub(super) struct Host<'a> {
+    pub now: Instant,
+    pub state: &'a mut State,
+    pub around: &'a mut dyn Surroundings,
+}
+
+impl Host<'_> {
+    /// Has work done outside; the script goes on when its result comes.
+    fn await_work(&mut self, work: Work) -> ActionOutcome {
+        self.state.last_token = self.state.last_token.wrapping_add(1);
+        let token = ActionToken(self.state.last_token);
+        self.state.awaited = Some(token);
+        self.around.output(SessionOutput::Perform { token, work });
+        ActionOutcome::Pending
+    }
+
+    fn around(&mut self, action: &HostAction) -> ActionOutcome {
+        match self.around.perform(action) {
+            Performed::Done => ActionOutcome::done(),
+            Performed::Pending => ActionOutcome::Pending,
+            Performed::Failed(error, why) => {
+                self.state.failure = why;
+                error.into()
+            }
+        }
+    }
+}
+
+impl ActionContext for Host<'_> {
+    fn select(&self, name: &str) -> Option<String> {
+        self.around.select(name)
+    }
+
+    fn perform(&mut self, action: &HostAction, _variables: &mut Values) -> ActionOutcome {
+        match action {
+            HostAction::SetTimer { id, seconds } => {
+                let at = self.now + Duration::from_secs((*seconds).into());
+                self.state.timers.insert(*id, at);
+            }
+            HostAction::RemoveTimer { id } => {
+                self.state.timers.remove(id);
+            }
+            HostAction::RemoveTimers => self.state.timers.clear(),
+            HostAction::Stop { bye } => {
+                self.state.stopped = true;
+                if *bye {
+                    self.around.hang_up();
+                }
+            }
+            HostAction::PostEvent { session, params } => {
+                return self.await_work(Work::Mail(Mail::Post {
+                    to: SessionId(session.as_str().into()),
+                    params: Box::new(params_of(params)),
+                }));
+            }
+            HostAction::RegisterEventQueue { name } => {
+                return self.await_work(Work::Mail(Mail::Register(name.as_str().into())));
+            }
+            HostAction::UnregisterEventQueue { name } => {
+                return self.await_work(Work::Mail(Mail::Unregister(name.as_str().into())));
+            }
+            HostAction::Di(call) => return self.await_work(Work::Call(Box::new(call.clone()))),
+            HostAction::CreateSystemDsm {
+                configuration,
+                diagram,
+            } => {
+                return self.await_work(Work::StartSystem {
+                    configuration: configuration.as_str().into(),
+                    diagram: diagram.as_str().into(),
+                });
+            }
+            other => return self.around(other),
+        }
+        ActionOutcome::done()
+    }
+
+    fn log(&mut self, level: LogLevel, text: &str) {
+        match level {
+            LogLevel::Error => tracing::error!(target: "dsm", "{text}"),
+            LogLevel::Warning => tracing::warn!(target: "dsm", "{text}"),
+            LogLevel::Info => tracing::info!(target: "dsm", "{text}"),
+            LogLevel::Debug => tracing::debug!(target: "dsm", "{text}"),
+        }
+    }
+
+    fn trace(&mut self, step: Trace<'_>) {
+        if let Trace::Transition(_) = step {
+            self.state.moved = true;
+        }
+        tracing::debug!(target: "dsm", ?step);
+    }
+
+    fn problem(&mut self, problem: &Problem) {
+        match (&problem.kind, &self.state.failure) {
+            (ProblemKind::UnhandledException(_), Some(failure)) => {
+                tracing::warn!(target: "dsm", "{problem}: {failure}");
+            }
+            _ => tracing::warn!(target: "dsm", "{problem}"),
+        }
+    }
+}
+
+fn params_of(values: &Values) -> Params {
+    let param = |(name, value): (&str, &str)| (name.into(), value.into());
+    values.iter().map(param).collect()
+}

@@ -1,0 +1,290 @@
+//! A state diagram at work: its engine, its timers, and the events that wait for it.
+//!
+//! [`Script`] is what a diagram on a call and a diagram without one have in common. It processes one
+//! event at a time and in order; while an action waits for something outside, later events wait here.
+//! What differs is behind [`Surroundings`]. What the host promises around an event is named by the
+//! mark `A` of its [`Step`], which comes back when the event has been processed.
+
+mod host;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use self::host::Host;
+use super::catalog::DiagramApplication;
+use super::event::{ActionToken, SessionOutput};
+use crate::dsm::{
+    ActionError, ActionResult, Engine, Event, EventKind, Exception, HostAction, NotStartable,
+    Progress, Values,
+};
+
+/// Events that may wait while an action is pending; more are dropped with a log line.
+const MAX_WAITING: usize = 1000;
+
+/// Where a script runs: what a call and the lack of one make different.
+pub trait Surroundings {
+    /// The value of a select `@name`; `None` if it is unknown.
+    fn select(&self, name: &str) -> Option<String>;
+
+    /// Does an action that [`Script`] does not do itself.
+    fn perform(&mut self, action: &HostAction) -> Performed;
+
+    /// Ends the call at once, for `stop(true)`.
+    fn hang_up(&mut self);
+
+    /// Has something done outside the session.
+    fn output(&mut self, output: SessionOutput);
+}
+
+/// What became of an action.
+#[derive(Debug)]
+pub enum Performed {
+    /// It worked.
+    Done,
+    /// It failed; the text, if any, tells an operator more than a script learns.
+    Failed(ActionError, Option<String>),
+    /// The surroundings will [`resume`](Script::resume) the script.
+    Pending,
+}
+
+/// An event, and what follows it.
+#[derive(Debug)]
+pub struct Step<A> {
+    /// The event.
+    pub event: Event,
+    /// What the host does when it has been processed.
+    pub afterwards: A,
+    /// Of a `noAudio`: the version of the playlist that it tells of.
+    pub version: Option<u32>,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Script<A> {
+    engine: Engine,
+    state: State,
+    /// Raised by the event that has just been processed; before all others.
+    raised: VecDeque<Step<A>>,
+    waiting: VecDeque<Step<A>>,
+    /// What follows the event an action of which is pending.
+    suspended: Option<A>,
+}
+
+/// The part of a script that actions change.
+#[derive(Debug, Default)]
+struct State {
+    timers: BTreeMap<u32, Instant>,
+    /// What a pending action of [`Work`](super::event::Work) waits for.
+    awaited: Option<ActionToken>,
+    last_token: u32,
+    /// Why the last action failed, for the log should nobody handle it.
+    failure: Option<String>,
+    stopped: bool,
+    /// Whether the event being processed found a transition.
+    moved: bool,
+}
+
+/// The answer to an action that there is no such thing for `here`.
+pub fn unavailable(action: &HostAction, here: &str) -> Performed {
+    let name = format!("{action:?}");
+    let name = name.split([' ', '(', '{']).next().unwrap_or_default();
+    let cause = format!("{name} is not available {here}");
+    Performed::Failed(Exception::core(cause.clone()).into(), Some(cause))
+}
+
+impl<A> Script<A> {
+    /// A script at the initial state of `application`, with its settings and `items` as variables.
+    ///
+    /// # Errors
+    /// [`NotStartable`] if the diagram has no initial state.
+    pub fn new<'a>(
+        application: &DiagramApplication,
+        items: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, NotStartable> {
+        let mut variables = Values::new();
+        for (key, value) in &application.config {
+            assign(&mut variables, &format!("config.{key}"), value);
+        }
+        for (name, value) in items {
+            assign(&mut variables, name, value);
+        }
+        Ok(Self {
+            engine: Engine::new(application.diagrams.clone(), &application.name, variables)?,
+            state: State::default(),
+            raised: VecDeque::new(),
+            waiting: VecDeque::new(),
+            suspended: None,
+        })
+    }
+
+    /// Starts the engine. Call once, before anything else. Gives `afterwards` back once the start
+    /// event has been processed; so do all methods that return a mark.
+    pub fn start(
+        &mut self,
+        now: Instant,
+        kind: EventKind,
+        afterwards: A,
+        around: &mut dyn Surroundings,
+    ) -> Option<A> {
+        let progress = self.with_host(now, around, |engine, host| {
+            engine.start(Event::new(kind), host)
+        });
+        self.after(progress, afterwards)
+    }
+
+    /// Puts an event behind all others.
+    pub fn enqueue(&mut self, step: Step<A>) {
+        if self.waiting.len() < MAX_WAITING {
+            self.waiting.push_back(step);
+        } else {
+            tracing::warn!(event = ?step.event.kind, "too many events are waiting: this one is lost");
+        }
+    }
+
+    /// Puts an event that processing the last one gave rise to before those that came from outside.
+    pub fn raise(&mut self, step: Step<A>) {
+        self.raised.push_back(step);
+    }
+
+    /// Takes the next event out, unless an action is pending.
+    pub fn next_step(&mut self) -> Option<Step<A>> {
+        if self.is_suspended() {
+            return None;
+        }
+        self.raised.pop_front().or_else(|| self.waiting.pop_front())
+    }
+
+    /// Processes an event.
+    pub fn process(
+        &mut self,
+        now: Instant,
+        step: Step<A>,
+        around: &mut dyn Surroundings,
+    ) -> Option<A> {
+        self.state.moved = false;
+        let progress = self.with_host(now, around, |engine, host| {
+            engine.run_event(step.event, host)
+        });
+        self.after(progress, step.afterwards)
+    }
+
+    /// Takes what became of work outside; what nobody waits for any more is ignored.
+    pub fn performed(
+        &mut self,
+        now: Instant,
+        token: ActionToken,
+        result: ActionResult,
+        around: &mut dyn Surroundings,
+    ) -> Option<A> {
+        self.state.awaited.take_if(|awaited| *awaited == token)?;
+        self.resume(now, result, around)
+    }
+
+    /// Goes on behind the action that was pending.
+    pub fn resume(
+        &mut self,
+        now: Instant,
+        result: ActionResult,
+        around: &mut dyn Surroundings,
+    ) -> Option<A> {
+        let afterwards = self.suspended.take()?;
+        let progress = self.with_host(now, around, |engine, host| engine.resume(result, host));
+        self.after(progress, afterwards)
+    }
+
+    /// Puts the events of timers that are due behind all others.
+    pub fn handle_timeout(&mut self, now: Instant, afterwards: impl Fn() -> A) {
+        while let Some(id) = self.state.take_due_timer(now) {
+            self.enqueue(Step {
+                event: Event::new(EventKind::Timer).with("id", id.to_string()),
+                afterwards: afterwards(),
+                version: None,
+            });
+        }
+    }
+
+    /// When the first timer is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.state.timers.values().min().copied()
+    }
+
+    /// Why the last action failed, in more detail than the script learns; for the log.
+    pub fn note_failure(&mut self, why: String) {
+        self.state.failure = Some(why);
+    }
+
+    /// Ends the script as `stop` does.
+    pub fn stop(&mut self) {
+        self.state.stopped = true;
+    }
+
+    /// Ends the script in the middle of whatever it does or waits for.
+    pub fn abandon(&mut self) {
+        self.state.stopped = true;
+        self.state.awaited = None;
+        self.suspended = None;
+        self.raised.clear();
+        self.waiting.clear();
+    }
+
+    /// Whether the script is to end.
+    pub fn is_stopped(&self) -> bool {
+        self.state.stopped
+    }
+
+    /// Whether the event processed last found a transition.
+    pub fn has_moved(&self) -> bool {
+        self.state.moved
+    }
+
+    /// Whether an action is pending.
+    pub fn is_suspended(&self) -> bool {
+        self.suspended.is_some()
+    }
+
+    /// A variable of the session.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.engine.variables().get(name)
+    }
+
+    /// A parameter of the last event, as the script left it.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.engine.param(name)
+    }
+
+    fn after(&mut self, progress: Progress, afterwards: A) -> Option<A> {
+        match progress {
+            Progress::Pending => {
+                self.suspended = Some(afterwards);
+                None
+            }
+            Progress::Idle => Some(afterwards),
+        }
+    }
+
+    fn with_host(
+        &mut self,
+        now: Instant,
+        around: &mut dyn Surroundings,
+        work: impl FnOnce(&mut Engine, &mut Host<'_>) -> Progress,
+    ) -> Progress {
+        let state = &mut self.state;
+        work(&mut self.engine, &mut Host { now, state, around })
+    }
+}
+
+impl State {
+    fn take_due_timer(&mut self, now: Instant) -> Option<u32> {
+        let due = self.timers.iter().filter(|(_, at)| **at <= now);
+        let (id, _) = due.min_by_key(|(_, at)| **at)?;
+        let id = *id;
+        self.timers.remove(&id);
+        Some(id)
+    }
+}
+
+fn assign(values: &mut Values, name: &str, value: &str) {
+    if values.set(name, value).is_err() {
+        tracing::warn!(name, "too many values: this one is left out");
+    }
+}

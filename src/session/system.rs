@@ -1,0 +1,148 @@
+//! The session of a diagram that runs without a call.
+//!
+//! A core with the verbs of [`Session`](super::Session). It hears of timers, posted events and the end of
+//! the server; what needs a call throws `core`.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::catalog::DiagramApplication;
+use super::core::SessionCore;
+use super::event::{SessionEvent, SessionId, SessionOutput};
+use super::script::{Performed, Script, Step, Surroundings, unavailable};
+use crate::dsm::{Event, EventKind, HostAction, NotStartable};
+
+/// Why a system diagram is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// The server starts, or somebody asked for it.
+    Startup,
+    /// Its bundle was loaded again; the instance before runs on.
+    Reload,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct SystemSession {
+    script: Script<()>,
+    occasion: Occasion,
+    around: Around,
+    ended: bool,
+}
+
+/// Nothing but a name and the world outside.
+#[derive(Debug)]
+struct Around {
+    id: SessionId,
+    outputs: VecDeque<SessionOutput>,
+}
+
+impl SystemSession {
+    /// A session for `application`, which begins when it is told to.
+    ///
+    /// # Errors
+    /// [`NotStartable`] if the diagram has no initial state.
+    pub fn new(
+        id: SessionId,
+        application: &DiagramApplication,
+        occasion: Occasion,
+    ) -> Result<Self, NotStartable> {
+        Ok(Self {
+            script: Script::new(application, [])?,
+            occasion,
+            around: Around {
+                id,
+                outputs: VecDeque::new(),
+            },
+            ended: false,
+        })
+    }
+
+    fn enqueue(&mut self, event: Event) {
+        self.script.enqueue(Step {
+            event,
+            afterwards: (),
+            version: None,
+        });
+    }
+
+    fn run(&mut self, now: Instant) {
+        while let Some(step) = self.script.next_step() {
+            self.script.process(now, step, &mut self.around);
+        }
+    }
+}
+
+impl SessionCore for SystemSession {
+    fn begin(&mut self, now: Instant) {
+        let kind = match self.occasion {
+            Occasion::Startup => EventKind::Startup,
+            Occasion::Reload => EventKind::Reload,
+        };
+        self.script.start(now, kind, (), &mut self.around);
+    }
+
+    fn handle_event(&mut self, now: Instant, event: SessionEvent) {
+        match event {
+            SessionEvent::Posted(params) => {
+                let posted = Event::new(EventKind::Event);
+                let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
+                self.enqueue(params.iter().fold(posted, add));
+            }
+            SessionEvent::Performed(token, result) => {
+                self.script.performed(now, token, result, &mut self.around);
+            }
+            SessionEvent::Shutdown => {
+                self.enqueue(Event::new(EventKind::System).with("type", "ServerShutdown"));
+            }
+            SessionEvent::Terminate => self.abandon(),
+            // Of a call, which there is none of.
+            SessionEvent::Request(..)
+            | SessionEvent::Ack(_)
+            | SessionEvent::AckTimeout
+            | SessionEvent::Cancel(_)
+            | SessionEvent::Response(..)
+            | SessionEvent::NoResponse(..)
+            | SessionEvent::Media(_)
+            | SessionEvent::Prompt(_) => {}
+        }
+        self.run(now);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.script.handle_timeout(now, || ());
+        self.run(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.script.poll_timeout()
+    }
+
+    fn poll_output(&mut self) -> Option<SessionOutput> {
+        if let Some(output) = self.around.outputs.pop_front() {
+            return Some(output);
+        }
+        let over = self.script.is_stopped() && !self.script.is_suspended();
+        (over && !std::mem::replace(&mut self.ended, true)).then_some(SessionOutput::Ended)
+    }
+
+    fn abandon(&mut self) {
+        self.script.abandon();
+    }
+}
+
+impl Surroundings for Around {
+    fn select(&self, name: &str) -> Option<String> {
+        (name == "local_tag").then(|| self.id.to_string())
+    }
+
+    fn perform(&mut self, action: &HostAction) -> Performed {
+        unavailable(action, "in a system diagram: there is no call")
+    }
+
+    fn hang_up(&mut self) {}
+
+    fn output(&mut self, output: SessionOutput) {
+        self.outputs.push_back(output);
+    }
+}
