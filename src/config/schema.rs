@@ -86,6 +86,8 @@ impl Dsm {
             modules: section.paths("modules", default.modules),
             prompts: section.paths("prompts", default.prompts),
             register: section.names("register"),
+            inbound_start_diag: section.line("inbound_start_diag", default.inbound_start_diag),
+            run_system_dsms: section.names("run_system_dsms").unwrap_or_default(),
             linger: section.seconds("linger_s", default.linger),
             set_param_variables: section
                 .boolean("set_param_variables", default.set_param_variables),

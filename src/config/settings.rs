@@ -113,6 +113,10 @@ pub struct Dsm {
     pub prompts: Vec<PathBuf>,
     /// `register`: diagrams that are applications; `None` registers all.
     pub register: Option<Vec<String>>,
+    /// `inbound_start_diag`: diagram of the application `dsm`.
+    pub inbound_start_diag: Option<String>,
+    /// `run_system_dsms`: diagrams to run without a call from the start.
+    pub run_system_dsms: Vec<String>,
     /// `linger_s`: how long a session may finish its work after a handled hang-up, up to a day.
     pub linger: Duration,
     /// `set_param_variables`: items of P-App-Param become session variables.
@@ -221,6 +225,8 @@ impl Default for Dsm {
             modules: vec![PathBuf::from("target/release")],
             prompts: Vec::new(),
             register: None,
+            inbound_start_diag: None,
+            run_system_dsms: Vec::new(),
             linger: Duration::from_secs(60),
             set_param_variables: false,
         }

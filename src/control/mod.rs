@@ -4,6 +4,8 @@
 //! A [`Component`] is a named group of functions over JSON values; [`Components`] is the one table of
 //! them. A function's arguments are checked here, against its [`Function`], before it is called.
 
+pub mod dsm;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, ready};

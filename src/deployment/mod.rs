@@ -1,23 +1,28 @@
-//! SHELL: what an operator puts in place for calls to run: diagrams and their settings.
+//! SHELL: what an operator puts in place for calls to run: diagrams, bundles, and their settings.
 //!
-//! Reads it from disk, checks it as a whole, and makes the [`Catalog`] that calls are given to. Running
-//! calls keep what they started with.
+//! A [`Deployment`] is read from disk, checked as a whole, and makes the [`Catalog`] that calls are
+//! given to. A change makes a new one; running calls keep what they started with.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::io;
-use std::path::PathBuf;
+mod collection;
+mod conf_file;
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use self::collection::{Collection, MAIN};
 use crate::config::Config;
-use crate::dsm::loader::load_folders;
-use crate::dsm::{Loaded, Registry, Severity};
 use crate::session::catalog::{Catalog, DiagramApplication};
+use crate::session::system::{Occasion, SystemStart};
 
-/// Why nothing can be put in place.
+/// Why something cannot be put in place.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeploymentError {
     /// Diagrams have errors; the text shows each with its line.
     #[error(
-        "{0}\nthe diagrams above have errors: mend them, or take them out of the [dsm] path folders"
+        "{0}\nthe diagrams above have errors: mend them, or take them out of the folder that [dsm] path or their bundle names"
     )]
     Diagrams(String),
     /// A folder of diagrams cannot be read.
@@ -28,52 +33,270 @@ pub enum DeploymentError {
         /// What the system said.
         source: io::Error,
     },
-    /// `[dsm] register` names a diagram that is not there.
-    #[error("[dsm] register names {name:?}, but no [dsm] path folder has a diagram {name}.dsm")]
+    /// A list names a diagram that is not there.
+    #[error("{key} names {name:?}, but there is no diagram {name}.dsm in its folders")]
     NotThere {
         /// The name.
         name: String,
+        /// The list.
+        key: String,
     },
-    /// A diagram that calls can be given to does not say where it starts.
-    #[error("the diagram {name} has no initial state, so no call can start with it")]
+    /// A diagram that has to start does not say where.
+    #[error("the diagram {name} has no initial state, so nothing can start with it; see {key}")]
     NoInitialState {
         /// Its name.
         name: String,
+        /// The list that names it.
+        key: String,
     },
+    /// The file of a bundle cannot be read.
+    #[error("cannot read the bundle {}: {source}", file.display())]
+    Bundle {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file of a bundle is no TOML.
+    #[error("{0}")]
+    BundleSyntax(String),
 }
 
-/// Loads all diagrams; those that are to be applications become some.
-pub fn load_catalog(config: &Config) -> Result<Catalog, DeploymentError> {
-    let set = load_folders(&config.dsm.path, &Registry::default())
-        .map_err(|(folder, source)| DeploymentError::DiagramFolder { folder, source })?;
-    let text: String = set.loaded.iter().map(Loaded::render).collect();
-    if set
-        .loaded
-        .iter()
-        .any(|one| one.worst() == Some(Severity::Error))
-    {
-        return Err(DeploymentError::Diagrams(text));
-    }
-    if !text.is_empty() {
-        tracing::warn!("the diagrams were loaded, but:\n{text}");
-    }
-    let names: Vec<String> = match &config.dsm.register {
-        Some(names) => names.clone(),
-        None => set.diagrams.names().map(str::to_owned).collect(),
-    };
-    let mut applications = Vec::new();
-    for name in names {
-        let diagram = set.diagrams.get(&name);
-        let diagram = diagram.ok_or_else(|| DeploymentError::NotThere { name: name.clone() })?;
-        if diagram.initial().is_none() {
-            return Err(DeploymentError::NoInitialState { name });
+/// Everything that is in place.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    main: Collection,
+    /// Each with its file, in the order in which they were loaded.
+    bundles: Vec<(PathBuf, Collection)>,
+    inbound_start_diag: Option<String>,
+}
+
+impl Deployment {
+    /// Reads everything that `config` names. A bundle with errors is left out and logged.
+    ///
+    /// # Errors
+    /// [`DeploymentError`] for the diagrams of the main configuration.
+    pub fn load(config: &Config) -> Result<Self, DeploymentError> {
+        let mut deployment = Self::with_main(config)?;
+        for (name, file) in find_bundles(&config.dsm.path)? {
+            match Collection::bundle(&name, &file) {
+                Ok(bundle) => deployment.bundles.push((file, bundle)),
+                Err(error) => tracing::error!("the bundle {name} is left out: {error}"),
+            }
         }
-        applications.push(DiagramApplication {
-            config: config.applications.get(&name).cloned().unwrap_or_default(),
-            name,
-            diagrams: set.diagrams.clone(),
-            set_param_variables: config.dsm.set_param_variables,
-        });
+        Ok(deployment)
     }
-    Ok(Catalog::new(applications))
+
+    /// Reads everything again. A bundle of which nothing has changed stays as it is; the others' system
+    /// diagrams are to be started.
+    ///
+    /// # Errors
+    /// [`DeploymentError`] for whatever has an error; then nothing is to be changed.
+    pub fn reload(&self, config: &Config) -> Result<(Self, Vec<SystemStart>), DeploymentError> {
+        let mut next = Self::with_main(config)?;
+        let known = |diagram: &DiagramApplication| self.main.runs_system(&diagram.name);
+        let added = next.main.system().filter(|diagram| !known(diagram));
+        let mut starts: Vec<_> = added
+            .map(|added| SystemStart::new(added, Occasion::Startup))
+            .collect();
+        for (name, file) in find_bundles(&config.dsm.path)? {
+            let bundle = Collection::bundle(&name, &file)?;
+            match self.bundle(&name) {
+                Some(before) if before.is_same(&bundle) => {
+                    next.bundles.push((file, before.clone()))
+                }
+                before => {
+                    let occasion = occasion(before.is_some());
+                    starts.extend(bundle.system().map(|one| SystemStart::new(one, occasion)));
+                    next.bundles.push((file, bundle));
+                }
+            }
+        }
+        Ok((next, starts))
+    }
+
+    /// Reads the diagrams of the main configuration again.
+    ///
+    /// # Errors
+    /// [`DeploymentError`] if they have errors; nothing is changed then.
+    pub fn reload_main(&mut self, config: &Config) -> Result<(), DeploymentError> {
+        self.main = Collection::main(config)?;
+        Ok(())
+    }
+
+    /// Adds a diagram of the main configuration, from `folder` or else from the first folder that has
+    /// it. False: there is one of that name.
+    ///
+    /// # Errors
+    /// [`DeploymentError`] if it has errors or is not there.
+    pub fn load_diagram(
+        &mut self,
+        config: &Config,
+        name: &str,
+        folder: Option<&Path>,
+    ) -> Result<bool, DeploymentError> {
+        if self.main.has_diagram(name) {
+            return Ok(false);
+        }
+        let has_it = |folder: &&PathBuf| folder.join(format!("{name}.dsm")).is_file();
+        let folders = &config.dsm.path;
+        let found = folder.or_else(|| folders.iter().find(has_it).map(PathBuf::as_path));
+        let folder = found.ok_or_else(|| DeploymentError::NotThere {
+            name: name.to_owned(),
+            key: "loadDSM".to_owned(),
+        })?;
+        self.main.add(name, folder)?;
+        Ok(true)
+    }
+
+    /// Loads a bundle, or loads it again; its system diagrams are to be started.
+    ///
+    /// # Errors
+    /// [`DeploymentError`] if it has errors; nothing is changed then.
+    pub fn load_bundle(
+        &mut self,
+        name: &str,
+        file: &Path,
+    ) -> Result<Vec<SystemStart>, DeploymentError> {
+        let bundle = Collection::bundle(name, file)?;
+        let before = self.bundles.len();
+        self.bundles.retain(|(_, known)| known.name != name);
+        let occasion = occasion(self.bundles.len() < before);
+        let starts = bundle.system().map(|one| SystemStart::new(one, occasion));
+        let starts = starts.collect();
+        self.bundles.push((file.to_owned(), bundle));
+        Ok(starts)
+    }
+
+    /// Makes a diagram an application of the collection that has the application `of`, or else of the
+    /// main one. False: it is one already.
+    ///
+    /// # Errors
+    /// [`DeploymentError`] if there is no such diagram.
+    pub fn register(&mut self, name: &str, of: Option<&str>) -> Result<bool, DeploymentError> {
+        let owner = of.and_then(|of| {
+            let mut bundles = self.bundles.iter_mut().rev();
+            bundles.find(|(_, bundle)| bundle.has_application(of))
+        });
+        match owner {
+            Some((_, bundle)) => bundle.register(name),
+            None => self.main.register(name),
+        }
+    }
+
+    /// The diagrams of the collection that has the application `of`, or else of the main one.
+    pub fn diagram_names(&self, of: Option<&str>) -> impl Iterator<Item = &str> {
+        let owner = of.and_then(|of| {
+            let mut bundles = self.bundles.iter().rev();
+            bundles.find(|(_, bundle)| bundle.has_application(of))
+        });
+        owner
+            .map_or(&self.main, |(_, bundle)| bundle)
+            .diagram_names()
+    }
+
+    /// A diagram of the collection `configuration`, to be run without a call.
+    ///
+    /// # Errors
+    /// What is missing, for people.
+    pub fn system_diagram(
+        &self,
+        configuration: &str,
+        diagram: &str,
+    ) -> Result<SystemStart, String> {
+        let collection = match configuration {
+            MAIN => &self.main,
+            name => self
+                .bundle(name)
+                .ok_or_else(|| format!("there is no configuration '{name}'"))?,
+        };
+        if !collection.can_start(diagram) {
+            return Err(format!(
+                "the configuration '{configuration}' has no diagram '{diagram}' with an initial state"
+            ));
+        }
+        let application = collection.application(diagram);
+        Ok(SystemStart::new(application, Occasion::Startup))
+    }
+
+    /// All system diagrams, for the start of the server.
+    pub fn system_diagrams(&self) -> Vec<SystemStart> {
+        let bundles = self.bundles.iter().flat_map(|(_, bundle)| bundle.system());
+        let all = self.main.system().chain(bundles);
+        all.map(|one| SystemStart::new(one, Occasion::Startup))
+            .collect()
+    }
+
+    /// The applications that calls are given to. Of several with one name that of the bundle loaded
+    /// last counts.
+    pub fn catalog(&self) -> Catalog {
+        let bundles = self.bundles.iter();
+        let bundles = bundles.flat_map(|(_, bundle)| bundle.applications());
+        let mut catalog = Catalog::new(self.main.applications().chain(bundles));
+        if let Some(name) = &self.inbound_start_diag {
+            catalog.insert(INBOUND, self.main.application(name));
+        }
+        catalog
+    }
+
+    fn with_main(config: &Config) -> Result<Self, DeploymentError> {
+        let main = Collection::main(config)?;
+        if let Some(name) = &config.dsm.inbound_start_diag {
+            main.check_startable(name, "[dsm] inbound_start_diag")?;
+        }
+        Ok(Self {
+            main,
+            bundles: Vec::new(),
+            inbound_start_diag: config.dsm.inbound_start_diag.clone(),
+        })
+    }
+
+    fn bundle(&self, name: &str) -> Option<&Collection> {
+        let mut bundles = self.bundles.iter().map(|(_, bundle)| bundle);
+        bundles.find(|bundle| bundle.name == name)
+    }
+}
+
+/// The application whose diagram `[dsm] inbound_start_diag` names.
+const INBOUND: &str = "dsm";
+
+fn occasion(was_there: bool) -> Occasion {
+    match was_there {
+        true => Occasion::Reload,
+        false => Occasion::Startup,
+    }
+}
+
+/// The bundles in the subfolders of `folders`, as (name, file), in order of names: each `.conf` file
+/// is one, and so is a `bundle.toml`, called like its folder.
+fn find_bundles(folders: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, DeploymentError> {
+    let mut bundles = BTreeMap::new();
+    for folder in folders {
+        for subfolder in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+            for file in entries(&subfolder)? {
+                let named = match file.extension().and_then(|extension| extension.to_str()) {
+                    Some("conf") => file.file_stem(),
+                    Some("toml") if file.ends_with("bundle.toml") => subfolder.file_name(),
+                    _ => continue,
+                };
+                let name = named.unwrap_or_default().to_string_lossy().into_owned();
+                bundles.entry(name).or_insert(file);
+            }
+        }
+    }
+    Ok(bundles)
+}
+
+/// What is in a folder, sorted.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, DeploymentError> {
+    let read = || -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(folder)?;
+        entries.map(|entry| Ok(entry?.path())).collect()
+    };
+    let mut entries = read().map_err(|source| DeploymentError::DiagramFolder {
+        folder: folder.to_owned(),
+        source,
+    })?;
+    entries.sort();
+    Ok(entries)
 }

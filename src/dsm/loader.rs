@@ -38,15 +38,12 @@ impl SourceProvider for FileSystem {
     }
 }
 
-/// Loads every `NAME.dsm` directly in one of `folders` as diagram NAME. Of several with one name the
+/// Finds every `NAME.dsm` directly in one of `folders`, as name and path. Of several with one name the
 /// one in the earlier folder counts.
 ///
 /// # Errors
 /// The folder that cannot be read, and why.
-pub fn load_folders(
-    folders: &[PathBuf],
-    registry: &Registry,
-) -> Result<LoadedSet, (PathBuf, io::Error)> {
+pub fn find_diagrams(folders: &[PathBuf]) -> Result<Vec<(String, String)>, (PathBuf, io::Error)> {
     let mut diagrams: Vec<(String, String)> = Vec::new();
     for folder in folders {
         fs::read_dir(folder).map_err(|error| (folder.clone(), error))?;
@@ -58,5 +55,16 @@ pub fn load_folders(
             }
         }
     }
-    Ok(load_set(&diagrams, &FileSystem, registry))
+    Ok(diagrams)
+}
+
+/// Loads what [`find_diagrams`] finds.
+///
+/// # Errors
+/// The folder that cannot be read, and why.
+pub fn load_folders(
+    folders: &[PathBuf],
+    registry: &Registry,
+) -> Result<LoadedSet, (PathBuf, io::Error)> {
+    Ok(load_set(&find_diagrams(folders)?, &FileSystem, registry))
 }

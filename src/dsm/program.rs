@@ -140,6 +140,11 @@ impl DiagramSet {
         self.find(name).map(|index| self.diagram(index))
     }
 
+    /// All diagrams, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<StateDiagram>> {
+        self.diagrams.iter()
+    }
+
     /// The names of all diagrams, in the order in which they were given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.diagrams.iter().map(|diagram| diagram.name())

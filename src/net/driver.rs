@@ -22,7 +22,9 @@ use super::tcp::{Connection, StreamInput, TcpAcceptor};
 use super::udp::UdpListener;
 use crate::config::ApplicationSelector;
 use crate::session::begin::Dial;
+use crate::session::event::Params;
 use crate::session::pool::{SessionPool, SipCommand};
+use crate::session::system::SystemStart;
 use crate::session::{Catalog, NewCall, Routed, Router, SessionEvent, SessionId, TaskMailbox};
 use crate::sip::dialog::invite_usage::Command;
 use crate::sip::endpoint::{Endpoint, EndpointStats};
@@ -44,6 +46,17 @@ pub enum Control {
     Dial(Box<Dial>),
     /// Choose applications of new calls by these.
     Reload(Box<(ApplicationSelector, Arc<Catalog>)>),
+    /// Start a diagram without a call.
+    StartSystem(Box<SystemStart>),
+    /// Deliver an event to a session or queue, and say whether there is one.
+    Post {
+        /// The session or queue.
+        to: SessionId,
+        /// The event's parameters.
+        params: Box<Params>,
+        /// Whether it was delivered.
+        answer: oneshot::Sender<bool>,
+    },
     /// Refuse new calls, tell every session to end.
     Drain,
     /// End every session that is left.
@@ -308,6 +321,15 @@ impl Driver {
             Control::Reload(applications) => {
                 let (selector, catalog) = *applications;
                 self.router.reload(selector, catalog);
+            }
+            Control::StartSystem(start) => {
+                let id = self.router.system_id();
+                let mailbox = self.pool.start_system(id.clone(), *start);
+                self.router.insert_system(id, mailbox);
+            }
+            Control::Post { to, params, answer } => {
+                // The asker may have given up.
+                let _ = answer.send(self.router.post(&to, *params));
             }
             Control::Drain => self.router.drain(),
             Control::Terminate => self.router.terminate_all(),

@@ -6,18 +6,24 @@
 //! stop.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod admin;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use self::admin::{Admin, Reload, Requests};
 use crate::codec::CodecId;
 use crate::config::{
     ApplicationSelector, Config, Listen, ListenTransport, LoadError, load_selector,
 };
-use crate::deployment::{self, DeploymentError};
+use crate::control::dsm::DsmComponent;
+use crate::control::{Components, DSM};
+use crate::deployment::{Deployment, DeploymentError};
 use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
 use crate::net::{Control, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener};
@@ -51,6 +57,9 @@ pub enum StartError {
     /// Diagrams and what belongs to them cannot be loaded.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),
+    /// The server is ending.
+    #[error("the server is ending")]
+    Ending,
     /// Media threads cannot be started.
     #[error(transparent)]
     Media(#[from] MediaError),
@@ -62,7 +71,10 @@ pub struct Server {
     listening: Vec<(Transport, SocketAddr)>,
     applications: Vec<String>,
     control: mpsc::Sender<Control>,
-    driver: tokio::task::JoinHandle<()>,
+    reloads: mpsc::Sender<Reload>,
+    /// Not there in what only places calls.
+    admin: Option<JoinHandle<()>>,
+    driver: JoinHandle<()>,
     context: Arc<SessionContext>,
 }
 
@@ -73,7 +85,7 @@ impl Server {
     /// [`StartError`] for the first part that cannot be built; nothing is left running.
     pub fn start(config: &Config, ids: &mut Ids) -> Result<Self, StartError> {
         let selector = load_selector(&config.app)?;
-        let catalog = deployment::load_catalog(config)?;
+        let deployment = Deployment::load(config)?;
         let (udp, tcp) = open_sockets(&config.sip.listen)?;
         let media = MediaPool::start(media_config(config, ids))?;
         let codecs = config.media.codecs.clone();
@@ -82,7 +94,7 @@ impl Server {
             ids,
             Parts {
                 selector,
-                catalog,
+                deployment: Some(deployment),
                 udp,
                 tcp,
                 media,
@@ -101,7 +113,6 @@ impl Server {
         ids: &mut Ids,
     ) -> Result<Self, StartError> {
         let selector = ApplicationSelector::RuriUser;
-        let catalog = Catalog::default();
         let udp = vec![UdpListener::bind(line.local)?];
         let tcp = vec![TcpAcceptor::bind(line.local)?];
         let codecs = line.codecs;
@@ -111,7 +122,7 @@ impl Server {
             ids,
             Parts {
                 selector,
-                catalog,
+                deployment: None,
                 udp,
                 tcp,
                 media,
@@ -132,15 +143,14 @@ impl Server {
                     .map(|socket| (Transport::Tcp, socket.local())),
             )
             .collect();
-        let applications = parts
-            .catalog
-            .names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let deployment = parts.deployment.as_ref();
+        let catalog = deployment.map_or_else(Catalog::default, Deployment::catalog);
+        let applications = catalog.names().into_iter().map(str::to_owned).collect();
         let stats = Arc::new(Stats::default());
         let (sip, commands) = mpsc::channel(SIP_COMMANDS);
         let (control, control_receiver) = mpsc::channel(CONTROL_QUEUE);
+        let (orders, order_receiver) = mpsc::channel(CONTROL_QUEUE);
+        let components = Components::default().with(DSM, Arc::new(DsmComponent::new(orders)));
         let cache_bytes = config.audio.cache_mib as usize * (1 << 20);
         let context = Arc::new(SessionContext {
             sip,
@@ -153,13 +163,13 @@ impl Server {
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
             },
-            components: Arc::default(),
+            components: Arc::new(components),
             stats: stats.clone(),
         });
         let router = Router::new(RouterConfig {
             limits: limits(config),
-            selector: parts.selector,
-            catalog: Arc::new(parts.catalog),
+            selector: parts.selector.clone(),
+            catalog: Arc::new(catalog),
             ids: Ids::from_seed(ids.seed()),
             stats: stats.clone(),
         });
@@ -175,10 +185,20 @@ impl Server {
             stats,
         });
         let driver = tokio::spawn(driver.run());
+        let (reloads, reload_receiver) = mpsc::channel(CONTROL_QUEUE);
+        let admin = parts.deployment.map(|deployment| {
+            let admin = Admin::new(config, parts.selector, deployment, control.clone());
+            tokio::spawn(admin.run(Requests {
+                reloads: reload_receiver,
+                orders: order_receiver,
+            }))
+        });
         Self {
             listening,
             applications,
             control,
+            reloads,
+            admin,
             driver,
             context,
         }
@@ -210,12 +230,13 @@ impl Server {
     /// # Errors
     /// [`StartError`] when they have errors; nothing is changed then.
     pub async fn reload(&self, config: &Config) -> Result<Vec<String>, StartError> {
-        let selector = load_selector(&config.app)?;
-        let catalog = deployment::load_catalog(config)?;
-        let names = catalog.names().into_iter().map(str::to_owned).collect();
-        self.tell(Control::Reload(Box::new((selector, Arc::new(catalog)))))
-            .await;
-        Ok(names)
+        let (answer, names) = oneshot::channel();
+        let request = (Box::new(config.clone()), answer);
+        self.reloads
+            .send(request)
+            .await
+            .map_err(|_| StartError::Ending)?;
+        names.await.map_err(|_| StartError::Ending)?
     }
 
     /// Places a call.
@@ -260,12 +281,16 @@ impl Server {
         self.log_counters().await;
         let Self {
             control,
+            admin,
             driver,
             context,
             ..
         } = self;
         // The signalling task ends with its last control sender, the media threads with the
         // last holder of the context.
+        if let Some(admin) = admin {
+            admin.abort();
+        }
         drop((control, context));
         if let Err(fault) = driver.await {
             tracing::error!(%fault, "the signalling task did not end well");
@@ -308,7 +333,8 @@ pub struct PhoneLine {
 /// What a server is assembled from.
 struct Parts {
     selector: ApplicationSelector,
-    catalog: Catalog,
+    /// None for what only places calls.
+    deployment: Option<Deployment>,
     udp: Vec<UdpListener>,
     tcp: Vec<TcpAcceptor>,
     media: MediaPool,

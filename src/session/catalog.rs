@@ -20,7 +20,7 @@ pub enum Application {
 /// A diagram that calls can start with, and what it is configured with.
 #[derive(Debug)]
 pub struct DiagramApplication {
-    /// Name of the diagram and of the application.
+    /// Name of the diagram.
     pub name: String,
     /// All diagrams that it can call or jump to.
     pub diagrams: Arc<DiagramSet>,
@@ -30,9 +30,6 @@ pub struct DiagramApplication {
     pub set_param_variables: bool,
 }
 
-/// Names of the applications that need no diagram.
-pub const BUILT_IN: &[&str] = &["echo"];
-
 /// All applications of a server. The default has none.
 #[derive(Debug, Default)]
 pub struct Catalog {
@@ -40,17 +37,22 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The built-in applications and these diagrams. A diagram named like a built-in application
-    /// replaces it.
+    /// The built-in applications and these diagrams. A later one replaces an earlier one of the same
+    /// name.
     pub fn new(diagrams: impl IntoIterator<Item = DiagramApplication>) -> Self {
-        let mut applications = BTreeMap::from([("echo".to_owned(), Application::Echo)]);
+        let mut catalog = Self {
+            applications: BTreeMap::from([("echo".to_owned(), Application::Echo)]),
+        };
         for diagram in diagrams {
-            applications.insert(
-                diagram.name.clone(),
-                Application::Diagram(Arc::new(diagram)),
-            );
+            catalog.insert(&diagram.name.clone(), diagram);
         }
-        Self { applications }
+        catalog
+    }
+
+    /// Adds a diagram under a name that need not be its own.
+    pub fn insert(&mut self, name: &str, diagram: DiagramApplication) {
+        let application = Application::Diagram(Arc::new(diagram));
+        self.applications.insert(name.to_owned(), application);
     }
 
     /// The application of that name.

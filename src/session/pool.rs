@@ -16,6 +16,7 @@ use super::event::{ActionToken, Mail, SessionEvent, SessionId};
 use super::prompts::PromptStore;
 use super::router::NewCall;
 use super::session::Session;
+use super::system::{SystemSession, SystemStart};
 use super::task::{MAILBOX, Task, TaskMailbox, open_stream};
 use crate::control::Components;
 use crate::media::{MediaPool, StreamHandle};
@@ -116,6 +117,25 @@ impl SessionPool {
                 }
                 Err(error) => {
                     dial.application.unreachable(&error.to_string());
+                    let _ = context.sip.send(SipCommand::Ended { session: id }).await;
+                }
+            }
+        })
+    }
+
+    /// Starts a diagram without a call.
+    pub fn start_system(&self, id: SessionId, start: SystemStart) -> TaskMailbox {
+        let diagram = &start.application.name;
+        let span = tracing::error_span!("system", diagram, session = %id);
+        self.start(span, move |context, own, mailbox| async move {
+            match SystemSession::new(id.clone(), &start) {
+                Ok(session) => {
+                    Task::new(id, context, session, None, own, mailbox)
+                        .run()
+                        .await;
+                }
+                Err(error) => {
+                    tracing::error!("a system diagram is not started: {error}");
                     let _ = context.sip.send(SipCommand::Ended { session: id }).await;
                 }
             }

@@ -217,6 +217,11 @@ impl<M: Mailbox> Router<M> {
         self.stats.sessions_active.increment();
     }
 
+    /// A name for the session of a diagram without a call.
+    pub fn system_id(&mut self) -> SessionId {
+        SessionId(format!("SystemDSM_{}", self.ids.tag()).into())
+    }
+
     /// Adds the session of a diagram without a call.
     pub fn insert_system(&mut self, id: SessionId, mailbox: M) {
         if self.draining {

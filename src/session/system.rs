@@ -21,6 +21,25 @@ pub enum Occasion {
     Reload,
 }
 
+/// A diagram to be run without a call.
+#[derive(Debug)]
+pub struct SystemStart {
+    /// The diagram.
+    pub application: DiagramApplication,
+    /// Why.
+    pub occasion: Occasion,
+}
+
+impl SystemStart {
+    /// A start of `application`.
+    pub fn new(application: DiagramApplication, occasion: Occasion) -> Self {
+        Self {
+            application,
+            occasion,
+        }
+    }
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct SystemSession {
@@ -38,18 +57,14 @@ struct Around {
 }
 
 impl SystemSession {
-    /// A session for `application`, which begins when it is told to.
+    /// A session that begins when it is told to.
     ///
     /// # Errors
     /// [`NotStartable`] if the diagram has no initial state.
-    pub fn new(
-        id: SessionId,
-        application: &DiagramApplication,
-        occasion: Occasion,
-    ) -> Result<Self, NotStartable> {
+    pub fn new(id: SessionId, start: &SystemStart) -> Result<Self, NotStartable> {
         Ok(Self {
-            script: Script::new(application, [])?,
-            occasion,
+            script: Script::new(&start.application, [])?,
+            occasion: start.occasion,
             around: Around {
                 id,
                 outputs: VecDeque::new(),
