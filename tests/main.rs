@@ -9,6 +9,7 @@ mod support;
 
 mod agent;
 mod answer_call;
+mod bundle;
 mod config;
 mod dsm_language;
 mod dsm_run;
@@ -21,3 +22,4 @@ mod shipped;
 mod shutdown;
 mod sip_endpoint;
 mod sip_message;
+mod system_dsm;

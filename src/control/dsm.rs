@@ -263,3 +263,95 @@ const FUNCTIONS: &[Function] = &[
         "Starts a diagram without a call; 500 if it cannot be started.",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{Components, DSM};
+
+    /// What becomes of a call, and the command that was ordered, which is answered with `outcome`.
+    fn call(
+        function: &str,
+        arguments: Value,
+        outcome: Outcome,
+    ) -> (Result<Value, CallError>, Option<Command>) {
+        let (orders, mut received) = mpsc::channel::<Order>(1);
+        let component = std::sync::Arc::new(DsmComponent::new(orders));
+        let components = Components::default().with(DSM, component);
+        let arguments = arguments.as_array().cloned().unwrap_or_default();
+        let calling = components.call(DSM, function, arguments);
+        drop(components);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let serve = async {
+                let (command, answer) = received.recv().await?;
+                answer.send(outcome).unwrap();
+                Some(command)
+            };
+            tokio::join!(calling, serve)
+        })
+    }
+
+    #[test]
+    fn arguments_become_a_command_and_its_outcome_a_value() {
+        let (value, command) = call(
+            "postDSMEvent",
+            json!(["x", [["a", "1"], ["b", 2]]]),
+            Outcome::Done,
+        );
+        assert_eq!(value, Ok(json!([200, "OK"])));
+        let params = Params::from([("a".into(), "1".into()), ("b".into(), "2".into())]);
+        assert_eq!(
+            command,
+            Some(Command::Post(SessionId("x".into()), Box::new(params)))
+        );
+
+        let names = || Outcome::Names(vec!["a".into(), "b".into()]);
+        assert_eq!(
+            call("listDSMs", json!([]), names()).0,
+            Ok(json!(["a", "b"]))
+        );
+        assert_eq!(call("hasDSM", json!(["b"]), names()).0, Ok(json!(1)));
+        assert_eq!(call("hasDSM", json!(["c"]), names()).0, Ok(json!(0)));
+
+        let (value, command) = call(
+            "loadConfig",
+            json!(["f", "shop.conf"]),
+            Outcome::Failed(500, "why".into()),
+        );
+        assert_eq!(value, Ok(json!([500, "why"])));
+        let (file, name) = ("f".into(), "shop".to_owned());
+        assert_eq!(command, Some(Command::LoadConfig { file, name }));
+    }
+
+    #[test]
+    fn arguments_that_do_not_fit_are_refused_with_the_usage() {
+        for (function, arguments) in [
+            ("loadDSM", json!([])),
+            ("loadDSM", json!([1])),
+            ("reloadDSMs", json!(["x"])),
+            ("postDSMEvent", json!(["x", [["a"]]])),
+            ("postDSMEvent", json!(["x", ["a", "b"]])),
+        ] {
+            let (value, command) = call(function, arguments, Outcome::Done);
+            let Err(CallError::Arguments { usage }) = value else {
+                panic!("{function}: {value:?}")
+            };
+            assert!(usage.starts_with(function), "{usage}");
+            assert_eq!(command, None);
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_once_the_server_is_ending() {
+        let (orders, received) = mpsc::channel::<Order>(1);
+        drop(received);
+        let calling = DsmComponent::new(orders).call("reloadDSMs", Vec::new());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        assert_eq!(runtime.block_on(calling), Err(CallError::Ending));
+    }
+}

@@ -80,7 +80,10 @@ impl Collection {
         let all_by_default = file
             .extension()
             .is_some_and(|extension| extension == "toml");
-        let diagrams = folder.join(settings.text("diag_path").unwrap_or_default());
+        let diagrams = match settings.text("diag_path") {
+            Some(path) => folder.join(path),
+            None => folder.to_owned(),
+        };
         let files = match settings.list("load_diags") {
             Some(names) => names
                 .into_iter()

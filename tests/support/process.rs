@@ -197,6 +197,8 @@ impl ServerProcess {
         let mut process = Process::start(serve(&address).args(arguments));
         process.line("listens on");
         process.line("Ctrl-C stops.");
+        // What it logged while it started is still to be looked for.
+        process.passed = 0;
         Self {
             process,
             address: address.parse().expect("an address"),
@@ -240,7 +242,9 @@ impl Folder {
     }
 
     pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        std::fs::write(self.0.path().join(name), text).expect("written");
+        let path = self.file(name);
+        std::fs::create_dir_all(path.parent().expect("in the folder")).expect("made");
+        std::fs::write(path, text).expect("written");
     }
 
     pub fn path(&self) -> &Path {
