@@ -10,6 +10,7 @@ mod dialog;
 mod echo;
 mod ending;
 mod limits;
+mod order;
 mod outgoing;
 
 use std::collections::BTreeMap;
