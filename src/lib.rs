@@ -18,6 +18,7 @@ pub mod counter; // counters and gauges
 pub mod deployment; // SHELL: diagrams and what belongs to them, read from disk
 pub mod dsm; // CORE: the state diagram language: front end, program, engine
 pub mod ids; // random identifiers
+pub mod lsp; // CORE: the language server for editors
 pub mod media; // CORE core.rs, playlist; SHELL thread.rs, file_io.rs
 pub mod net; // SHELL: SIP sockets and the signalling task
 pub mod rtp; // CORE: packets, telephone events, jitter buffer

@@ -14,6 +14,7 @@ mod config;
 mod dsm_language;
 mod dsm_run;
 mod interop;
+mod lsp;
 mod offer_answer;
 mod play;
 mod process;

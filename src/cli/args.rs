@@ -34,6 +34,12 @@ pub enum Command {
     /// Syntax, names, arguments, states and called diagrams are checked as when the server loads them.
     /// The exit code is 1 if there is an error and 2 if a path cannot be read; warnings alone are 0.
     Check(CheckArgs),
+    /// Serve an editor: diagnostics, completion, navigation and renaming in state diagrams
+    ///
+    /// Speaks the Language Server Protocol on standard input and output, so an editor starts it;
+    /// docs/editors.md says how. Prompts are looked up in the folder audio/ of the workspace, or in what
+    /// the editor sets as muleteer.audioPath. Log lines go to standard error.
+    Lsp(LspArgs),
     /// Place a call: a test phone
     ///
     /// Calls URI, plays a file, presses keys, and records what it hears, until the other side hangs up
@@ -89,6 +95,15 @@ pub enum ReportFormat {
     Text,
     /// For programs: one JSON array
     Json,
+}
+
+/// Arguments of `muleteer lsp`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = LSP_EXAMPLES)]
+pub struct LspArgs {
+    /// Talk over standard input and output: what happens anyway, and what some editors write
+    #[arg(long)]
+    pub stdio: bool,
 }
 
 /// Arguments of `muleteer call`.
@@ -170,6 +185,10 @@ Examples:
   muleteer call sip:conference@192.0.2.10 --codec PCMA,PCMU --local 192.0.2.7:5080
   muleteer call sip:200@pbx.example.net --from sip:alice@example.net";
 
+const LSP_EXAMPLES: &str = "\
+Examples:
+  muleteer lsp --stdio";
+
 fn setting<T: Setting>(text: &str) -> Result<T, String> {
     T::parse(text).ok_or_else(|| format!("expected {}", T::EXPECTED))
 }
@@ -230,7 +249,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 11);
+        assert_eq!(examples, 12);
     }
 
     #[test]
@@ -239,7 +258,7 @@ mod tests {
             .get_subcommands()
             .map(|sub| sub.get_name().to_owned())
             .collect();
-        assert_eq!(names, ["serve", "check", "call"]);
+        assert_eq!(names, ["serve", "check", "lsp", "call"]);
     }
 
     #[test]

@@ -10,9 +10,10 @@ pub mod check;
 mod dtmf;
 mod exit;
 mod logging;
+pub mod lsp;
 pub mod serve;
 
-pub use args::{CallArgs, CheckArgs, Cli, Command, ReportFormat, ServeArgs};
+pub use args::{CallArgs, CheckArgs, Cli, Command, LspArgs, ReportFormat, ServeArgs};
 pub use dtmf::{DtmfError, DtmfSequence, DtmfStep};
 pub use exit::Exit;
 pub use logging::{LogGuard, start_logging};

@@ -67,7 +67,7 @@ pub fn bind(
 }
 
 /// The parts between the separators; none if there is no text at all.
-fn split(text: &str, separator: Separator) -> Vec<&str> {
+pub fn split(text: &str, separator: Separator) -> Vec<&str> {
     let (sign, limit) = match separator {
         Separator::None => {
             return if text.trim().is_empty() {

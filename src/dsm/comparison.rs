@@ -107,6 +107,12 @@ fn order(left: &str, right: &str) -> std::cmp::Ordering {
     }
 }
 
+/// Where the operator begins and its length; an empty one at the end if there is none.
+pub fn operator_in(text: &str) -> (usize, usize) {
+    let (_, at, length) = find_operator(text);
+    (at, length)
+}
+
 /// The operator, where it begins and its length. `==` goes before `!=`, that before `<` and `>`.
 fn find_operator(text: &str) -> (Operator, usize, usize) {
     let searched = [

@@ -175,7 +175,7 @@ fn push_reference(pieces: &mut Vec<Piece>, mark: &str, name: &str, written: &str
 }
 
 /// The name behind a `$`, `#` or `@`, and what follows it.
-fn reference_name<'t>(
+pub fn reference_name<'t>(
     mark: &str,
     text: &'t str,
     findings: &mut Vec<Finding>,

@@ -19,6 +19,16 @@ pub struct Text {
     text: String,
     segments: Vec<Segment>,
     dropped: Vec<Dropped>,
+    includes: Vec<Include>,
+}
+
+/// A file that an `#include` line names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Include {
+    /// The line, without blanks at its ends.
+    pub span: Span,
+    /// The file as the provider knows it, whether or not it can be read.
+    pub path: String,
 }
 
 /// Bytes of the text from `start` on that stand in `file` from `offset` on.
@@ -56,6 +66,23 @@ impl Text {
             start: from as u32,
             end: to.max(from) as u32,
         }
+    }
+
+    /// Where a part of this text comes from; `None` for what is no part of it.
+    pub fn span_of(&self, part: &str) -> Option<Span> {
+        let start = (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
+        let end = start.checked_add(part.len())?;
+        (end <= self.text.len()).then(|| self.span(start, end))
+    }
+
+    /// The comment lines, in the order of the text.
+    pub fn comments(&self) -> impl Iterator<Item = Span> {
+        self.dropped.iter().map(|dropped| dropped.span)
+    }
+
+    /// Every file that was or should have been included, in the order of the text.
+    pub fn includes(&self) -> &[Include] {
+        &self.includes
     }
 
     /// The first comment line that was dropped from inside `start..end`.
@@ -248,6 +275,10 @@ impl Assembler<'_> {
         if self.full || self.includes > MAX_INCLUDES {
             return self.too_large(span);
         }
+        self.text.includes.push(Include {
+            span,
+            path: path.to_owned(),
+        });
         let Some(file) = self.read(path) else {
             let message = format!("cannot read '{path}'");
             let hint = "a relative name is looked up in the folder of the main diagram";

@@ -214,11 +214,13 @@ pub fn diagram_files(folder: &str, provider: &dyn SourceProvider) -> Vec<String>
     names
 }
 
-fn folder(path: &str) -> &str {
+/// The folder part of a path; empty if it has none.
+pub fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-fn stem(path: &str) -> &str {
+/// The name of the diagram in a file: the file's name without `.dsm`.
+pub fn stem(path: &str) -> &str {
     let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
     name.strip_suffix(".dsm").unwrap_or(name)
 }

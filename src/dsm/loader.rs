@@ -27,15 +27,24 @@ impl SourceProvider for FileSystem {
     }
 
     fn list(&self, folder: &str) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(folder) else {
-            return Vec::new();
-        };
-        entries
-            .flatten()
-            .filter(|entry| entry.path().is_file())
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect()
+        entries(folder, |path| path.is_file())
     }
+
+    fn folders(&self, folder: &str) -> Vec<String> {
+        entries(folder, |path| path.is_dir())
+    }
+}
+
+/// The names in a folder whose paths are wanted.
+fn entries(folder: &str, wanted: impl Fn(&PathBuf) -> bool) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| wanted(&entry.path()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
 }
 
 /// Finds every `NAME.dsm` directly in one of `folders`, as name and path. Of several with one name the

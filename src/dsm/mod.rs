@@ -27,11 +27,12 @@ pub mod loader;
 mod program;
 mod registry;
 pub mod source;
+pub mod symbols;
 mod syntax;
 pub mod test_host;
 mod value;
 
-pub use condition::event_kind;
+pub use condition::{event_kind, event_kinds};
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};
 pub use event::{Event, EventKind};
@@ -41,7 +42,10 @@ pub use host::{
     Exception, HostAction, LogLevel, ModuleCall, ObjectAction, Problem, ProblemKind, Ringtone,
     Trace,
 };
-pub use load::{Checked, Loaded, LoadedSet, check_paths, load, load_set};
+pub use include::join;
+pub use load::{
+    Checked, Loaded, LoadedSet, check_paths, diagram_files, folder, load, load_set, stem,
+};
 pub use program::{DiagramSet, StateDiagram};
 pub use registry::{Module, ModuleArguments, Registry, Signature};
 pub use source::SourceProvider;

@@ -4,7 +4,7 @@
 //! argument counts and help text. Modules enter through the same [`Signature`].
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::action::{self, Run};
@@ -211,6 +211,40 @@ impl Registry {
         }
     }
 
+    /// An action of the core or of one of these modules.
+    pub fn action_in_reach(&self, name: &str, imports: &[Box<str>]) -> Option<&Signature> {
+        let modules = self.imported(imports);
+        self.scope(&modules).action(name).map(|found| &**found)
+    }
+
+    /// Every action of these modules and of the core, in order of names, each name once.
+    pub fn actions_in_reach(&self, imports: &[Box<str>]) -> Vec<&Signature> {
+        let modules = self.imported(imports);
+        let names = self.scope(&modules);
+        let every: BTreeSet<&str> = names.action_names().collect();
+        let found = every.into_iter().filter_map(|name| names.action(name));
+        found.map(|signature| &**signature).collect()
+    }
+
+    /// Every condition of these modules and of the core, in order of names, with the kind of event
+    /// it asks for if it is about one kind.
+    pub fn conditions_in_reach(&self, imports: &[Box<str>]) -> Vec<(&str, Option<EventKind>)> {
+        let modules = self.imported(imports);
+        let names = self.scope(&modules);
+        let every: BTreeSet<&str> = names.condition_names().collect();
+        let event = |name| match names.condition(name) {
+            Some(ConditionKind::Event(kind)) => Some(*kind),
+            Some(ConditionKind::KeyPress) => Some(EventKind::Key),
+            _ => None,
+        };
+        every.into_iter().map(|name| (name, event(name))).collect()
+    }
+
+    fn imported(&self, imports: &[Box<str>]) -> Vec<&Module> {
+        let modules = imports.iter().filter_map(|name| self.module(name));
+        modules.collect()
+    }
+
     /// A module that would bring this action or condition if it were imported.
     pub(super) fn provider(&self, name: &str) -> Option<&str> {
         self.modules
@@ -290,13 +324,33 @@ pub(super) const fn takes(
 }
 
 impl Signature {
+    /// The names of its parameters, and whether each has to be written.
+    pub fn parameter_names(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        let parameters = self.parameters.iter();
+        parameters.map(|parameter| (parameter.name, parameter.required))
+    }
+
+    /// What stands between two of its arguments.
+    pub fn separator_text(&self) -> &'static str {
+        match self.separator {
+            Separator::Equals => "=",
+            _ => ", ",
+        }
+    }
+
+    /// What is said about each use of it, such as that the name is an old one.
+    pub fn remark_text(&self) -> Option<&'static str> {
+        self.remark.map(|(_, message)| message)
+    }
+
+    /// The module it belongs to; `None` for the core.
+    pub fn module(&self) -> Option<&str> {
+        self.module.as_deref()
+    }
+
     /// How it is written, such as `playFile(path[, loop])`.
     pub fn usage(&self) -> String {
-        let sign = if self.separator == Separator::Equals {
-            "="
-        } else {
-            ", "
-        };
+        let sign = self.separator_text();
         let mut usage = format!("{}(", self.name);
         for (index, parameter) in self.parameters.iter().enumerate() {
             let sign = if index > 0 { sign } else { "" };

@@ -64,6 +64,11 @@ pub trait SourceProvider {
 
     /// Names (not paths) of the regular files directly in `folder`, in any order.
     fn list(&self, folder: &str) -> Vec<String>;
+
+    /// Names of the folders directly in `folder`, in any order. Loading does not need them.
+    fn folders(&self, _folder: &str) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// All files that were read for one or more diagrams.

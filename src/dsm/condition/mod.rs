@@ -135,6 +135,11 @@ pub fn event_kind(name: &str) -> Option<EventKind> {
         .map(|&(_, kind)| kind)
 }
 
+/// Every kind of event that a condition names.
+pub fn event_kinds() -> impl Iterator<Item = EventKind> {
+    EVENTS.iter().map(|&(_, kind)| kind)
+}
+
 const EVENTS: &[(&str, EventKind)] = &[
     ("start", EventKind::Start),
     ("startup", EventKind::Startup),

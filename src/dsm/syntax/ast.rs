@@ -26,6 +26,8 @@ pub struct Name<'t> {
 pub struct Function<'t> {
     pub name: Name<'t>,
     pub body: Block<'t>,
+    /// The whole declaration with its semicolon.
+    pub span: Span,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct State<'t> {
     pub initial: bool,
     pub enter: Block<'t>,
     pub exit: Block<'t>,
+    /// The whole declaration with its semicolon.
+    pub span: Span,
 }
 
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub struct Transition<'t> {
     pub conditions: Vec<Condition<'t>>,
     pub actions: Block<'t>,
     pub target: Name<'t>,
+    /// The whole declaration with its semicolon.
+    pub span: Span,
 }
 
 pub type Block<'t> = Vec<Statement<'t>>;

@@ -5,6 +5,7 @@ use nom::combinator::{map, opt};
 use nom::{Err, Parser};
 
 use super::super::diagnostic::{Diagnostic, code};
+use super::super::source::Span;
 use super::ast::{Block, Declaration, Function, Name, State};
 use super::error::{Parsed, SyntaxError, expect, refuse, reject};
 use super::statement::block;
@@ -128,7 +129,9 @@ fn function<'a, 't>(input: Tokens<'a, 't>) -> Parsed<'a, 't, Function<'t>> {
         text: head.text,
         span: head.span,
     };
-    Ok((end_of_declaration(rest), Function { name, body }))
+    let rest = end_of_declaration(rest);
+    let span = input.up_to(rest);
+    Ok((rest, Function { name, body, span }))
 }
 
 fn state<'a, 't>(input: Tokens<'a, 't>) -> Parsed<'a, 't, State<'t>> {
@@ -154,12 +157,14 @@ fn state<'a, 't>(input: Tokens<'a, 't>) -> Parsed<'a, 't, State<'t>> {
                 Err(error) => {
                     // The state is known all the same; without it there would be more errors.
                     report(input, error);
-                    return Ok((skip_declaration(rest), lists.into_state(name, initial)));
+                    let rest = skip_declaration(rest);
+                    return Ok((rest, lists.into_state(name, initial, input.up_to(rest))));
                 }
             },
         }
     }
-    Ok((end_of_declaration(rest), lists.into_state(name, initial)))
+    let rest = end_of_declaration(rest);
+    Ok((rest, lists.into_state(name, initial, input.up_to(rest))))
 }
 
 /// Reports an error that is dealt with.
@@ -176,7 +181,7 @@ struct Lists<'t> {
 }
 
 impl<'t> Lists<'t> {
-    fn into_state(self, name: Name<'t>, initial: bool) -> State<'t> {
+    fn into_state(self, name: Name<'t>, initial: bool, span: Span) -> State<'t> {
         let (enter, exit) = (
             self.enter.unwrap_or_default(),
             self.exit.unwrap_or_default(),
@@ -186,6 +191,7 @@ impl<'t> Lists<'t> {
             initial,
             enter,
             exit,
+            span,
         }
     }
 

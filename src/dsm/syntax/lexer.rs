@@ -31,6 +31,15 @@ const KEYWORDS: &[&str] = &[
     "for",
 ];
 
+/// Whether a token is a keyword as far as its text tells.
+pub fn is_keyword(token: &Token<'_>) -> bool {
+    match token.kind {
+        Kind::Word => KEYWORDS.contains(&token.text),
+        Kind::Call => matches!(token.text, "import" | "if" | "for"),
+        _ => false,
+    }
+}
+
 /// What was opened and never closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LexError<'t> {

@@ -20,16 +20,18 @@ use super::diagnostic::Diagnostic;
 use super::include::Text;
 use ast::Name;
 use error::{Parsed, reject};
-use token::{Context, Kind, Token, Tokens};
+use token::{Context, Kind, Tokens};
 
-pub use lexer::quoted_run;
+pub use diagram::begins_declaration;
+pub use lexer::{is_keyword, lex, quoted_run};
+pub use token::{Kind as TokenKind, Token};
 
 /// Blocks inside blocks; deeper is a mistake. Picked by feel.
 const MAX_NESTING: usize = 64;
 
 /// Parses a whole text. The tree holds every declaration that could be read.
 pub fn parse(text: &Text) -> (ast::Diagram<'_>, Vec<Diagnostic>) {
-    let (tokens, findings) = lexer::lex(text);
+    let (tokens, findings) = lex(text);
     // What is missing at the end is shown at the last thing that is there.
     let end = tokens.last().map_or(text.span(0, 0), |token| token.span);
     let context = Context::new(text, end, findings);

@@ -162,6 +162,13 @@ impl<'a, 't> Tokens<'a, 't> {
         self.first().map_or(self.context.end, |token| token.span)
     }
 
+    /// Everything from the first token up to where `rest` begins.
+    pub fn up_to(&self, rest: Tokens<'_, '_>) -> Span {
+        let taken = self.rest.len().saturating_sub(rest.rest.len());
+        let last = self.rest[..taken].last();
+        last.map_or(self.span(), |last| self.span().to(last.span))
+    }
+
     /// How the first token is called in a message.
     pub fn found(&self) -> String {
         self.first()

@@ -19,14 +19,16 @@ pub fn transition<'a, 't>(input: Tokens<'a, 't>) -> Parsed<'a, 't, Transition<'t
     let (rest, conditions) = conditions(rest)?;
     let (rest, actions) = actions(rest)?;
     let (rest, target) = target(rest)?;
+    let rest = end_of_declaration(junk(rest));
     let transition = Transition {
         name,
         sources,
         conditions,
         actions,
         target,
+        span: input.up_to(rest),
     };
-    Ok((end_of_declaration(junk(rest)), transition))
+    Ok((rest, transition))
 }
 
 /// The state or states a transition leaves; `None` if the conditions follow at once.
