@@ -72,7 +72,7 @@ fn action(
     CodeAction {
         title: fix.title,
         kind: Some(CodeActionKind::QUICKFIX),
-        diagnostics: Some(vec![show(workspace, analysis, finding, span)]),
+        diagnostics: Some(vec![show(&lines, finding, span)]),
         edit: Some(WorkspaceEdit::new(HashMap::from([(uri, vec![edit])]))),
         is_preferred: Some(true),
         ..Default::default()

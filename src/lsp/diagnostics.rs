@@ -1,5 +1,6 @@
 //! Findings of `muleteer check` for the open documents, as one types.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use lsp_types::{
@@ -48,30 +49,42 @@ fn of_document(workspace: &mut Workspace, path: &str) -> Vec<Shown> {
     {
         return vec![too_long()];
     }
-    let mut shown = Vec::new();
+    let analyses = workspace.containing(path);
+    let encoding = workspace.encoding;
+    let Some(lines) = analyses.iter().find_map(|one| one.lines(path, encoding)) else {
+        return Vec::new();
+    };
+    // A part of several diagrams has most of its findings in each.
     let mut seen = BTreeSet::new();
-    for analysis in workspace.containing(path) {
-        for (finding, span) in analysis.findings(path) {
-            // A part of several diagrams has most of its findings in each.
-            if seen.insert((span, finding.code, finding.message.clone())) {
-                shown.push(show(workspace, &analysis, finding, span));
-            }
-        }
-        shown.extend(elsewhere(workspace, &analysis, path));
+    let found = analyses.iter().flat_map(|one| one.findings(path));
+    let mut found: Vec<_> = found
+        .filter(|(finding, span)| {
+            seen.insert((span.start, span.end, finding.code, &finding.message))
+        })
+        .collect();
+    // Where there are too many, the worst are kept.
+    found.sort_by_key(|(finding, _)| Reverse(finding.severity));
+    found.truncate(MAX_SHOWN);
+    found.sort_by_key(|(_, span)| span.start);
+    let shown = found
+        .iter()
+        .map(|(finding, span)| show(&lines, finding, *span));
+    let mut shown: Vec<Shown> = shown.collect();
+    for analysis in &analyses {
+        shown.extend(elsewhere(workspace, analysis, path));
     }
-    shown.truncate(MAX_SHOWN);
     shown
 }
 
 /// One finding as the editor shows it.
-pub fn show(workspace: &Workspace, analysis: &Analysis, finding: &Diagnostic, span: Span) -> Shown {
+pub fn show(lines: &Lines<'_>, finding: &Diagnostic, span: Span) -> Shown {
     let hint = finding.hint.as_ref();
     let message = match hint {
         Some(hint) => format!("{}\nhint: {hint}", finding.message),
         None => finding.message.clone(),
     };
     Shown {
-        range: workspace.range(&analysis.loaded.sources, span),
+        range: lines.range(span.start as usize, span.end as usize),
         severity: Some(severity(finding.severity)),
         code: Some(NumberOrString::String(finding.code.to_owned())),
         source: Some("muleteer".into()),
@@ -142,8 +155,7 @@ fn too_long() -> Shown {
         "this document is longer than {} KiB and is not looked at; split it with #include",
         MAX_DOCUMENT_BYTES >> 10
     );
-    let lines = Lines::new("", Default::default());
-    let start: Position = lines.position(0);
+    let start = Position::new(0, 0);
     Shown {
         range: Range::new(start, start),
         severity: Some(DiagnosticSeverity::WARNING),

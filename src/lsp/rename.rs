@@ -5,14 +5,17 @@
 //! `size(a, ..)`, `clearStruct(a)`), renaming it renames every `a.b` and `a[0]`, and not the single
 //! variable `a`. Names that are put together while a call runs are not found.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use lsp_types::{
     PrepareRenameResponse, RenameParams, TextDocumentPositionParams, TextEdit, WorkspaceEdit,
 };
 
 use super::navigation::{group, is_member, same};
+use super::position::Lines;
 use super::server::Refusal;
+use super::uri::normal;
 use super::workspace::{Analysis, Cursor, Workspace};
 use crate::dsm::symbols::{Entity, Occurrence};
 
@@ -85,27 +88,33 @@ fn renamable(entity: Entity) -> bool {
 
 fn edit(
     workspace: &Workspace,
-    group: &[std::rc::Rc<Analysis>],
+    group: &[Rc<Analysis>],
     name: &Occurrence,
     new: &str,
 ) -> WorkspaceEdit {
-    let mut edits: HashMap<String, Vec<TextEdit>> = HashMap::new();
+    let mut files: BTreeMap<String, (&str, BTreeMap<u32, &Occurrence>)> = BTreeMap::new();
     for analysis in group {
-        let sources = &analysis.index.sources;
         for place in same(analysis, name) {
-            let file = sources.file(place.span.file);
-            let edit = TextEdit {
-                range: workspace.range(sources, place.span),
-                new_text: replacement(file.text(), place, name, new),
-            };
-            let of_file = edits.entry(file.path().to_owned()).or_default();
-            if !of_file.contains(&edit) {
-                of_file.push(edit);
-            }
+            let file = analysis.index.sources.file(place.span.file);
+            let of_file = files.entry(normal(file.path()));
+            let (_, places) = of_file.or_insert_with(|| (file.text(), BTreeMap::new()));
+            places.insert(place.span.start, place);
         }
     }
+    let edits = files.into_iter().map(|(path, (text, places))| {
+        let lines = Lines::new(text, workspace.encoding);
+        let edit = |place: &Occurrence| TextEdit {
+            range: lines.range(place.span.start as usize, place.span.end as usize),
+            new_text: replacement(text, place, name, new),
+        };
+        let edits: Vec<TextEdit> = places.into_values().map(edit).collect();
+        (path, edits)
+    });
+    #[allow(
+        clippy::mutable_key_type,
+        reason = "the library's map; nobody changes a URI"
+    )]
     let changes = edits
-        .into_iter()
         .filter_map(|(path, edits)| Some((workspace.uri(&path)?, edits)))
         .collect();
     WorkspaceEdit::new(changes)

@@ -88,6 +88,12 @@ impl Analysis {
         file_in(&self.index.sources, path)
     }
 
+    /// The lines of a file as the check read it.
+    pub fn lines(&self, path: &str, encoding: Encoding) -> Option<Lines<'_>> {
+        let file = file_in(&self.loaded.sources, path)?;
+        Some(Lines::new(self.loaded.sources.file(file).text(), encoding))
+    }
+
     /// The findings in one file.
     pub fn findings<'a>(&'a self, path: &str) -> impl Iterator<Item = (&'a Diagnostic, Span)> {
         let file = file_in(&self.loaded.sources, path);
@@ -307,16 +313,21 @@ impl Workspace {
         &self,
         places: impl IntoIterator<Item = (&'a SourceMap, Span)>,
     ) -> BTreeMap<String, Vec<Range>> {
-        let mut spans: BTreeMap<String, (&str, BTreeSet<(u32, u32)>)> = BTreeMap::new();
+        let mut files: BTreeMap<String, (&str, BTreeSet<Span>)> = BTreeMap::new();
         for (sources, span) in places {
             let file = sources.file(span.file);
-            let of_file = spans.entry(normal(file.path()));
-            let (_, of_file) = of_file.or_insert_with(|| (file.text(), BTreeSet::new()));
-            of_file.insert((span.start, span.end));
+            let of_file = files.entry(normal(file.path()));
+            // Each diagram numbers its files in its own way.
+            let place = Span {
+                file: FileId::default(),
+                ..span
+            };
+            let (_, spans) = of_file.or_insert_with(|| (file.text(), BTreeSet::new()));
+            spans.insert(place);
         }
-        let ranges = spans.into_iter().map(|(path, (text, spans))| {
+        let ranges = files.into_iter().map(|(path, (text, spans))| {
             let lines = Lines::new(text, self.encoding);
-            let range = |(start, end): (u32, u32)| lines.range(start as usize, end as usize);
+            let range = |span: Span| lines.range(span.start as usize, span.end as usize);
             (path, spans.into_iter().map(range).collect())
         });
         ranges.collect()

@@ -76,9 +76,9 @@ fn unsaved_documents_without_a_file_are_checked_too() {
     let text = "initial state A enter { nope(); };\n";
     let document = json!({"uri": "untitled:U-1", "languageId": "dsm", "version": 1, "text": text});
     editor.tell("textDocument/didOpen", json!({"textDocument": document}));
-    let published = editor.heard.iter().rev();
-    let published = published.filter(|one| one["params"]["uri"] == "untitled:U-1");
-    let list = &published.last().unwrap()["params"]["diagnostics"];
+    let mut heard = editor.heard.iter().rev();
+    let published = heard.find(|one| one["params"]["uri"] == "untitled:U-1");
+    let list = &published.unwrap()["params"]["diagnostics"];
     assert!(list.to_string().contains("unknown-action"), "{list:#}");
 }
 
