@@ -1,7 +1,7 @@
 //! What a diagram names, and where: the index behind "go to definition", "rename" and outlines.
 //!
 //! [`Index::of`] reads a diagram with its includes and keeps every place where a state, function,
-//! variable, parameter, diagram or file is written, each with its exact span. [`spot`] says what may
+//! variable, parameter, diagram or file is written, each with its exact span. [`spot()`] says what may
 //! stand at a place of a text that is being typed. Both look at the text only: what is wrong with it
 //! is the business of the check. Names that are made while a call runs (`setVar($name=..)`) are in
 //! no text and so in no index.
