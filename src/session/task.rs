@@ -1,9 +1,9 @@
 //! SHELL: one task per session.
 //!
-//! The task owns its [`Session`], its stream and its mailbox. It waits for an event, a timer or a
-//! prompt, feeds the core, and passes on what the core wants: SIP to the signalling task (waiting
-//! there is the back-pressure), media commands to the media thread. A panic in the core ends this
-//! call with a BYE and nothing else.
+//! The task owns its session (a [`SessionCore`]), its stream if it is a call, and its mailbox. It waits
+//! for an event, a timer or work done elsewhere, feeds the core, and passes on what the core wants: SIP
+//! to the signalling task (waiting there is the back-pressure), media commands to the media thread. A
+//! panic in the core ends this call with a BYE and nothing else.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::net::IpAddr;
