@@ -17,7 +17,6 @@ mod condition;
 pub mod diagnostic;
 mod engine;
 mod event;
-pub mod expect;
 mod expr;
 mod host;
 mod include;
@@ -29,7 +28,7 @@ mod registry;
 pub mod source;
 pub mod symbols;
 mod syntax;
-pub mod test_host;
+pub mod testing;
 mod value;
 
 pub use condition::{event_kind, event_kinds};

@@ -409,7 +409,7 @@ mod tests {
     use super::*;
     use crate::dsm::argument::{Arguments, bind};
     use crate::dsm::expr::Scope;
-    use crate::dsm::test_host::TestHost;
+    use crate::dsm::testing::TestHost;
     use crate::dsm::value::Values;
 
     #[test]

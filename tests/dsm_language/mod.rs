@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 
 use muleteer::dsm::diagnostic::Report;
-use muleteer::dsm::expect::Expectation;
-use muleteer::dsm::{Severity, check_paths, load_set, test_host};
+use muleteer::dsm::testing::expect::Expectation;
+use muleteer::dsm::{Severity, check_paths, load_set, testing};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -15,7 +15,7 @@ use crate::dsm_run::{Memory, fixtures, sections};
 fn reports(text: &str) -> Vec<Report> {
     let memory = Memory(BTreeMap::from([("main.dsm".to_owned(), text.to_owned())]));
     let diagrams = [("main".to_owned(), "main.dsm".to_owned())];
-    let set = load_set(&diagrams, &memory, &test_host::registry());
+    let set = load_set(&diagrams, &memory, &testing::registry());
     set.loaded
         .iter()
         .flat_map(|one| one.reports().collect::<Vec<_>>())
@@ -117,7 +117,7 @@ fn broken_diagrams_never_panic_or_hang() {
             (diagram.expect("readable"), expect.expect("readable"))
         })
         .collect();
-    let registry = test_host::registry();
+    let registry = testing::registry();
     let mut random = StdRng::seed_from_u64(SEED);
     for mutant in 0..MUTANTS {
         let (program, expect) = &programs[mutant as usize % programs.len()];
@@ -180,7 +180,7 @@ fn checking_a_folder_finds_its_diagrams_and_leaves_out_what_they_include() {
     let checked = check_paths(
         &["dsm".into(), "nowhere".into()],
         &memory,
-        &test_host::registry(),
+        &testing::registry(),
     );
     assert_eq!(checked.loaded.len(), 2);
     assert_eq!(checked.unreadable, ["nowhere"]);

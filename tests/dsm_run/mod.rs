@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use muleteer::dsm::expect::Expectation;
 use muleteer::dsm::loader::FileSystem;
 use muleteer::dsm::source::EntryKind;
-use muleteer::dsm::{Module, ModuleArguments, SourceProvider, test_host};
+use muleteer::dsm::testing::expect::Expectation;
+use muleteer::dsm::{Module, ModuleArguments, SourceProvider, testing};
 
 pub fn fixtures(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -55,7 +55,7 @@ fn run(name: &str, expect: &str, path: &str, provider: &dyn SourceProvider) -> V
         Ok(expectation) => expectation,
         Err(error) => return vec![format!("{name}: {error}")],
     };
-    let outcome = expectation.run(path, provider, &test_host::registry());
+    let outcome = expectation.run(path, provider, &testing::registry());
     outcome
         .failures
         .into_iter()
@@ -180,7 +180,7 @@ fn old_encodings_and_byte_order_marks_load() {
 
 #[test]
 fn a_module_may_replace_a_core_action() {
-    let mut registry = test_host::registry();
+    let mut registry = testing::registry();
     let module = Module::new("mod_journal").action("log", ModuleArguments::List);
     registry.add_module(module);
     let text = "initial state A enter { log(2, a); };\n";

@@ -8,12 +8,12 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::host::{
+use crate::dsm::host::{
     ActionContext, ActionError, ActionOutcome, Answer, B2bAction, Errno, Exception, HostAction,
     LogLevel, ModuleCall, ObjectAction, Problem, Trace,
 };
-use super::registry::{Module, ModuleArguments, Registry};
-use super::value::Values;
+use crate::dsm::registry::{Module, ModuleArguments, Registry};
+use crate::dsm::value::Values;
 
 /// The recording host.
 #[derive(Debug, Default)]
@@ -167,7 +167,7 @@ impl TestHost {
         ActionOutcome::done()
     }
 
-    fn di(&mut self, call: &super::host::DiCall) -> ActionOutcome {
+    fn di(&mut self, call: &crate::dsm::host::DiCall) -> ActionOutcome {
         if call.factory == "nofactory" {
             return ActionError::errno(Errno::CONFIG, "no such factory").into();
         }

@@ -5,14 +5,14 @@
 //! `on KIND param=value` with trace lines and assertions (`= state`, `= $name`, `= #name`,
 //! `= stopped`). The trace lines are what [`TestHost`] records.
 
-use super::condition::event_kind;
-use super::engine::{Engine, Progress};
-use super::event::{Event, EventKind};
-use super::load::{Loaded, load_set};
-use super::registry::Registry;
-use super::source::SourceProvider;
-use super::test_host::TestHost;
-use super::value::Values;
+use super::host::TestHost;
+use crate::dsm::condition::event_kind;
+use crate::dsm::engine::{Engine, Progress};
+use crate::dsm::event::{Event, EventKind};
+use crate::dsm::load::{Loaded, load_set};
+use crate::dsm::registry::Registry;
+use crate::dsm::source::SourceProvider;
+use crate::dsm::value::Values;
 
 /// What one `.expect` file did not find as it says.
 #[derive(Debug, Default)]
@@ -151,8 +151,9 @@ impl Expectation {
     pub fn run(self, path: &str, provider: &dyn SourceProvider, registry: &Registry) -> Outcome {
         let mut outcome = Outcome::default();
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let beside =
-            |(name, file): &(String, String)| (name.clone(), super::include::join(folder, file));
+        let beside = |(name, file): &(String, String)| {
+            (name.clone(), crate::dsm::include::join(folder, file))
+        };
         let mut diagrams = vec![("main".to_owned(), path.to_owned())];
         diagrams.extend(self.diagrams.iter().map(beside));
         let set = load_set(&diagrams, provider, registry);
