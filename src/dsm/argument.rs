@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::comparison::find_outside_quotes;
 use super::expr::{Expr, Finding, Scope, Sum, Template, UnknownSelect};
 use super::registry::{Kind, Separator, Signature};
-use super::value::{Values, signed, unsigned};
+use super::value::{MAX_VALUES, TooManyValues, Values, signed, unsigned};
 
 /// One argument, ready to be evaluated.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,9 +122,12 @@ pub fn unquote(part: &str) -> (Cow<'_, str>, bool) {
 fn classify(kind: Kind, part: &str, findings: &mut Vec<Finding>) -> Argument {
     let (text, quoted) = unquote(part);
     match kind {
-        Kind::Value | Kind::Diagram | Kind::Names | Kind::NameValue => {
+        Kind::Value | Kind::Diagram | Kind::NameValue => {
             Argument::Value(Expr::parse(&text, quoted))
         }
+        // Names may have their `$` here.
+        Kind::Names if text.starts_with('$') => Argument::Value(Expr::Text(text.into())),
+        Kind::Names => Argument::Value(Expr::parse(&text, quoted)),
         Kind::Flag(name) => {
             let value = text
                 .strip_prefix(name)
@@ -203,7 +206,9 @@ impl<'a> Arguments<'a> {
     }
 
     pub fn owned(&self, index: usize, scope: &Scope<'_>) -> String {
-        self.text_in(index, scope).into_owned()
+        let text = self.text_in(index, scope).into_owned();
+        scope.spend(text.len());
+        text
     }
 
     /// Whether an argument is exactly `true`.
@@ -250,21 +255,36 @@ impl Argument {
     }
 }
 
+/// Names a list of variables may hold.
+const MAX_NAMES: usize = 1000;
+
 /// The variables a `;` list names: `name`, `struct.` for all members, `var` for all.
-pub fn named_values(list: &str, variables: &Values) -> Values {
+///
+/// # Errors
+/// [`TooManyValues`] for more than [`MAX_NAMES`] names or [`MAX_VALUES`] values.
+pub fn named_values(list: &str, scope: &Scope<'_>) -> Result<Values, TooManyValues> {
+    let variables = &*scope.variables;
+    if list.trim() == "var" {
+        scope.spend(variables.bytes());
+        return Ok(variables.clone());
+    }
+    if list.split(';').nth(MAX_NAMES).is_some() {
+        return Err(TooManyValues);
+    }
     let mut named = Values::new();
-    let mut add = |name: &str, value: &str| named = std::mem::take(&mut named).with(name, value);
+    let mut left = MAX_VALUES;
     for name in list.split(';').map(str::trim) {
         let name = name.strip_prefix('$').unwrap_or(name);
-        if list.trim() == "var" {
-            variables.iter().for_each(|(name, value)| add(name, value));
-        } else if name.ends_with('.') {
-            variables
-                .with_prefix(name)
-                .for_each(|(name, value)| add(name, value));
+        if name.ends_with('.') {
+            for (name, value) in variables.with_prefix(name) {
+                left = left.checked_sub(1).ok_or(TooManyValues)?;
+                scope.spend(name.len() + value.len());
+                named.set(name, value)?;
+            }
         } else if let Some(value) = variables.get(name) {
-            add(name, value);
+            scope.spend(value.len());
+            named.set(name, value)?;
         }
     }
-    named
+    Ok(named)
 }

@@ -84,6 +84,7 @@ impl Comparison {
                 right_number.as_str().into()
             }
         };
+        scope.spend(left.len() + right.len());
         match self.operator {
             Operator::Equal => match right.split_once('*') {
                 Some((prefix, _)) => left.starts_with(prefix),

@@ -5,8 +5,9 @@
 //! that come while an action is pending wait with the session.
 //!
 //! Never recurses, and bounds what one event can do, because what a diagram loops over may come
-//! from the network.
+//! from the network. A diagram that runs in circles is broken: its host ends the session.
 
+use std::cell::Cell;
 use std::mem;
 use std::sync::Arc;
 
@@ -19,13 +20,19 @@ use super::host::{
 };
 use super::list::{Cursor, Step};
 use super::program::{Code, DiagramSet, State, StateDiagram, StateId, Target, Transition};
+use super::registry::Signature;
 use super::source::Span;
 use super::value::Values;
 
 /// How often one event is processed again because of `repost` or exceptions.
 const MAX_PASSES: u32 = 1000;
-/// Actions and loop turns of one event: some milliseconds, for which other calls may have to wait.
+/// Actions, conditions and loop turns of one event: some milliseconds, for which other calls may
+/// have to wait.
 const MAX_STEPS: u32 = 100_000;
+/// Bytes that are copied, compared or searched in about the time of one step.
+const STEP_BYTES: usize = 1024;
+/// States named in the report of a repost or exception cycle.
+const CYCLE_STATES: u32 = 8;
 /// Diagrams that wait for a return.
 const MAX_CALLERS: usize = 256;
 
@@ -36,6 +43,9 @@ pub enum Progress {
     Idle,
     /// An action is not finished; [`Engine::resume`] brings its result.
     Pending,
+    /// The diagram runs in circles, as [`ActionContext::problem`] has told: the host ends the
+    /// session, and no event is processed any more.
+    Broken,
 }
 
 /// The engine cannot start.
@@ -54,6 +64,7 @@ pub struct Engine {
     event: Event,
     suspended: Option<Box<Suspended>>,
     stopped: bool,
+    broken: bool,
 }
 
 /// A state of a diagram of the set.
@@ -75,6 +86,7 @@ struct Caller {
 struct Suspended {
     run: Run,
     then: Then,
+    cancellable: bool,
 }
 
 /// How far the current event is.
@@ -91,6 +103,8 @@ struct Run {
     action: Option<Span>,
     passes: u32,
     steps: u32,
+    /// The states of the last passes before there are too many.
+    cycle: Vec<Position>,
 }
 
 /// Which list is running; decides what comes behind it.
@@ -126,6 +140,7 @@ impl Engine {
             event: Event::new(EventKind::Start),
             suspended: None,
             stopped: false,
+            broken: false,
         })
     }
 
@@ -147,8 +162,11 @@ impl Engine {
         if self.is_pending() {
             return Progress::Pending;
         }
+        if self.broken {
+            return Progress::Broken;
+        }
         let run = Run::new(event.kind);
-        self.event = event;
+        self.event = event.completed();
         self.next_pass(run, host)
     }
 
@@ -157,13 +175,29 @@ impl Engine {
         let Some(suspended) = self.suspended.take() else {
             return Progress::Idle;
         };
-        let Suspended { mut run, then } = *suspended;
+        let Suspended { mut run, then, .. } = *suspended;
         match then.finish(result, &mut self.variables) {
             Ok(()) => self.drive(run, host),
             Err(exception) => match self.throw(&mut run, exception, host) {
                 Flow::Continue => self.drive(run, host),
-                Flow::End => Progress::Idle,
+                end => end.into(),
             },
+        }
+    }
+
+    /// Gives up the pending action, if it is one that may be given up (a call into another component,
+    /// a query), because something came that cannot wait: a hang-up.
+    ///
+    /// True: nothing is pending any more. The rest of the action list is abandoned and the event is
+    /// done, as after an exception that nobody handles; the state stays, and the host forgets what it
+    /// began. False: the action comes to its end first.
+    pub fn cancel(&mut self) -> bool {
+        match self.suspended.take() {
+            Some(suspended) if !suspended.cancellable => {
+                self.suspended = Some(suspended);
+                false
+            }
+            cancelled => cancelled.is_some(),
         }
     }
 
@@ -206,12 +240,21 @@ impl Engine {
         self.diagram().state(self.at.state)
     }
 
+    /// Whether the diagram ran in circles: the session has to end.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Runs lists and passes until the event is done or an action is pending.
     fn drive(&mut self, mut run: Run, host: &mut dyn ActionContext) -> Progress {
         loop {
             let flow = match self.run_list(&mut run, host) {
-                ListEnd::Pending(then) => {
-                    self.suspended = Some(Box::new(Suspended { run, then }));
+                ListEnd::Pending(then, cancellable) => {
+                    self.suspended = Some(Box::new(Suspended {
+                        run,
+                        then,
+                        cancellable,
+                    }));
                     return Progress::Pending;
                 }
                 ListEnd::Finished => self.list_finished(&mut run, host),
@@ -219,12 +262,11 @@ impl Engine {
                 ListEnd::Moved => Flow::Continue,
                 ListEnd::Thrown(exception) => self.throw(&mut run, exception, host),
                 ListEnd::OutOfSteps => {
-                    self.problem(ProblemKind::TooManySteps(MAX_STEPS), &run, host);
-                    Flow::End
+                    self.give_up(ProblemKind::TooManySteps(MAX_STEPS), &run, host)
                 }
             };
-            if flow == Flow::End {
-                return Progress::Idle;
+            if flow != Flow::Continue {
+                return flow.into();
             }
         }
     }
@@ -233,15 +275,27 @@ impl Engine {
     fn next_pass(&mut self, mut run: Run, host: &mut dyn ActionContext) -> Progress {
         match self.match_event(&mut run, host) {
             Flow::Continue => self.drive(run, host),
-            Flow::End => Progress::Idle,
+            end => end.into(),
         }
+    }
+
+    /// The diagram would go on for ever.
+    fn give_up(&mut self, kind: ProblemKind, run: &Run, host: &mut dyn ActionContext) -> Flow {
+        self.broken = true;
+        self.problem(kind, run, host);
+        Flow::Broken
     }
 
     fn match_event(&mut self, run: &mut Run, host: &mut dyn ActionContext) -> Flow {
         run.passes += 1;
+        if run.passes + CYCLE_STATES > MAX_PASSES && !run.cycle.contains(&self.at) {
+            run.cycle.push(self.at);
+        }
         if run.passes > MAX_PASSES {
-            self.problem(ProblemKind::TooManyPasses(MAX_PASSES), run, host);
-            return Flow::End;
+            let name = |at: &Position| &*self.diagrams.diagram(at.diagram).state(at.state).name;
+            let states = run.cycle.iter().map(name).collect::<Vec<_>>().join(", ");
+            let passes = MAX_PASSES;
+            return self.give_up(ProblemKind::TooManyPasses { passes, states }, run, host);
         }
         let state = self.diagrams.diagram(self.at.diagram).state(self.at.state);
         let handling = run.exception.is_some();
@@ -252,14 +306,12 @@ impl Engine {
             &mut run.exception,
             host,
         );
-        let taken = state.transitions.iter().find(|transition| {
-            transition.exception == handling
-                && transition
-                    .conditions
-                    .iter()
-                    .all(|one| one.holds(kind, &mut scope))
+        let taken = state.transitions.iter().position(|transition| {
+            transition.exception == handling && holds(transition, kind, &mut scope)
         });
-        let Some(transition) = taken else {
+        let looked_at = taken.unwrap_or(state.transitions.len());
+        run.steps = run.steps.saturating_add(looked_at as u32 + work(&scope));
+        let Some(transition) = taken.map(|index| &state.transitions[index]) else {
             if let Some(exception) = &run.exception {
                 let kind = exception.get("type").unwrap_or("").to_owned();
                 self.problem(ProblemKind::UnhandledException(kind), run, host);
@@ -321,17 +373,20 @@ impl Engine {
     /// Runs the current list up to its end or to what ends it early.
     fn run_list(&mut self, run: &mut Run, host: &mut dyn ActionContext) -> ListEnd {
         loop {
-            run.steps += 1;
+            run.steps = run.steps.saturating_add(1);
             if run.steps > MAX_STEPS {
                 return ListEnd::OutOfSteps;
             }
+            let others = self.callers.iter().map(|caller| caller.rest.bytes()).sum();
             let mut scope = scope(
                 &mut self.variables,
                 &mut self.event,
                 &mut run.exception,
                 host,
             );
-            let action = match run.list.step(run.kind, &mut scope) {
+            let step = run.list.step(run.kind, &mut scope, others);
+            run.steps = run.steps.saturating_add(work(&scope));
+            let action = match step {
                 Ok(Step::Action(action)) => action,
                 Ok(Step::Moved) => continue,
                 Ok(Step::BadBound(bound)) => {
@@ -352,9 +407,11 @@ impl Engine {
                 signature: &action.signature,
                 list: &action.arguments,
             };
+            scope.spent.set(0);
             let outcome = (action.signature.run)(&arguments, &mut scope);
-            let end = outcome
-                .and_then(|outcome| self.outcome(outcome, &action.signature.name, run, host));
+            run.steps = run.steps.saturating_add(work(&scope));
+            let end =
+                outcome.and_then(|outcome| self.outcome(outcome, &action.signature, run, host));
             match end {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
@@ -367,7 +424,7 @@ impl Engine {
     fn outcome(
         &mut self,
         outcome: Outcome,
-        action: &str,
+        signature: &Signature,
         run: &mut Run,
         host: &mut dyn ActionContext,
     ) -> Result<Option<ListEnd>, Exception> {
@@ -399,19 +456,35 @@ impl Engine {
                 None => self.problem(ProblemKind::NoCaller, run, host),
             },
             Outcome::Fail(errno, text) => set_errno(&errno, &text, &mut self.variables)?,
-            Outcome::Complain(text) => {
-                let action = action.to_owned();
-                self.problem(ProblemKind::BadArgument { action, text }, run, host);
-            }
+            Outcome::Complain(text) => self.complain(signature, text, run, host),
             Outcome::Perform(action, then) => {
-                self.stopped |= matches!(action, HostAction::Stop { .. });
-                match host.perform(&action, &mut self.variables) {
-                    ActionOutcome::Done(result) => then.finish(result, &mut self.variables)?,
-                    ActionOutcome::Pending => return Ok(Some(ListEnd::Pending(then))),
-                }
+                return self.perform(&action, then, signature.cancellable, host);
+            }
+            Outcome::PerformDespite(text, action, then) => {
+                self.complain(signature, text, run, host);
+                return self.perform(&action, then, signature.cancellable, host);
             }
         }
         Ok(None)
+    }
+
+    fn perform(
+        &mut self,
+        action: &HostAction,
+        then: Then,
+        cancellable: bool,
+        host: &mut dyn ActionContext,
+    ) -> Result<Option<ListEnd>, Exception> {
+        self.stopped |= matches!(action, HostAction::Stop { .. });
+        match host.perform(action, &mut self.variables) {
+            ActionOutcome::Done(result) => then.finish(result, &mut self.variables).map(|()| None),
+            ActionOutcome::Pending => Ok(Some(ListEnd::Pending(then, cancellable))),
+        }
+    }
+
+    fn complain(&self, of: &Signature, text: String, run: &Run, host: &mut dyn ActionContext) {
+        let action = of.name.to_string();
+        self.problem(ProblemKind::BadArgument { action, text }, run, host);
     }
 
     /// Goes to the initial state of another diagram; `caller` is where a return comes back to.
@@ -464,6 +537,17 @@ impl Engine {
 enum Flow {
     Continue,
     End,
+    Broken,
+}
+
+impl From<Flow> for Progress {
+    /// How far the engine is when it does not go on.
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Continue | Flow::End => Progress::Idle,
+            Flow::Broken => Progress::Broken,
+        }
+    }
 }
 
 /// How a list ended.
@@ -475,7 +559,8 @@ enum ListEnd {
     /// Another list is set up to run.
     Moved,
     Thrown(Exception),
-    Pending(Then),
+    /// An action is pending; whether it may be given up.
+    Pending(Then, bool),
     OutOfSteps,
 }
 
@@ -490,6 +575,7 @@ impl Run {
             action: None,
             passes: 0,
             steps: 0,
+            cycle: Vec::new(),
         }
     }
 
@@ -530,6 +616,46 @@ fn scope<'a>(
         variables,
         params,
         host,
+        spent: Cell::new(0),
+    }
+}
+
+/// How many steps the bytes that were looked at make.
+fn work(scope: &Scope<'_>) -> u32 {
+    u32::try_from(scope.spent.get() / STEP_BYTES).unwrap_or(u32::MAX)
+}
+
+/// Whether a transition matches. The original throws `param` where this engine throws `sbc`: handlers
+/// that ask for one find the other.
+fn holds(transition: &Transition, kind: EventKind, scope: &mut Scope<'_>) -> bool {
+    let all = |scope: &mut Scope<'_>| {
+        transition
+            .conditions
+            .iter()
+            .all(|one| one.holds(kind, scope))
+    };
+    if all(scope) {
+        return true;
+    }
+    if !transition.exception || scope.param("type") != Some(SBC) {
+        return false;
+    }
+    set_type(scope, SBC_IN_THE_ORIGINAL);
+    let found = all(scope);
+    if !found {
+        set_type(scope, SBC);
+    }
+    found
+}
+
+/// The type of the exceptions of SBC actions.
+const SBC: &str = "sbc";
+const SBC_IN_THE_ORIGINAL: &str = "param";
+
+fn set_type(scope: &mut Scope<'_>, name: &str) {
+    if let Some(params) = &mut scope.params {
+        // It replaces a name of about the same length; where that does not fit, nothing changes.
+        let _ = params.set("type", name);
     }
 }
 

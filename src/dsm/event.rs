@@ -130,6 +130,25 @@ impl Event {
         }
     }
 
+    /// With both names of the status of a reply, `#code` and `#sip_code`, `#reason` and `#sip_reason`,
+    /// whichever of them the host gave.
+    pub(super) fn completed(mut self) -> Self {
+        let reply = matches!(self.kind, EventKind::SipReply | EventKind::B2bOtherReply);
+        let Some(params) = self.params.as_mut().filter(|_| reply) else {
+            return self;
+        };
+        for (short, long) in [("code", "sip_code"), ("reason", "sip_reason")] {
+            let (from, to) = match (params.get(short), params.get(long)) {
+                (Some(value), None) => (value.to_owned(), long),
+                (None, Some(value)) => (value.to_owned(), short),
+                _ => continue,
+            };
+            // A few bytes more than what is there already.
+            let _ = params.set(to, from);
+        }
+        self
+    }
+
     /// Adds a parameter; kinds without parameter map stay without.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.params = self.params.map(|params| params.with(name, value));

@@ -4,10 +4,11 @@
 //! argument of `eval`, and [`Comparison`](super::comparison) the argument of a condition.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::diagnostic::{Code, code};
 use super::host::ActionContext;
-use super::value::{Values, integer};
+use super::value::{MAX_VALUE_BYTES, Values, integer};
 
 /// The names `@` knows.
 pub const SELECTS: &[&str] = &[
@@ -28,9 +29,16 @@ pub struct Scope<'a> {
     /// `None`: the event has no parameter map.
     pub params: Option<&'a mut Values>,
     pub host: &'a mut dyn ActionContext,
+    /// Bytes that were compared, copied or searched so far: what the work of an action depends on.
+    pub spent: Cell<usize>,
 }
 
 impl Scope<'_> {
+    /// Notes that this many bytes were looked at, so that the engine can limit them.
+    pub fn spend(&self, bytes: usize) {
+        self.spent.set(self.spent.get().saturating_add(bytes));
+    }
+
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.as_ref().and_then(|params| params.get(name))
     }
@@ -140,9 +148,13 @@ impl Template {
         }
     }
 
+    /// The text. One that is longer than a session may hold is not completed: it cannot be stored.
     pub fn eval(&self, scope: &Scope<'_>) -> String {
         let mut out = String::new();
         for piece in &self.pieces {
+            if out.len() > MAX_VALUE_BYTES {
+                break;
+            }
             match piece {
                 Piece::Text(text) => out.push_str(text),
                 Piece::Variable(name) => out.push_str(scope.variables.get(name).unwrap_or("")),
@@ -188,6 +200,7 @@ pub fn reference_name<'t>(
     if let Some(close) = close
         && let Some((name, behind)) = text[1..].split_once(close)
     {
+        unknown_select(mark, name, findings);
         return (name, behind);
     }
     let ends = [
@@ -196,16 +209,20 @@ pub fn reference_name<'t>(
     let (name, behind) = text.split_at(text.find(ends).unwrap_or(text.len()));
     let odd = ['/', '=', '+', '?', '!', '|', '&', '<', '>'];
     if mark == "@" {
-        if !name.is_empty() && !SELECTS.contains(&name) {
-            let message = format!("'@{name}' is no select and becomes nothing; write '@@{name}'");
-            findings.push((code::INTERP_SELECT, message));
-        }
+        unknown_select(mark, name, findings);
     } else if name.contains(odd) || name.ends_with('.') {
         let short = &name[..name.find(odd).unwrap_or(name.len().saturating_sub(1))];
         let message = format!("the name is '{name}'; write '{mark}({short})' if it ends earlier");
         findings.push((code::INTERP_NAME, message));
     }
     (name, behind)
+}
+
+fn unknown_select(mark: &str, name: &str, findings: &mut Vec<Finding>) {
+    if mark == "@" && !name.is_empty() && !SELECTS.contains(&name) {
+        let message = format!("'@{name}' is no select and becomes nothing; write '@@{name}'");
+        findings.push((code::INTERP_SELECT, message));
+    }
 }
 
 /// The argument of `eval`: integers added and subtracted from left to right.
@@ -224,7 +241,7 @@ struct Term {
 
 impl Sum {
     pub fn parse(text: &str) -> Self {
-        let text: String = text.chars().filter(|&c| c != ' ').collect();
+        let text: String = text.split_ascii_whitespace().collect();
         let mut terms = Vec::new();
         let mut rest = text.as_str();
         loop {

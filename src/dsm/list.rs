@@ -7,7 +7,7 @@ use super::condition::Condition;
 use super::event::EventKind;
 use super::expr::{Expr, Scope};
 use super::program::{Action, Code, Instruction, Loop};
-use super::value::{TooManyValues, Values, signed};
+use super::value::{MAX_VALUE_BYTES, TooManyValues, Values, signed};
 
 /// What is left of an action list: the code, the next instruction, and the loops around it.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ struct Frame {
     /// The instruction behind the loop.
     end: usize,
     items: Items,
+    /// Bytes of what it visits.
+    bytes: usize,
     /// The loop variables and what they were before.
     variables: Vec<(Box<str>, Option<String>)>,
 }
@@ -61,8 +63,22 @@ impl Cursor {
         }
     }
 
-    /// Takes the next instruction.
-    pub fn step(&mut self, kind: EventKind, scope: &mut Scope<'_>) -> Result<Step, TooManyValues> {
+    /// Bytes of what the running loops visit.
+    pub fn bytes(&self) -> usize {
+        self.loops.iter().map(|frame| frame.bytes).sum()
+    }
+
+    /// Takes the next instruction. `others` are the bytes that loops of other lists of the session
+    /// visit.
+    ///
+    /// # Errors
+    /// [`TooManyValues`] if all loops together would visit more than [`MAX_VALUE_BYTES`].
+    pub fn step(
+        &mut self,
+        kind: EventKind,
+        scope: &mut Scope<'_>,
+        others: usize,
+    ) -> Result<Step, TooManyValues> {
         let code = self.code.clone();
         let Some(instruction) = code.get(self.next) else {
             return Ok(Step::End);
@@ -89,6 +105,11 @@ impl Cursor {
                         return Ok(Step::BadBound(bound));
                     }
                 };
+                let bytes = items.bytes();
+                scope.spend(bytes);
+                if others + self.bytes() + bytes > MAX_VALUE_BYTES {
+                    return Err(TooManyValues);
+                }
                 let before = |name: &str| scope.variables.get(name).map(str::to_owned);
                 let variables = head
                     .variables()
@@ -98,6 +119,7 @@ impl Cursor {
                     body,
                     end,
                     items,
+                    bytes,
                     variables,
                 });
                 self.turn(scope.variables)?;
@@ -135,6 +157,22 @@ impl Cursor {
             }
         }
         Ok(true)
+    }
+}
+
+impl Items {
+    fn bytes(&self) -> usize {
+        const EACH: usize = size_of::<String>();
+        match self {
+            Items::Range { .. } => 0,
+            Items::Values(values) => values.as_slice().iter().map(|one| one.len() + EACH).sum(),
+            Items::Members(members) => {
+                let members = members.as_slice().iter();
+                members
+                    .map(|(name, value)| name.len() + value.len() + 2 * EACH)
+                    .sum()
+            }
+        }
     }
 }
 

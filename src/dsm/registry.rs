@@ -28,6 +28,8 @@ pub struct Signature {
     pub(super) remark: Option<(Code, &'static str)>,
     /// The module it belongs to; `None` for the core.
     pub(super) module: Option<Arc<str>>,
+    /// A hang-up gives it up while it is pending, with the rest of its list.
+    pub(super) cancellable: bool,
 }
 
 /// One parameter of an action.
@@ -320,6 +322,7 @@ pub(super) const fn takes(
         run,
         remark: None,
         module: None,
+        cancellable: false,
     }
 }
 
@@ -365,6 +368,12 @@ impl Signature {
 
     pub(super) const fn role(mut self, role: Role) -> Self {
         self.role = role;
+        self
+    }
+
+    /// A hang-up does not wait for it.
+    pub(super) const fn cancellable(mut self) -> Self {
+        self.cancellable = true;
         self
     }
 
@@ -445,6 +454,7 @@ mod tests {
                     variables: &mut Values::new().with("v", "é").with("v.on", "x"),
                     params: None,
                     host: &mut TestHost::default(),
+                    spent: Default::default(),
                 };
                 // What comes out is tested elsewhere; here nothing may panic.
                 let _ = (signature.run)(

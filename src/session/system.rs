@@ -10,7 +10,7 @@ use super::catalog::DiagramApplication;
 use super::core::SessionCore;
 use super::event::{SessionEvent, SessionId, SessionOutput};
 use super::script::{Performed, Script, Step, Surroundings, unavailable};
-use crate::dsm::{Event, EventKind, HostAction, NotStartable};
+use crate::dsm::{Event, EventKind, Exception, HostAction, NotStartable};
 
 /// Why a system diagram is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +152,15 @@ impl Surroundings for Around {
     }
 
     fn perform(&mut self, action: &HostAction) -> Performed {
-        unavailable(action, "in a system diagram: there is no call")
+        match action {
+            HostAction::Module(_) => unavailable(action, "in a system diagram"),
+            _ => {
+                let name = action.name();
+                let cause =
+                    format!("{name} is not available in a system diagram: there is no call");
+                Performed::Failed(Exception::core(cause.clone()).into(), Some(cause))
+            }
+        }
     }
 
     fn hang_up(&mut self) {}

@@ -104,8 +104,6 @@ fn set_headers(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
 }
 
 fn relay_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    b2b(B2bAction::RelayEvent(named_values(
-        &arguments.text(0, scope),
-        scope.variables,
-    )))
+    let list = arguments.owned(0, scope);
+    b2b(B2bAction::RelayEvent(named_values(&list, scope)?))
 }

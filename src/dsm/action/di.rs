@@ -24,21 +24,24 @@ pub const SIGNATURES: &[Signature] = &[
         CALL,
         |a, s| call(a, s, Then::ClearErrno),
         "Calls a function.",
-    ),
+    )
+    .cancellable(),
     takes(
         "DIgetResult",
         Separator::EveryComma,
         CALL,
         |a, s| call(a, s, Then::StoreDi),
         "Calls a function; its result becomes $DI_res.",
-    ),
+    )
+    .cancellable(),
     takes(
         "DIgetResultArray",
         Separator::EveryComma,
         CALL,
         |a, s| call(a, s, Then::StoreDiArray),
         "Calls a function; its result becomes the array $DI_res.",
-    ),
+    )
+    .cancellable(),
 ];
 
 fn call(arguments: &Arguments<'_>, scope: &mut Scope<'_>, then: Then) -> Done {
@@ -46,31 +49,44 @@ fn call(arguments: &Arguments<'_>, scope: &mut Scope<'_>, then: Then) -> Done {
         return bad_argument("a DI call needs a factory and a function");
     }
     let mut values = Vec::new();
+    let mut complaint = None;
     for argument in &arguments.list[2..] {
         let Argument::Di(cast, expr) = argument else {
             continue;
         };
-        match value(*cast, &expr.eval(scope), scope.variables) {
-            Some(value) => values.push(value),
-            None => return bad_argument("an argument of a DI call is no integer"),
+        let text = expr.eval(scope);
+        scope.spend(text.len());
+        match value(*cast, &text, scope.variables) {
+            Ok(value) => values.push(value),
+            Err(Unfit::Integer) => return bad_argument("an argument of a DI call is no integer"),
+            Err(Unfit::Json(error)) => {
+                values.push(Value::Null);
+                complaint = Some(format!("null is passed for what is no JSON: {error}"));
+            }
         }
     }
     let (factory, function) = (arguments.name(0).to_owned(), arguments.name(1).to_owned());
-    Ok(Outcome::Perform(
-        HostAction::Di(DiCall {
-            factory,
-            function,
-            arguments: values,
-        }),
-        then,
-    ))
+    let action = HostAction::Di(DiCall {
+        factory,
+        function,
+        arguments: values,
+    });
+    Ok(match complaint {
+        None => Outcome::Perform(action, then),
+        Some(complaint) => Outcome::PerformDespite(complaint, action, then),
+    })
 }
 
-/// `None` for an integer that is none.
-fn value(cast: DiCast, text: &str, variables: &Values) -> Option<Value> {
-    Some(match cast {
+/// Text that is not what its cast says.
+enum Unfit {
+    Integer,
+    Json(serde_json::Error),
+}
+
+fn value(cast: DiCast, text: &str, variables: &Values) -> Result<Value, Unfit> {
+    Ok(match cast {
         DiCast::Text => Value::String(text.to_owned()),
-        DiCast::Integer => Value::from(signed(text)?),
+        DiCast::Integer => Value::from(signed(text).ok_or(Unfit::Integer)?),
         DiCast::Struct => structure(text, variables),
         DiCast::Array => {
             let elements = (0..).map_while(|index| variables.get(&format!("{text}[{index}]")));
@@ -78,7 +94,8 @@ fn value(cast: DiCast, text: &str, variables: &Values) -> Option<Value> {
                 .map(|element| Value::String(element.to_owned()))
                 .collect()
         }
-        DiCast::Json => serde_json::from_str(text).unwrap_or(Value::Null),
+        // Deeper than 128 levels is no JSON for this parser.
+        DiCast::Json => serde_json::from_str(text).map_err(Unfit::Json)?,
     })
 }
 
@@ -112,6 +129,11 @@ pub fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+/// Whether an element of an array can be stored: a text or an integer.
+pub fn is_element(value: &Value) -> bool {
+    value.is_string() || value.is_i64() || value.is_u64()
 }
 
 /// Stores a result in `$DI_res`, `$DI_res0` ... or `$DI_res.member`.
@@ -159,7 +181,7 @@ pub fn store_array(value: &Value, variables: &mut Values) -> Result<(), Exceptio
         return Ok(());
     };
     for (index, element) in list.iter().enumerate() {
-        store_member(&format!("DI_res[{index}]"), element, variables)?;
+        variables.set(&format!("DI_res[{index}]"), text(element))?;
     }
     variables.set("DI_res_size", list.len().to_string())?;
     Ok(())

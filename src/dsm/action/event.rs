@@ -73,7 +73,8 @@ pub const SIGNATURES: &[Signature] = &[
 
 fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let session = arguments.owned(0, scope);
-    let params = named_values(&arguments.text(1, scope), scope.variables);
+    let list = arguments.owned(1, scope);
+    let params = named_values(&list, scope)?;
     perform_checked(HostAction::PostEvent { session, params })
 }
 

@@ -6,6 +6,8 @@ use crate::dsm::expr::{SELECTS, Scope};
 use crate::dsm::host::LogLevel;
 use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, takes};
 
+/// Bytes of one line.
+const MAX_LINE: usize = 16 << 10;
 const LEVEL: &[Parameter] = &[may("level", Kind::Value)];
 const TEXT: &[Parameter] = &[may("text", Kind::Template)];
 
@@ -82,18 +84,23 @@ pub const SIGNATURES: &[Signature] = &[
     ),
 ];
 
+/// A text that is too long for a line of a log ends early.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_LINE)]
+}
+
 fn log(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let Some(level) = arguments.unsigned(0, scope) else {
         return Ok(Outcome::Complain("the level is no number".into()));
     };
     let text = arguments.owned(1, scope);
-    scope.host.log(level.into(), &text);
+    scope.host.log(level.into(), shortened(&text));
     Ok(Outcome::Next)
 }
 
 fn log_at(level: LogLevel, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let text = arguments.owned(0, scope);
-    scope.host.log(level, &text);
+    scope.host.log(level, shortened(&text));
     Ok(Outcome::Next)
 }
 
@@ -107,7 +114,8 @@ fn dump(
         return Ok(Outcome::Complain("the level is no number".into()));
     };
     for line in lines(scope) {
-        scope.host.log(level.into(), &line);
+        scope.spend(line.len());
+        scope.host.log(level.into(), shortened(&line));
     }
     Ok(Outcome::Next)
 }

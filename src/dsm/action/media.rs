@@ -8,6 +8,8 @@ use crate::dsm::registry::{Kind, Separator, Signature, may, need, plain, takes};
 
 /// How long a DTMF event is sent if the script does not say, in milliseconds.
 const DTMF_MILLISECONDS: u32 = 500;
+/// Keys of one sequence.
+const MAX_KEYS: usize = 256;
 
 pub const SIGNATURES: &[Signature] = &[
     plain(
@@ -111,11 +113,15 @@ fn send_dtmf(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
 
 fn send_dtmf_sequence(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let milliseconds = duration(arguments, scope)?;
-    let events = arguments
+    let events: Vec<u8> = arguments
         .text(0, scope)
         .chars()
         .filter_map(event_code)
+        .take(MAX_KEYS + 1)
         .collect();
+    if events.len() > MAX_KEYS {
+        return Err(Exception::core(format!("more than {MAX_KEYS} keys")));
+    }
     perform(HostAction::SendDtmf {
         events,
         milliseconds,

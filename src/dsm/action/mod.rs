@@ -16,6 +16,8 @@ mod variables;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::argument::Arguments;
 use super::expr::Scope;
 use super::host::{ActionError, ActionResult, Answer, Errno, Exception, HostAction};
@@ -44,6 +46,8 @@ pub enum Outcome {
     Complain(String),
     /// Ask the host, then do something with its answer.
     Perform(HostAction, Then),
+    /// The same, with a message for whoever operates the server.
+    PerformDespite(String, HostAction, Then),
 }
 
 /// What happens with the answer of the host.
@@ -109,6 +113,7 @@ pub fn module_signature(module: &Arc<str>, name: &str, arguments: ModuleArgument
         run: module_call,
         remark: None,
         module: Some(module.clone()),
+        cancellable: false,
     }
 }
 
@@ -133,6 +138,12 @@ impl Then {
         }
         match (self, answer) {
             (Then::Store(name), Answer::Value(value)) => variables.set(&name, di::text(&value))?,
+            (Then::StoreDi | Then::StoreDiArray, Answer::Value(Value::Array(list)))
+                if !list.iter().all(di::is_element) =>
+            {
+                let text = "an element of the result is neither a text nor an integer";
+                set_errno(&Errno::ARG, text, variables)?;
+            }
             (Then::StoreDi, Answer::Value(value)) => di::store(&value, variables)?,
             (Then::StoreDiArray, Answer::Value(value)) => di::store_array(&value, variables)?,
             (_, Answer::Assign(list)) => {

@@ -8,6 +8,8 @@ use crate::dsm::value::unsigned;
 
 const NAME: Parameter = need("variable", Kind::Name);
 const VALUE: Parameter = need("value", Kind::Value);
+/// What finding one element costs, as bytes of [`Scope::spend`].
+const SEARCH_BYTES: usize = 256;
 
 pub const SIGNATURES: &[Signature] = &[
     takes(
@@ -159,15 +161,16 @@ fn substr(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     };
     let name = arguments.name(0);
     let (position, length) = (position as usize, length as usize);
-    let Some(value) = scope.variables.get(name) else {
+    if scope.variables.get(name).is_none() {
         scope.variables.set(name, "")?;
-        return Ok(Outcome::Next);
-    };
+    }
+    let value = scope.variables.get(name).unwrap_or("");
     if position > value.len() {
         return Ok(Outcome::Complain(format!(
             "position {position} is behind the end"
         )));
     }
+    scope.spend(value.len());
     let end = match length {
         0 => value.len(),
         length => position.saturating_add(length).min(value.len()),
@@ -194,21 +197,23 @@ fn clear(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
 }
 
 fn clear_struct(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    scope
-        .variables
-        .remove_prefix(&format!("{}.", arguments.name(0)));
-    Ok(Outcome::Next)
+    remove_prefix(&format!("{}.", arguments.name(0)), scope)
 }
 
 fn clear_array(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    scope
-        .variables
-        .remove_prefix(&format!("{}[", arguments.name(0)));
+    remove_prefix(&format!("{}[", arguments.name(0)), scope)
+}
+
+fn remove_prefix(prefix: &str, scope: &mut Scope<'_>) -> Done {
+    let before = scope.variables.len();
+    scope.variables.remove_prefix(prefix);
+    scope.spend((before - scope.variables.len()) * SEARCH_BYTES);
     Ok(Outcome::Next)
 }
 
 fn size(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let size = scope.variables.array_len(arguments.name(0));
+    scope.spend(size * SEARCH_BYTES);
     scope.variables.set(arguments.name(1), size.to_string())?;
     Ok(Outcome::Next)
 }
@@ -218,6 +223,7 @@ fn array_index(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let array = arguments.name(0);
     let elements = (0..).map_while(|index| scope.variables.get(&format!("{array}[{index}]")));
     let index = elements.take_while(|element| *element != wanted).count();
+    scope.spend(index * SEARCH_BYTES);
     let found = scope.variables.get(&format!("{array}[{index}]")).is_some();
     let result = match &arguments.list[1] {
         Argument::Value(Expr::Variable(name)) => format!("{name}.index"),

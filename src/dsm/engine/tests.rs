@@ -173,13 +173,66 @@ fn a_result_without_pending_action_changes_nothing() {
     );
 }
 
+fn endless(states: &str) -> ProblemKind {
+    ProblemKind::TooManyPasses {
+        passes: MAX_PASSES,
+        states: states.into(),
+    }
+}
+
+#[test]
+fn a_cycle_names_its_states() {
+    let text = "initial state A enter { repost(); }; state B enter { repost(); }; state C;
+        transition t A - key -> B; transition u B - key -> A;";
+    let mut host = Host::default();
+    let mut engine = started(&[("main", text)], &mut host);
+    engine.run_event(key("1"), &mut host);
+    let ProblemKind::TooManyPasses { states, .. } = &host.problems[0] else {
+        panic!("{:?}", host.problems);
+    };
+    assert!(states == "A, B" || states == "B, A", "{states}");
+}
+
+#[test]
+fn a_hang_up_gives_up_what_may_be_given_up() {
+    let text = "initial state A;
+        transition t A - key(#key == 1) / { DI(slow, query); log(2, no); } -> B;
+        transition u A - key(#key == 2) / { playFile(x); log(2, played); } -> B;
+        transition v A - hangup / log(2, over) -> A;
+        state B;";
+    let mut host = Host::default();
+    let mut engine = started(&[("main", text)], &mut host);
+    assert!(!engine.cancel(), "nothing is pending");
+    host.outcomes = [ActionOutcome::Pending].into();
+    assert_eq!(engine.run_event(key("1"), &mut host), Progress::Pending);
+    assert!(engine.cancel());
+    assert!(!engine.is_pending());
+    // A late result changes nothing.
+    engine.resume(Ok(Answer::Nothing), &mut host);
+    engine.run_event(Event::new(EventKind::Hangup), &mut host);
+    assert_eq!(
+        (host.log.as_slice(), engine.state_name()),
+        (&["over".to_owned()][..], "A")
+    );
+
+    host.outcomes = [ActionOutcome::Pending].into();
+    engine.run_event(key("2"), &mut host);
+    assert!(!engine.cancel(), "loading a file is short");
+    engine.resume(Ok(Answer::Nothing), &mut host);
+    assert_eq!(host.log, ["over", "played"]);
+    assert_eq!(engine.state_name(), "B");
+}
+
 #[test]
 fn repost_cycles_end() {
     let text = "initial state A; transition t A - key / repost() -> A;";
     let mut host = Host::default();
     let mut engine = started(&[("main", text)], &mut host);
-    assert_eq!(engine.run_event(key("1"), &mut host), Progress::Idle);
-    assert_eq!(host.problems, [ProblemKind::TooManyPasses(MAX_PASSES)]);
+    assert_eq!(engine.run_event(key("1"), &mut host), Progress::Broken);
+    assert_eq!(host.problems, [endless("A")]);
+    assert!(engine.is_broken());
+    assert_eq!(engine.run_event(key("1"), &mut host), Progress::Broken);
+    assert_eq!(host.problems.len(), 1);
 }
 
 #[test]
@@ -189,7 +242,7 @@ fn exception_cycles_end() {
     let mut host = Host::default();
     let mut engine = started(&[("main", text)], &mut host);
     engine.run_event(key("1"), &mut host);
-    assert_eq!(host.problems, [ProblemKind::TooManyPasses(MAX_PASSES)]);
+    assert_eq!(host.problems, [endless("A")]);
 }
 
 #[test]
@@ -238,6 +291,85 @@ fn variables_that_grow_without_end_throw() {
     let mut engine = started(&[("main", text)], &mut host);
     engine.run_event(key("1"), &mut host);
     assert_eq!(host.log, ["core"]);
+}
+
+/// Runs the statements in a loop and gives the exceptions and problems.
+fn in_a_loop(statements: &str) -> (Vec<String>, Vec<ProblemKind>) {
+    let text = format!(
+        "initial state A;
+        transition t A - key / {{ for ($i in range(0, 90000)) {{ {statements} }} }} -> A;
+        transition h A - exception / logs(2, \"#type: #cause\") -> A;"
+    );
+    let mut host = Host::default();
+    let mut engine = started(&[("main", &text)], &mut host);
+    engine.run_event(key("1"), &mut host);
+    (host.log, host.problems)
+}
+
+#[test]
+fn values_that_double_reach_the_limit_at_once() {
+    for statements in [
+        "sets($a=\"x$(a)$(a)\");",
+        "set($n=a); append($a, x); var($b=$n); append($a, $b);",
+        "sets($a=\"$(a)$(a)$(a)$(a)$(a)$(a)$(a)$(a)$(a)$(a)y\");",
+    ] {
+        let (log, problems) = in_a_loop(statements);
+        assert!(
+            log[0].starts_with("core: more than"),
+            "{statements}: {log:?}"
+        );
+        assert_eq!(problems, [], "{statements}");
+    }
+}
+
+#[test]
+fn more_variables_than_the_limit_throw() {
+    let (log, problems) = in_a_loop("sets($n=\"v$(i)\"); setVar($n=1);");
+    assert!(
+        log[0].starts_with("core: more than 20000 values"),
+        "{log:?}"
+    );
+    assert_eq!(problems, []);
+}
+
+#[test]
+fn work_on_long_values_counts_as_many_steps() {
+    let long = "if test(len($a) < 1000000) { append($a, 0123456789012345678901234567890123456789); append($a, $a); }";
+    for work in [
+        "set($b=$a);",
+        "if test($a == $a) { }",
+        "logs(3, \"$(a)\");",
+        "postEvent(me, \"a;a;a\");",
+        "DI(f, g, $a);",
+    ] {
+        let (_, problems) = in_a_loop(&format!("{long} {work}"));
+        assert_eq!(problems, [ProblemKind::TooManySteps(MAX_STEPS)], "{work}");
+    }
+}
+
+#[test]
+fn loops_inside_loops_hold_no_more_than_the_variables_may() {
+    let text = "initial state A enter { if test($go == 1) { for ($v in $a) { callFSM(main); } } };
+        transition t A - key / {
+          set($a[0]=0123456789);
+          for ($i in range(0, 17)) { append($a[0], $a[0]); }
+          set($go=1);
+        } -> A;
+        transition h A - exception / { clear($go); logs(2, \"#cause\"); } -> A;";
+    let mut host = Host::default();
+    let mut engine = started(&[("main", text)], &mut host);
+    engine.run_event(key("1"), &mut host);
+    assert!(host.log[0].starts_with("more than"), "{:?}", host.log);
+}
+
+#[test]
+fn a_list_of_very_many_names_throws() {
+    for action in ["postEvent(me, #list)", "B2B.relayEvent(#list)"] {
+        let (log, _) = in_a_loop(&format!(
+            "append($l, \"a;\"); if test(len($l) > 3000) {{ set(#list=$l); {action}; }}"
+        ));
+        assert!(log[0].starts_with("core: more than"), "{action}: {log:?}");
+    }
 }
 
 #[test]

@@ -14,8 +14,7 @@ use self::host::Host;
 use super::catalog::DiagramApplication;
 use super::event::{ActionToken, SessionOutput};
 use crate::dsm::{
-    ActionError, ActionResult, Engine, Event, EventKind, Exception, HostAction, NotStartable,
-    Progress, Values,
+    ActionError, ActionResult, Engine, Event, EventKind, HostAction, NotStartable, Progress, Values,
 };
 
 /// Events that may wait while an action is pending; more are dropped with a log line.
@@ -86,10 +85,9 @@ struct State {
 
 /// The answer to an action that there is no such thing for `here`.
 pub fn unavailable(action: &HostAction, here: &str) -> Performed {
-    let name = format!("{action:?}");
-    let name = name.split([' ', '(', '{']).next().unwrap_or_default();
-    let cause = format!("{name} is not available {here}");
-    Performed::Failed(Exception::core(cause.clone()).into(), Some(cause))
+    let refused = action.unavailable(here);
+    let cause = refused.cause().map(str::to_owned);
+    Performed::Failed(refused.into(), cause)
 }
 
 impl<A> Script<A> {
@@ -259,6 +257,11 @@ impl<A> Script<A> {
                 None
             }
             Progress::Idle => Some(afterwards),
+            // The engine has said why, and takes no more events.
+            Progress::Broken => {
+                self.abandon();
+                Some(afterwards)
+            }
         }
     }
 
