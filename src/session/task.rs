@@ -56,6 +56,10 @@ pub(super) struct Task<S> {
     stream: Option<StreamHandle>,
     mailbox: mpsc::Receiver<SessionEvent>,
     own_mailbox: TaskMailbox,
+    /// A fault of ours has happened in it.
+    faulty: bool,
+    /// And another one while it was being ended: nothing can be done with it.
+    lost: bool,
 }
 
 /// Work done outside the task.
@@ -96,6 +100,8 @@ impl<S: SessionCore> Task<S> {
             stream,
             mailbox,
             own_mailbox: own,
+            faulty: false,
+            lost: false,
         }
     }
 
@@ -108,7 +114,7 @@ impl<S: SessionCore> Task<S> {
             if self.drain(&mut work).await {
                 break;
             }
-            let timer = self.session.poll_timeout();
+            let timer = self.guarded(|session| session.poll_timeout()).flatten();
             let event = tokio::select! {
                 event = self.mailbox.recv() => event,
                 Some(completed) = work.join_next() => self.complete(completed),
@@ -130,7 +136,13 @@ impl<S: SessionCore> Task<S> {
 
     /// Carries out the session's outputs. True: it has ended.
     async fn drain(&mut self, work: &mut JoinSet<Completion>) -> bool {
-        while let Some(output) = self.session.poll_output() {
+        loop {
+            let output = match self.guarded(|session| session.poll_output()) {
+                _ if self.lost => return true,
+                Some(None) => return false,
+                Some(Some(output)) => output,
+                None => continue,
+            };
             match output {
                 SessionOutput::Sip(command) => {
                     let session = self.id.clone();
@@ -174,7 +186,6 @@ impl<S: SessionCore> Task<S> {
                 SessionOutput::Ended => return true,
             }
         }
-        false
     }
 
     /// Has work done that the script waits for. False: the signalling task is gone.
@@ -258,14 +269,18 @@ impl<S: SessionCore> Task<S> {
     }
 
     /// Runs `work` on the session; a panic in it ends the call.
-    fn guarded(&mut self, work: impl FnOnce(&mut S)) {
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut S) -> T) -> Option<T> {
         let session = &mut self.session;
-        if catch_unwind(AssertUnwindSafe(|| work(session))).is_err() {
+        let done = catch_unwind(AssertUnwindSafe(|| work(session))).ok();
+        if done.is_none() {
             self.context.stats.session_faults.increment();
             tracing::error!(session = %self.id, "a fault in this server: the call is ended");
             // Should ending it fail as well, dropping the session is all that is left.
-            let _ = catch_unwind(AssertUnwindSafe(|| session.abandon()));
+            let ended = catch_unwind(AssertUnwindSafe(|| session.abandon()));
+            self.lost |= self.faulty || ended.is_err();
+            self.faulty = true;
         }
+        done
     }
 }
 
@@ -279,3 +294,6 @@ async fn sleep_or_never(at: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

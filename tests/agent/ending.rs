@@ -242,3 +242,21 @@ fn a_full_mailbox_refuses_requests_and_nothing_breaks() {
     scene.bye();
     scene.ends_clean();
 }
+
+#[test]
+fn a_diagram_that_runs_in_circles_ends_its_call_and_nothing_else() {
+    let mut scene = call_with(
+        "transition \"round\" A - key(#key == 1) / repost(); -> A;\n\
+         transition \"play\" A - key(#key == 2) / playFile(a.wav); -> A;\n\
+         transition \"bye\" A - hangup / stop(false); -> A;",
+    );
+    scene.peer().new_call("test");
+    scene.call();
+    scene.media();
+    scene.press("1");
+    assert_eq!(scene.peer().requests("BYE"), 1);
+    scene.run(1_000);
+    scene.with_agent(|agent, now| agent.press(now, 0, '2'));
+    assert_eq!(scene.agent().calls[0].media.last().map(String::as_str), Some("append a.wav"));
+    assert_eq!(scene.agent().live(), 1);
+}
