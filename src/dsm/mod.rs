@@ -31,7 +31,7 @@ mod syntax;
 pub mod testing;
 mod value;
 
-pub use condition::{event_kind, event_kinds};
+pub use condition::{EventCondition, event_condition, event_kind, event_kinds};
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};
 pub use event::{Event, EventKind};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::action::{self, Run};
-use super::condition;
+use super::condition::{self, EventCondition};
 use super::diagnostic::Code;
 use super::event::EventKind;
 
@@ -30,6 +30,14 @@ pub struct Signature {
     pub(super) module: Option<Arc<str>>,
     /// A hang-up gives it up while it is pending, with the rest of its list.
     pub(super) cancellable: bool,
+    /// The types of the exceptions it throws, with their parameters, such as `file #path`.
+    pub throws: &'static [&'static str],
+    /// The values `$errno` may get; `Some` also means that success clears it.
+    pub errno: Option<&'static [&'static str]>,
+    /// The variables that get its results, besides those its arguments name.
+    pub sets: &'static [&'static str],
+    /// Whether this version of the server has it; if not, it throws.
+    pub is_available: bool,
 }
 
 /// One parameter of an action.
@@ -148,6 +156,31 @@ impl Module {
         self
     }
 
+    /// Adds an action with a signature of its own.
+    pub(super) fn signature(mut self, mut signature: Signature) -> Self {
+        signature.module = Some(self.name.clone());
+        let name = signature.name.to_string();
+        self.actions.insert(name, Arc::new(signature));
+        self
+    }
+
+    /// Adds a condition that asks for a kind of event.
+    pub(super) fn event(mut self, condition: &EventCondition) -> Self {
+        let kind = ConditionKind::Event(condition.kind);
+        self.conditions.insert(condition.name.to_owned(), kind);
+        self
+    }
+
+    /// Its actions in order of names.
+    pub fn actions(&self) -> impl Iterator<Item = &Signature> {
+        self.actions.values().map(|signature| &**signature)
+    }
+
+    /// The names of its conditions, in order.
+    pub fn conditions(&self) -> impl Iterator<Item = &str> {
+        self.conditions.keys().map(String::as_str)
+    }
+
     /// Adds a condition.
     pub fn condition(mut self, name: &str) -> Self {
         self.conditions
@@ -171,7 +204,7 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// The built-in actions and conditions.
+    /// The built-in actions and conditions, and the modules that are compiled in.
     pub fn core() -> Self {
         let actions = action::signatures()
             .map(|signature| (signature.name.to_string(), Arc::new(signature.clone())))
@@ -182,7 +215,9 @@ impl Registry {
         Self {
             actions,
             conditions,
-            modules: BTreeMap::new(),
+            modules: action::modules()
+                .map(|module| (module.name.to_string(), module))
+                .collect(),
         }
     }
 
@@ -201,7 +236,8 @@ impl Registry {
         self.modules.keys().map(String::as_str)
     }
 
-    pub(super) fn module(&self, name: &str) -> Option<&Module> {
+    /// A module that can be imported.
+    pub fn module(&self, name: &str) -> Option<&Module> {
         self.modules.get(name)
     }
 
@@ -323,6 +359,10 @@ pub(super) const fn takes(
         remark: None,
         module: None,
         cancellable: false,
+        throws: &[],
+        errno: None,
+        sets: &[],
+        is_available: true,
     }
 }
 
@@ -368,6 +408,27 @@ impl Signature {
 
     pub(super) const fn role(mut self, role: Role) -> Self {
         self.role = role;
+        self
+    }
+
+    pub(super) const fn throws(mut self, types: &'static [&'static str]) -> Self {
+        self.throws = types;
+        self
+    }
+
+    pub(super) const fn errno(mut self, values: &'static [&'static str]) -> Self {
+        self.errno = Some(values);
+        self
+    }
+
+    pub(super) const fn sets(mut self, variables: &'static [&'static str]) -> Self {
+        self.sets = variables;
+        self
+    }
+
+    /// It can be written, but this version of the server does not have it.
+    pub(super) const fn unavailable(mut self) -> Self {
+        self.is_available = false;
         self
     }
 

@@ -254,9 +254,12 @@ fn a_diagram_that_runs_in_circles_ends_its_call_and_nothing_else() {
     scene.call();
     scene.media();
     scene.press("1");
-    assert_eq!(scene.peer().requests("BYE"), 1);
+    assert_eq!(scene.peer().count("BYE"), 1);
     scene.run(1_000);
     scene.with_agent(|agent, now| agent.press(now, 0, '2'));
-    assert_eq!(scene.agent().calls[0].media.last().map(String::as_str), Some("append a.wav"));
+    assert_eq!(
+        scene.agent().calls[0].media.last().map(String::as_str),
+        Some("append a.wav")
+    );
     assert_eq!(scene.agent().live(), 1);
 }

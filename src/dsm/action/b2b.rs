@@ -16,52 +16,68 @@ pub const SIGNATURES: &[Signature] = &[
         &[need("party", Kind::Value), need("uri", Kind::Value)],
         connect_callee,
         "Invites a callee.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
     plain(
         "B2B.terminateOtherLeg",
         |_, _| b2b(B2bAction::TerminateOtherLeg),
         "Ends the second leg.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
     takes(
         "B2B.sendReinvite",
         Separator::Commas(2),
         &[need("updated", Kind::Value), may("headers", Kind::Value)],
         send_reinvite,
         "Re-INVITEs the first leg, with fresh SDP if true.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
     takes(
         "B2B.setRelayOnly",
         Separator::None,
         FLAG,
         |a, s| b2b(B2bAction::SetRelayOnly(a.flag(0, s))),
         "Passes requests end to end or not.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
     takes(
         "B2B.enableEarlyMediaRelay",
         Separator::None,
         FLAG,
         |a, s| b2b(B2bAction::EnableEarlyMediaRelay(a.flag(0, s))),
         "Passes early media to the first leg or not.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
     takes(
         "B2B.addHeader",
         Separator::None,
         HEADER,
         |a, s| b2b(B2bAction::AddHeader(a.owned(0, s))),
         "Adds a header to the second leg's INVITE.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
     takes(
         "B2B.removeHeader",
         Separator::None,
         HEADER,
         |a, s| b2b(B2bAction::RemoveHeader(a.owned(0, s))),
         "Removes a header by name.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
     plain(
         "B2B.clearHeaders",
         |_, _| b2b(B2bAction::ClearHeaders),
         "Removes all added headers.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
     takes(
         "B2B.setHeaders",
         Separator::Commas(2),
@@ -71,14 +87,18 @@ pub const SIGNATURES: &[Signature] = &[
         ],
         set_headers,
         "Replaces all added headers.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
     takes(
         "B2B.relayEvent",
         Separator::None,
         &[may("list", Kind::Names)],
         relay_event,
         "Sends 'B2Bevent' with the variables of the list to the other leg.",
-    ),
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
 ];
 
 fn b2b(action: B2bAction) -> Done {

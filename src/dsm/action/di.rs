@@ -25,6 +25,7 @@ pub const SIGNATURES: &[Signature] = &[
         |a, s| call(a, s, Then::ClearErrno),
         "Calls a function.",
     )
+    .errno(&["arg", "config"])
     .cancellable(),
     takes(
         "DIgetResult",
@@ -33,6 +34,8 @@ pub const SIGNATURES: &[Signature] = &[
         |a, s| call(a, s, Then::StoreDi),
         "Calls a function; its result becomes $DI_res.",
     )
+    .errno(&["arg", "config"])
+    .sets(&["$DI_res"])
     .cancellable(),
     takes(
         "DIgetResultArray",
@@ -41,6 +44,8 @@ pub const SIGNATURES: &[Signature] = &[
         |a, s| call(a, s, Then::StoreDiArray),
         "Calls a function; its result becomes the array $DI_res.",
     )
+    .errno(&["arg", "config"])
+    .sets(&["$DI_res[n]", "$DI_res_size"])
     .cancellable(),
 ];
 

@@ -15,7 +15,8 @@ pub const SIGNATURES: &[Signature] = &[
         &[need("session", Kind::Value), may("list", Kind::Names)],
         post_event,
         "Sends an 'event' with the variables of the list to a session or queue.",
-    ),
+    )
+    .errno(&["arg"]),
     takes(
         "registerEventQueue",
         Separator::None,
@@ -47,28 +48,35 @@ pub const SIGNATURES: &[Signature] = &[
         ],
         create_system_dsm,
         "Starts a diagram without a call.",
-    ),
+    )
+    .throws(&["core #cause"]),
     takes(
         "trackObject",
         Separator::None,
         NAME,
         |a, s| object(a, s, ObjectAction::Track),
         "Frees the object at the end of the session.",
-    ),
+    )
+    .errno(&["arg"])
+    .unavailable(),
     takes(
         "releaseObject",
         Separator::None,
         NAME,
         |a, s| object(a, s, ObjectAction::Release),
         "Does not free the object at the end of the session.",
-    ),
+    )
+    .errno(&["arg"])
+    .unavailable(),
     takes(
         "freeObject",
         Separator::None,
         NAME,
         |a, s| object(a, s, ObjectAction::Free),
         "Frees it now.",
-    ),
+    )
+    .errno(&["arg"])
+    .unavailable(),
 ];
 
 fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {

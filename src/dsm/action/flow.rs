@@ -61,12 +61,14 @@ pub const SIGNATURES: &[Signature] = &[
         &[need("type", Kind::Value), may("list", Kind::Pairs)],
         throw,
         "Throws an exception with parameters key=value;key=value.",
-    ),
+    )
+    .throws(&["any"]),
     plain(
         "throwOnError",
         throw_on_error,
         "Throws the type $errno if it is not empty.",
-    ),
+    )
+    .throws(&["$errno #text"]),
 ];
 
 fn jump(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {

@@ -90,14 +90,16 @@ pub const SIGNATURES: &[Signature] = &[
         &[need("event", Kind::Value), may("milliseconds", Kind::Value)],
         send_dtmf,
         "Sends an event code 0..15; 10 is star, 11 hash.",
-    ),
+    )
+    .throws(&["core #cause"]),
     takes(
         "sendDTMFSequence",
         Separator::Commas(2),
         &[need("keys", Kind::Value), may("milliseconds", Kind::Value)],
         send_dtmf_sequence,
         "Sends the keys 0-9 * # A-D one after the other.",
-    ),
+    )
+    .throws(&["core #cause"]),
 ];
 
 fn send_dtmf(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {

@@ -10,6 +10,7 @@ mod flow;
 mod logging;
 mod media;
 mod playback;
+mod sbc;
 mod timer;
 mod variables;
 
@@ -21,7 +22,9 @@ use serde_json::Value;
 use super::argument::Arguments;
 use super::expr::Scope;
 use super::host::{ActionError, ActionResult, Answer, Errno, Exception, HostAction};
-use super::registry::{Kind, ModuleArguments, Parameter, Role, Separator, Signature, any, may};
+use super::registry::{
+    Kind, Module, ModuleArguments, Parameter, Role, Separator, Signature, any, may,
+};
 use super::value::Values;
 
 pub use event::module_call;
@@ -96,6 +99,11 @@ pub fn signatures() -> impl Iterator<Item = &'static Signature> {
     families.into_iter().flatten()
 }
 
+/// The modules that are compiled in.
+pub fn modules() -> impl Iterator<Item = Module> {
+    [sbc::module()].into_iter()
+}
+
 /// The signature of a module's action, which the host does.
 pub fn module_signature(module: &Arc<str>, name: &str, arguments: ModuleArguments) -> Signature {
     const LIST: &[Parameter] = &[any("argument", Kind::Value)];
@@ -114,6 +122,10 @@ pub fn module_signature(module: &Arc<str>, name: &str, arguments: ModuleArgument
         remark: None,
         module: Some(module.clone()),
         cancellable: false,
+        throws: &[],
+        errno: None,
+        sets: &[],
+        is_available: true,
     }
 }
 

@@ -20,42 +20,54 @@ pub const SIGNATURES: &[Signature] = &[
         FILE,
         |a, s| play_file(a, s, false),
         "Plays a file.",
-    ),
+    )
+    .throws(&["file #path"])
+    .errno(&[]),
     takes(
         "playFileFront",
         Separator::Commas(2),
         FILE,
         |a, s| play_file(a, s, true),
         "Plays a file before everything else.",
-    ),
+    )
+    .throws(&["file #path"])
+    .errno(&[]),
     takes(
         "playPrompt",
         Separator::None,
         PROMPT,
         |a, s| prompt(a, s, false, false),
         "Plays a prompt.",
-    ),
+    )
+    .throws(&["prompt #name"])
+    .errno(&[]),
     takes(
         "playPromptFront",
         Separator::None,
         PROMPT,
         |a, s| prompt(a, s, false, true),
         "Plays a prompt before everything else.",
-    ),
+    )
+    .throws(&["prompt #name"])
+    .errno(&[]),
     takes(
         "playPromptLooped",
         Separator::None,
         PROMPT,
         |a, s| prompt(a, s, true, false),
         "Plays a prompt again and again.",
-    ),
+    )
+    .throws(&["prompt #name"])
+    .errno(&[]),
     takes(
         "setPrompts",
         Separator::None,
         PROMPT,
         set_prompts,
         "Selects the prompt set.",
-    ),
+    )
+    .throws(&["prompt #name"])
+    .errno(&[]),
     takes(
         "setPromptSet",
         Separator::None,
@@ -63,6 +75,8 @@ pub const SIGNATURES: &[Signature] = &[
         set_prompts,
         "Selects the prompt set.",
     )
+    .throws(&["prompt #name"])
+    .errno(&[])
     .remark(code::ALIAS_NAME, "the original only knows 'setPrompts'"),
     takes(
         "playSilence",
@@ -70,14 +84,16 @@ pub const SIGNATURES: &[Signature] = &[
         LENGTH,
         |a, s| silence(a, s, false),
         "Plays silence.",
-    ),
+    )
+    .throws(&["core #cause"]),
     takes(
         "playSilenceFront",
         Separator::None,
         LENGTH,
         |a, s| silence(a, s, true),
         "Plays silence before everything else.",
-    ),
+    )
+    .throws(&["core #cause"]),
     takes(
         "playRingtone",
         Separator::Commas(2),
@@ -87,7 +103,9 @@ pub const SIGNATURES: &[Signature] = &[
         ],
         ringtone,
         "Plays a tone described by the members length, on, off, f and f2 of a struct.",
-    ),
+    )
+    .throws(&["core #cause"])
+    .errno(&[]),
     takes(
         "recordFile",
         Separator::None,
@@ -98,26 +116,33 @@ pub const SIGNATURES: &[Signature] = &[
             })
         },
         "Records what is heard.",
-    ),
+    )
+    .throws(&["file #path"])
+    .errno(&[]),
     plain(
         "stopRecord",
         |_, _| perform_checked(HostAction::StopRecord),
         "Ends the recording.",
-    ),
+    )
+    .errno(&["script"]),
     takes(
         "getRecordLength",
         Separator::None,
         RESULT,
         |a, s| measure(a, s, HostAction::GetRecordLength, "record_length"),
         "Milliseconds recorded so far, into the variable of that name.",
-    ),
+    )
+    .sets(&["$record_length if no variable is named"])
+    .errno(&["script"]),
     takes(
         "getRecordDataSize",
         Separator::None,
         RESULT,
         |a, s| measure(a, s, HostAction::GetRecordDataSize, "record_data_size"),
         "Bytes recorded so far, into the variable of that name.",
-    ),
+    )
+    .sets(&["$record_data_size if no variable is named"])
+    .errno(&["script"]),
     plain(
         "flushPlaylist",
         |_, _| perform(HostAction::FlushPlaylist),
@@ -135,7 +160,8 @@ pub const SIGNATURES: &[Signature] = &[
         &[need("id", Kind::Value), may("front", Kind::Flag("front"))],
         add_separator,
         "Raises 'separator' when the playlist gets there.",
-    ),
+    )
+    .errno(&["arg"]),
 ];
 
 fn play_file(arguments: &Arguments<'_>, scope: &mut Scope<'_>, front: bool) -> Done {

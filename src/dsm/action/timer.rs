@@ -13,19 +13,22 @@ pub const SIGNATURES: &[Signature] = &[
         &[need("id", Kind::Value), need("seconds", Kind::Value)],
         set_timer,
         "Raises 'timer' with that #id after whole seconds.",
-    ),
+    )
+    .errno(&["arg", "config"]),
     takes(
         "removeTimer",
         Separator::None,
         &[need("id", Kind::Value)],
         remove_timer,
         "Stops a timer.",
-    ),
+    )
+    .errno(&["arg", "config"]),
     plain(
         "removeTimers",
         |_, _| perform_checked(HostAction::RemoveTimers),
         "Stops all timers.",
-    ),
+    )
+    .errno(&["config"]),
 ];
 
 fn set_timer(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {

@@ -107,7 +107,8 @@ pub const SIGNATURES: &[Signature] = &[
         &[NAME, VALUE],
         array_index,
         "Finds a value in an array; $index or $name.index becomes its index or nil.",
-    ),
+    )
+    .sets(&["$index or $name.index"]),
 ];
 
 fn set(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {

@@ -1,5 +1,7 @@
 //! Conditions: their names, and how one is evaluated.
 
+pub mod events;
+
 use std::sync::Arc;
 
 use super::argument::unquote;
@@ -9,6 +11,8 @@ use super::event::EventKind;
 use super::expr::{Expr, Finding, Scope};
 use super::host::ModuleCall;
 use super::registry::ConditionKind;
+
+pub use events::EventCondition;
 
 /// One condition of a transition or `if`.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,9 +122,9 @@ fn key_code(key: &str) -> &str {
 
 /// The names of all core conditions.
 pub fn names() -> impl Iterator<Item = (&'static str, ConditionKind)> {
-    let events = EVENTS
+    let events = events::CORE
         .iter()
-        .map(|&(name, kind)| (name, ConditionKind::Event(kind)));
+        .map(|event| (event.name, ConditionKind::Event(event.kind)));
     events.chain([
         ("test", ConditionKind::Test),
         ("keyPress", ConditionKind::KeyPress),
@@ -129,65 +133,17 @@ pub fn names() -> impl Iterator<Item = (&'static str, ConditionKind)> {
 
 /// The kind of event a condition name stands for.
 pub fn event_kind(name: &str) -> Option<EventKind> {
-    EVENTS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|&(_, kind)| kind)
+    event_condition(name).map(|event| event.kind)
+}
+
+/// The condition of this name, of the core or of a compiled-in module, if it asks for a kind of event.
+pub fn event_condition(name: &str) -> Option<&'static EventCondition> {
+    let mut all = events::CORE.iter().chain(events::SBC);
+    all.find(|event| event.name == name)
 }
 
 /// Every kind of event that a condition names.
 pub fn event_kinds() -> impl Iterator<Item = EventKind> {
-    EVENTS.iter().map(|&(_, kind)| kind)
+    let all = events::CORE.iter().chain(events::SBC);
+    all.map(|event| event.kind)
 }
-
-const EVENTS: &[(&str, EventKind)] = &[
-    ("start", EventKind::Start),
-    ("startup", EventKind::Startup),
-    ("reload", EventKind::Reload),
-    ("invite", EventKind::Invite),
-    ("sessionStart", EventKind::SessionStart),
-    ("early", EventKind::Early),
-    ("earlySession", EventKind::Early),
-    ("ringing", EventKind::Ringing),
-    ("failed", EventKind::Failed),
-    ("hangup", EventKind::Hangup),
-    ("beforeDestroy", EventKind::BeforeDestroy),
-    ("key", EventKind::Key),
-    ("keyTest", EventKind::Key),
-    ("timer", EventKind::Timer),
-    ("timerTest", EventKind::Timer),
-    ("noAudio", EventKind::NoAudio),
-    ("noAudioTest", EventKind::NoAudio),
-    ("separator", EventKind::Separator),
-    ("separatorTest", EventKind::Separator),
-    ("event", EventKind::Event),
-    ("eventTest", EventKind::Event),
-    ("B2Bevent", EventKind::B2bEvent),
-    ("sipRequest", EventKind::SipRequest),
-    ("sipReply", EventKind::SipReply),
-    ("remoteDisappeared", EventKind::RemoteDisappeared),
-    ("sessionTimeout", EventKind::SessionTimeout),
-    ("rtpTimeout", EventKind::RtpTimeout),
-    ("B2B.otherRequest", EventKind::B2bOtherRequest),
-    ("B2B.otherReply", EventKind::B2bOtherReply),
-    ("B2B.otherBye", EventKind::B2bOtherBye),
-    ("jsonRpcRequest", EventKind::JsonRpcRequest),
-    ("jsonRpcResponse", EventKind::JsonRpcResponse),
-    ("subscription", EventKind::Subscription),
-    ("system", EventKind::System),
-    ("legStateChange", EventKind::LegStateChange),
-    ("bLegRefused", EventKind::BLegRefused),
-    ("BLegRefused", EventKind::BLegRefused),
-    ("PutOnHold", EventKind::PutOnHold),
-    ("ResumeHeld", EventKind::ResumeHeld),
-    ("CreateHoldRequest", EventKind::CreateHoldRequest),
-    ("HandleHoldReply", EventKind::HandleHoldReply),
-    ("RelayInit", EventKind::RelayInit),
-    ("RelayInitUAC", EventKind::RelayInitUac),
-    ("RelayInitUAS", EventKind::RelayInitUas),
-    ("RelayFinalize", EventKind::RelayFinalize),
-    ("RelayOnSipRequest", EventKind::RelayOnSipRequest),
-    ("RelayOnSipReply", EventKind::RelayOnSipReply),
-    ("RelayOnB2BRequest", EventKind::RelayOnB2bRequest),
-    ("RelayOnB2BReply", EventKind::RelayOnB2bReply),
-];

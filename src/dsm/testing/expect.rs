@@ -3,7 +3,7 @@
 //! Line based; blank lines and lines that begin with `#` do not count. Setup lines (`lint`, `diag`,
 //! `var`, `missing`, `prompt`, `promptset`, `session`, `load`, `dialect`) come first, then blocks
 //! `on KIND param=value` with trace lines and assertions (`= state`, `= $name`, `= #name`,
-//! `= stopped`). The trace lines are what [`TestHost`] records.
+//! `= stopped`, `= problem`). The trace lines are what [`TestHost`] records.
 
 use super::host::TestHost;
 use crate::dsm::condition::event_kind;
@@ -60,6 +60,8 @@ enum Assertion {
     Variable(String, Option<String>),
     Param(String, Option<String>),
     Stopped(bool),
+    /// The engine complained, with this text among others.
+    Problem(String),
 }
 
 impl Expectation {
@@ -200,13 +202,14 @@ fn run_blocks(mut engine: Engine, mut host: TestHost, blocks: &[Block], outcome:
             0 => engine.start(event, &mut host),
             _ => engine.run_event(event, &mut host),
         };
-        debug_assert_eq!(
+        debug_assert_ne!(
             progress,
-            Progress::Idle,
+            Progress::Pending,
             "this host never lets an action wait"
         );
         outcome.events += 1;
         let trace = std::mem::take(&mut host.record);
+        let problems = std::mem::take(&mut host.problems);
         if trace != block.trace {
             outcome.failures.push(format!(
                 "line {}: expected\n  {}\ngot\n  {}",
@@ -216,7 +219,7 @@ fn run_blocks(mut engine: Engine, mut host: TestHost, blocks: &[Block], outcome:
             ));
         }
         for (line, assertion) in &block.assertions {
-            if let Err(found) = assertion.holds(&engine) {
+            if let Err(found) = assertion.holds(&engine, &problems) {
                 outcome
                     .failures
                     .push(format!("line {line}: {assertion:?}, found {found}"));
@@ -226,8 +229,10 @@ fn run_blocks(mut engine: Engine, mut host: TestHost, blocks: &[Block], outcome:
 }
 
 impl Assertion {
-    fn holds(&self, engine: &Engine) -> Result<(), String> {
+    fn holds(&self, engine: &Engine, problems: &[String]) -> Result<(), String> {
         match self {
+            Assertion::Problem(text) if problems.iter().any(|it| it.contains(text)) => Ok(()),
+            Assertion::Problem(_) => Err(format!("{problems:?}")),
             Assertion::State(state) => {
                 let found = format!("{}/{}", engine.diagram().name(), engine.state_name());
                 if found == *state { Ok(()) } else { Err(found) }
@@ -278,6 +283,7 @@ fn parse_assertion(text: &str) -> Option<Assertion> {
     }
     match what {
         "state" => Some(Assertion::State(value.trim().to_owned())),
+        "problem" => Some(Assertion::Problem(parse_value(value.trim())?.0)),
         "stopped" => Some(Assertion::Stopped(value.trim() == "true")),
         _ => None,
     }

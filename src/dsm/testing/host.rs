@@ -312,7 +312,14 @@ impl ActionContext for TestHost {
             HostAction::Object(action, name) => self.object(*action, name),
             HostAction::B2b(action) => self.b2b(action),
             HostAction::Di(call) => self.di(call),
-            HostAction::Module(call) => self.module(call),
+            HostAction::Module(call) => {
+                let outcome = self.module(call);
+                match call.module.as_str() {
+                    // There is no leg.
+                    "mod_sbc" => ActionError::from(action.unavailable("outside a leg")).into(),
+                    _ => outcome,
+                }
+            }
             action => self.simple(action),
         }
     }
