@@ -11,6 +11,7 @@ mod agent;
 mod answer_call;
 mod bundle;
 mod config;
+mod dsm_checklist;
 mod dsm_language;
 mod dsm_run;
 mod interop;

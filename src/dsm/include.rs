@@ -242,6 +242,7 @@ impl Assembler<'_> {
         };
         // What an absolutely named file includes is looked up beside it.
         let load_path = match path.rsplit_once('/') {
+            Some(("", _)) if absolute => "/".to_owned(),
             Some((folder, _)) if absolute => folder.to_owned(),
             _ => load_path.to_owned(),
         };

@@ -68,6 +68,21 @@ pub fn starts_declaration(token: &Token<'_>) -> bool {
     token.first_on_line && begins_declaration(token)
 }
 
+/// The same anywhere in a line, where what follows the word makes it sure.
+pub fn opens_declaration(input: Tokens<'_, '_>) -> bool {
+    let Some(token) = input.first().filter(|token| begins_declaration(token)) else {
+        return false;
+    };
+    let next = input.second();
+    token.first_on_line
+        || match token.text {
+            "import" => true,
+            "initial" => next.is_some_and(|next| next.is_word("state")),
+            "function" => next.is_some_and(|next| next.kind == Kind::Call),
+            _ => next.is_some_and(|next| matches!(next.kind, Kind::Word | Kind::Quoted)),
+        }
+}
+
 fn declaration<'a, 't>(input: Tokens<'a, 't>) -> Parsed<'a, 't, Declaration<'t>> {
     alt((
         map(import, Declaration::Import),
@@ -104,7 +119,7 @@ fn import<'a, 't>(input: Tokens<'a, 't>) -> Parsed<'a, 't, Name<'t>> {
     match input.first() {
         Some(token) if token.kind == Kind::Call && token.text == "import" => {
             let module = token.arguments.map_or("", |arguments| arguments.text);
-            let module = module.trim().trim_matches(['"', '\'']);
+            let module = module.trim().trim_matches(['"', '\'']).trim();
             Ok((
                 input.next(),
                 Name {
@@ -147,7 +162,7 @@ fn state<'a, 't>(input: Tokens<'a, 't>) -> Parsed<'a, 't, State<'t>> {
     let mut lists = Lists::default();
     loop {
         match rest.first() {
-            Some(token) if token.kind == Kind::Semicolon || starts_declaration(token) => break,
+            Some(token) if token.kind == Kind::Semicolon || opens_declaration(rest) => break,
             None => break,
             Some(token) if matches!(token.kind, Kind::OpenBrace | Kind::CloseBrace) => {
                 rest = rest.next();

@@ -373,10 +373,8 @@ fn is_word_char(c: char) -> bool {
 /// `--` or `#` that stands alone begins a comment up to the end of the line.
 fn begins_comment(rest: &str) -> bool {
     let alone = |rest: &str| rest.chars().next().is_none_or(is_blank);
-    rest.strip_prefix("--").is_some_and(alone)
-        || rest
-            .strip_prefix('#')
-            .is_some_and(|rest| rest.starts_with([' ', '\t']))
+    let mark = rest.strip_prefix("--").or_else(|| rest.strip_prefix('#'));
+    mark.is_some_and(alone)
 }
 
 fn single(input: &str) -> Lexed<'_, Kind> {

@@ -3,10 +3,13 @@
 use nom::Parser;
 use nom::branch::alt;
 
+use super::super::comparison::find_outside_quotes;
 use super::super::diagnostic::{Diagnostic, Severity, code};
 use super::ast::{Block, Condition, Name, Transition};
 use super::condition::condition;
-use super::diagram::{begins_declaration, end_of_declaration, starts_declaration};
+use super::diagram::{
+    begins_declaration, end_of_declaration, opens_declaration, starts_declaration,
+};
 use super::error::{Parsed, expect, refuse};
 use super::statement::{block_until, skip_statement, statement};
 use super::token::{Kind, Token, Tokens};
@@ -45,14 +48,22 @@ fn sources<'a, 't>(input: Tokens<'a, 't>) -> Parsed<'a, 't, Option<Vec<Name<'t>>
 
 /// `(a, b, "c d")`.
 fn source_list<'t>(group: &Token<'t>) -> Vec<Name<'t>> {
-    let list = group.arguments.map_or("", |arguments| arguments.text);
-    list.split(',')
-        .map(|name| Name {
-            text: unquoted(name.trim()),
-            span: group.span,
-        })
-        .filter(|name| !name.text.is_empty())
-        .collect()
+    let mut rest = group.arguments.map(|arguments| arguments.text);
+    let mut names = Vec::new();
+    while let Some(list) = rest {
+        let comma = find_outside_quotes(list, ",");
+        let (name, behind) = match comma {
+            Some(at) => (&list[..at], Some(&list[at + 1..])),
+            None => (list, None),
+        };
+        let text = unquoted(name.trim());
+        if !text.is_empty() {
+            let span = group.span;
+            names.push(Name { text, span });
+        }
+        rest = behind;
+    }
+    names
 }
 
 fn unquoted(name: &str) -> &str {
@@ -165,7 +176,7 @@ fn target<'a, 't>(input: Tokens<'a, 't>) -> Parsed<'a, 't, Name<'t>> {
 fn junk<'a, 't>(mut input: Tokens<'a, 't>) -> Tokens<'a, 't> {
     while let Some(token) = input.first()
         && token.kind != Kind::Semicolon
-        && !begins_declaration(token)
+        && !opens_declaration(input)
     {
         let message = format!("{} behind the target is ignored", token.describe());
         let finding = Diagnostic::new(code::JUNK_IN_TRANSITION, token.span, message);
