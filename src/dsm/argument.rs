@@ -134,7 +134,7 @@ fn classify(kind: Kind, part: &str, findings: &mut Vec<Finding>) -> Argument {
                 .and_then(|rest| rest.trim_start().strip_prefix('='));
             Argument::Value(Expr::parse(value.unwrap_or(&text).trim(), quoted))
         }
-        Kind::Literal => Argument::Name(text.into()),
+        Kind::Literal => Argument::Name(text.trim().into()),
         Kind::Name => Argument::Name(text.strip_prefix('$').unwrap_or(&text).into()),
         Kind::Target => match text.strip_prefix('#') {
             Some(param) => Argument::Param(param.into()),

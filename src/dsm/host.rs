@@ -83,7 +83,7 @@ pub enum HostAction {
     MonitorRtpTimeout(bool),
     /// Send telephone events one after the other.
     SendDtmf {
-        /// Event codes 0..=15.
+        /// Event codes 0..=17; those above 15 are no keys.
         events: Vec<u8>,
         /// Duration of each, in milliseconds.
         milliseconds: u32,

@@ -224,6 +224,7 @@ const SYNTAX: &[&str] = &[
     "source-declared-later",
     "space-before-paren",
     "text-after-paren",
+    "text-after-quote",
     "trailing-comment",
     "unexpected-token",
     "unknown-action",
@@ -279,6 +280,11 @@ fn rows_on_conditions_hold() {
 #[test]
 fn rows_on_the_engine_hold() {
     holds("engine");
+}
+
+#[test]
+fn rules_without_a_row_hold() {
+    holds("rules");
 }
 
 #[test]

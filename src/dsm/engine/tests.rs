@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde_json::json;
+
 use super::*;
 use crate::dsm::host::{ActionError, Answer, Errno, LogLevel};
 use crate::dsm::load::load_set;
@@ -161,6 +163,79 @@ fn answers_may_assign_variables() {
     host.outcomes = [ActionOutcome::Done(Ok(answer))].into();
     engine.run_event(key("1"), &mut host);
     assert_eq!(engine.variables().get("name"), Some("value"));
+}
+
+/// The variables after a DI call with this result.
+fn after_di(action: &str, result: serde_json::Value) -> Values {
+    let text = format!("initial state A; transition t A - key / {action}(f, g) -> A;");
+    let mut host = Host::default();
+    let mut engine = started(&[("main", &text)], &mut host);
+    host.outcomes = [ActionOutcome::Done(Ok(Answer::Value(result)))].into();
+    engine.run_event(key("1"), &mut host);
+    engine.variables().clone()
+}
+
+#[test]
+fn results_of_any_kind_are_stored() {
+    for (result, stored) in [
+        (json!(true), "true"),
+        (json!(-1.5), "-1.5"),
+        (json!(null), ""),
+        (json!("text"), "text"),
+        (json!(7), "7"),
+    ] {
+        let variables = after_di("DIgetResult", result.clone());
+        assert_eq!(variables.get("DI_res"), Some(stored), "{result}");
+    }
+    let nested = json!({"a": {"b": [1, {"c": false}]}, "d": null});
+    let variables = after_di("DIgetResult", nested);
+    assert_eq!(variables.get("DI_res.a.b[0]"), Some("1"));
+    assert_eq!(variables.get("DI_res.a.b[1].c"), Some("false"));
+    assert_eq!(variables.get("DI_res.d"), Some(""));
+}
+
+#[test]
+fn an_array_holds_texts_and_integers() {
+    for action in ["DIgetResult", "DIgetResultArray"] {
+        for odd in [
+            json!([1, true]),
+            json!([[]]),
+            json!(["a", 1.5]),
+            json!([null]),
+        ] {
+            let variables = after_di(action, odd.clone());
+            assert_eq!(variables.get("errno"), Some("arg"), "{action} {odd}");
+            assert_eq!(variables.get("DI_res_size"), None);
+        }
+        assert_eq!(
+            after_di(action, json!([])).get("errno"),
+            Some(""),
+            "{action}"
+        );
+    }
+    assert_eq!(
+        after_di("DIgetResultArray", json!([])).get("DI_res_size"),
+        Some("0")
+    );
+    assert_eq!(
+        after_di("DIgetResultArray", json!("no array")).get("DI_res"),
+        None
+    );
+}
+
+#[test]
+fn deep_json_is_no_json() {
+    let text = "initial state A; transition t A - key / DI(f, g, (json)#deep) -> A;";
+    let mut host = Host::default();
+    let mut engine = started(&[("main", text)], &mut host);
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    engine.run_event(key("1").with("deep", deep), &mut host);
+    assert_eq!(host.actions, 1);
+    assert!(
+        host.places[0].contains("recursion limit"),
+        "{:?}",
+        host.places
+    );
 }
 
 #[test]
