@@ -13,6 +13,7 @@ mod bundle;
 mod config;
 mod dsm_checklist;
 mod dsm_language;
+mod dsm_reference;
 mod dsm_run;
 mod interop;
 mod lsp;

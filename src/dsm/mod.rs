@@ -30,8 +30,12 @@ pub mod symbols;
 mod syntax;
 pub mod testing;
 mod value;
+pub mod vocabulary;
 
-pub use condition::{EventCondition, event_condition, event_kind, event_kinds};
+pub use action::FAMILIES;
+pub use condition::{
+    EventCondition, event_condition, event_conditions, event_kind, event_kinds,
+};
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};
 pub use event::{Event, EventKind};

@@ -171,6 +171,11 @@ impl Module {
         self
     }
 
+    /// What is written in `import(..)`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its actions in order of names.
     pub fn actions(&self) -> impl Iterator<Item = &Signature> {
         self.actions.values().map(|signature| &**signature)

@@ -83,20 +83,22 @@ fn bad_argument(text: impl Into<String>) -> Done {
     Ok(Outcome::Fail(Errno::ARG, text.into()))
 }
 
+/// The core actions by family, each with its heading in the reference page.
+pub static FAMILIES: [(&str, &[Signature]); 9] = [
+    ("Flow", flow::SIGNATURES),
+    ("Variables", variables::SIGNATURES),
+    ("Logging", logging::SIGNATURES),
+    ("Playlist and recording", playback::SIGNATURES),
+    ("Media", media::SIGNATURES),
+    ("Timers", timer::SIGNATURES),
+    ("Events, diagrams and objects", event::SIGNATURES),
+    ("Functions of other components", di::SIGNATURES),
+    ("Second leg", b2b::SIGNATURES),
+];
+
 /// All core signatures.
 pub fn signatures() -> impl Iterator<Item = &'static Signature> {
-    let families: [&'static [Signature]; 9] = [
-        flow::SIGNATURES,
-        variables::SIGNATURES,
-        logging::SIGNATURES,
-        playback::SIGNATURES,
-        media::SIGNATURES,
-        timer::SIGNATURES,
-        event::SIGNATURES,
-        di::SIGNATURES,
-        b2b::SIGNATURES,
-    ];
-    families.into_iter().flatten()
+    FAMILIES.iter().flat_map(|(_, family)| *family)
 }
 
 /// The modules that are compiled in.

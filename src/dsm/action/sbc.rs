@@ -40,7 +40,7 @@ const fn leg(name: &'static str, parameters: &'static [Parameter], doc: &'static
         count => Separator::Commas(count),
     };
     takes(name, separator, parameters, module_call, doc)
-        .throws(&["sbc"])
+        .throws(&["sbc #cause"])
         .unavailable()
 }
 
@@ -141,6 +141,6 @@ const SIGNATURES: &[Signature] = &[
          false.",
     )
     .sets(&["$match_connection_addr"])
-    .throws(&["sbc"])
+    .throws(&["sbc #cause"])
     .unavailable(),
 ];

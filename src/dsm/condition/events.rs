@@ -15,6 +15,16 @@ pub struct EventCondition {
     pub params: &'static [(&'static str, &'static str)],
     /// An older or other name of the same condition.
     pub alias_of: Option<&'static str>,
+    /// Whether this version of the server raises the event; if not, the condition never holds.
+    pub is_raised: bool,
+}
+
+impl EventCondition {
+    /// This version of the server does not raise it.
+    const fn not_yet(mut self) -> Self {
+        self.is_raised = false;
+        self
+    }
 }
 
 type Params = &'static [(&'static str, &'static str)];
@@ -31,6 +41,7 @@ const fn event(
         doc,
         params,
         alias_of: None,
+        is_raised: true,
     }
 }
 
@@ -41,6 +52,7 @@ const fn alias(name: &'static str, kind: EventKind, of: &'static str) -> EventCo
         doc: "",
         params: &[],
         alias_of: Some(of),
+        is_raised: true,
     }
 }
 
@@ -69,7 +81,7 @@ const REPLY: Params = &[
 ];
 
 /// Those of the core.
-pub const CORE: &[EventCondition] = &[
+pub static CORE: &[EventCondition] = &[
     event("start", Start, "The session begins.", &[]),
     event(
         "startup",
@@ -100,7 +112,8 @@ pub const CORE: &[EventCondition] = &[
         Early,
         "Media was agreed on before the call is answered.",
         &[],
-    ),
+    )
+    .not_yet(),
     alias("earlySession", Early, "early"),
     event(
         "ringing",
@@ -176,7 +189,8 @@ pub const CORE: &[EventCondition] = &[
         B2bEvent,
         "The other leg of the call relayed an event; its parameters are what it gave.",
         &[],
-    ),
+    )
+    .not_yet(),
     event(
         "sipRequest",
         SipRequest,
@@ -192,7 +206,8 @@ pub const CORE: &[EventCondition] = &[
             ("content_type", "type of the body"),
             ("body", "the body"),
         ],
-    ),
+    )
+    .not_yet(),
     event(
         "sipReply",
         SipReply,
@@ -208,7 +223,8 @@ pub const CORE: &[EventCondition] = &[
             ("content_type", "type of the body"),
             ("body", "the body"),
         ],
-    ),
+    )
+    .not_yet(),
     event(
         "remoteDisappeared",
         RemoteDisappeared,
@@ -221,13 +237,15 @@ pub const CORE: &[EventCondition] = &[
             ("cseq", "sequence number"),
             ("dlg_status", "state of the dialog"),
         ],
-    ),
+    )
+    .not_yet(),
     event(
         "sessionTimeout",
         SessionTimeout,
         "The session timer ran off; the session ends unless #processed=true.",
         &[],
-    ),
+    )
+    .not_yet(),
     event(
         "rtpTimeout",
         RtpTimeout,
@@ -242,7 +260,8 @@ pub const CORE: &[EventCondition] = &[
         B2bOtherRequest,
         "A request on the other leg.",
         REQUEST,
-    ),
+    )
+    .not_yet(),
     event(
         "B2B.otherReply",
         B2bOtherReply,
@@ -252,13 +271,15 @@ pub const CORE: &[EventCondition] = &[
             ("reason", "reason phrase, also as #sip_reason"),
             ("hdrs", "headers"),
         ],
-    ),
+    )
+    .not_yet(),
     event(
         "B2B.otherBye",
         B2bOtherBye,
         "The other leg hung up; this one follows unless #processed=true.",
         &[("hdrs", "headers")],
-    ),
+    )
+    .not_yet(),
     event(
         "jsonRpcRequest",
         JsonRpcRequest,
@@ -270,7 +291,8 @@ pub const CORE: &[EventCondition] = &[
             ("id", "id of the request"),
             ("params", "parameters, as struct or array"),
         ],
-    ),
+    )
+    .not_yet(),
     event(
         "jsonRpcResponse",
         JsonRpcResponse,
@@ -283,7 +305,8 @@ pub const CORE: &[EventCondition] = &[
             ("error", "the error"),
             ("udata", "what was given with the request"),
         ],
-    ),
+    )
+    .not_yet(),
     event(
         "subscription",
         Subscription,
@@ -295,7 +318,8 @@ pub const CORE: &[EventCondition] = &[
             ("expires", "seconds"),
             ("has_body", "true or false"),
         ],
-    ),
+    )
+    .not_yet(),
     event(
         "system",
         System,
@@ -305,7 +329,7 @@ pub const CORE: &[EventCondition] = &[
 ];
 
 /// Those of `mod_sbc`.
-pub const SBC: &[EventCondition] = &[
+pub static SBC: &[EventCondition] = &[
     event(
         "legStateChange",
         LegStateChange,
@@ -322,69 +346,80 @@ pub const SBC: &[EventCondition] = &[
             ),
             ("desc", "text for 'other'"),
         ],
-    ),
+    )
+    .not_yet(),
     event(
         "bLegRefused",
         BLegRefused,
         "The second leg was refused.",
         REPLY,
-    ),
+    )
+    .not_yet(),
     alias("BLegRefused", BLegRefused, "bLegRefused"),
-    event("PutOnHold", PutOnHold, "The leg is put on hold.", &[]),
+    event("PutOnHold", PutOnHold, "The leg is put on hold.", &[]).not_yet(),
     event(
         "ResumeHeld",
         ResumeHeld,
         "The leg is resumed.",
         &[("send_reinvite", "true or false")],
-    ),
+    )
+    .not_yet(),
     event(
         "CreateHoldRequest",
         CreateHoldRequest,
         "A hold request is being made.",
         &[],
-    ),
+    )
+    .not_yet(),
     event(
         "HandleHoldReply",
         HandleHoldReply,
         "The reply to a hold request.",
         &[("succeeded", "true or false")],
-    ),
+    )
+    .not_yet(),
     event(
         "RelayInit",
         RelayInit,
         "Relaying outside a call begins.",
         &[("relay_event", "init")],
-    ),
-    event("RelayInitUAC", RelayInitUac, "Its client side.", REQUEST),
-    event("RelayInitUAS", RelayInitUas, "Its server side.", REQUEST),
+    )
+    .not_yet(),
+    event("RelayInitUAC", RelayInitUac, "Its client side.", REQUEST).not_yet(),
+    event("RelayInitUAS", RelayInitUas, "Its server side.", REQUEST).not_yet(),
     event(
         "RelayFinalize",
         RelayFinalize,
         "Relaying outside a call ends.",
         &[("relay_event", "finalize")],
-    ),
+    )
+    .not_yet(),
     event(
         "RelayOnSipRequest",
         RelayOnSipRequest,
         "A relayed request came.",
         REQUEST,
-    ),
+    )
+    .not_yet(),
     event(
         "RelayOnSipReply",
         RelayOnSipReply,
         "A relayed reply came.",
         REPLY,
-    ),
+    )
+    .not_yet(),
     event(
         "RelayOnB2BRequest",
         RelayOnB2bRequest,
         "A request from the other side.",
         REQUEST,
-    ),
+    )
+    .not_yet(),
     event(
         "RelayOnB2BReply",
         RelayOnB2bReply,
         "A reply from the other side.",
         REPLY,
-    ),
+    )
+    .not_yet(),
 ];

@@ -136,14 +136,19 @@ pub fn event_kind(name: &str) -> Option<EventKind> {
     event_condition(name).map(|event| event.kind)
 }
 
-/// The condition of this name, of the core or of a compiled-in module, if it asks for a kind of event.
-pub fn event_condition(name: &str) -> Option<&'static EventCondition> {
-    let mut all = events::CORE.iter().chain(events::SBC);
-    all.find(|event| event.name == name)
-}
-
 /// Every kind of event that a condition names.
 pub fn event_kinds() -> impl Iterator<Item = EventKind> {
     let all = events::CORE.iter().chain(events::SBC);
     all.map(|event| event.kind)
+}
+
+/// The conditions of the core that ask for a kind of event.
+pub fn event_conditions() -> &'static [EventCondition] {
+    events::CORE
+}
+
+/// The condition of this name, of the core or of a compiled-in module, if it asks for a kind of event.
+pub fn event_condition(name: &str) -> Option<&'static EventCondition> {
+    let mut all = events::CORE.iter().chain(events::SBC);
+    all.find(|event| event.name == name)
 }

@@ -1,0 +1,105 @@
+//! Words of the language that are neither actions nor conditions: selects, variables with a meaning,
+//! errors and exceptions, each with one line for the reference page and for editors.
+
+/// A word and what it stands for.
+pub type Word = (&'static str, &'static str);
+
+/// What `@name` gives; the same names as [`SELECTS`](super::SELECTS). An outgoing call has the other
+/// side of each.
+pub const SELECT_MEANINGS: &[Word] = &[
+    (
+        "local_tag",
+        "id of the session: where postEvent reaches it; a diagram without a call has only this one",
+    ),
+    ("remote_tag", "tag of the caller"),
+    ("callid", "Call-ID"),
+    ("user", "user part of the request URI"),
+    ("domain", "host part of the request URI"),
+    ("local_uri", "request URI"),
+    (
+        "remote_uri",
+        "where the peer is reached: its From URI, later its Contact",
+    ),
+    ("local_party", "To header"),
+    ("remote_party", "From header"),
+];
+
+/// Variables that mean something to the server.
+pub const VARIABLES: &[Word] = &[
+    (
+        "accept_early_session",
+        "0: an outgoing call does not want early media",
+    ),
+    ("b2b_auth_pwd", "password for the second leg"),
+    ("b2b_auth_user", "user name for the second leg"),
+    ("b2b_callid", "Call-ID of the second leg"),
+    ("b2b_local_party", "From header of the second leg"),
+    ("b2b_local_uri", "own URI of the second leg"),
+    (
+        "b2b_relayed_invite",
+        "true: the INVITE is passed to the second leg as it is",
+    ),
+    ("config.NAME", "setting NAME of the application"),
+    (
+        "connect_early_session",
+        "0: early media does not connect the playlist",
+    ),
+    (
+        "connect_session",
+        "0: the start of the session does not connect the playlist",
+    ),
+    ("DI_res", "result of DIgetResult; also DI_res0, DI_res.NAME"),
+    ("DI_res[n]", "result of DIgetResultArray"),
+    ("DI_res_size", "its number of elements"),
+    (
+        "dlg.reply.hdrs",
+        "header lines for replies; \\r\\n in it is a line break",
+    ),
+    ("enable_reply_events", "true: sipReply is raised"),
+    ("enable_request_events", "true: sipRequest is raised"),
+    ("errno", "how the last action failed; empty if it did not"),
+    ("index", "result of arrayIndex"),
+    ("NAME.index", "result of arrayIndex for the value of $NAME"),
+    (
+        "prompts.default_fallback",
+        "yes: prompts missing in the active set are taken from the default set",
+    ),
+    ("record_data_size", "result of getRecordDataSize"),
+    ("record_length", "result of getRecordLength"),
+    ("strerror", "text for $errno; success does not clear it"),
+];
+
+/// Values of `$errno`.
+pub const ERRORS: &[Word] = &[
+    ("file", "a file"),
+    ("arg", "an unknown or bad argument"),
+    ("script", "an action out of place"),
+    (
+        "config",
+        "the configuration, or a component that is missing",
+    ),
+    ("internal", "internal"),
+    ("general", "anything else"),
+    ("dlg", "the dialog"),
+];
+
+/// Types of exceptions, with their parameters.
+pub const EXCEPTIONS: &[Word] = &[
+    ("file #path", "a file cannot be opened"),
+    ("prompt #name", "there is no such prompt or prompt set"),
+    (
+        "core #cause",
+        "a bad number, a limit, or something this server or a diagram without a call does not have",
+    ),
+    (
+        "script #cause",
+        "an action on the second leg of a call, where there is none",
+    ),
+    (
+        "sbc #cause",
+        "an action on a leg of a session border controller, where there is none; handlers that ask for \
+         the type param find it too",
+    ),
+    ("$errno #text", "throwOnError, with the value of $errno"),
+    ("any", "throw"),
+];
