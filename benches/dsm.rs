@@ -11,7 +11,11 @@ use muleteer::dsm::{
     Problem, Registry, SourceProvider, Values, load,
 };
 
+#[path = "../tests/support/alloc.rs"]
+mod alloc;
+
 fn main() {
+    idle_engines();
     divan::main();
 }
 
@@ -47,12 +51,50 @@ impl ActionContext for Idle {
     fn problem(&mut self, _: &Problem) {}
 }
 
-fn engine(text: String) -> Engine {
+fn set(text: String) -> Arc<DiagramSet> {
     let loaded = load("main", "main.dsm", &Text(text), &Registry::core());
-    let set = DiagramSet::new([loaded.diagram.expect("the diagram is good")]);
-    let mut engine = Engine::new(Arc::new(set), "main", Values::new()).expect("it can start");
+    Arc::new(DiagramSet::new([loaded
+        .diagram
+        .expect("the diagram is good")]))
+}
+
+fn engine(text: String) -> Engine {
+    started(set(text), Values::new())
+}
+
+fn started(diagrams: Arc<DiagramSet>, variables: Values) -> Engine {
+    let mut engine = Engine::new(diagrams, "main", variables).expect("it can start");
     engine.start(Event::new(EventKind::Start), &mut Idle);
     engine
+}
+
+/// Prints what a diagram costs that waits in a state with ten variables. The program is shared.
+fn idle_engines() {
+    const ENGINES: usize = 100_000;
+    let diagrams = set(menu("transition t A - timer -> A;"));
+    let variables = || {
+        (0..10).fold(Values::new(), |values, index| {
+            values.with(
+                &format!("config.name{index}"),
+                format!("value {index} of some length"),
+            )
+        })
+    };
+    let (engines, bytes) = alloc::bytes_held_by(|| {
+        let engines = (0..ENGINES).map(|_| started(diagrams.clone(), variables()));
+        engines.collect::<Vec<_>>()
+    });
+    let mut engine = started(diagrams.clone(), variables());
+    let event = Event::new(EventKind::Key).with("key", "8");
+    let allocations = alloc::allocations_in(|| {
+        engine.run_event(event, &mut Idle);
+    });
+    println!("a key through nine transitions: {allocations} allocations");
+    println!(
+        "idle engines: {} bytes each ({} engines)",
+        bytes as usize / ENGINES,
+        engines.len()
+    );
 }
 
 /// A state whose first nine transitions do not match, of the kind a menu has.
@@ -83,6 +125,53 @@ fn key_through_ten_transitions(bencher: Bencher) {
     bencher
         .with_inputs(|| Event::new(EventKind::Key).with("key", "9"))
         .bench_local_values(|event| engine.run_event(event, &mut Idle));
+}
+
+/// An event that is reposted through ten states.
+#[divan::bench]
+fn event_through_ten_states(bencher: Bencher) {
+    let mut text = String::from("initial state S0;\n");
+    for state in 1..10 {
+        let (from, repost) = (state - 1, "enter { repost(); }");
+        let _ = writeln!(
+            text,
+            "state S{state} {repost};\ntransition t S{from} - key -> S{state};"
+        );
+    }
+    text += "transition t S9 - key -> S0;\n";
+    let mut engine = engine(text);
+    bencher
+        .with_inputs(|| Event::new(EventKind::Key).with("key", "9"))
+        .bench_local_values(|event| engine.run_event(event, &mut Idle));
+}
+
+/// Keys in a menu that counts wrong ones, collects a number and repeats itself.
+#[divan::bench]
+fn keys_of_a_menu(bencher: Bencher) {
+    const MENU: &str = r#"
+function prompt() { flushPlaylist(); playFile("menu.wav"); addSeparator(1); setTimer(1, 10); };
+initial state MENU enter { clear($pin); prompt(); };
+state PIN enter { setTimer(1, 10); };
+state CHECK enter { repost(); };
+transition "one" MENU - keyPress(1) / { playFile("pin.wav"); set($wrong=0); } -> PIN;
+transition "wrong" MENU - key / { inc($wrong); sets($text="$(wrong) wrong keys"); } -> MENU;
+transition "again" MENU - timer(#id == 1) -> MENU;
+transition "digit" PIN - key(#key < 10); test(len($pin) < 3) / append($pin, #key); -> PIN;
+transition "last" PIN - key(#key < 10) / append($pin, #key); -> CHECK;
+transition "right" CHECK - test($pin == 1234) / { playFile("right.wav"); } -> MENU;
+transition "not right" CHECK - key / { if test($wrong > 3) { stop(true); } playFile("no.wav"); } -> MENU;
+transition "bye" (MENU, PIN, CHECK) - hangup / stop(false) -> MENU;
+"#;
+    let keys = ["7", "1", "1", "2", "3", "4", "3", "1", "9", "9", "9", "9"];
+    let mut engine = engine(MENU.into());
+    bencher
+        .counter(ItemsCount::new(keys.len()))
+        .with_inputs(|| keys.map(|key| Event::new(EventKind::Key).with("key", key)))
+        .bench_local_values(|events| {
+            for event in events {
+                engine.run_event(event, &mut Idle);
+            }
+        });
 }
 
 /// 1,000 lines of states and transitions.

@@ -7,7 +7,11 @@ use std::path::PathBuf;
 use muleteer::dsm::loader::FileSystem;
 use muleteer::dsm::source::EntryKind;
 use muleteer::dsm::testing::expect::Expectation;
-use muleteer::dsm::{Module, ModuleArguments, SourceProvider, testing};
+use muleteer::dsm::{
+    Engine, Event, EventKind, Module, ModuleArguments, SourceProvider, Values, load_set, testing,
+};
+
+use crate::support::alloc::bytes_held_by;
 
 pub fn fixtures(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -199,4 +203,32 @@ fn a_module_may_replace_a_core_action() {
             .run(path, &memory, &registry);
         check(outcome.failures);
     }
+}
+
+/// Bytes of a diagram that waits in a state, with ten variables; the program is shared.
+const MAX_IDLE_BYTES: isize = 4096;
+
+#[test]
+fn a_waiting_engine_is_small() {
+    const ENGINES: usize = 1_000;
+    let text = "initial state A; transition t A - key / callFSM(main) -> A;\n";
+    let memory = Memory(BTreeMap::from([("main.dsm".to_owned(), text.to_owned())]));
+    let diagrams = [("main".to_owned(), "main.dsm".to_owned())];
+    let set = load_set(&diagrams, &memory, &testing::registry());
+    let start = |_| {
+        let variables = (0..10).fold(Values::new(), |values, index| {
+            values.with(
+                &format!("config.name{index}"),
+                format!("value {index} of some length"),
+            )
+        });
+        let mut host = testing::TestHost::default();
+        let mut engine = Engine::new(set.diagrams.clone(), "main", variables).unwrap();
+        engine.start(Event::new(EventKind::Start), &mut host);
+        engine.run_event(Event::new(EventKind::Key).with("key", "1"), &mut host);
+        engine
+    };
+    let (engines, bytes) = bytes_held_by(|| (0..ENGINES).map(start).collect::<Vec<_>>());
+    let each = bytes / engines.len() as isize;
+    assert!((1..MAX_IDLE_BYTES).contains(&each), "{each} bytes");
 }
