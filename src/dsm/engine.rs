@@ -7,30 +7,28 @@
 //! Never recurses, and bounds what one event can do, because what a diagram loops over may come
 //! from the network. A diagram that runs in circles is broken: its host ends the session.
 
-use std::cell::Cell;
+mod run;
+
 use std::mem;
 use std::sync::Arc;
 
 use super::action::{Outcome, Then, set_errno};
 use super::argument::Arguments;
 use super::event::{Event, EventKind};
-use super::expr::Scope;
 use super::host::{
     ActionContext, ActionOutcome, ActionResult, Exception, HostAction, Problem, ProblemKind, Trace,
 };
 use super::list::{Cursor, Step};
-use super::program::{Code, DiagramSet, State, StateDiagram, StateId, Target, Transition};
+use super::program::{DiagramSet, State, StateDiagram, StateId, Target};
 use super::registry::Signature;
-use super::source::Span;
 use super::value::Values;
+use run::{Flow, ListEnd, Phase, Run, holds, scope, work};
 
 /// How often one event is processed again because of `repost` or exceptions.
 const MAX_PASSES: u32 = 1000;
 /// Actions, conditions and loop turns of one event: some milliseconds, for which other calls may
 /// have to wait.
 const MAX_STEPS: u32 = 100_000;
-/// Bytes that are copied, compared or searched in about the time of one step.
-const STEP_BYTES: usize = 1024;
 /// States named in the report of a repost or exception cycle.
 const CYCLE_STATES: u32 = 8;
 /// Diagrams that wait for a return.
@@ -87,38 +85,6 @@ struct Suspended {
     run: Run,
     then: Then,
     cancellable: bool,
-}
-
-/// How far the current event is.
-#[derive(Debug)]
-struct Run {
-    phase: Phase,
-    list: Cursor,
-    repost: bool,
-    /// The parameters of the exception being handled.
-    exception: Option<Values>,
-    /// What typed conditions compare with.
-    kind: EventKind,
-    /// The action that is running or ran last in the current list.
-    action: Option<Span>,
-    passes: u32,
-    steps: u32,
-    /// The states of the last passes before there are too many.
-    cycle: Vec<Position>,
-}
-
-/// Which list is running; decides what comes behind it.
-#[derive(Debug)]
-enum Phase {
-    /// The enter list of the state the engine starts in.
-    Start,
-    Exit(Arc<Transition>),
-    Actions(Arc<Transition>),
-    /// The enter list of a target.
-    Enter,
-    /// The enter list of a diagram that was called or jumped to, or a list behind a return: nothing
-    /// follows, and `repost` has no effect.
-    Detached,
 }
 
 impl Engine {
@@ -529,133 +495,6 @@ impl Engine {
             at,
             kind,
         });
-    }
-}
-
-/// Whether there is more to do for the event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flow {
-    Continue,
-    End,
-    Broken,
-}
-
-impl From<Flow> for Progress {
-    /// How far the engine is when it does not go on.
-    fn from(flow: Flow) -> Self {
-        match flow {
-            Flow::Continue | Flow::End => Progress::Idle,
-            Flow::Broken => Progress::Broken,
-        }
-    }
-}
-
-/// How a list ended.
-#[derive(Debug)]
-enum ListEnd {
-    Finished,
-    /// `break`: what follows the list does not take place.
-    Left,
-    /// Another list is set up to run.
-    Moved,
-    Thrown(Exception),
-    /// An action is pending; whether it may be given up.
-    Pending(Then, bool),
-    OutOfSteps,
-}
-
-impl Run {
-    fn new(kind: EventKind) -> Self {
-        Self {
-            phase: Phase::Detached,
-            list: Cursor::default(),
-            repost: false,
-            exception: None,
-            kind,
-            action: None,
-            passes: 0,
-            steps: 0,
-            cycle: Vec::new(),
-        }
-    }
-
-    fn enter(&mut self, phase: Phase, code: Code) {
-        self.action = None;
-        self.phase = phase;
-        self.list = Cursor::new(code);
-    }
-
-    /// Goes on with a list of another diagram. The start event is still to be offered behind it; any
-    /// other transition is abandoned.
-    fn go_on(&mut self, list: Cursor) {
-        if !matches!(self.phase, Phase::Start) {
-            self.phase = Phase::Detached;
-        }
-        self.list = list;
-        // Its place means nothing in the other diagram.
-        self.action = None;
-    }
-
-    fn repost_counts(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Exit(_) | Phase::Actions(_) | Phase::Enter
-        )
-    }
-}
-
-/// What expressions see: the parameters of the exception, if one is being handled.
-fn scope<'a>(
-    variables: &'a mut Values,
-    event: &'a mut Event,
-    exception: &'a mut Option<Values>,
-    host: &'a mut dyn ActionContext,
-) -> Scope<'a> {
-    let params = exception.as_mut().or(event.params.as_mut());
-    Scope {
-        variables,
-        params,
-        host,
-        spent: Cell::new(0),
-    }
-}
-
-/// How many steps the bytes that were looked at make.
-fn work(scope: &Scope<'_>) -> u32 {
-    u32::try_from(scope.spent.get() / STEP_BYTES).unwrap_or(u32::MAX)
-}
-
-/// Whether a transition matches. The original throws `param` where this engine throws `sbc`: handlers
-/// that ask for one find the other.
-fn holds(transition: &Transition, kind: EventKind, scope: &mut Scope<'_>) -> bool {
-    let all = |scope: &mut Scope<'_>| {
-        transition
-            .conditions
-            .iter()
-            .all(|one| one.holds(kind, scope))
-    };
-    if all(scope) {
-        return true;
-    }
-    if !transition.exception || scope.param("type") != Some(SBC) {
-        return false;
-    }
-    set_type(scope, SBC_IN_THE_ORIGINAL);
-    let found = all(scope);
-    if !found {
-        set_type(scope, SBC);
-    }
-    found
-}
-
-/// The type of the exceptions of SBC actions.
-const SBC: &str = "sbc";
-const SBC_IN_THE_ORIGINAL: &str = "param";
-
-fn set_type(scope: &mut Scope<'_>, name: &str) {
-    if let Some(params) = &mut scope.params {
-        // It replaces a name of about the same length; where that does not fit, nothing changes.
-        let _ = params.set("type", name);
     }
 }
 

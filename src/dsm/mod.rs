@@ -33,9 +33,7 @@ mod value;
 pub mod vocabulary;
 
 pub use action::FAMILIES;
-pub use condition::{
-    EventCondition, event_condition, event_conditions, event_kind, event_kinds,
-};
+pub use condition::{EventCondition, event_condition, event_conditions, event_kind, event_kinds};
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};
 pub use event::{Event, EventKind};
