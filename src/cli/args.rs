@@ -1,6 +1,7 @@
 //! Commands, options and the help they print.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +41,12 @@ pub enum Command {
     /// docs/editors.md says how. Prompts are looked up in the folder audio/ of the workspace, or in what
     /// the editor sets as muleteer.audioPath. Log lines go to standard error.
     Lsp(LspArgs),
+    /// Run tests of state diagrams
+    ///
+    /// A test is a file NAME.expect beside NAME.dsm: events, and what the diagram has to do for each.
+    /// docs/testing-diagrams.md describes it. The last line is "N passed, M failed"; the exit code is 1
+    /// if a test fails and 2 if a path cannot be read or holds no test.
+    Test(TestArgs),
     /// Place a call: a test phone
     ///
     /// Calls URI, plays a file, presses keys, and records what it hears, until the other side hangs up
@@ -85,6 +92,46 @@ pub struct CheckArgs {
     /// How to report
     #[arg(long, value_enum, default_value_t)]
     pub format: ReportFormat,
+}
+
+/// Arguments of `muleteer test`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = TEST_EXAMPLES)]
+pub struct TestArgs {
+    /// Tests (*.expect), or folders that hold some, at any depth
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    /// Run only tests whose path contains TEXT
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+
+    /// Write the traces that came into tests whose traces differ
+    ///
+    /// So a test can be begun with its events alone. What changed is then read with git diff.
+    /// Assertions stay as they are.
+    #[arg(long)]
+    pub update: bool,
+
+    /// Print the trace of every test
+    #[arg(long, short)]
+    pub verbose: bool,
+
+    /// Say how many states and transitions the tests reached, and which they did not
+    #[arg(long)]
+    pub coverage: bool,
+
+    /// Write the same as JSON
+    #[arg(long, value_name = "FILE")]
+    pub coverage_json: Option<PathBuf>,
+
+    /// Write the results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Run so many tests at once [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
 }
 
 /// How findings are printed.
@@ -161,6 +208,7 @@ const OVERVIEW: &str = "\
 Examples:
   muleteer serve                                   run with all defaults
   muleteer check dsm/                              check every diagram of a folder
+  muleteer test dsm/                               run the tests beside the diagrams
   muleteer call sip:echo@127.0.0.1 --dtmf 1,2#     call, press 1, wait, press 2 and #
 
 `muleteer COMMAND --help` says more.";
@@ -177,6 +225,12 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   muleteer check dsm/greeting.dsm
   muleteer check dsm/ --format json";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  muleteer test dsm/menu.expect --verbose
+  muleteer test dsm/ --coverage --junit results.xml
+  muleteer test dsm/menu.expect --update           fill in what the diagram does";
 
 const CALL_EXAMPLES: &str = "\
 Examples:
@@ -249,7 +303,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 12);
+        assert_eq!(examples, 15);
     }
 
     #[test]
@@ -258,7 +312,7 @@ mod tests {
             .get_subcommands()
             .map(|sub| sub.get_name().to_owned())
             .collect();
-        assert_eq!(names, ["serve", "check", "lsp", "call"]);
+        assert_eq!(names, ["serve", "check", "lsp", "test", "call"]);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! [`Exit`]; clap itself ends with 2 on wrong usage and 0 after `--help`.
 #![allow(clippy::disallowed_methods)]
 
+use std::io::{self, Write as _};
+
 mod args;
 pub mod call;
 pub mod check;
@@ -12,8 +14,21 @@ mod exit;
 mod logging;
 pub mod lsp;
 pub mod serve;
+pub mod test;
 
-pub use args::{CallArgs, CheckArgs, Cli, Command, LspArgs, ReportFormat, ServeArgs};
+pub use args::{CallArgs, CheckArgs, Cli, Command, LspArgs, ReportFormat, ServeArgs, TestArgs};
 pub use dtmf::{DtmfError, DtmfSequence, DtmfStep};
 pub use exit::Exit;
 pub use logging::{LogGuard, start_logging};
+
+/// Prints to standard output. Whoever reads it may have seen enough and gone: that is no failure.
+fn print_out(text: &str) -> Exit {
+    let written = io::stdout().lock().write_all(text.as_bytes());
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("cannot write the result: {error}");
+            Exit::Usage
+        }
+        _ => Exit::Good,
+    }
+}

@@ -17,6 +17,7 @@ use super::argument::Arguments;
 use super::event::{Event, EventKind};
 use super::host::{
     ActionContext, ActionOutcome, ActionResult, Exception, HostAction, Problem, ProblemKind, Trace,
+    TransitionRef,
 };
 use super::list::{Cursor, Step};
 use super::program::{DiagramSet, State, StateDiagram, StateId, Target};
@@ -263,7 +264,8 @@ impl Engine {
             let passes = MAX_PASSES;
             return self.give_up(ProblemKind::TooManyPasses { passes, states }, run, host);
         }
-        let state = self.diagrams.diagram(self.at.diagram).state(self.at.state);
+        let diagram = self.diagrams.diagram(self.at.diagram);
+        let state = diagram.state(self.at.state);
         let handling = run.exception.is_some();
         let kind = run.kind;
         let mut scope = scope(
@@ -277,14 +279,19 @@ impl Engine {
         });
         let looked_at = taken.unwrap_or(state.transitions.len());
         run.steps = run.steps.saturating_add(looked_at as u32 + work(&scope));
-        let Some(transition) = taken.map(|index| &state.transitions[index]) else {
+        let Some((index, transition)) = taken.map(|index| (index, &state.transitions[index])) else {
             if let Some(exception) = &run.exception {
                 let kind = exception.get("type").unwrap_or("").to_owned();
                 self.problem(ProblemKind::UnhandledException(kind), run, host);
             }
             return Flow::End;
         };
-        host.trace(Trace::Transition(&transition.name));
+        host.trace(Trace::Transition(TransitionRef {
+            diagram: diagram.name(),
+            state: &state.name,
+            index,
+            name: &transition.name,
+        }));
         run.repost = false;
         run.enter(Phase::Exit(transition.clone()), state.exit.clone());
         Flow::Continue

@@ -499,7 +499,7 @@ impl From<u32> for LogLevel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace<'a> {
     /// All conditions of this transition hold.
-    Transition(&'a str),
+    Transition(TransitionRef<'a>),
     /// The state became current.
     State {
         /// Diagram.
@@ -516,6 +516,19 @@ pub enum Trace<'a> {
     },
     /// An exception of this type reached the engine.
     Exception(&'a str),
+}
+
+/// A transition as it leaves one state. Names need not be unique; state and index are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransitionRef<'a> {
+    /// Diagram.
+    pub diagram: &'a str,
+    /// The state it leaves.
+    pub state: &'a str,
+    /// Its place among the transitions of the state, from 0.
+    pub index: usize,
+    /// Its name as written.
+    pub name: &'a str,
 }
 
 /// Where something went wrong while a diagram ran.

@@ -41,7 +41,7 @@ pub use expr::SELECTS;
 pub use host::{
     ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, DiCall, Errno,
     Exception, HostAction, LogLevel, ModuleCall, ObjectAction, Problem, ProblemKind, Ringtone,
-    Trace,
+    Trace, TransitionRef,
 };
 pub use include::join;
 pub use load::{

@@ -31,6 +31,8 @@ pub type StateId = u32;
 #[derive(Debug)]
 pub struct State {
     pub name: Arc<str>,
+    /// Where its name is declared.
+    pub span: Span,
     pub enter: Code,
     pub exit: Code,
     pub transitions: Vec<Arc<Transition>>,
@@ -39,6 +41,8 @@ pub struct State {
 #[derive(Debug)]
 pub struct Transition {
     pub name: Box<str>,
+    /// Where its name stands.
+    pub span: Span,
     pub exception: bool,
     pub conditions: Box<[Condition]>,
     pub actions: Code,
@@ -100,6 +104,11 @@ impl StateDiagram {
     /// The name under which it is called.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The path of its file.
+    pub fn path(&self) -> &str {
+        self.sources.files().next().map_or("", |file| file.path())
     }
 
     /// The names of its states in the order of the file.

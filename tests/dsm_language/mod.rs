@@ -131,7 +131,7 @@ fn broken_diagrams_never_panic_or_hang() {
         )]));
         // Whatever loads is run; what it does is of no interest.
         let expectation = Expectation::parse(expect).expect("the fixture can be read");
-        expectation.run("main.dsm", &memory, &registry);
+        expectation.run("main.dsm", "", &memory, &registry);
         let rendered = check_paths(&["main.dsm".to_owned()], &memory, &registry).render();
         assert!(rendered.is_empty() || rendered.ends_with('\n'));
     }

@@ -59,7 +59,8 @@ fn run(name: &str, expect: &str, path: &str, provider: &dyn SourceProvider) -> V
         Ok(expectation) => expectation,
         Err(error) => return vec![format!("{name}: {error}")],
     };
-    let outcome = expectation.run(path, provider, &testing::registry());
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let outcome = expectation.run(path, folder, provider, &testing::registry());
     outcome
         .failures
         .into_iter()
@@ -200,8 +201,8 @@ fn a_module_may_replace_a_core_action() {
         let expect = Expectation::parse(&format!("on start\nS main/A\n{line}"));
         let outcome = expect
             .expect("it can be read")
-            .run(path, &memory, &registry);
-        check(outcome.failures);
+            .run(path, "", &memory, &registry);
+        check(outcome.failures.iter().map(ToString::to_string).collect());
     }
 }
 

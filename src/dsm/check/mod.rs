@@ -164,6 +164,7 @@ impl<'t> Check<'t> {
         }
         let program = Arc::new(Transition {
             name: transition.name.text.into(),
+            span: transition.name.span,
             exception,
             conditions: conditions.into(),
             actions,
@@ -257,6 +258,7 @@ impl<'t> Check<'t> {
         let references = std::mem::take(&mut self.bodies.references);
         let states = self.states.into_iter().map(|state| State {
             name: state.name.text.into(),
+            span: state.name.span,
             enter: state.enter,
             exit: state.exit,
             transitions: state

@@ -152,3 +152,15 @@ pub fn event_condition(name: &str) -> Option<&'static EventCondition> {
     let mut all = events::CORE.iter().chain(events::SBC);
     all.find(|event| event.name == name)
 }
+
+/// The names of all event conditions.
+pub fn event_names() -> impl Iterator<Item = &'static str> {
+    let all = events::CORE.iter().chain(events::SBC);
+    all.map(|event| event.name)
+}
+
+/// The name of the condition for a kind of event; the first of several.
+pub fn event_name(kind: EventKind) -> Option<&'static str> {
+    let mut all = events::CORE.iter().chain(events::SBC);
+    all.find(|event| event.kind == kind).map(|event| event.name)
+}

@@ -1,68 +1,183 @@
 //! `.expect` files: events for a diagram and the exact trace each has to give.
 //!
-//! Line based; blank lines and lines that begin with `#` do not count. Setup lines (`lint`, `diag`,
-//! `var`, `missing`, `prompt`, `promptset`, `session`, `load`, `dialect`) come first, then blocks
-//! `on KIND param=value` with trace lines and assertions (`= state`, `= $name`, `= #name`,
-//! `= stopped`, `= problem`). The trace lines are what [`TestHost`] records.
+//! Line based; blank lines and lines that begin with `#` do not count. Setup lines come first, then
+//! blocks `on KIND param=value` with trace lines and assertions. The trace lines are what
+//! [`TestHost`](super::TestHost) records. This file reads the text; [`run`](super::run) runs it.
+//! `docs/testing-diagrams.md` describes the format for its users.
+
+use crate::dsm::condition::{event_kind, event_names};
+use crate::dsm::event::{Event, EventKind};
+use crate::dsm::value::Values;
+use crate::suggest::closest;
 
 use super::host::TestHost;
-use crate::dsm::condition::event_kind;
-use crate::dsm::engine::{Engine, Progress};
-use crate::dsm::event::{Event, EventKind};
-use crate::dsm::load::{Loaded, load_set};
-use crate::dsm::registry::Registry;
-use crate::dsm::source::SourceProvider;
-use crate::dsm::value::Values;
 
-/// What one `.expect` file did not find as it says.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    /// One line or block of lines each; empty if all is well.
-    pub failures: Vec<String>,
-    /// How many events were processed.
-    pub events: usize,
-}
-
-/// A line that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {expected}")]
-pub struct BadLine {
-    /// Line, from 1.
-    pub line: usize,
-    /// What should stand there.
-    pub expected: &'static str,
-}
+/// A file longer than this is refused.
+pub const MAX_BYTES: usize = 16 << 20;
 
 /// One `.expect` file.
 #[derive(Debug)]
 pub struct Expectation {
-    refused: bool,
-    lints: Vec<String>,
+    /// Whether the diagram has to be refused, and the line that says so (0: none does).
+    pub(super) refused: (bool, usize),
+    /// The diagram, relative to the folder of the file; `None`: the one of the same name.
+    pub(super) program: Option<String>,
+    /// Codes that have to be reported, with their lines.
+    pub(super) lints: Vec<(usize, String)>,
     /// Further diagrams as (name, file).
-    diagrams: Vec<(String, String)>,
-    variables: Values,
-    host: TestHost,
-    blocks: Vec<Block>,
+    pub(super) diagrams: Vec<(String, String)>,
+    pub(super) variables: Values,
+    pub(super) host: TestHost,
+    pub(super) blocks: Vec<Block>,
 }
 
 /// An event and what it has to do.
 #[derive(Debug)]
-struct Block {
-    line: usize,
-    event: Event,
-    trace: Vec<String>,
-    assertions: Vec<(usize, Assertion)>,
+pub struct Block {
+    pub(super) line: usize,
+    /// The line itself.
+    pub(super) text: String,
+    pub(super) event: Event,
+    pub(super) trace: Vec<TraceLine>,
+    pub(super) assertions: Vec<(usize, Assertion)>,
 }
 
-#[derive(Debug)]
-enum Assertion {
-    State(String),
-    Variable(String, Option<String>),
-    Param(String, Option<String>),
-    Stopped(bool),
-    /// The engine complained, with this text among others.
-    Problem(String),
+/// A line of the trace as the file has it.
+#[derive(Clone, Debug)]
+pub struct TraceLine {
+    pub(super) line: usize,
+    pub(super) text: String,
 }
+
+/// What has to hold once an event is processed.
+#[derive(Debug)]
+pub enum Assertion {
+    /// `DIAGRAM/STATE` is current.
+    State(String),
+    /// A variable has this value, or does not exist.
+    Variable(String, Option<String>),
+    /// The same of a parameter of the event.
+    Param(String, Option<String>),
+    /// Whether the session was asked to stop.
+    Stopped(bool),
+}
+
+/// A line that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {cause}")]
+pub struct BadLine {
+    /// Line, from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub cause: BadLineCause,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadLineCause {
+    /// Before the first event.
+    #[error("unknown setup word '{word}'; {}", suggestion(*.near, "expected a setup line or 'on EVENT'"))]
+    UnknownSetup {
+        /// As written.
+        word: String,
+        /// The closest known word.
+        near: Option<&'static str>,
+    },
+    /// A setup line among the events.
+    #[error("'{0}' is a setup line; it has to stand before the first 'on'")]
+    SetupTooLate(&'static str),
+    /// A trace line among the setup lines.
+    #[error("a trace line before the first 'on'")]
+    TraceTooEarly,
+    /// The word behind a setup word.
+    #[error("'{word}' needs {expected}")]
+    BadSetup {
+        /// The setup word.
+        word: &'static str,
+        /// What has to follow.
+        expected: &'static str,
+    },
+    /// Behind `on`.
+    #[error("unknown event '{kind}'; {}", suggestion(*.near, "expected the name of an event condition, such as key or timer"))]
+    UnknownEvent {
+        /// As written.
+        kind: String,
+        /// The closest known one.
+        near: Option<&'static str>,
+    },
+    /// The first event starts the diagram, and only it.
+    #[error("the first event has to be start, startup or reload, and no other may be")]
+    NotTheStart,
+    /// Some events have no parameter map.
+    #[error("'{0}' events carry no parameters")]
+    NoParameters(String),
+    /// A parameter without value.
+    #[error("'{0}' is no parameter; expected NAME=VALUE")]
+    BadParameter(String),
+    /// A value that ends too early or goes on too long.
+    #[error("'{0}' is no value; one with blanks or quotes is a JSON string, as in \"a \\\"b\\\"\"")]
+    BadValue(String),
+    /// Too many variables.
+    #[error("the values of this file are too large for one session")]
+    TooManyValues,
+    /// In a block.
+    #[error("unknown trace word '{word}'; {}", suggestion(*.near, "expected T, S, R, A, L or X, or '=' and an assertion"))]
+    UnknownTrace {
+        /// As written.
+        word: String,
+        /// The closest known one.
+        near: Option<&'static str>,
+    },
+    /// A trace word alone.
+    #[error("nothing follows '{word}'; expected {expected}")]
+    EmptyTrace {
+        /// The trace word.
+        word: &'static str,
+        /// What has to follow.
+        expected: &'static str,
+    },
+    /// Behind `=`.
+    #[error(
+        "'{0}' is no assertion; expected 'state DIAGRAM/STATE', 'stopped true', '$NAME VALUE' or '#NAME VALUE'"
+    )]
+    BadAssertion(String),
+    /// A refused diagram does not run.
+    #[error("'load error' and events exclude each other: a refused diagram does not run")]
+    RefusedWithEvents,
+}
+
+fn suggestion(near: Option<&str>, otherwise: &str) -> String {
+    near.map_or_else(
+        || otherwise.to_owned(),
+        |near| format!("did you mean '{near}'?"),
+    )
+}
+
+/// Setup words, and what has to follow each.
+const SETUP: &[(&str, &str)] = &[
+    ("dialect", "sems, slides or ours"),
+    ("load", "ok or error"),
+    ("lint", "the code of a finding, such as unreachable-state"),
+    ("program", "the path of a diagram"),
+    ("diag", "a name and the path of a diagram"),
+    ("var", "NAME=VALUE"),
+    ("missing", "the path of an audio file"),
+    ("prompt", "the name of a prompt, and perhaps of its set"),
+    ("promptset", "the name of a prompt set"),
+    ("session", "the id of a session"),
+    ("fail", "DI or the name of a module's action"),
+];
+
+/// Trace words, and what has to follow each.
+const TRACE: &[(&str, &str)] = &[
+    ("T", "the name of a transition"),
+    ("S", "DIAGRAM/STATE"),
+    ("R", "DIAGRAM/STATE"),
+    ("A", "an action"),
+    ("L", "a level and a text"),
+    ("X", "the type of an exception"),
+];
 
 impl Expectation {
     /// Reads a file.
@@ -71,7 +186,8 @@ impl Expectation {
     /// [`BadLine`] for the first line that cannot be read.
     pub fn parse(text: &str) -> Result<Self, BadLine> {
         let mut expectation = Self {
-            refused: false,
+            refused: (false, 0),
+            program: None,
             lints: Vec::new(),
             diagrams: Vec::new(),
             variables: Values::new(),
@@ -79,224 +195,290 @@ impl Expectation {
             blocks: Vec::new(),
         };
         for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
+            let text = line.trim();
+            if text.is_empty() || text.starts_with('#') {
                 continue;
             }
-            expectation.line(index + 1, line)?;
+            let line = index + 1;
+            let read = expectation.line(line, text);
+            read.map_err(|cause| BadLine { line, cause })?;
         }
         Ok(expectation)
     }
 
-    fn line(&mut self, number: usize, line: &str) -> Result<(), BadLine> {
-        let bad = |expected| BadLine {
-            line: number,
-            expected,
-        };
-        if let Some(event) = line.strip_prefix("on ") {
-            let event = parse_event(event).ok_or(bad("an event kind and name=value"))?;
-            self.blocks.push(Block {
-                line: number,
-                event,
-                trace: Vec::new(),
-                assertions: Vec::new(),
-            });
+    /// The file of the diagram if the text names one; relative to the folder of the `.expect` file.
+    pub fn program(&self) -> Option<&str> {
+        self.program.as_deref()
+    }
+
+    fn line(&mut self, line: usize, text: &str) -> Result<(), BadLineCause> {
+        let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = rest.trim();
+        if word == "on" {
+            let block = self.block(line, text, rest)?;
+            self.blocks.push(block);
             return Ok(());
         }
         let Some(block) = self.blocks.last_mut() else {
-            return self.setup(line).ok_or(bad("a setup line or 'on KIND'"));
+            return self.setup(line, word, rest);
         };
-        match line.strip_prefix("= ") {
-            Some(assertion) => {
-                let assertion = parse_assertion(assertion).ok_or(bad("an assertion"))?;
-                block.assertions.push((number, assertion));
-            }
-            None => block.trace.push(line.to_owned()),
+        if let Some(assertion) = text.strip_prefix('=') {
+            let assertion = parse_assertion(assertion.trim())?;
+            block.assertions.push((line, assertion));
+            return Ok(());
         }
+        check_trace(word, rest)?;
+        let text = text.to_owned();
+        block.trace.push(TraceLine { line, text });
         Ok(())
     }
 
-    fn setup(&mut self, line: &str) -> Option<()> {
-        let (word, rest) = line.split_once(' ')?;
-        let rest = rest.trim();
-        let two = || rest.split_once(' ').unwrap_or((rest, ""));
+    fn block(&self, line: usize, text: &str, rest: &str) -> Result<Block, BadLineCause> {
+        let event = parse_event(rest)?;
+        let starts = matches!(
+            event.kind,
+            EventKind::Start | EventKind::Startup | EventKind::Reload
+        );
+        if starts != self.blocks.is_empty() {
+            return Err(BadLineCause::NotTheStart);
+        }
+        if self.refused.0 {
+            return Err(BadLineCause::RefusedWithEvents);
+        }
+        Ok(Block {
+            line,
+            text: text.to_owned(),
+            event,
+            trace: Vec::new(),
+            assertions: Vec::new(),
+        })
+    }
+
+    fn setup(&mut self, line: usize, word: &str, rest: &str) -> Result<(), BadLineCause> {
+        let Some(&(word, expected)) = SETUP.iter().find(|(known, _)| *known == word) else {
+            return Err(unknown_setup(word));
+        };
+        let bad = || BadLineCause::BadSetup { word, expected };
+        if rest.is_empty() {
+            return Err(bad());
+        }
+        let two = || {
+            let (first, second) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+            (first.to_owned(), second.trim().to_owned())
+        };
         match word {
-            "dialect" => {}
-            "load" => self.refused = rest == "error",
-            "lint" => self.lints.push(rest.to_owned()),
+            "dialect" if matches!(rest, "sems" | "slides" | "ours") => {}
+            "load" if matches!(rest, "ok" | "error") => self.refused = (rest == "error", line),
+            "lint" => self.lints.push((line, rest.to_owned())),
+            "program" => self.program = Some(whole_value(rest)?),
             "diag" => {
                 let (name, file) = two();
-                self.diagrams
-                    .push((name.to_owned(), file.trim().to_owned()));
+                if file.is_empty() {
+                    return Err(bad());
+                }
+                self.diagrams.push((name, whole_value(&file)?));
             }
             "var" => {
-                let (name, value) = rest.split_once('=')?;
-                self.variables
-                    .set(name.trim(), parse_value(value.trim())?.0)
-                    .ok()?;
+                let (name, value) = rest.split_once('=').ok_or_else(bad)?;
+                let value = whole_value(value.trim())?;
+                let stored = self.variables.set(name.trim(), value);
+                stored.map_err(|_| BadLineCause::TooManyValues)?;
             }
-            "missing" => drop(self.host.missing.insert(rest.to_owned())),
-            "prompt" => {
-                let (name, set) = two();
-                self.host
-                    .prompts
-                    .insert((name.to_owned(), set.trim().to_owned()));
-            }
-            "promptset" => drop(self.host.prompt_sets.insert(rest.to_owned())),
-            "session" => drop(self.host.sessions.insert(rest.to_owned())),
-            _ => return None,
+            "missing" => drop(self.host.missing.insert(whole_value(rest)?)),
+            "prompt" => drop(self.host.prompts.insert(two())),
+            "promptset" => drop(self.host.prompt_sets.insert(whole_value(rest)?)),
+            "session" => drop(self.host.sessions.insert(whole_value(rest)?)),
+            "fail" => drop(self.host.failing.insert(rest.to_owned())),
+            _ => return Err(bad()),
         }
-        Some(())
-    }
-
-    /// Loads the diagram at `path` as `main` and runs all events.
-    pub fn run(self, path: &str, provider: &dyn SourceProvider, registry: &Registry) -> Outcome {
-        let mut outcome = Outcome::default();
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let beside = |(name, file): &(String, String)| {
-            (name.clone(), crate::dsm::include::join(folder, file))
-        };
-        let mut diagrams = vec![("main".to_owned(), path.to_owned())];
-        diagrams.extend(self.diagrams.iter().map(beside));
-        let set = load_set(&diagrams, provider, registry);
-        if let Some(main) = set.loaded.first() {
-            self.check_load(main, &mut outcome);
-        }
-        if self.refused || !outcome.failures.is_empty() {
-            return outcome;
-        }
-        match Engine::new(set.diagrams, "main", self.variables) {
-            Ok(engine) => run_blocks(engine, self.host, &self.blocks, &mut outcome),
-            Err(error) => outcome.failures.push(error.to_string()),
-        }
-        outcome
-    }
-
-    fn check_load(&self, main: &Loaded, outcome: &mut Outcome) {
-        // A diagram that cannot start is of no use as the main one.
-        let startable = main
-            .diagram
-            .as_ref()
-            .is_some_and(|main| main.initial().is_some());
-        if startable == self.refused {
-            let expected = if self.refused { "refused" } else { "accepted" };
-            let findings = main.render();
-            outcome
-                .failures
-                .push(format!("the diagram should be {expected}\n{findings}"));
-        }
-        for lint in &self.lints {
-            if !main.diagnostics.iter().any(|finding| finding.code == lint) {
-                outcome.failures.push(format!("'{lint}' is not reported"));
-            }
-        }
-    }
-}
-
-fn run_blocks(mut engine: Engine, mut host: TestHost, blocks: &[Block], outcome: &mut Outcome) {
-    let first = blocks.first().map(|block| block.event.kind);
-    host.system = matches!(first, Some(EventKind::Startup | EventKind::Reload));
-    for (index, block) in blocks.iter().enumerate() {
-        let event = block.event.clone();
-        let progress = match index {
-            0 => engine.start(event, &mut host),
-            _ => engine.run_event(event, &mut host),
-        };
-        debug_assert_ne!(
-            progress,
-            Progress::Pending,
-            "this host never lets an action wait"
-        );
-        outcome.events += 1;
-        let trace = std::mem::take(&mut host.record);
-        let problems = std::mem::take(&mut host.problems);
-        if trace != block.trace {
-            outcome.failures.push(format!(
-                "line {}: expected\n  {}\ngot\n  {}",
-                block.line,
-                block.trace.join("\n  "),
-                trace.join("\n  ")
-            ));
-        }
-        for (line, assertion) in &block.assertions {
-            if let Err(found) = assertion.holds(&engine, &problems) {
-                outcome
-                    .failures
-                    .push(format!("line {line}: {assertion:?}, found {found}"));
-            }
-        }
-    }
-}
-
-impl Assertion {
-    fn holds(&self, engine: &Engine, problems: &[String]) -> Result<(), String> {
-        match self {
-            Assertion::Problem(text) if problems.iter().any(|it| it.contains(text)) => Ok(()),
-            Assertion::Problem(_) => Err(format!("{problems:?}")),
-            Assertion::State(state) => {
-                let found = format!("{}/{}", engine.diagram().name(), engine.state_name());
-                if found == *state { Ok(()) } else { Err(found) }
-            }
-            Assertion::Stopped(stopped) if *stopped == engine.is_stopped() => Ok(()),
-            Assertion::Stopped(_) => Err(engine.is_stopped().to_string()),
-            Assertion::Variable(name, value) => same(engine.variables().get(name), value),
-            Assertion::Param(name, value) => same(engine.param(name), value),
-        }
-    }
-}
-
-fn same(found: Option<&str>, expected: &Option<String>) -> Result<(), String> {
-    if found == expected.as_deref() {
         Ok(())
-    } else {
-        Err(format!("{found:?}"))
     }
+}
+
+fn unknown_setup(word: &str) -> BadLineCause {
+    if word.starts_with('=') || TRACE.iter().any(|(known, _)| *known == word) {
+        return BadLineCause::TraceTooEarly;
+    }
+    let known = SETUP.iter().map(|(known, _)| *known).chain(["on"]);
+    BadLineCause::UnknownSetup {
+        near: closest(word, known),
+        word: word.to_owned(),
+    }
+}
+
+fn check_trace(word: &str, rest: &str) -> Result<(), BadLineCause> {
+    if let Some(&(word, expected)) = TRACE.iter().find(|(known, _)| *known == word) {
+        return match rest {
+            "" => Err(BadLineCause::EmptyTrace { word, expected }),
+            _ => Ok(()),
+        };
+    }
+    if let Some((setup, _)) = SETUP.iter().find(|(known, _)| *known == word) {
+        return Err(BadLineCause::SetupTooLate(setup));
+    }
+    let known = TRACE.iter().map(|(known, _)| *known).chain(["on"]);
+    Err(BadLineCause::UnknownTrace {
+        near: closest(word, known),
+        word: word.to_owned(),
+    })
 }
 
 /// `KIND name=value name="value"`.
-fn parse_event(text: &str) -> Option<Event> {
-    let (kind, mut rest) = text.split_once(' ').unwrap_or((text, ""));
-    let mut event = Event::new(event_kind(kind)?);
+fn parse_event(text: &str) -> Result<Event, BadLineCause> {
+    let (name, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let Some(kind) = event_kind(name) else {
+        return Err(BadLineCause::UnknownEvent {
+            near: closest(name, event_names()),
+            kind: name.to_owned(),
+        });
+    };
+    let mut event = Event::new(kind);
     loop {
         rest = rest.trim_start();
         if rest.is_empty() {
-            return Some(event);
+            return Ok(event);
         }
-        let (name, after) = rest.split_once('=')?;
+        let Some(params) = &mut event.params else {
+            return Err(BadLineCause::NoParameters(name.to_owned()));
+        };
+        let word = || rest.split_whitespace().next().unwrap_or("").to_owned();
+        let (name, after) = rest
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace))
+            .ok_or_else(|| BadLineCause::BadParameter(word()))?;
         let (value, after) = parse_value(after)?;
-        event = event.with(name, value);
+        let stored = params.set(name, value);
+        stored.map_err(|_| BadLineCause::TooManyValues)?;
         rest = after;
     }
 }
 
-fn parse_assertion(text: &str) -> Option<Assertion> {
-    let (what, value) = text.split_once(' ')?;
-    let optional = |value: &str| match value.trim() {
-        "unset" => Some(None),
-        value => parse_value(value).map(|(value, _)| Some(value)),
+fn parse_assertion(text: &str) -> Result<Assertion, BadLineCause> {
+    let bad = || BadLineCause::BadAssertion(text.to_owned());
+    let (what, value) = text.split_once(char::is_whitespace).ok_or_else(bad)?;
+    let value = value.trim();
+    let optional = || match value {
+        "unset" => Ok(None),
+        value => whole_value(value).map(Some),
     };
     if let Some(name) = what.strip_prefix('$') {
-        return Some(Assertion::Variable(name.to_owned(), optional(value)?));
+        return Ok(Assertion::Variable(name.to_owned(), optional()?));
     }
     if let Some(name) = what.strip_prefix('#') {
-        return Some(Assertion::Param(name.to_owned(), optional(value)?));
+        return Ok(Assertion::Param(name.to_owned(), optional()?));
     }
-    match what {
-        "state" => Some(Assertion::State(value.trim().to_owned())),
-        "problem" => Some(Assertion::Problem(parse_value(value.trim())?.0)),
-        "stopped" => Some(Assertion::Stopped(value.trim() == "true")),
-        _ => None,
+    match (what, value) {
+        ("state", _) => Ok(Assertion::State(value.to_owned())),
+        ("stopped", "true") => Ok(Assertion::Stopped(true)),
+        ("stopped", "false") => Ok(Assertion::Stopped(false)),
+        _ => Err(bad()),
+    }
+}
+
+/// A value that nothing may follow.
+fn whole_value(text: &str) -> Result<String, BadLineCause> {
+    match parse_value(text)? {
+        (value, "") => Ok(value),
+        _ => Err(BadLineCause::BadValue(text.to_owned())),
     }
 }
 
 /// A bare word or a JSON string, and what follows it.
-fn parse_value(text: &str) -> Option<(String, &str)> {
+fn parse_value(text: &str) -> Result<(String, &str), BadLineCause> {
     if !text.starts_with('"') {
-        let (value, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
-        return Some((value.to_owned(), rest));
+        let (value, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
+        return Ok((value.to_owned(), rest));
     }
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<String>();
-    let value = values.next()?.ok()?;
+    let bad = || BadLineCause::BadValue(text.to_owned());
+    let value = values.next().and_then(Result::ok).ok_or_else(bad)?;
     let read = values.byte_offset();
-    Some((value, &text[read..]))
+    Ok((value, &text[read..]))
+}
+
+/// A value as these files write it.
+pub fn written(value: &str) -> String {
+    let bare = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');
+    // A bare word cannot hold what a line ends at, nor be taken for "does not exist".
+    if bare && value != "unset" && !value.contains(char::is_control) {
+        return value.to_owned();
+    }
+    serde_json::json!(value).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Expectation::parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_says_what_was_expected() {
+        let cases = [
+            (
+                "vra a=1",
+                "line 1: unknown setup word 'vra'; did you mean 'var'?",
+            ),
+            (
+                "\n# x\nxyzzy",
+                "line 3: unknown setup word 'xyzzy'; expected a setup line",
+            ),
+            ("var a", "line 1: 'var' needs NAME=VALUE"),
+            ("var a=b c", "'b c' is no value"),
+            ("missing a b.wav", "'a b.wav' is no value"),
+            ("load never", "'load' needs ok or error"),
+            ("dialect", "'dialect' needs sems"),
+            ("diag ask", "'diag' needs a name and the path"),
+            ("T \"x\"", "a trace line before the first 'on'"),
+            ("on kye", "unknown event 'kye'; did you mean 'key'?"),
+            ("on", "unknown event ''; expected the name"),
+            ("on key", "the first event has to be start"),
+            (
+                "on start\non start",
+                "line 2: the first event has to be start",
+            ),
+            ("on start a=1", "'start' events carry no parameters"),
+            (
+                "on start\non key key",
+                "'key' is no parameter; expected NAME=VALUE",
+            ),
+            ("on start\non key key=\"a", "'\"a' is no value"),
+            ("on start\nK \"x\"", "unknown trace word 'K'"),
+            (
+                "on start\nOn key",
+                "unknown trace word 'On'; did you mean 'on'?",
+            ),
+            (
+                "on start\nT",
+                "nothing follows 'T'; expected the name of a transition",
+            ),
+            ("on start\nlint x", "'lint' is a setup line"),
+            ("on start\n= stat main/A", "'stat main/A' is no assertion"),
+            ("on start\n= stopped yes", "'stopped yes' is no assertion"),
+            ("on start\n= $a", "'$a' is no assertion"),
+            ("on start\n= $a b c", "'b c' is no value"),
+            (
+                "load error\non start",
+                "'load error' and events exclude each other",
+            ),
+        ];
+        for (text, expected) in cases {
+            let error = error(text);
+            assert!(error.contains(expected), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for value in [
+            "", "a", "a b", "\"", "unset", "a\nb", "grün", "a=b", "\u{2028}", "\\",
+        ] {
+            let line = format!("on start\non event x={} y=1\n", written(value));
+            let expectation = Expectation::parse(&line).unwrap();
+            let params = expectation.blocks[1].event.params.as_ref().unwrap();
+            assert_eq!((params.get("x"), params.get("y")), (Some(value), Some("1")));
+        }
+    }
 }

@@ -15,8 +15,10 @@ use crate::dsm::host::{
 use crate::dsm::registry::{Module, ModuleArguments, Registry};
 use crate::dsm::value::Values;
 
+use super::coverage::Visits;
+
 /// The recording host.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TestHost {
     /// Audio files that cannot be opened.
     pub missing: HashSet<String>,
@@ -26,12 +28,16 @@ pub struct TestHost {
     pub prompt_sets: HashSet<String>,
     /// Sessions and queues that events can be posted to, besides the own one.
     pub sessions: HashSet<String>,
+    /// Names of actions of modules, and `DI`, that fail.
+    pub failing: HashSet<String>,
     /// Whether the diagram runs without a call, so that media throws.
     pub system: bool,
     /// What happened since the record was last taken.
     pub record: Vec<String>,
     /// What the engine complained about since then.
     pub problems: Vec<String>,
+    /// Which states and transitions were current or taken so far.
+    pub visits: Visits,
     prompt_set: String,
     recording: bool,
     objects: HashSet<String>,
@@ -176,6 +182,9 @@ impl TestHost {
             let _ = write!(line, " {argument}");
         }
         self.act(line);
+        if self.failing.contains("DI") {
+            return ActionError::errno(Errno::CONFIG, "the call failed").into();
+        }
         let value = match call.function.as_str() {
             "array" => json!(["a", 7, "c"]),
             "str" => json!("result"),
@@ -225,6 +234,9 @@ impl TestHost {
             let _ = write!(line, " {}", json!(argument));
         }
         self.act(line);
+        if self.failing.contains(&call.name) {
+            return ActionError::errno(Errno::GENERAL, "the action failed").into();
+        }
         ActionOutcome::done()
     }
 
@@ -330,8 +342,9 @@ impl ActionContext for TestHost {
     }
 
     fn trace(&mut self, step: Trace<'_>) {
+        self.visits.add(step);
         self.record.push(match step {
-            Trace::Transition(name) => format!("T {}", json!(name)),
+            Trace::Transition(transition) => format!("T {}", json!(transition.name)),
             Trace::State { diagram, state } => format!("S {diagram}/{state}"),
             Trace::Return { diagram, state } => format!("R {diagram}/{state}"),
             Trace::Exception(kind) => format!("X {kind}"),

@@ -1,8 +1,19 @@
 //! Diagrams without a call: a host that records, and tests that say what has to be recorded.
 //!
-//! [`host`] stands in for a call, [`expect`] reads `.expect` files and runs them upon it.
+//! [`host`] stands in for a call. [`expect`] reads `.expect` files, [`run`] runs them upon the host,
+//! [`diff`] shows what is different and [`update`] writes it into the file. [`coverage`] adds up what
+//! tests reached. All of it is pure: files come from a
+//! [`SourceProvider`](super::SourceProvider), and threads are up to the command.
 
+pub mod coverage;
+mod diff;
 pub mod expect;
 pub mod host;
+pub mod run;
+mod update;
 
+pub use coverage::Coverage;
+pub use expect::Expectation;
 pub use host::{LOCAL_TAG, TestHost, registry};
+pub use run::{Failure, FailureKind, Outcome};
+pub use update::updated;

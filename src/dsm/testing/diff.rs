@@ -1,0 +1,112 @@
+//! A [`Failure`] as text: where it is, what was expected, what came instead.
+
+use std::fmt::Write as _;
+
+use similar::{DiffOp, TextDiff};
+
+use super::expect::TraceLine;
+use super::run::{Failure, FailureKind};
+
+/// Lines shown around a difference.
+const CONTEXT: usize = 3;
+
+impl Failure {
+    /// `PATH:LINE: ...` and the difference; ends with a line end.
+    pub fn render(&self, path: &str) -> String {
+        let place = match self.line {
+            0 => path.to_owned(),
+            line => format!("{path}:{line}"),
+        };
+        format!("{place}: {}", self.text())
+    }
+
+    /// Whether a trace differs, which [`updated`](super::updated) can mend.
+    pub fn is_trace(&self) -> bool {
+        matches!(self.kind, FailureKind::Trace { .. })
+    }
+
+    fn text(&self) -> String {
+        match &self.kind {
+            FailureKind::Load {
+                path,
+                refused: true,
+                findings,
+            } => {
+                format!("{path} should be refused, and loads\n{findings}")
+            }
+            FailureKind::Load { path, findings, .. } => {
+                format!("{path} cannot be used\n{}", indented(findings))
+            }
+            FailureKind::Lint { code, reported } => {
+                let reported = match reported.as_slice() {
+                    [] => "nothing".to_owned(),
+                    codes => codes.join(", "),
+                };
+                format!("'{code}' is not reported; reported is: {reported}\n")
+            }
+            FailureKind::Assertion {
+                what,
+                found,
+                expected,
+            } => {
+                format!("{what} is {found}, expected {expected}\n")
+            }
+            FailureKind::NotStartable(error) => format!("{error}\n"),
+            FailureKind::Trace {
+                event,
+                expected,
+                got,
+                problems,
+            } => {
+                let mut out = format!("{event}\n");
+                render_diff(&mut out, expected, got);
+                for problem in problems {
+                    let _ = writeln!(out, "       note: {problem}");
+                }
+                out
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}: {}", self.line, self.text())
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// The steps that turn the expected trace into the one that came.
+pub fn ops(expected: &[TraceLine], got: &[String]) -> Vec<DiffOp> {
+    diff(expected, got).ops().to_vec()
+}
+
+fn diff<'a>(expected: &'a [TraceLine], got: &'a [String]) -> TextDiff<'a, 'a, str> {
+    let expected: Vec<&str> = expected.iter().map(|line| line.text.as_str()).collect();
+    let got: Vec<&str> = got.iter().map(String::as_str).collect();
+    TextDiff::from_slices(&expected, &got)
+}
+
+/// `-` and a line number: expected there; `+`: came instead.
+fn render_diff(out: &mut String, expected: &[TraceLine], got: &[String]) {
+    for (index, group) in diff(expected, got).grouped_ops(CONTEXT).iter().enumerate() {
+        if index > 0 {
+            out.push_str("         ...\n");
+        }
+        for op in group {
+            let (_, old, new) = op.as_tag_tuple();
+            let same = matches!(op, DiffOp::Equal { .. });
+            let sign = if same { ' ' } else { '-' };
+            for TraceLine { line, text } in &expected[old] {
+                let _ = writeln!(out, "  {line:>4} {sign} {text}");
+            }
+            let came = if same { &[] } else { &got[new] };
+            for text in came {
+                let _ = writeln!(out, "       + {text}");
+            }
+        }
+    }
+}
