@@ -44,7 +44,7 @@ pub enum Command {
     /// Run tests of state diagrams
     ///
     /// A test is a file NAME.expect beside NAME.dsm: events, and what the diagram has to do for each.
-    /// docs/testing-diagrams.md describes it. The last line is "N passed, M failed"; the exit code is 1
+    /// docs/testing-diagrams.md describes the format. The last line is "N passed, M failed"; the exit code is 1
     /// if a test fails and 2 if a path cannot be read or holds no test.
     Test(TestArgs),
     /// Place a call: a test phone
@@ -98,7 +98,7 @@ pub struct CheckArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = TEST_EXAMPLES)]
 pub struct TestArgs {
-    /// Tests (*.expect), or folders that hold some, at any depth
+    /// Tests (*.expect), or folders that hold some, at any depth; with --explore diagrams (*.dsm)
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
 
@@ -128,6 +128,17 @@ pub struct TestArgs {
     /// Write the results as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+
+    /// Try diagrams without tests: every event and failure that their conditions look at
+    ///
+    /// Reports calls that hang up and are not ended (exit code 1), exceptions that nobody handles, and
+    /// states and transitions that cannot be reached, with the shortest way to each.
+    #[arg(long, conflicts_with_all = ["update", "junit", "jobs"])]
+    pub explore: bool,
+
+    /// Write the ways that were found as tests into DIR
+    #[arg(long, value_name = "DIR", requires = "explore")]
+    pub write: Option<PathBuf>,
 
     /// Run so many tests at once [default: one for each core]
     #[arg(long, value_name = "N")]
@@ -230,7 +241,8 @@ const TEST_EXAMPLES: &str = "\
 Examples:
   muleteer test dsm/menu.expect --verbose
   muleteer test dsm/ --coverage --junit results.xml
-  muleteer test dsm/menu.expect --update           fill in what the diagram does";
+  muleteer test dsm/menu.expect --update
+  muleteer test --explore dsm/ --write generated/";
 
 const CALL_EXAMPLES: &str = "\
 Examples:

@@ -1,5 +1,7 @@
 //! The expression of a condition: `left operator right`.
 
+use std::fmt;
+
 use super::diagnostic::code;
 use super::expr::{Expr, Finding, Scope};
 use super::syntax::quoted_run;
@@ -8,20 +10,20 @@ use super::value::integer;
 /// Two sides and what has to hold between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
-    left: Operand,
-    operator: Operator,
-    right: Operand,
+    pub left: Operand,
+    pub operator: Operator,
+    pub right: Operand,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Operand {
+pub enum Operand {
     Value(Expr),
     /// `len(x)`: bytes of the value.
     Length(Expr),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operator {
+pub enum Operator {
     Equal,
     NotEqual,
     Less,
@@ -147,6 +149,30 @@ pub fn find_outside_quotes(text: &str, wanted: &str) -> Option<usize> {
         };
     }
     None
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = match self.operator {
+            Operator::Equal => "==",
+            Operator::NotEqual => "!=",
+            Operator::Less => "<",
+            Operator::Greater => ">",
+            Operator::AtMost => "<=",
+            Operator::AtLeast => ">=",
+            Operator::Missing => return write!(f, "{}", self.left),
+        };
+        write!(f, "{} {operator} {}", self.left, self.right)
+    }
+}
+
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Operand::Value(value) => value.fmt(f),
+            Operand::Length(value) => write!(f, "len({value})"),
+        }
+    }
 }
 
 impl Operand {

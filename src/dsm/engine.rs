@@ -53,7 +53,7 @@ pub enum Progress {
 pub struct NotStartable(pub String);
 
 /// A running diagram.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Engine {
     diagrams: Arc<DiagramSet>,
     at: Position,
@@ -74,14 +74,14 @@ struct Position {
 }
 
 /// Who called the current diagram, and what it has left to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Caller {
     at: Position,
     rest: Cursor,
 }
 
 /// An event in the middle of an action.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Suspended {
     run: Run,
     then: Then,
@@ -201,6 +201,12 @@ impl Engine {
     /// The name of the current state.
     pub fn state_name(&self) -> &str {
         &self.state().name
+    }
+
+    /// Diagram, state and place of each caller that waits for a return, the first caller first.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (u32, StateId, usize)> {
+        let callers = self.callers.iter();
+        callers.map(|caller| (caller.at.diagram, caller.at.state, caller.rest.place()))
     }
 
     fn state(&self) -> &State {

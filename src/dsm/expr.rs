@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::fmt;
 
 use super::diagnostic::{Code, code};
 use super::host::ActionContext;
@@ -82,11 +83,30 @@ impl Expr {
         }
     }
 
+    /// The variable it reads.
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Expr::Variable(name) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The text, if it is known before the diagram runs.
     pub fn literal(&self) -> Option<&str> {
         match self {
             Expr::Text(text) => Some(text),
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Expr::Text(text) => write!(f, "{text:?}"),
+            Expr::Variable(name) => write!(f, "${name}"),
+            Expr::Param(name) => write!(f, "#{name}"),
+            Expr::Select(name) => write!(f, "@{name}"),
         }
     }
 }

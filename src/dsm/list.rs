@@ -10,7 +10,7 @@ use super::program::{Action, Code, Instruction, Loop};
 use super::value::{MAX_VALUE_BYTES, TooManyValues, Values, signed};
 
 /// What is left of an action list: the code, the next instruction, and the loops around it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Cursor {
     code: Code,
     next: usize,
@@ -18,7 +18,7 @@ pub struct Cursor {
 }
 
 /// A loop that is running.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Frame {
     /// First instruction of the body.
     body: usize,
@@ -32,7 +32,7 @@ struct Frame {
 }
 
 /// What a loop still has to visit; read completely before the first turn.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Items {
     /// Counts towards `end`, which is not reached.
     Range {
@@ -61,6 +61,11 @@ impl Cursor {
             next: 0,
             loops: Vec::new(),
         }
+    }
+
+    /// The number of the next instruction.
+    pub fn place(&self) -> usize {
+        self.next
     }
 
     /// Bytes of what the running loops visit.

@@ -1,5 +1,6 @@
 //! `muleteer test`: runs `.expect` files, many at once, and reports in the order of their paths.
 
+mod explore;
 mod files;
 mod junit;
 
@@ -31,6 +32,9 @@ struct TestResult {
 
 /// Runs the command.
 pub fn run(args: &TestArgs) -> Exit {
+    if args.explore {
+        return explore::run(args);
+    }
     let found = match find_tests(&args.paths, args.filter.as_deref()) {
         Ok(found) => found,
         Err(error) => {

@@ -2,6 +2,7 @@
 
 pub mod events;
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::argument::unquote;
@@ -37,6 +38,31 @@ pub enum Test {
 impl Condition {
     pub fn holds(&self, event: EventKind, scope: &mut Scope<'_>) -> bool {
         self.test.holds(event, scope) != self.negated
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let not = if self.negated { "not " } else { "" };
+        write!(f, "{not}{}", self.test)
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Test::Expression(None) => f.write_str("test()"),
+            Test::Expression(Some(comparison)) => write!(f, "test({comparison})"),
+            Test::Event(kind, comparison) => {
+                f.write_str(event_name(*kind).unwrap_or("exception"))?;
+                match comparison {
+                    Some(comparison) => write!(f, "({comparison})"),
+                    None => Ok(()),
+                }
+            }
+            Test::KeyPress(key) => write!(f, "keyPress({key})"),
+            Test::Module { name, .. } => write!(f, "{name}(..)"),
+        }
     }
 }
 
@@ -112,7 +138,7 @@ fn key(text: &str, findings: &mut Vec<Finding>) -> Expr {
 }
 
 /// Star and hash have numbers as `#key`.
-fn key_code(key: &str) -> &str {
+pub fn key_code(key: &str) -> &str {
     match key {
         "*" => "10",
         "#" => "11",

@@ -17,7 +17,7 @@ use super::{Position, Progress};
 const STEP_BYTES: usize = 1024;
 
 /// How far the current event is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Run {
     pub phase: Phase,
     pub list: Cursor,
@@ -35,7 +35,7 @@ pub(super) struct Run {
 }
 
 /// Which list is running; decides what comes behind it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Phase {
     /// The enter list of the state the engine starts in.
     Start,

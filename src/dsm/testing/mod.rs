@@ -8,6 +8,7 @@
 pub mod coverage;
 mod diff;
 pub mod expect;
+pub mod explore;
 pub mod host;
 pub mod run;
 mod update;

@@ -1,0 +1,226 @@
+//! `muleteer test --explore`: tries diagrams without test files.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{fs, io, path};
+
+use super::TestArgs;
+use crate::cli::{Exit, print_out};
+use crate::dsm::diagram_files;
+use crate::dsm::loader::FileSystem;
+use crate::dsm::source::{EntryKind, SourceProvider};
+use crate::dsm::testing::explore::{Exploration, Finding, Scenario, explore};
+use crate::dsm::testing::{Coverage, registry};
+
+/// Why nothing can be explored, or written.
+#[derive(Debug, thiserror::Error)]
+enum ExploreError {
+    /// A path names nothing.
+    #[error("{0}: there is no such file or folder")]
+    Missing(String),
+    /// A folder without diagram.
+    #[error("{0}: there is no .dsm file in this folder")]
+    NoDiagrams(String),
+    /// A file that is no diagram.
+    #[error("{0}: --explore takes diagrams, files with the ending .dsm")]
+    NotADiagram(String),
+    /// No path is left.
+    #[error("no diagram has '{0}' in its path")]
+    NothingMatches(String),
+    /// A generated test was not written.
+    #[error("{}: cannot be written: {error}", .path.display())]
+    Unwritable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// Runs the command.
+pub fn run(args: &TestArgs) -> Exit {
+    explore_all(args).unwrap_or_else(|error| {
+        eprintln!("{error}");
+        Exit::Usage
+    })
+}
+
+fn explore_all(args: &TestArgs) -> Result<Exit, ExploreError> {
+    let registry = registry();
+    let mut out = String::new();
+    let mut coverage = Coverage::default();
+    let (mut hangs, mut problems, mut refused) = (0, 0, 0);
+    let diagrams = find_diagrams(args)?;
+    for path in &diagrams {
+        let others = siblings(path);
+        let found = match explore(path, &others, &FileSystem, &registry) {
+            Ok(found) => found,
+            Err(error) => {
+                refused += 1;
+                let _ = writeln!(out, "{error}");
+                continue;
+            }
+        };
+        render(&mut out, path, &found, args.verbose);
+        if let Some(folder) = &args.write {
+            let count = write_tests(folder, path, &others, &found)?;
+            let _ = writeln!(out, "  {count} tests written to {}", folder.display());
+        }
+        hangs += found
+            .findings
+            .iter()
+            .filter(|one| one.kind.is_hang())
+            .count();
+        problems += found
+            .findings
+            .iter()
+            .filter(|one| !one.kind.is_hang())
+            .count();
+        coverage.merge(found.coverage);
+    }
+    if let Some(path) = &args.coverage_json {
+        let json = serde_json::to_string_pretty(&coverage).map_err(io::Error::from);
+        json.and_then(|json| fs::write(path, json))
+            .map_err(|error| unwritable(path, error))?;
+    }
+    let (states, transitions) = coverage.shares();
+    let _ = writeln!(
+        out,
+        "{} diagrams explored: states {states}, transitions {transitions}; {hangs} hangs, \
+         {problems} problems, {refused} not loaded",
+        diagrams.len()
+    );
+    Ok(match (print_out(&out), hangs + refused) {
+        (Exit::Good, 0) => Exit::Good,
+        (Exit::Good, _) => Exit::Input,
+        (exit, _) => exit,
+    })
+}
+
+fn render(out: &mut String, path: &str, found: &Exploration, verbose: bool) {
+    let (states, transitions) = found.coverage.shares();
+    let situations = found.situations;
+    let _ = writeln!(
+        out,
+        "{path}: states {states}, transitions {transitions}, in {situations} situations"
+    );
+    if !found.complete {
+        out.push_str(
+            "  there is more than can be tried; what is not reached may still be reachable\n",
+        );
+    }
+    for Finding { kind, scenario } in &found.findings {
+        let _ = writeln!(out, "  {kind}");
+        indent(out, &scenario.events());
+    }
+    for (file, line, text) in &found.untaken {
+        let _ = writeln!(out, "  {file}:{line}: {text}");
+    }
+    if verbose {
+        for (number, scenario) in found.scenarios.iter().enumerate() {
+            let _ = writeln!(out, "  way {}", number + 1);
+            indent(out, &scenario.events());
+        }
+    }
+}
+
+fn indent(out: &mut String, text: &str) {
+    for line in text.lines() {
+        let _ = writeln!(out, "      {line}");
+    }
+}
+
+/// The diagrams that the command line means; those directly in a folder.
+fn find_diagrams(args: &TestArgs) -> Result<Vec<String>, ExploreError> {
+    let mut found = Vec::new();
+    for path in &args.paths {
+        let path = path.to_string_lossy().into_owned();
+        match FileSystem.kind(&path) {
+            None => return Err(ExploreError::Missing(path)),
+            Some(EntryKind::File) if path.ends_with(".dsm") => found.push(path),
+            Some(EntryKind::File) => return Err(ExploreError::NotADiagram(path)),
+            Some(EntryKind::Folder) => {
+                let folder = path.trim_end_matches('/');
+                let files = diagram_files(&path, &FileSystem);
+                if files.is_empty() {
+                    return Err(ExploreError::NoDiagrams(path));
+                }
+                found.extend(files.iter().map(|file| format!("{folder}/{file}")));
+            }
+        }
+    }
+    if let Some(filter) = &args.filter {
+        found.retain(|path| path.contains(filter.as_str()));
+        if found.is_empty() {
+            return Err(ExploreError::NothingMatches(filter.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// All diagrams of the same folder, with the names by which they call each other.
+fn siblings(path: &str) -> Vec<(String, String)> {
+    let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+    let named = |file: String| {
+        let name = file.trim_end_matches(".dsm").to_owned();
+        (name, format!("{folder}/{file}"))
+    };
+    let files = diagram_files(folder, &FileSystem);
+    files.into_iter().map(named).collect()
+}
+
+/// Writes all ways and all findings as tests; how many.
+fn write_tests(
+    folder: &Path,
+    diagram: &str,
+    others: &[(String, String)],
+    found: &Exploration,
+) -> Result<usize, ExploreError> {
+    fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))?;
+    let program = relative(folder, diagram);
+    let others: Vec<_> = others
+        .iter()
+        .map(|(name, path)| (name.clone(), relative(folder, path)))
+        .collect();
+    let name = Path::new(diagram)
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy();
+    let write = |kind: &str, number: usize, comment: &str, scenario: &Scenario| {
+        let path = folder.join(format!("{name}-{kind}-{number:03}.expect"));
+        let text = format!("# {comment}\n{}", found.expect(scenario, &program, &others));
+        fs::write(&path, text).map_err(|error| unwritable(&path, error))
+    };
+    for (index, scenario) in found.scenarios.iter().enumerate() {
+        write(
+            "way",
+            index + 1,
+            "generated by muleteer test --explore",
+            scenario,
+        )?;
+    }
+    for (index, Finding { kind, scenario }) in found.findings.iter().enumerate() {
+        let comment = kind.to_string().replace('\n', " ");
+        write("finding", index + 1, &comment, scenario)?;
+    }
+    Ok(found.scenarios.len() + found.findings.len())
+}
+
+/// `path` as a file in `folder` has to name it.
+fn relative(folder: &Path, path: &str) -> String {
+    let absolute = |path: &Path| path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (folder, file) = (absolute(folder), absolute(Path::new(path)));
+    let up = folder.components().count();
+    let shared = folder.components().zip(file.components());
+    let shared = shared.take_while(|(one, other)| one == other).count();
+    let mut relative: PathBuf = (shared..up).map(|_| "..").collect();
+    relative.extend(file.components().skip(shared));
+    relative.to_string_lossy().into_owned()
+}
+
+fn unwritable(path: &Path, error: io::Error) -> ExploreError {
+    ExploreError::Unwritable {
+        path: path.to_owned(),
+        error,
+    }
+}

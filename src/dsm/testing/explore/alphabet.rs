@@ -1,0 +1,400 @@
+//! Which events are worth trying, and which variables tell two situations apart: read off the
+//! conditions of the diagrams.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::dsm::argument::Argument;
+use crate::dsm::comparison::{Comparison, Operand, Operator};
+use crate::dsm::condition::{Condition, Test, key_code};
+use crate::dsm::event::{Event, EventKind};
+use crate::dsm::expr::Expr;
+use crate::dsm::program::{Code, DiagramSet, Instruction, Loop, StateDiagram};
+use crate::dsm::value::{Values, integer};
+
+/// Events of one kind that differ in their parameters.
+const MAX_COMBINATIONS: usize = 64;
+/// Values of one parameter.
+const MAX_CHOICES: usize = 24;
+/// Lengths that `len(..)` is tried with.
+const MAX_LENGTH: i64 = 64;
+
+/// What there is to try.
+#[derive(Debug, Default)]
+pub struct Alphabet {
+    /// Kinds that the diagrams look at, in the order of the text.
+    pub kinds: Vec<EventKind>,
+    /// Kinds that each state looks at, by diagram and state.
+    states: HashMap<(String, String), Vec<EventKind>>,
+    /// Parameters and what they are compared with.
+    params: BTreeMap<(u8, String), Choices>,
+    /// Variables that conditions look at.
+    variables: BTreeMap<String, Choices>,
+    /// Variables that actions assign.
+    assigned: BTreeSet<String>,
+    /// Parameters that are copied into variables.
+    copies: Vec<(String, String, Vec<EventKind>)>,
+}
+
+/// What a value is compared with.
+#[derive(Clone, Debug, Default)]
+struct Choices {
+    literals: Vec<String>,
+    variables: Vec<String>,
+    lengths: Vec<i64>,
+    /// The value itself is compared, not just its length.
+    whole: bool,
+    /// Its beginning is compared, so that every character counts.
+    prefix: bool,
+}
+
+impl Choices {
+    fn add(&mut self, text: &str) {
+        if self.literals.len() < MAX_CHOICES && self.literals.iter().all(|one| one != text) {
+            self.literals.push(text.to_owned());
+        }
+    }
+
+    fn merge(&mut self, other: &Choices) {
+        other.literals.iter().for_each(|text| self.add(text));
+        self.variables.extend(other.variables.iter().cloned());
+        self.lengths.extend(&other.lengths);
+    }
+
+    /// Notes a comparison with `other`.
+    fn compare(&mut self, length: bool, operator: Operator, other: &Operand) {
+        self.whole |= !length;
+        let literal = match other {
+            Operand::Value(Expr::Text(text)) => text,
+            Operand::Value(Expr::Variable(name)) => return self.variables.push(name.to_string()),
+            _ => return,
+        };
+        if length {
+            let exact = integer(literal).filter(|exact| (0..=MAX_LENGTH).contains(exact));
+            self.lengths.extend(exact);
+            return;
+        }
+        match (operator, integer(literal)) {
+            (Operator::Equal | Operator::NotEqual, _) => {
+                self.prefix |= literal.contains('*');
+                self.add(literal.split('*').next().unwrap_or(""));
+            }
+            (_, Some(bound)) => {
+                for near in [bound.saturating_sub(1), bound, bound.saturating_add(1)] {
+                    self.add(&near.to_string());
+                }
+            }
+            (_, None) => self.add(literal),
+        }
+    }
+
+    /// Everything worth trying.
+    fn values(&self, variables: &Values) -> Vec<String> {
+        let mut values = self.literals.clone();
+        let compared = self.variables.iter().filter_map(|name| variables.get(name));
+        values.extend(compared.map(str::to_owned));
+        for length in &self.lengths {
+            let lengths = [length - 1, *length, length + 1];
+            let lengths = lengths
+                .iter()
+                .filter_map(|length| usize::try_from(*length).ok());
+            values.extend(lengths.map(|length| "1".repeat(length)));
+        }
+        values.push(self.other());
+        let mut seen = BTreeSet::new();
+        values.retain(|value| seen.insert(value.clone()));
+        values
+    }
+
+    /// A value that equals none of the literals.
+    fn other(&self) -> String {
+        let numbers = self.literals.iter().all(|text| integer(text).is_some());
+        let fits = |text: &String| !self.literals.contains(text);
+        let mut numbers = (0..).take_while(|_| numbers).map(|n: u32| n.to_string());
+        numbers.find(fits).unwrap_or_else(|| "other".to_owned())
+    }
+
+    /// A value as far as comparisons can see it.
+    fn seen(&self, value: &str) -> String {
+        if !self.whole {
+            let longest = self.lengths.iter().max().copied().unwrap_or(0) + 1;
+            return value
+                .len()
+                .min(usize::try_from(longest).unwrap_or(0))
+                .to_string();
+        }
+        let bounds = || self.literals.iter().filter_map(|text| integer(text));
+        match (integer(value), bounds().min(), bounds().max()) {
+            // A counter is the same once it is beyond all that it is compared with.
+            (Some(number), Some(least), Some(most))
+                if self.variables.is_empty() && !self.prefix =>
+            {
+                let least = least.min(0).saturating_sub(1);
+                number.clamp(least, most.saturating_add(1)).to_string()
+            }
+            _ => value.to_owned(),
+        }
+    }
+}
+
+impl Alphabet {
+    /// Reads the conditions of all diagrams.
+    pub fn new(diagrams: &DiagramSet) -> Self {
+        let mut alphabet = Self::default();
+        let all = || diagrams.names().filter_map(|name| diagrams.get(name));
+        all().for_each(|diagram| alphabet.kinds_of(diagram));
+        all().for_each(|diagram| alphabet.read(diagram));
+        alphabet.link();
+        alphabet
+    }
+
+    fn kinds_of(&mut self, diagram: &StateDiagram) {
+        for state in &diagram.states {
+            let conditions = state
+                .transitions
+                .iter()
+                .flat_map(|one| one.conditions.iter());
+            let kinds = kinds(conditions);
+            for kind in &kinds {
+                if !self.kinds.contains(kind) {
+                    self.kinds.push(*kind);
+                }
+            }
+            let key = (diagram.name().to_owned(), state.name.to_string());
+            self.states.insert(key, kinds);
+        }
+        // What no condition names is looked at by a transition without any: it takes every event.
+        for state in &diagram.states {
+            let mut open = state.transitions.iter().filter(|one| !one.exception);
+            if open.any(|one| kinds(one.conditions.iter()).is_empty()) {
+                let key = (diagram.name().to_owned(), state.name.to_string());
+                self.states.insert(key, self.kinds.clone());
+            }
+        }
+    }
+
+    fn read(&mut self, diagram: &StateDiagram) {
+        for state in &diagram.states {
+            self.code(&state.enter, &[]);
+            self.code(&state.exit, &[]);
+            for transition in &state.transitions {
+                let kinds = match transition.exception {
+                    true => vec![EventKind::Exception],
+                    false => kinds(transition.conditions.iter()),
+                };
+                self.conditions(&transition.conditions, &kinds);
+                self.code(&transition.actions, &kinds);
+            }
+        }
+    }
+
+    fn code(&mut self, code: &Code, kinds: &[EventKind]) {
+        for instruction in code.iter() {
+            match instruction {
+                Instruction::Unless(conditions, _) => self.conditions(conditions, kinds),
+                Instruction::Action(action) => self.arguments(&action.arguments, kinds),
+                Instruction::Loop(head, _) => self.looped(head),
+                Instruction::Skip(_) | Instruction::Next => {}
+            }
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[Argument], kinds: &[EventKind]) {
+        for (index, argument) in arguments.iter().enumerate() {
+            let Argument::Name(name) = argument else {
+                continue;
+            };
+            self.assigned.insert(name.to_string());
+            if let Some(Argument::Value(Expr::Param(param))) = arguments.get(index + 1) {
+                let copy = (name.to_string(), param.to_string(), kinds.to_vec());
+                self.copies.push(copy);
+            }
+        }
+    }
+
+    fn looped(&mut self, head: &Loop) {
+        if let Loop::Range { from, to, .. } = head {
+            for name in [from, to].into_iter().filter_map(Expr::variable) {
+                self.variables.entry(name.to_owned()).or_default().whole = true;
+            }
+        }
+    }
+
+    fn conditions(&mut self, conditions: &[Condition], around: &[EventKind]) {
+        for condition in conditions {
+            match &condition.test {
+                Test::Expression(Some(comparison)) => self.comparison(comparison, around),
+                Test::Event(kind, Some(comparison)) => self.comparison(comparison, &[*kind]),
+                Test::KeyPress(Expr::Text(key)) => {
+                    let key = key_code(key).to_owned();
+                    self.param(EventKind::Key, "key").add(&key);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn comparison(&mut self, comparison: &Comparison, kinds: &[EventKind]) {
+        let Comparison {
+            left,
+            operator,
+            right,
+        } = comparison;
+        for (one, other) in [(left, right), (right, left)] {
+            let (length, expr) = match one {
+                Operand::Value(expr) => (false, expr),
+                Operand::Length(expr) => (true, expr),
+            };
+            match expr {
+                Expr::Variable(name) => {
+                    let choices = self.variables.entry(name.to_string()).or_default();
+                    choices.compare(length, *operator, other);
+                }
+                Expr::Param(name) => {
+                    for kind in self.carriers(name, kinds) {
+                        self.param(kind, name).compare(length, *operator, other);
+                    }
+                }
+                Expr::Text(_) | Expr::Select(_) => {}
+            }
+        }
+    }
+
+    fn param(&mut self, kind: EventKind, name: &str) -> &mut Choices {
+        self.params
+            .entry((kind as u8, name.to_owned()))
+            .or_default()
+    }
+
+    /// The kinds of events whose parameter is meant: those around it, or all that may have one.
+    fn carriers(&self, name: &str, around: &[EventKind]) -> Vec<EventKind> {
+        if !around.is_empty() {
+            return around.to_vec();
+        }
+        let usual = |kind: &&EventKind| match usual_params(**kind) {
+            [] => kind.has_params() && **kind != EventKind::Hangup,
+            params => params.iter().any(|(known, _)| *known == name),
+        };
+        self.kinds.iter().filter(usual).copied().collect()
+    }
+
+    /// What a copy of a parameter is compared with, the parameter is tried with.
+    fn link(&mut self) {
+        for (variable, param, kinds) in std::mem::take(&mut self.copies) {
+            let Some(choices) = self.variables.get(&variable).cloned() else {
+                continue;
+            };
+            let digits: BTreeSet<char> = choices
+                .literals
+                .iter()
+                .flat_map(|text| text.chars())
+                .collect();
+            for kind in self.carriers(&param, &kinds) {
+                let tried = self.param(kind, &param);
+                if kind == EventKind::Key {
+                    // Keys are gathered one by one.
+                    let digits = digits.iter().filter(|c| c.is_ascii_digit());
+                    digits.for_each(|digit| tried.add(&digit.to_string()));
+                } else {
+                    tried.merge(&choices);
+                }
+            }
+        }
+    }
+
+    /// The kinds of events that a state looks at.
+    pub fn kinds_in(&self, diagram: &str, state: &str) -> &[EventKind] {
+        let key = (diagram.to_owned(), state.to_owned());
+        self.states.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// All events of a kind that conditions may tell apart.
+    pub fn events(&self, kind: EventKind, variables: &Values) -> Vec<Event> {
+        let mut events = vec![Event::new(kind)];
+        if !kind.has_params() {
+            return events;
+        }
+        for (name, value) in usual_params(kind) {
+            if !self.params.contains_key(&(kind as u8, (*name).to_owned())) {
+                events[0] = events[0].clone().with(name, *value);
+            }
+        }
+        let from = (kind as u8, String::new());
+        for ((of, name), choices) in self.params.range(from..) {
+            if *of != kind as u8 {
+                break;
+            }
+            let values = choices.values(variables);
+            let with = |event: &Event| {
+                let event = event.clone();
+                values
+                    .iter()
+                    .map(move |value| event.clone().with(name, value.as_str()))
+                    .collect::<Vec<_>>()
+            };
+            events = events
+                .iter()
+                .flat_map(with)
+                .take(MAX_COMBINATIONS)
+                .collect();
+        }
+        events
+    }
+
+    /// Variables that conditions look at and no action assigns, each with values to try.
+    pub fn outside(&self) -> impl Iterator<Item = (&str, Vec<String>)> {
+        let made = |name: &str| {
+            ["errno", "strerror", "DI_res"]
+                .iter()
+                .any(|made| name.starts_with(made))
+        };
+        let outside = self
+            .variables
+            .iter()
+            .filter(move |(name, _)| !self.assigned.contains(*name) && !made(name));
+        outside.map(|(name, choices)| {
+            let mut values = choices.values(&Values::new());
+            // Unset is tried anyway and differs from the literals like any other value.
+            if choices.lengths.is_empty() {
+                values.retain(|value| *value != choices.other() && !value.is_empty());
+            }
+            (name.as_str(), values)
+        })
+    }
+
+    /// The variables as far as conditions can see them.
+    pub fn view(&self, variables: &Values) -> Vec<Option<String>> {
+        let seen = |(name, choices): (&String, &Choices)| {
+            variables.get(name).map(|value| choices.seen(value))
+        };
+        self.variables.iter().map(seen).collect()
+    }
+}
+
+fn kinds<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Vec<EventKind> {
+    let mut kinds = Vec::new();
+    for condition in conditions {
+        let kind = match &condition.test {
+            Test::Event(kind, _) => *kind,
+            Test::KeyPress(_) => EventKind::Key,
+            Test::Expression(_) | Test::Module { .. } => continue,
+        };
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
+/// Parameters that events of a kind always carry, with an ordinary value.
+fn usual_params(kind: EventKind) -> &'static [(&'static str, &'static str)] {
+    match kind {
+        EventKind::Key => &[("key", "1"), ("duration", "100")],
+        EventKind::Timer | EventKind::Separator => &[("id", "1")],
+        EventKind::NoAudio => &[("type", "noAudio")],
+        EventKind::Ringing => &[("code", "180"), ("reason", "Ringing")],
+        EventKind::Failed => &[("code", "486"), ("reason", "Busy Here")],
+        EventKind::RtpTimeout => &[("type", "rtp_timeout")],
+        EventKind::System => &[("type", "ServerShutdown")],
+        _ => &[],
+    }
+}

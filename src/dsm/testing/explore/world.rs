@@ -1,0 +1,146 @@
+//! The host of an exploration: what exists is decided when it is first asked for.
+//!
+//! Every file, prompt and session exists and every call works, unless an answer says otherwise. A new
+//! question is noted, so that the search can come back with the other answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::dsm::host::{
+    ActionContext, ActionOutcome, HostAction, LogLevel, ModuleCall, Problem, Trace,
+};
+use crate::dsm::testing::host::{LOCAL_TAG, TestHost};
+use crate::dsm::value::Values;
+
+/// Something that may exist or work, or not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    File(String),
+    /// Name and set.
+    Prompt(String, String),
+    PromptSet(String),
+    Session(String),
+    /// The name of a module's action, or `DI`.
+    Call(String),
+}
+
+/// Which of them do.
+pub type Answers = BTreeMap<Question, bool>;
+
+/// A [`TestHost`] that notes questions, and which events can come.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    pub host: TestHost,
+    pub answers: Answers,
+    /// Questions that had no answer.
+    pub asked: Vec<Question>,
+    pub problems: Vec<Problem>,
+    /// Timers that run.
+    pub timers: BTreeSet<u32>,
+    /// Marks in the playlist.
+    pub separators: BTreeSet<u32>,
+    /// Whether something plays.
+    pub audio: bool,
+    prompt_set: String,
+}
+
+impl World {
+    fn answer(&mut self, question: Question) {
+        let works = match self.answers.get(&question) {
+            Some(works) => *works,
+            None => {
+                self.asked.push(question.clone());
+                self.answers.insert(question.clone(), true);
+                true
+            }
+        };
+        question.tell(works, &mut self.host);
+    }
+
+    fn question(&self, action: &HostAction) -> Option<Question> {
+        Some(match action {
+            HostAction::PlayFile { path, .. } | HostAction::RecordFile { path } => {
+                Question::File(path.clone())
+            }
+            HostAction::PlayPrompt { name, .. } => {
+                Question::Prompt(name.clone(), self.prompt_set.clone())
+            }
+            HostAction::SetPrompts { set } => Question::PromptSet(set.clone()),
+            HostAction::PostEvent { session, .. } if session != LOCAL_TAG => {
+                Question::Session(session.clone())
+            }
+            HostAction::Di(_) => Question::Call("DI".to_owned()),
+            HostAction::Module(call) => Question::Call(call.name.clone()),
+            _ => return None,
+        })
+    }
+
+    fn observe(&mut self, action: &HostAction) {
+        match action {
+            HostAction::SetTimer { id, .. } => drop(self.timers.insert(*id)),
+            HostAction::RemoveTimer { id } => drop(self.timers.remove(id)),
+            HostAction::RemoveTimers => self.timers.clear(),
+            HostAction::AddSeparator { id, .. } => drop(self.separators.insert(*id)),
+            HostAction::FlushPlaylist => {
+                self.separators.clear();
+                self.audio = false;
+            }
+            HostAction::SetPrompts { set } => self.prompt_set.clone_from(set),
+            // What a module does is not known; it may well play.
+            HostAction::PlayFile { .. }
+            | HostAction::PlayPrompt { .. }
+            | HostAction::PlaySilence { .. }
+            | HostAction::PlayRingtone(_)
+            | HostAction::Module(_) => self.audio = true,
+            _ => {}
+        }
+    }
+}
+
+impl Question {
+    /// Makes it so at a host.
+    pub fn tell(&self, works: bool, host: &mut TestHost) {
+        match (self, works) {
+            (Question::File(path), false) => drop(host.missing.insert(path.clone())),
+            (Question::Prompt(name, set), true) => {
+                host.prompts.insert((name.clone(), set.clone()));
+            }
+            (Question::PromptSet(set), true) => drop(host.prompt_sets.insert(set.clone())),
+            (Question::Session(id), true) => drop(host.sessions.insert(id.clone())),
+            (Question::Call(name), false) => drop(host.failing.insert(name.clone())),
+            _ => {}
+        }
+    }
+}
+
+impl ActionContext for World {
+    fn select(&self, name: &str) -> Option<String> {
+        self.host.select(name)
+    }
+
+    fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome {
+        if let Some(question) = self.question(action) {
+            self.answer(question);
+        }
+        let outcome = self.host.perform(action, variables);
+        if matches!(outcome, ActionOutcome::Done(Ok(_))) {
+            self.observe(action);
+        }
+        outcome
+    }
+
+    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> bool {
+        self.host.test(condition, variables)
+    }
+
+    fn log(&mut self, level: LogLevel, text: &str) {
+        self.host.log(level, text);
+    }
+
+    fn trace(&mut self, step: Trace<'_>) {
+        self.host.trace(step);
+    }
+
+    fn problem(&mut self, problem: &Problem) {
+        self.problems.push(problem.clone());
+    }
+}
