@@ -15,6 +15,7 @@ mod dsm_checklist;
 mod dsm_language;
 mod dsm_reference;
 mod dsm_run;
+mod dsm_test;
 mod interop;
 mod lsp;
 mod offer_answer;

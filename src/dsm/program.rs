@@ -121,6 +121,11 @@ impl StateDiagram {
         self.initial.map(|id| &*self.state(id).name)
     }
 
+    /// The diagrams that it calls or jumps to by a literal name.
+    pub fn references(&self) -> impl Iterator<Item = &str> {
+        self.references.iter().map(|(name, _)| &**name)
+    }
+
     pub(super) fn state(&self, id: StateId) -> &State {
         &self.states[id as usize]
     }

@@ -1,16 +1,18 @@
 //! `muleteer test --explore`: tries diagrams without test files.
 
+use std::collections::{HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io, path};
 
 use super::TestArgs;
 use crate::cli::{Exit, print_out};
-use crate::dsm::diagram_files;
 use crate::dsm::loader::FileSystem;
 use crate::dsm::source::{EntryKind, SourceProvider};
+use crate::dsm::testing::coverage::DiagramCoverage;
 use crate::dsm::testing::explore::{Exploration, Finding, Scenario, explore};
-use crate::dsm::testing::{Coverage, registry};
+use crate::dsm::testing::{Coverage, beside, registry};
+use crate::dsm::{diagram_files, load};
 
 /// Why nothing can be explored, or written.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +52,11 @@ fn explore_all(args: &TestArgs) -> Result<Exit, ExploreError> {
     let mut out = String::new();
     let mut coverage = Coverage::default();
     let (mut hangs, mut problems, mut refused) = (0, 0, 0);
-    let diagrams = find_diagrams(args)?;
-    for path in &diagrams {
+    let (diagrams, mut called) = find_diagrams(args)?;
+    let count = diagrams.len() + called.len();
+    let mut queue = VecDeque::from(diagrams);
+    while let Some(path) = queue.pop_front().or_else(|| unmet(&mut called, &coverage)) {
+        let path = path.as_str();
         let others = siblings(path);
         let found = match explore(path, &others, &FileSystem, &registry) {
             Ok(found) => found,
@@ -78,6 +83,16 @@ fn explore_all(args: &TestArgs) -> Result<Exit, ExploreError> {
             .count();
         coverage.merge(found.coverage);
     }
+    for path in &called {
+        if let Some(one) = coverage.diagram(path) {
+            let (states, transitions) = one.shares();
+            let _ = writeln!(
+                out,
+                "{path}: states {states}, transitions {transitions}, when called"
+            );
+            one.render_missing(&mut out);
+        }
+    }
     if let Some(path) = &args.coverage_json {
         let json = serde_json::to_string_pretty(&coverage).map_err(io::Error::from);
         json.and_then(|json| fs::write(path, json))
@@ -88,7 +103,7 @@ fn explore_all(args: &TestArgs) -> Result<Exit, ExploreError> {
         out,
         "{} diagrams explored: states {states}, transitions {transitions}; {hangs} hangs, \
          {problems} problems, {refused} not loaded",
-        diagrams.len()
+        count
     );
     Ok(match (print_out(&out), hangs + refused) {
         (Exit::Good, 0) => Exit::Good,
@@ -97,8 +112,16 @@ fn explore_all(args: &TestArgs) -> Result<Exit, ExploreError> {
     })
 }
 
+/// Takes out a called diagram that was not met, because what calls it is called itself.
+fn unmet(called: &mut Vec<String>, coverage: &Coverage) -> Option<String> {
+    let unmet = |path: &String| coverage.diagram(path).is_none();
+    let index = called.iter().position(unmet)?;
+    Some(called.remove(index))
+}
+
 fn render(out: &mut String, path: &str, found: &Exploration, verbose: bool) {
-    let (states, transitions) = found.coverage.shares();
+    let shares = found.coverage.diagram(path).map(DiagramCoverage::shares);
+    let (states, transitions) = shares.unwrap_or_default();
     let situations = found.situations;
     let _ = writeln!(
         out,
@@ -130,14 +153,16 @@ fn indent(out: &mut String, text: &str) {
     }
 }
 
-/// The diagrams that the command line means; those directly in a folder.
-fn find_diagrams(args: &TestArgs) -> Result<Vec<String>, ExploreError> {
+/// The diagrams that the command line means: first those to explore, then those in a folder that
+/// others of it call, which are explored along with them.
+fn find_diagrams(args: &TestArgs) -> Result<(Vec<String>, Vec<String>), ExploreError> {
     let mut found = Vec::new();
+    let mut called = HashSet::new();
     for path in &args.paths {
         let path = path.to_string_lossy().into_owned();
         match FileSystem.kind(&path) {
             None => return Err(ExploreError::Missing(path)),
-            Some(EntryKind::File) if path.ends_with(".dsm") => found.push(path),
+            Some(EntryKind::File) if path.ends_with(".dsm") => found.push(beside("", &path)),
             Some(EntryKind::File) => return Err(ExploreError::NotADiagram(path)),
             Some(EntryKind::Folder) => {
                 let folder = path.trim_end_matches('/');
@@ -145,7 +170,10 @@ fn find_diagrams(args: &TestArgs) -> Result<Vec<String>, ExploreError> {
                 if files.is_empty() {
                     return Err(ExploreError::NoDiagrams(path));
                 }
-                found.extend(files.iter().map(|file| format!("{folder}/{file}")));
+                let paths = files.iter().map(|file| beside(folder, file));
+                let paths: Vec<String> = paths.collect();
+                called.extend(called_ones(&paths));
+                found.extend(paths);
             }
         }
     }
@@ -155,7 +183,23 @@ fn find_diagrams(args: &TestArgs) -> Result<Vec<String>, ExploreError> {
             return Err(ExploreError::NothingMatches(filter.clone()));
         }
     }
-    Ok(found)
+    Ok(found.into_iter().partition(|path| !called.contains(path)))
+}
+
+/// The diagrams among these that another of them names.
+fn called_ones(paths: &[String]) -> HashSet<String> {
+    let registry = registry();
+    let mut called = HashSet::new();
+    for path in paths {
+        let loaded = load("main", path, &FileSystem, &registry).diagram;
+        let names = loaded.iter().flat_map(|diagram| diagram.references());
+        let file_of = |name: &str| {
+            let (folder, _) = path.rsplit_once('/').unwrap_or((".", path));
+            beside(folder, &format!("{name}.dsm"))
+        };
+        called.extend(names.map(file_of).filter(|named| named != path));
+    }
+    called
 }
 
 /// All diagrams of the same folder, with the names by which they call each other.
@@ -163,7 +207,7 @@ fn siblings(path: &str) -> Vec<(String, String)> {
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
     let named = |file: String| {
         let name = file.trim_end_matches(".dsm").to_owned();
-        (name, format!("{folder}/{file}"))
+        (name, beside(folder, &file))
     };
     let files = diagram_files(folder, &FileSystem);
     files.into_iter().map(named).collect()

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use crate::dsm::testing::beside;
+
 /// Why there is nothing to run.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
@@ -47,7 +49,10 @@ pub fn find_tests(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<String>
             return Err(FindError::NotATest(path.clone()));
         }
     }
-    let paths = found.iter().map(|path| path.to_string_lossy().into_owned());
+    // One file has one path, however it was named.
+    let paths = found.iter().map(|path| beside("", &path.to_string_lossy()));
+    let paths: BTreeSet<String> = paths.collect();
+    let paths = paths.into_iter();
     let wanted: Vec<String> = match filter {
         Some(filter) => paths.filter(|path| path.contains(filter)).collect(),
         None => paths.collect(),

@@ -14,7 +14,7 @@ use super::{Exit, TestArgs, print_out};
 use crate::dsm::loader::FileSystem;
 use crate::dsm::source::{EntryKind, SourceProvider};
 use crate::dsm::testing::expect::MAX_BYTES;
-use crate::dsm::testing::{Coverage, Expectation, Failure, Outcome, registry, updated};
+use crate::dsm::testing::{Coverage, Expectation, Failure, Outcome, beside, registry, updated};
 
 /// What became of one test.
 #[derive(Debug, Default)]
@@ -130,8 +130,7 @@ impl Test<'_> {
             .map_err(|error| format!("{path}:{}: {}\n", error.line, error.cause))?;
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let program = match expectation.program() {
-            Some(program) if program.starts_with('/') || folder.is_empty() => program.to_owned(),
-            Some(program) => format!("{folder}/{program}"),
+            Some(program) => beside(folder, program),
             None => format!("{}.dsm", path.strip_suffix(".expect").unwrap_or(path)),
         };
         if FileSystem.kind(&program) != Some(EntryKind::File) {

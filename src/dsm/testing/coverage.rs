@@ -180,6 +180,11 @@ impl Coverage {
             })
     }
 
+    /// What was reached of the diagram in this file.
+    pub fn diagram(&self, path: &str) -> Option<&DiagramCoverage> {
+        self.diagrams.get(path)
+    }
+
     /// A line for each diagram, followed by what was never reached of it, and the sum.
     pub fn render(&self) -> String {
         let mut out = String::new();
@@ -250,7 +255,8 @@ impl DiagramCoverage {
         (Share::of(states), Share::of(transitions))
     }
 
-    fn render_missing(&self, out: &mut String) {
+    /// What was never reached, a line each.
+    pub fn render_missing(&self, out: &mut String) {
         for state in &self.states {
             let leaving = self.transitions.iter().filter(|one| one.from == state.name);
             if !state.reached {

@@ -2,7 +2,7 @@
 //!
 //! [`host`] stands in for a call. [`expect`] reads `.expect` files, [`run`] runs them upon the host,
 //! [`diff`] shows what is different and [`update`] writes it into the file. [`coverage`] adds up what
-//! tests reached. All of it is pure: files come from a
+//! tests reached, and [`explore`] finds ways through a diagram without tests. All of it is pure: files come from a
 //! [`SourceProvider`](super::SourceProvider), and threads are up to the command.
 
 pub mod coverage;
@@ -16,5 +16,5 @@ mod update;
 pub use coverage::Coverage;
 pub use expect::Expectation;
 pub use host::{LOCAL_TAG, TestHost, registry};
-pub use run::{Failure, FailureKind, Outcome};
+pub use run::{Failure, FailureKind, Outcome, beside};
 pub use update::updated;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::dsm::engine::{Engine, NotStartable, Progress};
 use crate::dsm::event::EventKind;
-use crate::dsm::include::join;
 use crate::dsm::load::{Loaded, load_set};
 use crate::dsm::program::DiagramSet;
 use crate::dsm::registry::Registry;
@@ -91,6 +90,25 @@ pub enum FailureKind {
     NotStartable(NotStartable),
 }
 
+/// The path of a file that an `.expect` file in `folder` names, without `.` and `..` as far as they
+/// can be resolved by name, so that one file has one path.
+pub fn beside(folder: &str, file: &str) -> String {
+    let whole = if file.starts_with('/') || folder.is_empty() {
+        file.to_owned()
+    } else {
+        format!("{folder}/{file}")
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in whole.split('/') {
+        match (part, parts.last()) {
+            ("." | "", Some(_)) | (".", None) => {}
+            ("..", Some(&last)) if !matches!(last, ".." | "") => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 impl Expectation {
     /// Loads the diagram at `path` as `main` and runs all events. `folder` is where further diagrams
     /// are looked for.
@@ -104,7 +122,7 @@ impl Expectation {
         let mut outcome = Outcome::default();
         let mut diagrams = vec![("main".to_owned(), path.to_owned())];
         let further = self.diagrams.iter();
-        diagrams.extend(further.map(|(name, file)| (name.clone(), join(folder, file))));
+        diagrams.extend(further.map(|(name, file)| (name.clone(), beside(folder, file))));
         let set = load_set(&diagrams, provider, registry);
         self.check_load(path, &set.loaded, &mut outcome.failures);
         outcome.diagrams = set.diagrams;

@@ -45,6 +45,8 @@ struct Choices {
     whole: bool,
     /// Its beginning is compared, so that every character counts.
     prefix: bool,
+    /// It is ordered by its characters.
+    ordered_text: bool,
 }
 
 impl Choices {
@@ -83,7 +85,12 @@ impl Choices {
                     self.add(&near.to_string());
                 }
             }
-            (_, None) => self.add(literal),
+            (_, None) => {
+                self.ordered_text = true;
+                self.add(literal);
+                self.add("");
+                self.add(&format!("{literal}z"));
+            }
         }
     }
 
@@ -122,17 +129,23 @@ impl Choices {
                 .min(usize::try_from(longest).unwrap_or(0))
                 .to_string();
         }
-        let bounds = || self.literals.iter().filter_map(|text| integer(text));
-        match (integer(value), bounds().min(), bounds().max()) {
-            // A counter is the same once it is beyond all that it is compared with.
-            (Some(number), Some(least), Some(most))
-                if self.variables.is_empty() && !self.prefix =>
-            {
-                let least = least.min(0).saturating_sub(1);
-                number.clamp(least, most.saturating_add(1)).to_string()
-            }
-            _ => value.to_owned(),
+        if self.prefix
+            || self.ordered_text
+            || !self.variables.is_empty()
+            || !self.lengths.is_empty()
+        {
+            return value.to_owned();
         }
+        let Some(number) = integer(value) else {
+            // Text that grew past all that it is compared with never comes back to it.
+            let may_grow = self.literals.iter().any(|text| text.starts_with(value));
+            return if may_grow { value } else { "other" }.to_owned();
+        };
+        // Neither does a counter.
+        let bounds = || self.literals.iter().filter_map(|text| integer(text));
+        let least = bounds().min().unwrap_or(0).min(0).saturating_sub(1);
+        let most = bounds().max().unwrap_or(0).max(0).saturating_add(1);
+        number.clamp(least, most).to_string()
     }
 }
 
@@ -294,6 +307,9 @@ impl Alphabet {
                     // Keys are gathered one by one.
                     let digits = digits.iter().filter(|c| c.is_ascii_digit());
                     digits.for_each(|digit| tried.add(&digit.to_string()));
+                    if !choices.variables.is_empty() {
+                        tried.add("1");
+                    }
                 } else {
                     tried.merge(&choices);
                 }
@@ -355,8 +371,16 @@ impl Alphabet {
             let mut values = choices.values(&Values::new());
             // Unset is tried anyway and differs from the literals like any other value.
             if choices.lengths.is_empty() {
-                values.retain(|value| *value != choices.other() && !value.is_empty());
+                values.retain(|value| *value != choices.other());
             }
+            // Compared with another variable: ones, as long as that one is said to get.
+            let others = choices.variables.iter();
+            for other in others.filter_map(|name| self.variables.get(name)) {
+                let lengths = other.lengths.iter();
+                let lengths = lengths.filter_map(|length| usize::try_from(*length).ok());
+                values.extend(lengths.chain([1]).map(|length| "1".repeat(length)));
+            }
+            values.retain(|value| !value.is_empty());
             (name.as_str(), values)
         })
     }
@@ -388,9 +412,8 @@ fn kinds<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Vec<EventKind> 
 /// Parameters that events of a kind always carry, with an ordinary value.
 fn usual_params(kind: EventKind) -> &'static [(&'static str, &'static str)] {
     match kind {
-        EventKind::Key => &[("key", "1"), ("duration", "100")],
+        EventKind::Key => &[("key", "1")],
         EventKind::Timer | EventKind::Separator => &[("id", "1")],
-        EventKind::NoAudio => &[("type", "noAudio")],
         EventKind::Ringing => &[("code", "180"), ("reason", "Ringing")],
         EventKind::Failed => &[("code", "486"), ("reason", "Busy Here")],
         EventKind::RtpTimeout => &[("type", "rtp_timeout")],

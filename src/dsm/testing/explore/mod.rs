@@ -9,23 +9,26 @@
 mod alphabet;
 mod scenario;
 mod search;
+mod untaken;
 mod world;
 
 use std::sync::Arc;
 
+use crate::dsm::host::Problem;
 use crate::dsm::load::load_set;
 use crate::dsm::program::{DiagramSet, StateDiagram};
 use crate::dsm::registry::Registry;
 use crate::dsm::source::SourceProvider;
 
-use super::coverage::{Coverage, Visits};
+use super::coverage::Coverage;
 use alphabet::Alphabet;
 pub use scenario::Scenario;
+use untaken::untaken;
 
 /// What an exploration of one diagram found.
 #[derive(Debug)]
 pub struct Exploration {
-    /// What was reached of the diagram.
+    /// What was reached of the diagram and those it names.
     pub coverage: Coverage,
     /// The worst first, each kind in the order in which it was found.
     pub findings: Vec<Finding>,
@@ -73,11 +76,27 @@ pub enum FindingKind {
         /// Where the session stays.
         stays: String,
     },
-    /// What the engine complained about, with its place.
-    Problem(String),
+    /// What the engine complained about.
+    Problem {
+        /// File and line of the action, if one was running.
+        place: Option<String>,
+        /// Diagram and state.
+        at: String,
+        /// What it is.
+        text: String,
+    },
 }
 
 impl FindingKind {
+    fn new(problem: &Problem) -> Self {
+        let place = problem.at.as_ref();
+        FindingKind::Problem {
+            place: place.map(|at| format!("{}:{}", at.path, at.line)),
+            at: format!("{}/{}", problem.diagram, problem.state),
+            text: problem.kind.to_string(),
+        }
+    }
+
     /// Whether it is a session that never ends.
     pub fn is_hang(&self) -> bool {
         matches!(self, FindingKind::Hang { .. })
@@ -91,7 +110,13 @@ impl std::fmt::Display for FindingKind {
                 f,
                 "hang: a caller who hangs up in {at} leaves the session in {stays} without stop"
             ),
-            FindingKind::Problem(text) => write!(f, "problem: {text}"),
+            FindingKind::Problem { place, at, text } => {
+                let place = place
+                    .as_ref()
+                    .map(|place| format!("{place}: "))
+                    .unwrap_or_default();
+                write!(f, "{place}problem in {at}: {text}")
+            }
         }
     }
 }
@@ -127,11 +152,12 @@ pub fn explore(
             findings: main.map(|main| main.render()).unwrap_or_default(),
         });
     };
-    let alphabet = Alphabet::new(&reachable(&set.diagrams, main));
+    let reachable = reachable(&set.diagrams, main);
+    let alphabet = Alphabet::new(&reachable);
     let found = search::run(&set.diagrams, &alphabet);
     let mut coverage = Coverage::default();
-    coverage.add(&DiagramSet::new([main.clone()]), &found.visits);
-    let untaken = untaken(main, &found.visits, &found.timers);
+    coverage.add(&reachable, &found.visits);
+    let untaken = untaken(main, &found.visits, &found.seen);
     Ok(Exploration {
         coverage,
         scenarios: found.scenarios,
@@ -143,14 +169,13 @@ pub fn explore(
     })
 }
 
-/// The main diagram and those it names, directly or not; all if a name is not known before it runs.
+/// The main diagram and those it names, directly or not.
 fn reachable(diagrams: &DiagramSet, main: &Arc<StateDiagram>) -> DiagramSet {
     let mut found = vec![main.clone()];
     let mut next = 0;
     while next < found.len() {
-        let named = found[next].references.clone();
-        let called = named.iter().filter_map(|(name, _)| diagrams.get(name));
-        for diagram in called {
+        let from = found[next].clone();
+        for diagram in from.references().filter_map(|name| diagrams.get(name)) {
             if found.iter().all(|known| known.name() != diagram.name()) {
                 found.push(diagram.clone());
             }
@@ -160,66 +185,5 @@ fn reachable(diagrams: &DiagramSet, main: &Arc<StateDiagram>) -> DiagramSet {
     DiagramSet::new(found)
 }
 
-/// What each transition that was never taken from a state that was reached needs.
-fn untaken(
-    diagram: &StateDiagram,
-    visits: &Visits,
-    timers: &std::collections::BTreeSet<u32>,
-) -> Vec<(String, u32, String)> {
-    let name = diagram.name();
-    let mut untaken = Vec::new();
-    for state in &diagram.states {
-        let from = &state.name;
-        if !visits.has_state(name, from) {
-            let at = diagram.sources.location(state.span);
-            let text = format!("state {from} is never reached");
-            untaken.push((at.path.to_string(), at.line, text));
-            continue;
-        }
-        for (index, transition) in state.transitions.iter().enumerate() {
-            if visits.has_transition(name, from, index) {
-                continue;
-            }
-            let needs: Vec<String> = transition
-                .conditions
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            let mut text = format!(
-                "transition \"{}\" from {from} is never taken",
-                transition.name
-            );
-            if transition.exception {
-                text.push_str(": no such exception comes up");
-            } else if let Some(id) = timer_never_set(&transition.conditions, timers) {
-                text.push_str(&format!(": timer {id} is never set"));
-            } else if !needs.is_empty() {
-                text.push_str(&format!(": it needs {}", needs.join("; ")));
-            }
-            let at = diagram.sources.location(transition.span);
-            untaken.push((at.path.to_string(), at.line, text));
-        }
-    }
-    untaken
-}
-
-/// The timer a condition waits for, if nothing ever set it.
-fn timer_never_set(
-    conditions: &[crate::dsm::condition::Condition],
-    timers: &std::collections::BTreeSet<u32>,
-) -> Option<u32> {
-    use crate::dsm::comparison::{Operand, Operator};
-    use crate::dsm::condition::Test;
-    use crate::dsm::event::EventKind;
-    conditions.iter().find_map(|condition| {
-        let Test::Event(EventKind::Timer, Some(comparison)) = &condition.test else {
-            return None;
-        };
-        let Operand::Value(id) = &comparison.right else {
-            return None;
-        };
-        let id = id.literal()?.parse().ok()?;
-        let waits = !condition.negated && comparison.operator == Operator::Equal;
-        (waits && !timers.contains(&id)).then_some(id)
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -98,6 +98,9 @@ impl Scenario {
                     writeln!(out, "prompt {name}")
                 }
                 (Question::Prompt(name, set), true) => writeln!(out, "prompt {name} {set}"),
+                (Question::Prompt(name, _), false) => writeln!(out, "# no prompt {name}"),
+                (Question::PromptSet(set), false) => writeln!(out, "# no prompt set {set}"),
+                (Question::Session(id), false) => writeln!(out, "# no session {id}"),
                 (Question::PromptSet(set), true) => writeln!(out, "promptset {}", written(set)),
                 (Question::Session(id), true) => writeln!(out, "session {}", written(id)),
                 (Question::Call(name), false) => writeln!(out, "fail {name}"),

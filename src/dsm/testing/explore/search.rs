@@ -25,7 +25,7 @@ const MAX_ENDLESS: usize = 50;
 /// What fails or is missing in one way through a diagram.
 const MAX_FAULTS: usize = 3;
 /// Outcomes of one event, by what fails.
-const MAX_VARIANTS: usize = 16;
+const MAX_VARIANTS: usize = 64;
 /// Combinations of variables from outside.
 const MAX_ROOTS: usize = 64;
 /// A situation whose variables are larger is not followed.
@@ -41,8 +41,18 @@ pub struct Found {
     pub scenarios: Vec<Scenario>,
     pub situations: usize,
     pub complete: bool,
-    /// Every timer that was ever set.
+    pub seen: Seen,
+}
+
+/// What ever came up, for saying why something did not.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Timers that were set.
     pub timers: BTreeSet<u32>,
+    /// Whether anything was played.
+    pub audio: bool,
+    /// States, by diagram, in which an event ended.
+    pub rests: HashSet<(String, String)>,
 }
 
 /// How far the call is.
@@ -290,7 +300,14 @@ impl Search<'_> {
 
     /// Looks at where an event led.
     fn arrived(&mut self, mut situation: Situation, kind: EventKind) {
-        self.found.timers.extend(&situation.world.timers);
+        let engine = &situation.engine;
+        let rest = (
+            engine.diagram().name().to_owned(),
+            engine.state_name().to_owned(),
+        );
+        self.found.seen.rests.insert(rest);
+        self.found.seen.timers.extend(&situation.world.timers);
+        self.found.seen.audio |= situation.world.audio;
         let record = std::mem::take(&mut situation.world.host.record);
         let visits = std::mem::take(&mut situation.world.host.visits);
         if self.found.visits.merge(&visits) {
@@ -301,8 +318,9 @@ impl Search<'_> {
         let problems = std::mem::take(&mut situation.world.problems);
         let endless = problems.iter().any(is_endless);
         self.endless += usize::from(endless);
-        for problem in problems {
-            self.report(FindingKind::Problem(problem.to_string()), &situation);
+        let stopped = situation.engine.is_stopped();
+        for problem in problems.iter().filter(|one| matters(one, stopped)) {
+            self.report(FindingKind::new(problem), &situation);
         }
         let handled = record.iter().any(|line| line.starts_with("T "));
         if kind == EventKind::Hangup && handled && !situation.engine.is_stopped() {
@@ -329,10 +347,12 @@ impl Search<'_> {
         let mut world = situation.world.clone();
         let mut way = situation.way.clone();
         let at = format!("{}/{}", engine.diagram().name(), engine.state_name());
-        for _ in 0..MAX_LAST_EVENTS {
+        for turn in 0..MAX_LAST_EVENTS {
+            // In turns, so that a timer that is set again and again does not hide the other.
+            let audio = world.audio && (turn % 2 == 1 || world.timers.is_empty());
             let event = match world.timers.first() {
+                _ if audio => Event::new(EventKind::NoAudio),
                 Some(id) => Event::new(EventKind::Timer).with("id", id.to_string()),
-                None if world.audio => Event::new(EventKind::NoAudio).with("type", "noAudio"),
                 None => break,
             };
             consume(&mut world, &event);
@@ -374,7 +394,7 @@ impl Search<'_> {
     fn report(&mut self, kind: FindingKind, situation: &Situation) {
         let known = match &kind {
             FindingKind::Hang { at, .. } => format!("hang {at}"),
-            FindingKind::Problem(text) => text.clone(),
+            FindingKind::Problem { at, text, .. } => format!("{at}: {text}"),
         };
         if !self.reported.insert(known) {
             return;
@@ -442,6 +462,16 @@ fn consume(world: &mut World, event: &Event) {
         EventKind::NoAudio => world.audio = false,
         _ => {}
     }
+}
+
+/// What goes wrong in a session that ends anyway does not matter; an undeclared state behind `stop`
+/// is even usual.
+fn matters(problem: &Problem, stopped: bool) -> bool {
+    let harmless = matches!(
+        problem.kind,
+        ProblemKind::UnhandledException(_) | ProblemKind::UndeclaredTarget(_)
+    );
+    !(stopped && harmless)
 }
 
 fn is_endless(problem: &Problem) -> bool {

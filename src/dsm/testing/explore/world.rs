@@ -85,15 +85,20 @@ impl World {
                 self.audio = false;
             }
             HostAction::SetPrompts { set } => self.prompt_set.clone_from(set),
-            // What a module does is not known; it may well play.
             HostAction::PlayFile { .. }
             | HostAction::PlayPrompt { .. }
             | HostAction::PlaySilence { .. }
-            | HostAction::PlayRingtone(_)
-            | HostAction::Module(_) => self.audio = true,
+            | HostAction::PlayRingtone(_) => self.audio = true,
+            HostAction::Module(call) if plays(&call.name) => self.audio = true,
             _ => {}
         }
     }
+}
+
+/// Whether an action of a module may put something into the playlist; known by its name alone.
+fn plays(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.contains("play") || name.starts_with("conference.")
 }
 
 impl Question {
