@@ -1,11 +1,15 @@
-//! The state diagram language: ns per event, ms per 1,000 lines of text.
+//! The state diagram language: ns per event, ms per 1,000 lines of text, tests per second.
+#![allow(clippy::disallowed_methods)]
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use muleteer::dsm::loader::FileSystem;
 use muleteer::dsm::source::EntryKind;
+use muleteer::dsm::testing::explore::explore;
+use muleteer::dsm::testing::{Expectation, registry};
 use muleteer::dsm::{
     ActionContext, ActionOutcome, DiagramSet, Engine, Event, EventKind, HostAction, LogLevel,
     Problem, Registry, SourceProvider, Values, load,
@@ -194,4 +198,42 @@ fn load_thousand_lines(bencher: Bencher) {
     bencher
         .counter(ItemsCount::new(lines))
         .bench_local(|| load("main", "main.dsm", &text, &registry).diagram.is_some());
+}
+
+/// The conformance programs with their expectations, from the file system, as `muleteer test` does.
+#[divan::bench]
+fn run_conformance_tests(bencher: Bencher) {
+    const FOLDER: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/dsm/conformance"
+    );
+    let entries = std::fs::read_dir(FOLDER).expect("the fixtures are there");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let tests: Vec<String> = paths
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "expect")
+        })
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    let registry = registry();
+    bencher
+        .counter(ItemsCount::new(tests.len()))
+        .bench_local(|| {
+            for path in &tests {
+                let text = std::fs::read_to_string(path).expect("it can be read");
+                let expectation = Expectation::parse(&text).expect("it is well-formed");
+                let program = path.replace(".expect", ".dsm");
+                let outcome = expectation.run(&program, FOLDER, &FileSystem, &registry);
+                assert!(outcome.failures.is_empty(), "{path}");
+            }
+        });
+}
+
+/// Every way through the shipped menu: some hundred situations.
+#[divan::bench]
+fn explore_shipped_menu(bencher: Bencher) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/dsm/demo.dsm");
+    let registry = registry();
+    bencher.bench_local(|| explore(path, &[], &FileSystem, &registry).expect("it can start"));
 }

@@ -2,13 +2,17 @@
 
 use std::fmt::Write as _;
 
-use similar::{DiffOp, TextDiff};
+use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 
 use super::expect::TraceLine;
 use super::run::{Failure, FailureKind};
 
 /// Lines shown around a difference.
 const CONTEXT: usize = 3;
+/// Lines shown of one difference; an event can log a hundred thousand.
+const MAX_SHOWN: usize = 200;
+/// Lines times lines up to which what both traces share is searched for.
+const MAX_COMPARED: usize = 25_000_000;
 
 impl Failure {
     /// `PATH:LINE: ...` and the difference; ends with a line end.
@@ -81,32 +85,43 @@ fn indented(text: &str) -> String {
 
 /// The steps that turn the expected trace into the one that came.
 pub fn ops(expected: &[TraceLine], got: &[String]) -> Vec<DiffOp> {
-    diff(expected, got).ops().to_vec()
-}
-
-fn diff<'a>(expected: &'a [TraceLine], got: &'a [String]) -> TextDiff<'a, 'a, str> {
+    if expected.len().saturating_mul(got.len()) > MAX_COMPARED {
+        return vec![DiffOp::Replace {
+            old_index: 0,
+            old_len: expected.len(),
+            new_index: 0,
+            new_len: got.len(),
+        }];
+    }
     let expected: Vec<&str> = expected.iter().map(|line| line.text.as_str()).collect();
     let got: Vec<&str> = got.iter().map(String::as_str).collect();
-    TextDiff::from_slices(&expected, &got)
+    capture_diff_slices(Algorithm::Myers, &expected, &got)
 }
 
 /// `-` and a line number: expected there; `+`: came instead.
 fn render_diff(out: &mut String, expected: &[TraceLine], got: &[String]) {
-    for (index, group) in diff(expected, got).grouped_ops(CONTEXT).iter().enumerate() {
+    let mut lines = Vec::new();
+    for (index, group) in group_diff_ops(ops(expected, got), CONTEXT)
+        .iter()
+        .enumerate()
+    {
         if index > 0 {
-            out.push_str("         ...\n");
+            lines.push("         ...".to_owned());
         }
         for op in group {
             let (_, old, new) = op.as_tag_tuple();
             let same = matches!(op, DiffOp::Equal { .. });
             let sign = if same { ' ' } else { '-' };
-            for TraceLine { line, text } in &expected[old] {
-                let _ = writeln!(out, "  {line:>4} {sign} {text}");
-            }
+            let had = expected[old].iter();
+            lines.extend(had.map(|TraceLine { line, text }| format!("  {line:>4} {sign} {text}")));
             let came = if same { &[] } else { &got[new] };
-            for text in came {
-                let _ = writeln!(out, "       + {text}");
-            }
+            lines.extend(came.iter().map(|text| format!("       + {text}")));
         }
+    }
+    for line in lines.iter().take(MAX_SHOWN) {
+        let _ = writeln!(out, "{line}");
+    }
+    if lines.len() > MAX_SHOWN {
+        let _ = writeln!(out, "       ... and {} lines more", lines.len() - MAX_SHOWN);
     }
 }

@@ -9,7 +9,7 @@ use super::run::{Failure, FailureKind};
 /// failed. Comments, assertions and everything that is right stay where they are.
 pub fn updated(text: &str, failures: &[Failure]) -> Option<String> {
     let ending = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let mut lines: Vec<Line> = text.lines().map(|line| Line::new(line)).collect();
+    let mut lines: Vec<Line> = text.lines().map(Line::new).collect();
     let mut changed = false;
     for failure in failures {
         let FailureKind::Trace { expected, got, .. } = &failure.kind else {
@@ -17,7 +17,7 @@ pub fn updated(text: &str, failures: &[Failure]) -> Option<String> {
         };
         changed = true;
         let indent = expected.first().map_or("  ", |first| {
-            let line = text.lines().nth(first.line - 1).unwrap_or("");
+            let line = lines[first.line - 1].text;
             &line[..line.len() - line.trim_start().len()]
         });
         // New lines go behind the last line that was passed.
