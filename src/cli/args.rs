@@ -315,7 +315,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 15);
+        assert_eq!(examples, 16);
     }
 
     #[test]

@@ -162,7 +162,11 @@ impl Test<'_> {
 
 fn read(path: &str) -> Result<String, String> {
     let cannot = |error: io::Error| format!("{path}: cannot be read: {error}\n");
-    let length = fs::metadata(path).map_err(cannot)?.len();
+    let found = fs::metadata(path).map_err(cannot)?;
+    if !found.is_file() {
+        return Err(format!("{path}: this is no regular file\n"));
+    }
+    let length = found.len();
     if length > MAX_BYTES as u64 {
         return Err(format!(
             "{path}: {length} bytes; a test has at most {MAX_BYTES}\n"

@@ -1,7 +1,7 @@
 //! Diagrams without a call: a host that records, and tests that say what has to be recorded.
 //!
 //! [`host`] stands in for a call. [`expect`] reads `.expect` files, [`run`] runs them upon the host,
-//! [`diff`] shows what is different and [`update`] writes it into the file. [`coverage`] adds up what
+//! `diff` shows what is different and [`updated`] writes it into the text. [`coverage`] adds up what
 //! tests reached, and [`explore`] finds ways through a diagram without tests. All of it is pure: files come from a
 //! [`SourceProvider`](super::SourceProvider), and threads are up to the command.
 

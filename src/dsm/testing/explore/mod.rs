@@ -2,7 +2,7 @@
 //!
 //! A *situation* is a state with the variables that conditions can see, the timers that run and how
 //! far the call is. From every situation each event that may matter is tried; files, prompts and calls
-//! fail as well as work (see [`world`]). So every way that is found is a shortest one. What is reached
+//! fail as well as work (see `world`). So every way that is found is a shortest one. What is reached
 //! counts as coverage; a call that hangs up is followed to see whether the session ends. All of it
 //! is bounded and gives the same result each time.
 
