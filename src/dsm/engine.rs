@@ -285,7 +285,8 @@ impl Engine {
         });
         let looked_at = taken.unwrap_or(state.transitions.len());
         run.steps = run.steps.saturating_add(looked_at as u32 + work(&scope));
-        let Some((index, transition)) = taken.map(|index| (index, &state.transitions[index])) else {
+        let Some((index, transition)) = taken.map(|index| (index, &state.transitions[index]))
+        else {
             if let Some(exception) = &run.exception {
                 let kind = exception.get("type").unwrap_or("").to_owned();
                 self.problem(ProblemKind::UnhandledException(kind), run, host);

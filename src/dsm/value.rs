@@ -144,11 +144,6 @@ impl Values {
             .count()
     }
 
-    /// Bytes of all names and values.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.map.len()

@@ -109,8 +109,8 @@ impl Case {
         } else {
             match Expectation::parse(&self.expect) {
                 Ok(expectation) => {
-                    let outcome = expectation.run("main.dsm", &self.files, &self.registry);
-                    failures.extend(outcome.failures);
+                    let outcome = expectation.run("main.dsm", "", &self.files, &self.registry);
+                    failures.extend(outcome.failures.iter().map(ToString::to_string));
                 }
                 Err(error) => failures.push(error.to_string()),
             }

@@ -60,6 +60,8 @@ pub enum Assertion {
     Param(String, Option<String>),
     /// Whether the session was asked to stop.
     Stopped(bool),
+    /// The engine complained, with this text among others.
+    Problem(String),
 }
 
 /// A line that cannot be read.
@@ -139,7 +141,7 @@ pub enum BadLineCause {
     },
     /// Behind `=`.
     #[error(
-        "'{0}' is no assertion; expected 'state DIAGRAM/STATE', 'stopped true', '$NAME VALUE' or '#NAME VALUE'"
+        "'{0}' is no assertion; expected 'state DIAGRAM/STATE', 'stopped true', 'problem TEXT', '$NAME VALUE' or '#NAME VALUE'"
     )]
     BadAssertion(String),
     /// A refused diagram does not run.
@@ -369,6 +371,7 @@ fn parse_assertion(text: &str) -> Result<Assertion, BadLineCause> {
     }
     match (what, value) {
         ("state", _) => Ok(Assertion::State(value.to_owned())),
+        ("problem", _) => Ok(Assertion::Problem(whole_value(value)?)),
         ("stopped", "true") => Ok(Assertion::Stopped(true)),
         ("stopped", "false") => Ok(Assertion::Stopped(false)),
         _ => Err(bad()),

@@ -10,7 +10,7 @@ use crate::dsm::registry::Registry;
 use crate::dsm::source::SourceProvider;
 
 use super::coverage::Visits;
-use super::expect::{Assertion, Block, Expectation, TraceLine};
+use super::expect::{Assertion, Block, Expectation, TraceLine, written};
 use super::host::TestHost;
 
 /// What one `.expect` file did.
@@ -187,9 +187,9 @@ fn run_blocks(mut engine: Engine, mut host: TestHost, blocks: &[Block], outcome:
             0 => engine.start(event, &mut host),
             _ => engine.run_event(event, &mut host),
         };
-        debug_assert_eq!(
+        debug_assert_ne!(
             progress,
-            Progress::Idle,
+            Progress::Pending,
             "this host never lets an action wait"
         );
         let trace = std::mem::take(&mut host.record);
@@ -206,7 +206,7 @@ fn run_blocks(mut engine: Engine, mut host: TestHost, blocks: &[Block], outcome:
             outcome.failures.push(Failure { line, kind });
         }
         for (line, assertion) in &block.assertions {
-            if let Some(kind) = assertion.failure(&engine) {
+            if let Some(kind) = assertion.failure(&engine, &problems) {
                 outcome.failures.push(Failure { line: *line, kind });
             }
         }
@@ -221,7 +221,7 @@ fn run_blocks(mut engine: Engine, mut host: TestHost, blocks: &[Block], outcome:
 
 impl Assertion {
     /// What is wrong; `None` if it holds.
-    fn failure(&self, engine: &Engine) -> Option<FailureKind> {
+    fn failure(&self, engine: &Engine, problems: &[String]) -> Option<FailureKind> {
         let value = |value: Option<&str>| match value {
             Some(value) => serde_json::json!(value).to_string(),
             None => "unset".to_owned(),
@@ -234,6 +234,11 @@ impl Assertion {
             Assertion::Stopped(stopped) => {
                 let found = engine.is_stopped().to_string();
                 ("stopped".to_owned(), found, stopped.to_string())
+            }
+            Assertion::Problem(text) if problems.iter().any(|it| it.contains(text)) => return None,
+            Assertion::Problem(text) => {
+                let found = written(&problems.join("; "));
+                ("problem".to_owned(), found, written(text))
             }
             Assertion::Variable(name, expected) => {
                 let found = value(engine.variables().get(name));

@@ -477,7 +477,7 @@ fn matters(problem: &Problem, stopped: bool) -> bool {
 fn is_endless(problem: &Problem) -> bool {
     matches!(
         problem.kind,
-        ProblemKind::TooManyPasses(_) | ProblemKind::TooManySteps(_)
+        ProblemKind::TooManyPasses { .. } | ProblemKind::TooManySteps(_)
     )
 }
 
