@@ -2,7 +2,7 @@
 //!
 //! Line based; blank lines and lines that begin with `#` do not count. Setup lines come first, then
 //! blocks `on KIND param=value` with trace lines and assertions. The trace lines are what
-//! [`TestHost`](super::TestHost) records. This file reads the text; [`run`](super::run) runs it.
+//! [`TestHost`] records. This file reads the text; [`run`](super::run) runs it.
 //! `docs/testing-diagrams.md` describes the format for its users.
 
 use crate::dsm::condition::{event_kind, event_names};
