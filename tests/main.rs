@@ -16,6 +16,7 @@ mod dsm_language;
 mod dsm_reference;
 mod dsm_run;
 mod dsm_test;
+mod graph;
 mod interop;
 mod lsp;
 mod offer_answer;

@@ -11,12 +11,16 @@ pub mod call;
 pub mod check;
 mod dtmf;
 mod exit;
+pub mod graph;
 mod logging;
 pub mod lsp;
 pub mod serve;
 pub mod test;
 
-pub use args::{CallArgs, CheckArgs, Cli, Command, LspArgs, ReportFormat, ServeArgs, TestArgs};
+pub use args::{
+    CallArgs, CheckArgs, Cli, Command, GraphArgs, LspArgs, PictureFormat, ReportFormat, ServeArgs,
+    TestArgs,
+};
 pub use dtmf::{DtmfError, DtmfSequence, DtmfStep};
 pub use exit::Exit;
 pub use logging::{LogGuard, start_logging};

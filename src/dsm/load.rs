@@ -9,7 +9,7 @@ use super::include::{assemble, join};
 use super::program::{DiagramSet, StateDiagram};
 use super::registry::Registry;
 use super::source::{EntryKind, SourceMap, SourceProvider};
-use super::syntax::parse;
+use super::syntax::{ast, parse};
 use crate::suggest::closest;
 
 /// The result of loading one diagram.
@@ -51,24 +51,39 @@ impl Loaded {
 /// Loads the file at `path` as a diagram called `name`. Relative includes are looked up in the
 /// folder of the file.
 pub fn load(name: &str, path: &str, provider: &dyn SourceProvider, registry: &Registry) -> Loaded {
+    load_and(name, path, provider, registry, |_| ()).0
+}
+
+/// As [`load`], with what `look` makes of the tree. A diagram with errors has a tree too: everything
+/// that could be read. `None` if the file could not be read.
+pub(super) fn load_and<T>(
+    name: &str,
+    path: &str,
+    provider: &dyn SourceProvider,
+    registry: &Registry,
+    look: impl FnOnce(&ast::Diagram<'_>) -> T,
+) -> (Loaded, Option<T>) {
     let mut sources = SourceMap::default();
     let mut found = Vec::new();
     let Some(text) = assemble(path, folder(path), provider, &mut sources, &mut found) else {
-        return Loaded {
+        let loaded = Loaded {
             diagram: None,
             diagnostics: found,
             sources: Arc::new(sources),
         };
+        return (loaded, None);
     };
     let (tree, syntax) = parse(&text);
     found.extend(syntax);
+    let seen = look(&tree);
     let sources = Arc::new(sources);
     let (diagram, diagnostics) = check(name, &tree, text.span(0, 0), &sources, registry, found);
-    Loaded {
+    let loaded = Loaded {
         diagram,
         diagnostics,
         sources,
-    }
+    };
+    (loaded, Some(seen))
 }
 
 /// The diagrams of a collection that loaded, and all findings.

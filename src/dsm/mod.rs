@@ -18,6 +18,7 @@ pub mod diagnostic;
 mod engine;
 mod event;
 mod expr;
+pub mod graph;
 mod host;
 mod include;
 mod list;
