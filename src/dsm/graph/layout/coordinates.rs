@@ -18,12 +18,14 @@ const ONLY: f64 = 3.0;
 /// Rounds of taking places, and then of straightening. Picked by looking.
 const ROUNDS: usize = 24;
 const STRAIGHTENINGS: usize = 4;
+/// As many of the last rounds look at both sides; the others go down and up in turn.
+const SETTLING: usize = 6;
 
 /// The axis of every vertex; the least left edge is 0.
 pub fn place(layering: &Layering) -> Vec<f64> {
     let mut places = Places::new(layering);
     for round in 0..ROUNDS {
-        let last = round + 6 >= ROUNDS;
+        let last = round + SETTLING >= ROUNDS;
         let count = layering.layers.len();
         let sides = |downwards| match last {
             true => Sides::Both,

@@ -21,6 +21,8 @@ pub const INITIAL_HEIGHT: f64 = 30.0;
 /// Least distance of two lines at the edge of a box, and of a line from the corner.
 pub const PORT_GAP: f64 = 13.0;
 pub const CORNER: f64 = 14.0;
+/// A box gets no wider than this for its lines; with very many they stand closer instead.
+const MAX_BOX_WIDTH: f64 = 900.0;
 
 /// What stands in a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,9 +201,6 @@ fn box_widths(graph: &Graph, strands: &Strands, items: &Items, index: &[usize]) 
     strands.nodes.iter().zip(&lines).map(width).collect()
 }
 
-/// With very many lines they stand closer instead.
-const MAX_BOX_WIDTH: f64 = 900.0;
-
 fn node_vertex(
     graph: &Graph,
     strands: &Strands,
@@ -243,8 +242,11 @@ pub fn loop_items<'a>(
     loops.map(|&arrow| &items.labels[arrow])
 }
 
-/// Height of loops one below the other. A loop without text still is a loop.
+/// Height of the text of loops one below the other. Two loops part at the middle of the box.
 pub fn loops_height(loops: &[&Item]) -> f64 {
+    if let [upper, lower] = loops {
+        return 2.0 * loop_height(upper).max(loop_height(lower)) + LOOP_GAP;
+    }
     let gaps = LOOP_GAP * loops.len().saturating_sub(1) as f64;
     loops.iter().map(|item| loop_height(item)).sum::<f64>() + gaps
 }

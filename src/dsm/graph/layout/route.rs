@@ -207,10 +207,13 @@ impl Drawing<'_> {
             // Straight pieces that go on from each other are one.
             if let Some(Piece::Straight(last)) = pieces.last_mut() {
                 *last = end;
-            } else if end != next || pieces.is_empty() {
+            } else if end != next {
                 pieces.push(Piece::Straight(end));
             }
             here = end;
+        }
+        if pieces.is_empty() {
+            pieces.push(Piece::Straight(here));
         }
         LineShape {
             arrow: strand.arrow,
@@ -274,14 +277,19 @@ impl Drawing<'_> {
         let edge = rect.x + rect.width;
         let text = edge + LOOP_WIDTH;
         let middle = rect.y + rect.height / 2.0;
-        let mut top = middle - loops_height(&items) / 2.0;
+        let mut top = match items[..] {
+            [upper, _] => middle - LOOP_GAP / 2.0 - loop_height(upper),
+            _ => middle - loops_height(&items) / 2.0,
+        };
         let room = rect.height / items.len() as f64;
-        for (at, (&arrow, item)) in arrows.iter().zip(items).enumerate() {
+        let half = (room / 2.0 - 2.0).clamp(1.0, 7.0);
+        for (at, (&arrow, item)) in arrows.iter().zip(&items).enumerate() {
             let height = loop_height(item);
             let y = top + height / 2.0;
             top += height + LOOP_GAP;
             let port = rect.y + room * (at as f64 + 0.5);
-            let half = (room / 2.0 - 2.0).clamp(1.0, 7.0);
+            // As many as two loops are beside their text anyway; more lean towards it.
+            let bend = if items.len() <= 2 { port } else { y };
             let point = |x, y| Point { x, y };
             // The tip of a cubic loop is at three quarters of its control points.
             let tip = edge + (LOOP_WIDTH - 5.0) / 0.75;
@@ -289,8 +297,8 @@ impl Drawing<'_> {
                 arrow,
                 start: point(edge, port - half),
                 pieces: vec![Piece::Curve(
-                    point(tip, y - half - 9.0),
-                    point(tip, y + half + 9.0),
+                    point(tip, bend - half - 5.0),
+                    point(tip, bend + half + 5.0),
                     point(edge, port + half),
                 )],
                 head: Some(Direction::Left),
