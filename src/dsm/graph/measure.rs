@@ -130,8 +130,11 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_shortened() {
         assert_eq!(lines("one two three four", 45.0, 1), ["one tw…"]);
-        assert_eq!(lines("one two three four", 45.0, 2), ["one two", "three…"]);
-        assert_eq!(lines("abcdefghijklmnop b", 45.0, 2), ["abcdefg…", "b"]);
+        assert_eq!(
+            lines("one two three fourteen", 45.0, 2),
+            ["one two", "three…"]
+        );
+        assert_eq!(lines("abcdefghijklmnop b", 45.0, 2), ["abcdef…", "b"]);
     }
 
     #[test]

@@ -327,11 +327,14 @@ impl<'t> Builder<'t> {
         }
         let to = self.node(pending.to, NodeKind::Undeclared);
         let transition = pending.transition;
-        // Nobody cares how the many hang-ups are called; elsewhere a name tells transitions apart.
+        // A loop keeps its own name, and so do transitions that would join it.
         let common = is_common(&transition, pending.exception);
+        let stays = from.contains(&to);
         let equal = self.rules.iter_mut().find(|rule| {
             rule.to == to
-                && (common || rule.transition.name == transition.name)
+                && (common
+                    || rule.transition.name == transition.name
+                    || !stays && !rule.from.contains(&to))
                 && rule.transition.conditions == transition.conditions
                 && rule.transition.actions == transition.actions
                 && from.iter().all(|source| !rule.from.contains(source))
