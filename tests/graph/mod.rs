@@ -194,7 +194,12 @@ fn what_is_too_large_is_refused() {
 fn what_is_too_tangled_is_refused_as_svg_only() {
     let states: String = (0..900).map(|i| format!("state S{i};\n")).collect();
     let chain = (0..899).map(|i| format!("transition \"n\" S{i} - key -> S{};\n", i + 1));
-    let back = (100..900).map(|i| format!("transition \"b{i}\" S{i} - timer(#id == {i}) -> S{};\n", i % 50));
+    let back = (100..900).map(|i| {
+        format!(
+            "transition \"b{i}\" S{i} - timer(#id == {i}) -> S{};\n",
+            i % 50
+        )
+    });
     let graph = graph(&(states + &chain.chain(back).collect::<String>()));
     assert!(graph.write(Format::Svg) == Err(NotDrawn::TooTangled));
     assert!(graph.write(Format::Dot).is_ok());

@@ -147,7 +147,12 @@ impl Picture {
         let mut vertices = 0;
         for part in strands::parts(graph) {
             let strands = Strands::new(graph, &part);
-            let mut layering = layers::assign(graph, &strands, &items, MAX_VERTICES - vertices)?;
+            let mut layering = layers::assign(
+                graph,
+                &strands,
+                &items,
+                MAX_VERTICES.saturating_sub(vertices),
+            )?;
             vertices += layering.vertices();
             order::reduce_crossings(&mut layering);
             let places = coordinates::place(&layering);
