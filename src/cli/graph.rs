@@ -14,15 +14,25 @@ use crate::dsm::{Registry, Severity, SourceProvider};
 /// Runs the command.
 pub fn run(args: &GraphArgs) -> Exit {
     let path = args.file.to_string_lossy();
-    if FileSystem.kind(&path) != Some(EntryKind::File) {
-        eprintln!("{path}: there is no such file; give one diagram, such as dsm/demo.dsm");
-        return Exit::Usage;
+    match FileSystem.kind(&path) {
+        Some(EntryKind::File) => {}
+        Some(EntryKind::Folder) => {
+            eprintln!("{path}: this is a folder; give one diagram, such as dsm/demo.dsm");
+            return Exit::Usage;
+        }
+        None => {
+            eprintln!("{path}: there is no such file");
+            return Exit::Usage;
+        }
     }
     let (loaded, graph) = read(&path, &FileSystem, &Registry::default());
     for finding in &loaded.diagnostics {
         if finding.severity == Severity::Error {
             eprint!("{}", finding.render(&loaded.sources));
         }
+    }
+    if loaded.sources.files().next().is_none() {
+        return Exit::Usage;
     }
     let has_errors = loaded.worst() == Some(Severity::Error);
     let format = format(args);
