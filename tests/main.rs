@@ -22,6 +22,7 @@ mod lsp;
 mod offer_answer;
 mod play;
 mod process;
+mod recording;
 mod robustness;
 mod shipped;
 mod shutdown;

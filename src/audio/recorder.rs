@@ -24,17 +24,31 @@ pub struct RecordingEnded {
     pub complete: bool,
 }
 
+impl RecordingEnded {
+    /// Nobody knows what became of it.
+    pub const LOST: Self = Self {
+        length: Duration::ZERO,
+        lost: Duration::ZERO,
+        complete: false,
+    };
+}
+
 /// Makes the two ends of a recording: mono samples at `sample_rate` hertz, which take no more
 /// once they are `limit` long.
 pub fn recorder(sample_rate: u32, limit: Option<Duration>) -> (RecorderSink, RecorderSource) {
     let (samples, received) = rtrb::RingBuffer::new(samples_in(RING_LENGTH, sample_rate) as usize);
     let lost = Arc::new(AtomicU64::new(0));
+    let meter = RecordingMeter {
+        samples: Arc::new(AtomicU64::new(0)),
+        sample_rate,
+    };
     let remaining = limit.map_or(u64::MAX, |limit| samples_in(limit, sample_rate));
     (
         RecorderSink {
             samples,
             remaining,
             lost: lost.clone(),
+            meter,
         },
         RecorderSource {
             samples: received,
@@ -44,6 +58,25 @@ pub fn recorder(sample_rate: u32, limit: Option<Duration>) -> (RecorderSink, Rec
     )
 }
 
+/// Tells how much a recording has taken in so far. Cheap to clone and to read, from any thread.
+#[derive(Debug, Clone)]
+pub struct RecordingMeter {
+    samples: Arc<AtomicU64>,
+    sample_rate: u32,
+}
+
+impl RecordingMeter {
+    /// Playing time.
+    pub fn length(&self) -> Duration {
+        duration_of(self.samples.load(Ordering::Relaxed), self.sample_rate)
+    }
+
+    /// Bytes of samples, 16 bits each; the file has its header besides.
+    pub fn data_bytes(&self) -> u64 {
+        self.samples.load(Ordering::Relaxed) * 2
+    }
+}
+
 /// The media thread's end.
 #[derive(Debug)]
 pub struct RecorderSink {
@@ -51,6 +84,7 @@ pub struct RecorderSink {
     /// Samples until the limit.
     remaining: u64,
     lost: Arc<AtomicU64>,
+    meter: RecordingMeter,
 }
 
 impl RecorderSink {
@@ -62,10 +96,35 @@ impl RecorderSink {
             .len()
             .min(usize::try_from(self.remaining).unwrap_or(usize::MAX))];
         self.remaining -= wanted.len() as u64;
-        let (_, refused) = self.samples.push_partial_slice(wanted);
+        let (taken, refused) = self.samples.push_partial_slice(wanted);
+        let taken = taken.len() as u64;
+        self.meter.samples.fetch_add(taken, Ordering::Relaxed);
         if !refused.is_empty() {
             self.lost.fetch_add(refused.len() as u64, Ordering::Relaxed);
         }
+    }
+
+    /// Hands over silence of this length, for a time in which nobody could be heard.
+    ///
+    /// Media thread only. Never waits and does not allocate.
+    pub fn write_silence(&mut self, length: Duration) {
+        const SILENCE: [i16; 480] = [0; 480];
+        let mut left = samples_in(length, self.sample_rate()) as usize;
+        while left > 0 {
+            let part = left.min(SILENCE.len());
+            self.write(&SILENCE[..part]);
+            left -= part;
+        }
+    }
+
+    /// In hertz.
+    pub fn sample_rate(&self) -> u32 {
+        self.meter.sample_rate
+    }
+
+    /// Tells how much has come so far.
+    pub fn meter(&self) -> RecordingMeter {
+        self.meter.clone()
     }
 
     /// Whether the limit is reached, or nobody writes any more.
@@ -140,6 +199,20 @@ mod tests {
         assert!(sink.is_finished());
         assert_eq!(source.read(&mut [0; 400]), 240);
         assert_eq!(source.lost(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_meter_tells_what_was_taken_in() {
+        let (mut sink, _source) = recorder(8_000, Some(Duration::from_millis(500)));
+        let meter = sink.meter();
+        assert_eq!((meter.length(), meter.data_bytes()), (Duration::ZERO, 0));
+        sink.write(&[5; 160]);
+        sink.write_silence(Duration::from_millis(200));
+        assert_eq!(meter.length(), Duration::from_millis(220));
+        assert_eq!(meter.data_bytes(), 2 * 8 * 220);
+        sink.write_silence(Duration::from_secs(1));
+        drop(sink);
+        assert_eq!(meter.length(), Duration::from_millis(500));
     }
 
     #[test]

@@ -62,6 +62,20 @@ impl Tone {
         }),
     };
 
+    /// One or two sines as loud as the ringing of networks.
+    pub const fn ringing(
+        frequency_hz: f64,
+        second_hz: Option<f64>,
+        cadence: Option<Cadence>,
+    ) -> Tone {
+        Tone {
+            frequency_hz,
+            second_hz,
+            peak: if second_hz.is_some() { 4_000 } else { 8_000 },
+            cadence,
+        }
+    }
+
     /// A steady sine.
     pub const fn sine(frequency_hz: f64, peak: i16) -> Tone {
         Tone {

@@ -206,6 +206,7 @@ fn tell(report: &Report, record: Option<&Path>) -> String {
             let path = record.unwrap_or(Path::new("")).display();
             format!("recorded {:.1} s to {path}", length.as_secs_f64())
         }
+        Report::RecordFailed(error) => error.clone(),
         Report::Ended => "the call is over".to_owned(),
     }
 }

@@ -85,6 +85,9 @@ impl Dsm {
             path: section.paths("path", default.path),
             modules: section.paths("modules", default.modules),
             prompts: section.paths("prompts", default.prompts),
+            required_prompts: section.names("required_prompts").unwrap_or_default(),
+            prompt_sets_path: section.path("prompt_sets_path", default.prompt_sets_path),
+            prompt_sets: section.names("prompt_sets").unwrap_or_default(),
             register: section.names("register"),
             inbound_start_diag: section.line("inbound_start_diag", default.inbound_start_diag),
             run_system_dsms: section.names("run_system_dsms").unwrap_or_default(),
@@ -100,6 +103,7 @@ impl Audio {
         let default = Audio::default();
         Audio {
             path: section.paths("path", default.path),
+            record_path: section.path("record_path", default.record_path),
             cache_mib: section.integer("cache_mib", default.cache_mib, 1..=65_536),
         }
     }

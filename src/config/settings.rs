@@ -111,6 +111,12 @@ pub struct Dsm {
     pub modules: Vec<PathBuf>,
     /// `prompts`: files of `name=path` lines that make up the default prompt set.
     pub prompts: Vec<PathBuf>,
+    /// `required_prompts`: names that the default prompt set has to have.
+    pub required_prompts: Vec<String>,
+    /// `prompt_sets_path`: folder of the lists of the named prompt sets.
+    pub prompt_sets_path: PathBuf,
+    /// `prompt_sets`: names of prompt sets; each is the file NAME or NAME.conf in that folder.
+    pub prompt_sets: Vec<String>,
     /// `register`: diagrams that are applications; `None` registers all.
     pub register: Option<Vec<String>>,
     /// `inbound_start_diag`: diagram of the application `dsm`.
@@ -128,6 +134,8 @@ pub struct Dsm {
 pub struct Audio {
     /// `path`: folders under which relative file names are looked up, in this order.
     pub path: Vec<PathBuf>,
+    /// `record_path`: folder that diagrams record into; made when it is needed.
+    pub record_path: PathBuf,
     /// `cache_mib`: memory for decoded and encoded prompts in MiB, 1 to 65536.
     pub cache_mib: u32,
 }
@@ -169,11 +177,7 @@ impl Config {
         let http = self.http.listen.map(|address| {
             format!("[http] listen = \"{address}\" has no effect: this build has no HTTP listener")
         });
-        let prompts = (!self.dsm.prompts.is_empty()).then(|| {
-            "[dsm] prompts has no effect: this build plays files (playFile), not prompt sets"
-                .to_owned()
-        });
-        http.into_iter().chain(prompts).collect()
+        http.into_iter().collect()
     }
 }
 
@@ -224,6 +228,9 @@ impl Default for Dsm {
             path: vec![PathBuf::from("dsm")],
             modules: vec![PathBuf::from("target/release")],
             prompts: Vec::new(),
+            required_prompts: Vec::new(),
+            prompt_sets_path: PathBuf::from("conf/prompts"),
+            prompt_sets: Vec::new(),
             register: None,
             inbound_start_diag: None,
             run_system_dsms: Vec::new(),
@@ -237,6 +244,7 @@ impl Default for Audio {
     fn default() -> Audio {
         Audio {
             path: vec![PathBuf::from("audio")],
+            record_path: PathBuf::from("recordings"),
             cache_mib: 256,
         }
     }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::DeploymentError;
 use super::conf_file::Settings;
+use super::prompts::PromptLists;
 use crate::config::Config;
 use crate::dsm::loader::{FileSystem, find_diagrams};
 use crate::dsm::{DiagramSet, Loaded, Registry, Severity, load_set};
 use crate::session::catalog::DiagramApplication;
+use crate::session::prompt_sets::PromptSets;
 
 /// Name of the collection of the main configuration.
 pub const MAIN: &str = "main";
@@ -27,6 +29,9 @@ pub struct Collection {
     system: Vec<String>,
     set_param_variables: bool,
     values: Values,
+    own_prompts: PromptSets,
+    /// Those and all that it can play besides.
+    prompts: Arc<PromptSets>,
     /// Changes with every text and setting.
     fingerprint: u64,
 }
@@ -59,6 +64,8 @@ impl Collection {
             system: config.dsm.run_system_dsms.clone(),
             set_param_variables: config.dsm.set_param_variables,
             values: Values::PerApplication(config.applications.clone()),
+            own_prompts: PromptLists::of(config).load()?,
+            prompts: Arc::default(),
             fingerprint,
         };
         main.checked("[dsm] register", "[dsm] run_system_dsms")
@@ -69,9 +76,11 @@ impl Collection {
     /// In the original's form only what is listed is loaded and registered; in TOML, everything in the
     /// folder unless it lists fewer.
     ///
+    /// Paths of its prompts are looked up beside their list, in its folder, and in those of `audio`.
+    ///
     /// # Errors
-    /// [`DeploymentError`] for the file, its diagrams and names.
-    pub fn bundle(name: &str, file: &Path) -> Result<Self, DeploymentError> {
+    /// [`DeploymentError`] for the file, its diagrams, prompts and names.
+    pub fn bundle(name: &str, file: &Path, audio: &[PathBuf]) -> Result<Self, DeploymentError> {
         let folder = file.parent().unwrap_or(Path::new(""));
         let settings = read_settings(file)?;
         for remark in &settings.remarks {
@@ -104,6 +113,8 @@ impl Collection {
             diagrams,
             system: settings.list("run_system_dsms").unwrap_or_default(),
             set_param_variables: settings.switch("set_param_variables"),
+            own_prompts: prompts_of_bundle(&settings, file, audio)?,
+            prompts: Arc::default(),
             values: Values::Shared(settings.into_values()),
             fingerprint,
         };
@@ -147,8 +158,29 @@ impl Collection {
         DiagramApplication {
             name: name.to_owned(),
             diagrams: self.diagrams.clone(),
+            prompts: self.prompts.clone(),
             config,
             set_param_variables: self.set_param_variables,
+        }
+    }
+
+    /// The prompts of its own lists.
+    pub fn own_prompts(&self) -> &PromptSets {
+        &self.own_prompts
+    }
+
+    /// Lets it play `shared` where it has nothing of its own.
+    pub fn share_prompts(&mut self, shared: &PromptSets) {
+        let mut prompts = self.own_prompts.clone();
+        prompts.add_missing(shared);
+        self.prompts = Arc::new(prompts);
+    }
+
+    /// The same with other prompts.
+    pub fn with_prompts_of(&self, other: Self) -> Self {
+        Self {
+            own_prompts: other.own_prompts,
+            ..self.clone()
         }
     }
 
@@ -243,6 +275,33 @@ fn load(files: &[(String, String)]) -> Result<(Arc<DiagramSet>, u64), Deployment
         (file.path(), file.text()).hash(&mut hasher);
     }
     Ok((set.diagrams, hasher.finish()))
+}
+
+fn prompts_of_bundle(
+    settings: &Settings,
+    file: &Path,
+    audio: &[PathBuf],
+) -> Result<PromptSets, DeploymentError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let list = |key| settings.list(key).unwrap_or_default();
+    let audio: Vec<_> = [folder.to_owned()]
+        .into_iter()
+        .chain(audio.to_vec())
+        .collect();
+    let default: Vec<_> = list("load_prompts")
+        .iter()
+        .map(|list| folder.join(list))
+        .collect();
+    PromptLists {
+        default: &default,
+        default_key: &format!("{}: load_prompts", file.display()),
+        required: &list("required_prompts"),
+        required_key: &format!("{}: required_prompts", file.display()),
+        sets_path: &folder.join(settings.text("prompts_sets_path").unwrap_or_default()),
+        sets: &list("load_prompts_sets"),
+        audio: &audio,
+    }
+    .load()
 }
 
 fn read_settings(file: &Path) -> Result<Settings, DeploymentError> {

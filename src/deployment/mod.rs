@@ -6,6 +6,7 @@
 
 mod collection;
 mod conf_file;
+mod prompts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use std::{fs, io};
 use self::collection::{Collection, MAIN};
 use crate::config::Config;
 use crate::session::catalog::{Catalog, DiagramApplication};
+use crate::session::prompt_sets::PromptSets;
 use crate::session::system::{Occasion, SystemStart};
 
 /// Why something cannot be put in place.
@@ -60,6 +62,16 @@ pub enum DeploymentError {
     /// The file of a bundle is no TOML.
     #[error("{0}")]
     BundleSyntax(String),
+    /// A list names prompts that are not there.
+    #[error("{key} names {names}, which cannot be played: {remedy}")]
+    RequiredPrompts {
+        /// The list.
+        key: String,
+        /// Their names, with what may have been meant.
+        names: String,
+        /// What to do.
+        remedy: String,
+    },
 }
 
 /// Everything that is in place.
@@ -69,6 +81,8 @@ pub struct Deployment {
     /// Each with its file, in the order in which they were loaded.
     bundles: Vec<(PathBuf, Collection)>,
     inbound_start_diag: Option<String>,
+    /// Folders that prompts are looked up in.
+    audio: Vec<PathBuf>,
 }
 
 impl Deployment {
@@ -79,11 +93,12 @@ impl Deployment {
     pub fn load(config: &Config) -> Result<Self, DeploymentError> {
         let mut deployment = Self::with_main(config)?;
         for (name, file) in find_bundles(&config.dsm.path)? {
-            match Collection::bundle(&name, &file) {
+            match Collection::bundle(&name, &file, &config.audio.path) {
                 Ok(bundle) => deployment.bundles.push((file, bundle)),
                 Err(error) => tracing::error!("the bundle {name} is left out: {error}"),
             }
         }
+        deployment.share_prompts();
         Ok(deployment)
     }
 
@@ -100,10 +115,10 @@ impl Deployment {
             .map(|added| SystemStart::new(added, Occasion::Startup))
             .collect();
         for (name, file) in find_bundles(&config.dsm.path)? {
-            let bundle = Collection::bundle(&name, &file)?;
+            let bundle = Collection::bundle(&name, &file, &config.audio.path)?;
             match self.bundle(&name) {
                 Some(before) if before.is_same(&bundle) => {
-                    next.bundles.push((file, before.clone()))
+                    next.bundles.push((file, before.with_prompts_of(bundle)))
                 }
                 before => {
                     let occasion = occasion(before.is_some());
@@ -112,6 +127,7 @@ impl Deployment {
                 }
             }
         }
+        next.share_prompts();
         Ok((next, starts))
     }
 
@@ -121,6 +137,7 @@ impl Deployment {
     /// [`DeploymentError`] if they have errors; nothing is changed then.
     pub fn reload_main(&mut self, config: &Config) -> Result<(), DeploymentError> {
         self.main = Collection::main(config)?;
+        self.share_prompts();
         Ok(())
     }
 
@@ -158,13 +175,14 @@ impl Deployment {
         name: &str,
         file: &Path,
     ) -> Result<Vec<SystemStart>, DeploymentError> {
-        let bundle = Collection::bundle(name, file)?;
+        let bundle = Collection::bundle(name, file, &self.audio)?;
         let before = self.bundles.len();
         self.bundles.retain(|(_, known)| known.name != name);
         let occasion = occasion(self.bundles.len() < before);
         let starts = bundle.system().map(|one| SystemStart::new(one, occasion));
         let starts = starts.collect();
         self.bundles.push((file.to_owned(), bundle));
+        self.share_prompts();
         Ok(starts)
     }
 
@@ -248,7 +266,21 @@ impl Deployment {
             main,
             bundles: Vec::new(),
             inbound_start_diag: config.dsm.inbound_start_diag.clone(),
+            audio: config.audio.path.clone(),
         })
+    }
+
+    /// Lets every collection find its own prompts first, and then those of all others.
+    fn share_prompts(&mut self) {
+        let bundles = self.bundles.iter().map(|(_, bundle)| bundle);
+        let mut all = PromptSets::default();
+        for collection in std::iter::once(&self.main).chain(bundles) {
+            all.add_missing(collection.own_prompts());
+        }
+        let bundles = self.bundles.iter_mut().map(|(_, bundle)| bundle);
+        for collection in std::iter::once(&mut self.main).chain(bundles) {
+            collection.share_prompts(&all);
+        }
     }
 
     fn bundle(&self, name: &str) -> Option<&Collection> {

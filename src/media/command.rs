@@ -6,7 +6,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::audio::playlist::PlaylistItem;
-use crate::audio::recorder::{RecorderSink, RecordingEnded};
+use crate::audio::recorder::RecorderSink;
 use crate::codec::CodecId;
 use crate::rtp::{ClockRate, Digit, PayloadType};
 
@@ -142,8 +142,6 @@ pub enum MediaEvent {
     Silence,
     /// Nothing came from the peer for the configured time. Once per silence.
     RtpTimeout,
-    /// A recording is on disk.
-    RecordingEnded(RecordingEnded),
     /// The stream hit a fault of ours and is gone.
     StreamFailed,
 }

@@ -180,6 +180,13 @@ impl Receiver {
         self.hearing.as_deref().and_then(Hearing::heard)
     }
 
+    /// Goes on by one packet time ahead of the clock; `None` if nothing more has come.
+    pub(super) fn hear_on(&mut self, packet_time: Duration) -> Option<&[i16]> {
+        let hearing = self.hearing.as_deref_mut()?;
+        hearing.advance(packet_time);
+        hearing.heard()
+    }
+
     /// Where the peer really sends from (symmetric RTP, RFC 4961).
     pub(super) fn learned_address(&self) -> Option<SocketAddr> {
         self.latch.source()

@@ -118,10 +118,12 @@ impl Stream {
         {
             turn.event(MediaEvent::Silence);
         }
-        if let Some(recorder) = &mut self.recorder
-            && let Some(frame) = self.receiver.frame()
-        {
-            recorder.write(frame);
+        if let Some(recorder) = &mut self.recorder {
+            match self.receiver.frame() {
+                Some(frame) => recorder.write(frame),
+                // Held, or not receiving: the recording keeps the time all the same.
+                None => recorder.write_silence(packet_time),
+            }
             if recorder.is_finished() {
                 self.stop_recording(turn);
                 self.receiver.settle(now, self.heard_at());
@@ -153,7 +155,9 @@ impl Stream {
 
     /// Whether ticks are to come: there is something to send, or someone to listen to.
     pub(super) fn is_active(&self) -> bool {
-        self.is_listening() || self.destination().is_some() && self.sender.has_work()
+        self.is_listening()
+            || self.is_recording()
+            || self.destination().is_some() && self.sender.has_work()
     }
 
     /// Whether the socket is to be read.
@@ -179,17 +183,37 @@ impl Stream {
         known.filter(|_| self.sends)
     }
 
+    /// Ends the recording with what has come and was not due yet: it was said before the end.
     fn stop_recording(&mut self, turn: &mut Turn<'_, impl MediaIo>) {
-        if let Some(recorder) = self.recorder.take() {
+        if let Some(mut recorder) = self.recorder.take() {
+            let packet_time = self.sender.packet_time();
+            for _ in 0..MAX_UNHEARD {
+                match self.receiver.hear_on(packet_time) {
+                    Some(frame) => recorder.write(frame),
+                    None => break,
+                }
+            }
             turn.io.retire(Retired::Recorder(recorder));
         }
     }
 
-    /// At how many samples a second someone wants to hear the peer; `None` if nobody does.
+    /// Time is being recorded: from the first session description on.
+    fn is_recording(&self) -> bool {
+        self.recorder.is_some() && self.sender.sample_rate().is_some()
+    }
+
+    /// At how many samples a second someone wants to hear the peer; `None` if nobody does. A
+    /// recording keeps the rate it began with, whatever is agreed later; nothing that echoes
+    /// records.
     fn heard_at(&self) -> Option<u32> {
-        let wanted = self.recorder.is_some()
-            || self.silence.is_some()
-            || self.sender.output() == Output::Echo;
-        self.sender.sample_rate().filter(|_| wanted)
+        let sent = self.sender.sample_rate()?;
+        let wanted = self.silence.is_some() || self.sender.output() == Output::Echo;
+        match &self.recorder {
+            Some(recorder) => Some(recorder.sample_rate()),
+            None => wanted.then_some(sent),
+        }
     }
 }
+
+/// Packets that a jitter buffer may hold back, and more.
+const MAX_UNHEARD: usize = 50;

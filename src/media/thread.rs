@@ -302,7 +302,12 @@ impl MediaIo for World {
     }
 
     fn retire(&mut self, retired: Retired) {
+        let awaited = matches!(retired, Retired::Recorder(_));
         self.discard(Discarded::Retired(retired));
+        // A script waits for its recording to be complete.
+        if awaited {
+            self.hand_over_all();
+        }
     }
 
     fn closed(&mut self, id: StreamId) {

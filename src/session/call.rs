@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::event::{ActionToken, Params, PromptError, SessionId, SessionOutput};
+use super::event::{
+    ActionToken, AudioFile, Params, PromptError, RecordError, SessionId, SessionOutput,
+};
 use crate::audio::prompt::Prompt;
+use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::CodecId;
 use crate::dsm::ActionResult;
 use crate::media::{MediaCommand, MediaEvent, StreamParameters};
@@ -62,6 +65,10 @@ pub enum CallEvent {
     Media(MediaEvent),
     /// The prompt that was asked for.
     Prompt(Result<Arc<Prompt>, PromptError>),
+    /// The recording that was asked for has begun, or cannot.
+    RecordingBegun(Result<RecordingMeter, RecordError>),
+    /// A recording is complete.
+    RecordingEnded(RecordingEnded),
     /// An event of another session.
     Posted(Params),
     /// What became of work outside.
@@ -215,12 +222,18 @@ impl Call {
     }
 
     /// Asks for a prompt in the call's codec. Before negotiation: in our first one.
-    pub fn load_prompt(&mut self, name: &str) {
+    pub fn load_prompt(&mut self, file: AudioFile) {
         let codec = self.codec().unwrap_or(CodecId::Pcmu);
-        self.outputs.push_back(SessionOutput::LoadPrompt {
-            name: name.to_owned(),
-            codec,
-        });
+        let output = SessionOutput::LoadPrompt { file, codec };
+        self.outputs.push_back(output);
+    }
+
+    /// Asks for what is heard to be recorded, at the rate of the call's codec; before negotiation: of
+    /// our first one.
+    pub fn record(&mut self, file: AudioFile) {
+        let sample_rate = self.codec().unwrap_or(CodecId::Pcmu).sample_rate();
+        let output = SessionOutput::Record { file, sample_rate };
+        self.outputs.push_back(output);
     }
 
     /// Any other output.

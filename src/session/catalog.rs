@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::application::phone::PhoneScript;
+use super::prompt_sets::PromptSets;
 use crate::dsm::DiagramSet;
 
 /// What runs a call.
@@ -24,6 +25,8 @@ pub struct DiagramApplication {
     pub name: String,
     /// All diagrams that it can call or jump to.
     pub diagrams: Arc<DiagramSet>,
+    /// What `playPrompt` can play.
+    pub prompts: Arc<PromptSets>,
     /// Each becomes `$config.KEY`.
     pub config: BTreeMap<String, String>,
     /// Whether P-App-Param items become variables.

@@ -3,9 +3,11 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::audio::prompt::Prompt;
+use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::CodecId;
 use crate::dsm::{ActionResult, DiCall};
 use crate::media::{MediaCommand, MediaEvent};
@@ -32,6 +34,24 @@ impl fmt::Display for SessionId {
 /// Parameters of an event that one session posts to another.
 pub type Params = BTreeMap<String, String>;
 
+/// An audio file that is to be played or recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AudioFile {
+    /// As a script wrote it, perhaps with parts from the network: it stays below configured folders.
+    Name(String),
+    /// A path that the operator chose, used as it stands.
+    Path(Arc<Path>),
+}
+
+impl fmt::Display for AudioFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Path(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// Everything that can wake a session.
 #[derive(Debug)]
 pub enum SessionEvent {
@@ -51,6 +71,10 @@ pub enum SessionEvent {
     Media(MediaEvent),
     /// A prompt that was asked for is there, or cannot be had.
     Prompt(Result<Arc<Prompt>, PromptError>),
+    /// A recording that was asked for has begun, or cannot.
+    RecordingBegun(Result<RecordingMeter, RecordError>),
+    /// A recording is complete: nothing more is written to its file.
+    RecordingEnded(RecordingEnded),
     /// Another session posted an event.
     Posted(Box<Params>),
     /// What became of [work](SessionOutput::Perform).
@@ -92,6 +116,25 @@ pub enum PromptError {
         /// Path of the file.
         path: String,
         /// What is wrong with it.
+        cause: String,
+    },
+}
+
+/// Why nothing can be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The name leaves the configured folder or is no file name at all.
+    #[error("the name {0:?} is not allowed: it has to stay below the [audio] record_path folder")]
+    Name(String),
+    /// The end of the name asks for another format.
+    #[error("cannot record {0:?}: recordings are WAV files, so the name has to end in .wav")]
+    Format(String),
+    /// The file cannot be made.
+    #[error("cannot record to {path}: {cause}")]
+    Unwritable {
+        /// Path of the file.
+        path: String,
+        /// What the system said.
         cause: String,
     },
 }
@@ -142,8 +185,8 @@ pub enum SessionOutput {
     Media(MediaCommand),
     /// Load a prompt for this codec; [`SessionEvent::Prompt`] answers.
     LoadPrompt {
-        /// As the script asked for it.
-        name: String,
+        /// Which.
+        file: AudioFile,
         /// What the stream sends with.
         codec: CodecId,
     },
@@ -154,10 +197,11 @@ pub enum SessionOutput {
         /// What.
         work: Work,
     },
-    /// Record what is heard into a WAV file of this path.
+    /// Record what is heard into a new WAV file. [`SessionEvent::RecordingBegun`] answers, and
+    /// [`SessionEvent::RecordingEnded`] follows in the end.
     Record {
-        /// Path, as the embedder gave it.
-        path: std::path::PathBuf,
+        /// Which.
+        file: AudioFile,
         /// Samples per second of the stream.
         sample_rate: u32,
     },

@@ -12,7 +12,9 @@ pub mod catalog;
 pub mod core;
 pub mod event;
 pub mod pool;
+pub mod prompt_sets;
 pub mod prompts;
+pub mod recordings;
 pub mod router;
 pub mod safe_path;
 pub mod script;
@@ -23,7 +25,10 @@ pub mod task;
 
 pub use self::core::SessionCore;
 pub use catalog::{Application, Catalog};
-pub use event::{ActionToken, Mail, PromptError, SessionEvent, SessionId, SessionOutput, Work};
+pub use event::{
+    ActionToken, AudioFile, Mail, PromptError, RecordError, SessionEvent, SessionId, SessionOutput,
+    Work,
+};
 pub use router::{Limits, Mailbox, NewCall, Routed, Router, RouterConfig, Undelivered};
 pub use session::Session;
 pub use system::{Occasion, SystemSession};

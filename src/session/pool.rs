@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -56,6 +57,8 @@ pub struct SessionContext {
     pub sip: mpsc::Sender<SipCommand>,
     /// Audio files.
     pub prompts: Arc<PromptStore>,
+    /// Folder that scripts record into.
+    pub record_path: PathBuf,
     /// Streams.
     pub media: MediaPool,
     /// Address for RTP; None: the one the SIP socket answers from.
@@ -93,7 +96,7 @@ impl SessionPool {
             let id = call.id.clone();
             match incoming(&context, call, &own) {
                 Ok((session, stream)) => {
-                    Task::new(id, context, session, Some(stream), own, mailbox)
+                    Task::new(id, context, session, Some(stream), mailbox)
                         .run()
                         .await
                 }
@@ -111,7 +114,7 @@ impl SessionPool {
                 Ok(stream) => {
                     let media = stream.local_addr();
                     let session = begin::outgoing(dial, local, media, &context.settings);
-                    Task::new(id, context, session, Some(stream), own, mailbox)
+                    Task::new(id, context, session, Some(stream), mailbox)
                         .run()
                         .await;
                 }
@@ -127,12 +130,10 @@ impl SessionPool {
     pub fn start_system(&self, id: SessionId, start: SystemStart) -> TaskMailbox {
         let diagram = &start.application.name;
         let span = tracing::error_span!("system", diagram, session = %id);
-        self.start(span, move |context, own, mailbox| async move {
+        self.start(span, move |context, _, mailbox| async move {
             match SystemSession::new(id.clone(), &start) {
                 Ok(session) => {
-                    Task::new(id, context, session, None, own, mailbox)
-                        .run()
-                        .await;
+                    Task::new(id, context, session, None, mailbox).run().await;
                 }
                 Err(error) => {
                     tracing::error!("a system diagram is not started: {error}");

@@ -4,7 +4,11 @@
 //! each codec, and kept until the memory limit asks for room. A file that was replaced on disk is
 //! noticed at the next play, at most `RECHECK` later; calls that play the old one finish it. That a
 //! file is missing is remembered for as long, because looking a name up in several places, most of
-//! which do not have it, is how announcements are found.
+//! which do not have it, is how announcements are found. What the server writes itself is known to
+//! have changed at once ([`PromptStore::changed`]).
+//!
+//! Names of scripts are looked up below the store's folders; paths that the operator wrote into a
+//! list of prompts are taken as they are.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::HashMap;
@@ -15,7 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::OnceCell;
 
-use super::event::PromptError;
+use super::event::{AudioFile, PromptError};
 use super::safe_path;
 use crate::audio::prompt::Prompt;
 use crate::codec::CodecId;
@@ -40,14 +44,16 @@ pub struct PromptStore {
 #[derive(Debug, Default)]
 struct Cache {
     entries: HashMap<Key, Entry>,
-    missing: HashMap<String, (Instant, PromptError)>,
+    missing: HashMap<AudioFile, (Instant, PromptError)>,
+    /// How often [`PromptStore::changed`] was called: what was missing before may be there now.
+    changes: u64,
     bytes: usize,
     clock: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    name: String,
+    file: AudioFile,
     codec: CodecId,
 }
 
@@ -80,9 +86,13 @@ impl PromptStore {
     }
 
     /// The prompt, or that there is none, if that is known without a look at the disk.
-    pub fn cached(&self, name: &str, codec: CodecId) -> Option<Result<Arc<Prompt>, PromptError>> {
+    pub fn cached(
+        &self,
+        file: &AudioFile,
+        codec: CodecId,
+    ) -> Option<Result<Arc<Prompt>, PromptError>> {
         let mut cache = self.lock();
-        if let Some((at, error)) = cache.missing.get(name)
+        if let Some((at, error)) = cache.missing.get(file)
             && at.elapsed() < self.recheck
         {
             return Some(Err(error.clone()));
@@ -90,7 +100,7 @@ impl PromptStore {
         cache.clock += 1;
         let clock = cache.clock;
         let entry = cache.entries.get_mut(&Key {
-            name: name.to_owned(),
+            file: file.clone(),
             codec,
         })?;
         if entry.checked.elapsed() >= self.recheck {
@@ -106,16 +116,17 @@ impl PromptStore {
     /// [`PromptError`] that says which name, where it was looked for, and what is wrong.
     pub async fn load(
         self: &Arc<Self>,
-        name: &str,
+        file: &AudioFile,
         codec: CodecId,
     ) -> Result<Arc<Prompt>, PromptError> {
-        if let Some(known) = self.cached(name, codec) {
+        if let Some(known) = self.cached(file, codec) {
             return known;
         }
         let key = Key {
-            name: name.to_owned(),
+            file: file.clone(),
             codec,
         };
+        let changes = self.lock().changes;
         self.forget_if_changed(&key).await;
         let cell = self.cell(&key);
         let this = self.clone();
@@ -142,16 +153,38 @@ impl PromptStore {
                 // What failed is tried again next time, what is missing a little later.
                 let mut cache = self.lock();
                 cache.remove(&key);
-                if matches!(error, PromptError::Missing { .. } | PromptError::Name(_)) {
+                let lasting = matches!(error, PromptError::Missing { .. } | PromptError::Name(_));
+                if lasting && cache.changes == changes {
                     if cache.missing.len() >= MAX_MISSING {
                         cache.missing.clear();
                     }
                     cache
                         .missing
-                        .insert(key.name, (Instant::now(), error.clone()));
+                        .insert(key.file, (Instant::now(), error.clone()));
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Notes that the server has written `path`: it is read anew when it is asked for next, whatever
+    /// name it is asked for by.
+    pub fn changed(&self, path: &Path) {
+        let mut cache = self.lock();
+        cache.changes += 1;
+        cache.missing.clear();
+        // The same file may be known by another way to its folder, so only its name counts.
+        let is_written = |entry: &Entry| {
+            let loaded = entry.cell.get();
+            loaded.is_none_or(|loaded| loaded.path.file_name() == path.file_name())
+        };
+        let entries = cache.entries.iter();
+        let stale: Vec<Key> = entries
+            .filter(|(_, entry)| is_written(entry))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in &stale {
+            cache.remove(key);
         }
     }
 
@@ -197,7 +230,7 @@ impl PromptStore {
     /// Notes that a prompt is there and makes room for it.
     fn account(&self, key: &Key, bytes: usize) {
         let mut cache = self.lock();
-        cache.missing.remove(&key.name);
+        cache.missing.remove(&key.file);
         let Some(entry) = cache.entries.get_mut(key) else {
             return;
         };
@@ -216,7 +249,7 @@ impl PromptStore {
     }
 
     fn read(&self, key: &Key) -> Result<Loaded, PromptError> {
-        let path = self.find(&key.name)?;
+        let path = self.find(&key.file)?;
         let unreadable = |cause: String| PromptError::Unreadable {
             path: path.display().to_string(),
             cause,
@@ -241,7 +274,18 @@ impl PromptStore {
         })
     }
 
-    fn find(&self, name: &str) -> Result<PathBuf, PromptError> {
+    fn find(&self, file: &AudioFile) -> Result<PathBuf, PromptError> {
+        let name = match file {
+            AudioFile::Name(name) => name,
+            AudioFile::Path(path) if path.is_file() => return Ok(path.to_path_buf()),
+            AudioFile::Path(path) => {
+                let folder = path.parent().unwrap_or(path);
+                return Err(PromptError::Missing {
+                    name: path.display().to_string(),
+                    folders: folder.display().to_string(),
+                });
+            }
+        };
         let mut allowed = false;
         for root in &self.roots {
             if let Some(path) = safe_path::join(root, name) {
@@ -252,7 +296,7 @@ impl PromptStore {
             }
         }
         if !allowed && !self.roots.is_empty() {
-            return Err(PromptError::Name(name.to_owned()));
+            return Err(PromptError::Name(name.clone()));
         }
         let folders: Vec<_> = self
             .roots
@@ -260,7 +304,7 @@ impl PromptStore {
             .map(|root| root.display().to_string())
             .collect();
         Err(PromptError::Missing {
-            name: name.to_owned(),
+            name: name.clone(),
             folders: folders.join(", "),
         })
     }

@@ -107,6 +107,8 @@ impl SessionCore for Session {
             SessionEvent::NoResponse(token, status) => usage.handle_no_response(token, status),
             SessionEvent::Media(event) => self.tell(now, CallEvent::Media(event)),
             SessionEvent::Prompt(prompt) => self.tell(now, CallEvent::Prompt(prompt)),
+            SessionEvent::RecordingBegun(begun) => self.tell(now, CallEvent::RecordingBegun(begun)),
+            SessionEvent::RecordingEnded(ended) => self.tell(now, CallEvent::RecordingEnded(ended)),
             SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
             SessionEvent::Performed(token, result) => {
                 self.tell(now, CallEvent::Performed(token, result));

@@ -10,7 +10,7 @@ use super::catalog::DiagramApplication;
 use super::core::SessionCore;
 use super::event::{SessionEvent, SessionId, SessionOutput};
 use super::script::{Performed, Script, Step, Surroundings, unavailable};
-use crate::dsm::{Event, EventKind, Exception, HostAction, NotStartable};
+use crate::dsm::{Event, EventKind, Exception, HostAction, NotStartable, Values};
 
 /// Why a system diagram is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,9 @@ impl SessionCore for SystemSession {
             | SessionEvent::Response(..)
             | SessionEvent::NoResponse(..)
             | SessionEvent::Media(_)
-            | SessionEvent::Prompt(_) => {}
+            | SessionEvent::Prompt(_)
+            | SessionEvent::RecordingBegun(_)
+            | SessionEvent::RecordingEnded(_) => {}
         }
         self.run(now);
     }
@@ -151,7 +153,7 @@ impl Surroundings for Around {
         (name == "local_tag").then(|| self.id.to_string())
     }
 
-    fn perform(&mut self, action: &HostAction) -> Performed {
+    fn perform(&mut self, action: &HostAction, _: &Values) -> Performed {
         match action {
             HostAction::Module(_) => unavailable(action, "in a system diagram"),
             _ => {

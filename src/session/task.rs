@@ -2,34 +2,42 @@
 //!
 //! The task owns its session (a [`SessionCore`]), its stream if it is a call, and its mailbox. It waits
 //! for an event, a timer or work done elsewhere, feeds the core, and passes on what the core wants: SIP
-//! to the signalling task (waiting there is the back-pressure), media commands to the media thread. A
-//! panic in the core ends this call with a BYE and nothing else.
+//! to the signalling task (waiting there is the back-pressure), media commands to the media thread. It
+//! ends when the recordings of its call are complete on disk. A panic in the core ends this call with a
+//! BYE and nothing else.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::core::SessionCore;
-use super::event::{ActionToken, SessionEvent, SessionId, SessionOutput, Work};
+use super::event::{
+    ActionToken, AudioFile, RecordError, SessionEvent, SessionId, SessionOutput, Work,
+};
 use super::pool::{SessionContext, SipCommand};
+use super::recordings;
 use super::router::{Mailbox, Undelivered};
-use crate::audio::recorder::RecorderSink;
+use crate::audio::recorder::{RecorderSink, RecordingEnded};
 use crate::dsm::ActionResult;
-use crate::media::{MediaCommand, MediaEvent, OpenError, StreamHandle};
+use crate::media::{MediaCommand, OpenError, StreamHandle};
 
 /// Events that may wait for one session. More than a call makes in a second; a flood beyond it is
 /// refused at the door.
 pub(super) const MAILBOX: usize = 64;
 /// Of these for events without which a call would not end.
 const RESERVED: usize = 16;
+/// After how long a busy media thread is asked again.
+const BUSY: Duration = Duration::from_millis(20);
+/// How long the disk may take to complete the recordings of a call that is over.
+const FINISH_RECORDING: Duration = Duration::from_secs(5);
 
 /// The sending end of a session's mailbox.
 #[derive(Debug, Clone)]
@@ -55,19 +63,29 @@ pub(super) struct Task<S> {
     /// The audio of a call.
     stream: Option<StreamHandle>,
     mailbox: mpsc::Receiver<SessionEvent>,
-    own_mailbox: TaskMailbox,
     /// A fault of ours has happened in it.
     faulty: bool,
     /// And another one while it was being ended: nothing can be done with it.
     lost: bool,
+    work: JoinSet<Completion>,
+    /// Of `work`: recordings that are being begun, are running, or being completed.
+    recordings: usize,
 }
 
 /// Work done outside the task.
 enum Completion {
     Event(SessionEvent),
-    Recorder(Box<RecorderSink>),
-    /// It failed and has said so.
-    Nothing,
+    RecordingBegun(Result<Begun, RecordError>),
+    RecordingEnded(PathBuf, RecordingEnded),
+    /// The stream had no room for it; it is told again.
+    StopRecording,
+}
+
+/// A recording whose file is open.
+struct Begun {
+    path: PathBuf,
+    sink: Box<RecorderSink>,
+    ended: oneshot::Receiver<RecordingEnded>,
 }
 
 /// Opens the stream of a session on `ip`, with events into `mailbox`.
@@ -83,14 +101,12 @@ pub(super) fn open_stream(
 }
 
 impl<S: SessionCore> Task<S> {
-    /// A task for `session`, which has not begun. `own` is the sending end of `mailbox`, for what
-    /// finishes after the session has gone on.
+    /// A task for `session`, which has not begun.
     pub(super) fn new(
         id: SessionId,
         context: Arc<SessionContext>,
         session: S,
         stream: Option<StreamHandle>,
-        own: TaskMailbox,
         mailbox: mpsc::Receiver<SessionEvent>,
     ) -> Self {
         Self {
@@ -99,9 +115,10 @@ impl<S: SessionCore> Task<S> {
             session,
             stream,
             mailbox,
-            own_mailbox: own,
             faulty: false,
             lost: false,
+            work: JoinSet::new(),
+            recordings: 0,
         }
     }
 
@@ -109,15 +126,14 @@ impl<S: SessionCore> Task<S> {
     pub(super) async fn run(mut self) {
         let now = Instant::now();
         self.guarded(|session| session.begin(now));
-        let mut work: JoinSet<Completion> = JoinSet::new();
         loop {
-            if self.drain(&mut work).await {
+            if self.drain().await {
                 break;
             }
             let timer = self.guarded(|session| session.poll_timeout()).flatten();
             let event = tokio::select! {
-                event = self.mailbox.recv() => event,
-                Some(completed) = work.join_next() => self.complete(completed),
+                Some(event) = self.mailbox.recv() => Some(event),
+                Some(completed) = self.work.join_next() => self.complete(completed),
                 () = sleep_or_never(timer) => {
                     let now = Instant::now();
                     self.guarded(|session| session.handle_timeout(now));
@@ -129,13 +145,14 @@ impl<S: SessionCore> Task<S> {
                 self.guarded(|session| session.handle_event(now, event));
             }
         }
+        self.complete_recordings().await;
         let session = self.id;
         // The signalling task outlives its sessions, except at the very end of the server.
         let _ = self.context.sip.send(SipCommand::Ended { session }).await;
     }
 
     /// Carries out the session's outputs. True: it has ended.
-    async fn drain(&mut self, work: &mut JoinSet<Completion>) -> bool {
+    async fn drain(&mut self) -> bool {
         loop {
             let output = match self.guarded(|session| session.poll_output()) {
                 _ if self.lost => return true,
@@ -157,8 +174,8 @@ impl<S: SessionCore> Task<S> {
                     }
                 }
                 SessionOutput::Media(command) => self.command(command),
-                SessionOutput::LoadPrompt { name, codec } => {
-                    match self.context.prompts.cached(&name, codec) {
+                SessionOutput::LoadPrompt { file, codec } => {
+                    match self.context.prompts.cached(&file, codec) {
                         Some(known) => {
                             let now = Instant::now();
                             self.guarded(|session| {
@@ -167,21 +184,22 @@ impl<S: SessionCore> Task<S> {
                         }
                         None => {
                             let prompts = self.context.prompts.clone();
-                            work.spawn(async move {
-                                let loaded = prompts.load(&name, codec).await;
+                            self.work.spawn(async move {
+                                let loaded = prompts.load(&file, codec).await;
                                 Completion::Event(SessionEvent::Prompt(loaded))
                             });
                         }
                     }
                 }
-                SessionOutput::Perform { token, work: todo } => {
-                    if !self.perform(token, todo, work).await {
+                SessionOutput::Perform { token, work } => {
+                    if !self.perform(token, work).await {
                         return true;
                     }
                 }
-                SessionOutput::Record { path, sample_rate } => {
-                    let begin = self.begin_recording(path, sample_rate);
-                    work.spawn_blocking(begin);
+                SessionOutput::Record { file, sample_rate } => {
+                    let begin = self.begin_recording(file, sample_rate);
+                    self.recordings += 1;
+                    self.work.spawn_blocking(begin);
                 }
                 SessionOutput::Ended => return true,
             }
@@ -189,14 +207,9 @@ impl<S: SessionCore> Task<S> {
     }
 
     /// Has work done that the script waits for. False: the signalling task is gone.
-    async fn perform(
-        &mut self,
-        token: ActionToken,
-        todo: Work,
-        work: &mut JoinSet<Completion>,
-    ) -> bool {
+    async fn perform(&mut self, token: ActionToken, work: Work) -> bool {
         let components = &self.context.components;
-        match todo {
+        match work {
             Work::Mail(mail) => {
                 let session = self.id.clone();
                 let command = SipCommand::Mail {
@@ -211,11 +224,13 @@ impl<S: SessionCore> Task<S> {
                 diagram,
             } => {
                 let starting = components.create_system_dsm(&configuration, &diagram);
-                work.spawn(async move { performed(token, starting.await) });
+                self.work
+                    .spawn(async move { performed(token, starting.await) });
             }
             Work::Call(call) => {
                 let calling = components.call_for_script(*call);
-                work.spawn(async move { performed(token, calling.await) });
+                self.work
+                    .spawn(async move { performed(token, calling.await) });
             }
         }
         true
@@ -225,11 +240,16 @@ impl<S: SessionCore> Task<S> {
     fn complete(&mut self, completed: Result<Completion, JoinError>) -> Option<SessionEvent> {
         match completed {
             Ok(Completion::Event(event)) => Some(event),
-            Ok(Completion::Recorder(sink)) => {
-                self.command(MediaCommand::StartRecording(sink));
+            Ok(Completion::RecordingBegun(begun)) => Some(self.on_begun(begun)),
+            Ok(Completion::RecordingEnded(path, ended)) => {
+                self.recordings -= 1;
+                self.context.prompts.changed(&path);
+                Some(SessionEvent::RecordingEnded(ended))
+            }
+            Ok(Completion::StopRecording) => {
+                self.command(MediaCommand::StopRecording);
                 None
             }
-            Ok(Completion::Nothing) => None,
             Err(fault) => {
                 tracing::error!(session = %self.id, %fault, "work for this call failed");
                 None
@@ -241,7 +261,16 @@ impl<S: SessionCore> Task<S> {
         let Some(stream) = &mut self.stream else {
             return;
         };
+        // A script waits for the end of its recording.
+        let awaited = matches!(command, MediaCommand::StopRecording);
         if let Err(busy) = stream.command(command) {
+            if awaited {
+                self.work.spawn(async {
+                    sleep(BUSY).await;
+                    Completion::StopRecording
+                });
+                return;
+            }
             self.context.stats.media_commands_dropped.increment();
             tracing::warn!(session = %self.id, %busy, "a media command is lost");
         }
@@ -250,21 +279,56 @@ impl<S: SessionCore> Task<S> {
     /// What opens the file of a recording; it may wait for the disk.
     fn begin_recording(
         &self,
-        path: PathBuf,
+        file: AudioFile,
         sample_rate: u32,
     ) -> impl FnOnce() -> Completion + Send + 'static {
-        let files = self.context.media.files().clone();
-        let mailbox = self.own_mailbox.clone();
-        let done = Box::new(move |ended| {
-            // The session may be over by then.
-            let _ = mailbox.post(SessionEvent::Media(MediaEvent::RecordingEnded(ended)));
-        });
-        move || match files.record(&path, sample_rate, None, done) {
-            Ok(sink) => Completion::Recorder(sink),
-            Err(error) => {
-                tracing::error!(path = %path.display(), %error, "cannot record");
-                Completion::Nothing
+        let context = self.context.clone();
+        move || {
+            let (done, ended) = oneshot::channel();
+            let done = Box::new(move |how| {
+                // The session does not wait for ever.
+                let _ = done.send(how);
+            });
+            let (folder, files) = (&context.record_path, context.media.files());
+            let begun = recordings::begin(folder, &file, sample_rate, files, done);
+            Completion::RecordingBegun(begun.map(|(path, sink)| Begun { path, sink, ended }))
+        }
+    }
+
+    /// Gives an open file to the stream, and waits for its end besides everything else.
+    fn on_begun(&mut self, begun: Result<Begun, RecordError>) -> SessionEvent {
+        SessionEvent::RecordingBegun(match begun {
+            Ok(Begun { path, sink, ended }) => {
+                // While it is written, what was known of the file or of its lack is wrong.
+                self.context.prompts.changed(&path);
+                let meter = sink.meter();
+                self.work.spawn(async move {
+                    let ended = ended.await.unwrap_or(RecordingEnded::LOST);
+                    Completion::RecordingEnded(path, ended)
+                });
+                // Without a stream the sink is dropped, and the recording is complete at once.
+                self.command(MediaCommand::StartRecording(sink));
+                Ok(meter)
             }
+            Err(error) => {
+                self.recordings -= 1;
+                Err(error)
+            }
+        })
+    }
+
+    /// Closes the stream and waits until its recordings are complete, unless the disk takes too long.
+    async fn complete_recordings(&mut self) {
+        self.stream = None;
+        let complete = async {
+            while self.recordings > 0
+                && let Some(completed) = self.work.join_next().await
+            {
+                self.complete(completed);
+            }
+        };
+        if timeout(FINISH_RECORDING, complete).await.is_err() {
+            tracing::warn!("the disk is slow: a recording is completed after its call");
         }
     }
 

@@ -12,10 +12,14 @@ mod ending;
 mod limits;
 mod order;
 mod outgoing;
+mod prompts;
+mod recording;
+mod sound;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,6 +33,7 @@ use muleteer::sip::transport::{Flow, Transmit};
 
 use crate::support::agent::{Agent, AgentCall};
 use crate::support::peer::Peer;
+use crate::support::studio::Studio;
 use crate::support::wire::{Node, Wire, WireConfig, World};
 
 /// Whoever is on the wire.
@@ -111,6 +116,7 @@ pub fn diagram(name: &str, text: &str) -> DiagramApplication {
     DiagramApplication {
         name: name.to_owned(),
         diagrams: set.diagrams,
+        prompts: Arc::default(),
         config: BTreeMap::new(),
         set_param_variables: true,
     }
@@ -124,6 +130,7 @@ pub fn shipped(name: &str, config: &[(&str, &str)]) -> DiagramApplication {
     DiagramApplication {
         name: name.to_owned(),
         diagrams: set.diagrams,
+        prompts: Arc::default(),
         config: config.iter().map(pair).collect(),
         set_param_variables: false,
     }
@@ -168,6 +175,40 @@ impl Scene {
             Station::Peer(peer) => peer,
             Station::Agent(_) => panic!("the second node is the peer"),
         }
+    }
+
+    /// What is played and said is from now on played and heard for real.
+    pub fn open_studio(&mut self) {
+        self.with_agent(|agent, now| agent.studio = Some(Studio::new(now)));
+    }
+
+    fn studio(&mut self) -> &mut Studio {
+        self.agent().studio.as_mut().expect("a studio")
+    }
+
+    /// The latest caller speaks while time passes.
+    pub fn says(&mut self, pcm: &[i16]) {
+        for frame in pcm.chunks_exact(160) {
+            let (now, call) = (self.world.now, self.agent().calls.len() - 1);
+            self.studio().say(now, call, frame);
+            self.run(20);
+        }
+    }
+
+    /// The latest caller presses keys that come by RTP.
+    pub fn keys(&mut self, keys: &str) {
+        for key in keys.chars() {
+            let (now, call) = (self.world.now, self.agent().calls.len() - 1);
+            self.studio().press(now, call, key);
+            self.with_agent(|agent, now| agent.settle(now));
+            self.run(100);
+        }
+    }
+
+    /// What the latest caller heard since the last time: audio without pauses, and keys.
+    pub fn heard(&mut self) -> (Vec<i16>, String) {
+        let call = self.agent().calls.len() - 1;
+        self.studio().heard(call)
     }
 
     /// The agent and the time.

@@ -117,7 +117,9 @@ fn an_unknown_key_without_a_likeness_lists_the_known_ones() {
     check(
         "[audio]\nvolume = 3\n",
         &[],
-        &["conf/test.toml:2:1: audio.volume: unknown key; known here: path, cache_mib"],
+        &[
+            "conf/test.toml:2:1: audio.volume: unknown key; known here: path, record_path, cache_mib",
+        ],
     );
 }
 

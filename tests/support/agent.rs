@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use muleteer::audio::playlist::PlaylistItem;
 use muleteer::audio::prompt::Prompt;
+use muleteer::audio::recorder::{RecordingMeter, recorder};
 use muleteer::codec::CodecId;
 use muleteer::config::ApplicationSelector;
 use muleteer::dsm::{ActionError, Errno};
@@ -23,8 +24,8 @@ use muleteer::session::begin::{self, Dial, Settings};
 use muleteer::session::call::capabilities;
 use muleteer::session::safe_path;
 use muleteer::session::{
-    Catalog, Limits, Mailbox, NewCall, PromptError, Routed, Router, RouterConfig, Session,
-    SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered, Work,
+    AudioFile, Catalog, Limits, Mailbox, NewCall, PromptError, RecordError, Routed, Router,
+    RouterConfig, Session, SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered, Work,
 };
 use muleteer::sip::dialog::invite_usage::Command;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig};
@@ -32,6 +33,7 @@ use muleteer::sip::message::{Method, StatusCode, Transport, Uri};
 use muleteer::sip::transport::{Flow, Transmit};
 use muleteer::stats::Stats;
 
+use super::studio::{Studio, Tape};
 use super::wire::Node;
 
 /// Events that may wait for one session, as in the server.
@@ -80,6 +82,8 @@ pub struct AgentCall {
     /// None: over.
     session: Option<Session>,
     mailbox: Queue,
+    /// What is being recorded.
+    tape: Option<Tape>,
 }
 
 /// See the module's documentation.
@@ -93,6 +97,12 @@ pub struct Agent {
     pub prompts: BTreeMap<String, Arc<Prompt>>,
     /// Prompts whose loading does not end before [`Agent::release`].
     pub slow: BTreeSet<String>,
+    /// Recordings that are complete. Each is a prompt as well.
+    pub recordings: BTreeMap<String, Vec<i16>>,
+    /// Files that nothing can be recorded to.
+    pub unwritable: BTreeSet<String>,
+    /// Plays and hears for real, if it is there.
+    pub studio: Option<Studio>,
     settings: Settings,
     address: SocketAddr,
     catalog: Arc<Catalog>,
@@ -123,6 +133,9 @@ impl Agent {
             calls: Vec::new(),
             prompts: BTreeMap::new(),
             slow: BTreeSet::new(),
+            recordings: BTreeMap::new(),
+            unwritable: BTreeSet::new(),
+            studio: None,
             settings: Settings {
                 capabilities: Arc::new(capabilities(&[CodecId::Pcmu, CodecId::Pcma])),
                 rtp_timeout: None,
@@ -140,6 +153,12 @@ impl Agent {
         self.router.reload(selector, self.catalog.clone());
     }
 
+    /// New calls get what is in this catalog.
+    pub fn reload(&mut self, catalog: Catalog) {
+        self.catalog = Arc::new(catalog);
+        self.select_by(ApplicationSelector::RuriUser);
+    }
+
     /// Makes prompts of these names be there.
     pub fn add_prompts(&mut self, names: &[&str]) {
         for name in names {
@@ -151,7 +170,7 @@ impl Agent {
     /// Lets the loading of a prompt end, for every session that waits for it.
     pub fn release(&mut self, now: Instant, name: &str) {
         self.slow.remove(name);
-        let result = self.prompt(name);
+        let result = self.prompt(&AudioFile::Name(name.to_owned()));
         for call in &mut self.calls {
             if let Some(at) = call.awaited.iter().position(|awaited| awaited == name) {
                 call.awaited.remove(at);
@@ -230,9 +249,9 @@ impl Agent {
     }
 
     /// Runs everything until nothing happens without a new input.
-    fn settle(&mut self, now: Instant) {
+    pub fn settle(&mut self, now: Instant) {
         loop {
-            let mut idle = true;
+            let mut idle = !self.take_sound();
             while let Some(event) = self.endpoint.poll_event() {
                 idle = false;
                 match self.router.handle_event(now, event) {
@@ -279,7 +298,11 @@ impl Agent {
             awaited: Vec::new(),
             session: Some(session),
             mailbox: mailbox.clone(),
+            tape: None,
         });
+        if let Some(studio) = &mut self.studio {
+            studio.open();
+        }
         mailbox
     }
 
@@ -321,12 +344,21 @@ impl Agent {
                 if let Append(_) | Prepend(_) | Flush = command {
                     call.playlist_version += 1;
                 }
+                match (&mut self.studio, command) {
+                    (Some(studio), command) => studio.command(now, number, command),
+                    (None, MediaCommand::StartRecording(sink)) => {
+                        call.tape.as_mut().expect("a file").sink = Some(sink);
+                    }
+                    (None, MediaCommand::StopRecording) => drop_sink(call),
+                    (None, _) => {}
+                }
             }
-            SessionOutput::LoadPrompt { name, .. } => {
+            SessionOutput::LoadPrompt { file, .. } => {
+                let name = file.to_string();
                 if self.slow.contains(&name) {
                     return self.calls[number].awaited.push(name);
                 }
-                let result = self.prompt(&name);
+                let result = self.prompt(&file);
                 if let Some(session) = &mut self.calls[number].session {
                     session.handle_event(now, SessionEvent::Prompt(result));
                 }
@@ -340,17 +372,73 @@ impl Agent {
                 let event = SessionEvent::Performed(token, Err(nothing));
                 self.router.deliver(&id, event);
             }
-            SessionOutput::Record { .. } => {}
+            SessionOutput::Record { file, sample_rate } => {
+                let begun = self.record(now, number, &file, sample_rate);
+                self.router
+                    .deliver(&id, SessionEvent::RecordingBegun(begun));
+            }
             SessionOutput::Ended => {
+                if let Some(studio) = &mut self.studio {
+                    studio.command(now, number, MediaCommand::Close);
+                }
+                drop_sink(&mut self.calls[number]);
                 self.calls[number].session = None;
                 self.router.remove(&id);
             }
         }
     }
 
-    fn prompt(&self, name: &str) -> Result<Arc<Prompt>, PromptError> {
-        if safe_path::join(Path::new("/audio"), name).is_none() {
-            return Err(PromptError::Name(name.to_owned()));
+    /// What the stream of a call takes in and the disk takes down. False: nothing has happened.
+    fn take_sound(&mut self) -> bool {
+        let events = self.studio.as_mut().map(Studio::events);
+        let mut some = false;
+        for (number, event) in events.unwrap_or_default() {
+            some = true;
+            let _ = self.calls[number].mailbox.post(SessionEvent::Media(event));
+        }
+        for call in &mut self.calls {
+            let complete = call.tape.as_mut().and_then(Tape::advance);
+            if let Some((pcm, rate, ended)) = complete
+                && let Some(Tape { name, .. }) = call.tape.take()
+            {
+                some = true;
+                let prompt = Prompt::from_pcm(pcm.clone(), rate);
+                self.prompts.insert(name.clone(), Arc::new(prompt));
+                self.recordings.insert(name, pcm);
+                let _ = call.mailbox.post(SessionEvent::RecordingEnded(ended));
+            }
+        }
+        some
+    }
+
+    fn record(
+        &mut self,
+        now: Instant,
+        number: usize,
+        file: &AudioFile,
+        sample_rate: u32,
+    ) -> Result<RecordingMeter, RecordError> {
+        let name = file.to_string();
+        if safe_path::join(Path::new("/recordings"), &name).is_none() {
+            return Err(RecordError::Name(name));
+        }
+        if self.unwritable.contains(&name) {
+            let cause = "read-only file system".to_owned();
+            return Err(RecordError::Unwritable { path: name, cause });
+        }
+        let (sink, source) = recorder(sample_rate, None);
+        let meter = sink.meter();
+        self.calls[number].tape = Some(Tape::new(name, source));
+        let start = MediaCommand::StartRecording(Box::new(sink));
+        self.carry_out(now, number, SessionOutput::Media(start));
+        Ok(meter)
+    }
+
+    fn prompt(&self, file: &AudioFile) -> Result<Arc<Prompt>, PromptError> {
+        let name = &file.to_string();
+        let named = matches!(file, AudioFile::Name(_));
+        if named && safe_path::join(Path::new("/audio"), name).is_none() {
+            return Err(PromptError::Name(name.clone()));
         }
         self.prompts.get(name).cloned().ok_or(PromptError::Missing {
             name: name.to_owned(),
@@ -427,6 +515,8 @@ impl Agent {
             MediaCommand::SetOutput(output) => format!("output {output:?}"),
             MediaCommand::SetReceiving(on) => format!("receiving {on}"),
             MediaCommand::DetectDigits(on) => format!("digits {on}"),
+            MediaCommand::StartRecording(_) => "start recording".to_owned(),
+            MediaCommand::StopRecording => "stop recording".to_owned(),
             MediaCommand::SendDigit { digit, .. } => format!("send digit {digit}"),
             other => format!("{other:?}").to_lowercase(),
         }
@@ -459,16 +549,30 @@ impl Node for Agent {
         if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
             self.endpoint.handle_timeout(now);
         }
+        if let Some(studio) = &mut self.studio {
+            studio.wake(now);
+        }
         self.settle(now);
     }
 
     fn deadline(&self) -> Option<Instant> {
         let sessions = self.calls.iter().filter_map(|call| call.session.as_ref());
         let timers = sessions.filter_map(Session::poll_timeout);
-        timers.chain(self.endpoint.poll_timeout()).min()
+        let studio = self.studio.as_ref().and_then(Studio::deadline);
+        timers
+            .chain(self.endpoint.poll_timeout())
+            .chain(studio)
+            .min()
     }
 
     fn transmit(&mut self) -> Option<Transmit> {
         self.endpoint.poll_transmit()
+    }
+}
+
+/// Without a studio, a recording ends when it is told to.
+fn drop_sink(call: &mut AgentCall) {
+    if let Some(tape) = &mut call.tape {
+        tape.sink = None;
     }
 }

@@ -8,4 +8,5 @@ pub mod media;
 pub mod peer;
 pub mod process;
 pub mod server;
+pub mod studio;
 pub mod wire;

@@ -14,7 +14,7 @@ use crate::audio::prompt::Prompt;
 use crate::media::{MediaCommand, MediaEvent, Output};
 use crate::rtp::Digit;
 use crate::session::call::{Call, CallEvent};
-use crate::session::event::SessionOutput;
+use crate::session::event::AudioFile;
 use crate::sip::message::StatusCode;
 
 /// What the phone does in its call.
@@ -81,6 +81,8 @@ pub enum Report {
     WeHungUp,
     /// The recording is complete; its length.
     Recorded(Duration),
+    /// Nothing is recorded.
+    RecordFailed(String),
     /// The call is over.
     Ended,
 }
@@ -149,6 +151,13 @@ impl Phone {
             CallEvent::SessionStart => self.on_start(now, call),
             CallEvent::Prompt(Ok(prompt)) => play(call, prompt),
             CallEvent::Prompt(Err(error)) => self.report(Report::PlayFailed(error.to_string())),
+            CallEvent::RecordingBegun(Ok(_)) => {}
+            CallEvent::RecordingBegun(Err(error)) => {
+                self.on_recording_over(Report::RecordFailed(error.to_string()));
+            }
+            CallEvent::RecordingEnded(ended) => {
+                self.on_recording_over(Report::Recorded(ended.length));
+            }
             CallEvent::Media(event) => self.on_media(now, event),
             CallEvent::Hangup { .. } => self.report(Report::TheyHungUp),
             CallEvent::Shutdown => call.hang_up(),
@@ -193,15 +202,11 @@ impl Phone {
         self.report(Report::Answered(codec));
         call.media(MediaCommand::SetOutput(Output::Playlist));
         if let Some(path) = &self.script.record {
-            let sample_rate = call.codec().map_or(8000, |codec| codec.sample_rate());
-            call.output(SessionOutput::Record {
-                path: path.clone(),
-                sample_rate,
-            });
+            call.record(AudioFile::Path(path.as_path().into()));
             self.recording = true;
         }
         if let Some(name) = &self.script.play {
-            call.load_prompt(name);
+            call.load_prompt(AudioFile::Name(name.clone()));
         }
         self.answered = true;
         if !self.keys.is_empty() && !call.takes_digits() {
@@ -222,15 +227,17 @@ impl Phone {
                 self.key_at = self.key_at.map(|_| now);
             }
             MediaEvent::NoAudio { .. } => self.report(Report::Played),
-            MediaEvent::RecordingEnded(ended) => {
-                self.recording = false;
-                self.report(Report::Recorded(ended.length));
-                if self.over {
-                    self.hang_up_at = None;
-                    self.report(Report::Ended);
-                }
-            }
             _ => {}
+        }
+    }
+
+    /// Nothing more is written; `recorded` tells how much was.
+    fn on_recording_over(&mut self, recorded: Report) {
+        self.recording = false;
+        self.report(recorded);
+        if self.over {
+            self.hang_up_at = None;
+            self.report(Report::Ended);
         }
     }
 

@@ -5,6 +5,10 @@ use super::*;
 const NEVER: Duration = Duration::from_secs(3600);
 const PCMU: CodecId = CodecId::Pcmu;
 
+fn named(name: &str) -> AudioFile {
+    AudioFile::Name(name.to_owned())
+}
+
 /// A folder of audio files and a store over it that looks at the disk only when told to.
 struct Folder {
     folder: TempDir,
@@ -43,7 +47,7 @@ impl Folder {
     }
 
     async fn load(&self, name: &str) -> Result<Arc<Prompt>, PromptError> {
-        self.store.load(name, PCMU).await
+        self.store.load(&named(name), PCMU).await
     }
 }
 
@@ -51,14 +55,14 @@ impl Folder {
 async fn a_loaded_file_is_shared_and_not_read_again() {
     let folder = Folder::new(1 << 20);
     folder.write("a.wav", 800);
-    assert!(folder.store.cached("a.wav", PCMU).is_none());
+    assert!(folder.store.cached(&named("a.wav"), PCMU).is_none());
     let first = folder.load("a.wav").await.unwrap();
     assert_eq!(first.pcm().len(), 800);
     assert!(first.ready(PCMU).is_some());
     folder.write("a.wav", 400);
     let second = folder.load("a.wav").await.unwrap();
     assert!(Arc::ptr_eq(&first, &second));
-    let cached = folder.store.cached("a.wav", PCMU).unwrap().unwrap();
+    let cached = folder.store.cached(&named("a.wav"), PCMU).unwrap().unwrap();
     assert!(Arc::ptr_eq(&first, &cached));
 }
 
@@ -89,13 +93,19 @@ async fn that_a_file_is_missing_is_remembered_for_a_while() {
     assert!(text.contains("a.wav") && text.contains(&path), "{text}");
     folder.write("a.wav", 800);
     assert_eq!(folder.load("a.wav").await.unwrap_err(), missing);
-    assert!(matches!(folder.store.cached("a.wav", PCMU), Some(Err(_))));
+    assert!(matches!(
+        folder.store.cached(&named("a.wav"), PCMU),
+        Some(Err(_))
+    ));
     folder.pass_time(Duration::ZERO);
-    assert!(folder.store.cached("a.wav", PCMU).is_none());
+    assert!(folder.store.cached(&named("a.wav"), PCMU).is_none());
     folder.load("a.wav").await.unwrap();
     folder.pass_time(NEVER);
     // The old knowledge is not believed again.
-    assert!(matches!(folder.store.cached("a.wav", PCMU), Some(Ok(_))));
+    assert!(matches!(
+        folder.store.cached(&named("a.wav"), PCMU),
+        Some(Ok(_))
+    ));
 }
 
 #[tokio::test]
@@ -121,7 +131,7 @@ async fn beyond_the_limit_the_longest_unused_goes() {
     folder.load("b.wav").await.unwrap();
     folder.load("a.wav").await.unwrap();
     folder.load("c.wav").await.unwrap();
-    let cached = |name| folder.store.cached(name, PCMU).is_some();
+    let cached = |name| folder.store.cached(&named(name), PCMU).is_some();
     assert!(cached("a.wav") && !cached("b.wav") && cached("c.wav"));
     assert_eq!(folder.store.memory_bytes(), 2 * one);
 }
@@ -142,7 +152,7 @@ async fn loads_at_one_time_share_one_read() {
     folder.write("a.wav", 80_000);
     let loads = (0..20).map(|_| {
         let store = folder.store.clone();
-        tokio::spawn(async move { store.load("a.wav", PCMU).await.unwrap() })
+        tokio::spawn(async move { store.load(&named("a.wav"), PCMU).await.unwrap() })
     });
     let loads: Vec<_> = loads.collect();
     let mut prompts = Vec::new();
@@ -159,7 +169,11 @@ async fn each_codec_has_a_prompt_of_its_own() {
     let folder = Folder::new(1 << 20);
     folder.write("a.wav", 800);
     let narrow = folder.load("a.wav").await.unwrap();
-    let wide = folder.store.load("a.wav", CodecId::Opus).await.unwrap();
+    let wide = folder
+        .store
+        .load(&named("a.wav"), CodecId::Opus)
+        .await
+        .unwrap();
     assert_eq!((narrow.sample_rate(), wide.sample_rate()), (8000, 16_000));
     let bytes = narrow.size_bytes() + wide.size_bytes();
     assert_eq!(folder.store.memory_bytes(), bytes);
@@ -191,7 +205,7 @@ async fn folders_are_searched_in_order() {
     let roots = [&first, &second].map(|one| one.folder.path().to_owned());
     let store = Arc::new(PromptStore::new(roots.into(), 1 << 20));
     for (name, samples) in [("a.wav", 100), ("b.wav", 300)] {
-        let prompt = store.load(name, PCMU).await.unwrap();
+        let prompt = store.load(&named(name), PCMU).await.unwrap();
         assert_eq!(prompt.pcm().len(), samples);
     }
 }
@@ -212,4 +226,46 @@ async fn names_that_leave_the_folders_are_refused() {
     std::fs::create_dir(folder.folder.path().join("folder.wav")).unwrap();
     let error = folder.load("folder.wav").await.unwrap_err();
     assert!(matches!(error, PromptError::Missing { .. }));
+}
+
+#[tokio::test]
+async fn a_file_that_the_server_wrote_is_read_anew_at_once() {
+    let folder = Folder::new(1 << 20);
+    let path = folder.folder.path().join("a.wav");
+    folder.load("a.wav").await.unwrap_err();
+    folder.write("a.wav", 800);
+    folder.store.changed(&path);
+    assert_eq!(folder.load("a.wav").await.unwrap().pcm().len(), 800);
+    // Of the same length and, on a coarse clock, of the same time.
+    folder.write("b.wav", 800);
+    let other = folder.load("b.wav").await.unwrap();
+    let before = folder.load("a.wav").await.unwrap();
+    folder.write("a.wav", 800);
+    folder.store.changed(&folder.folder.path().join("./a.wav"));
+    let after = folder.load("a.wav").await.unwrap();
+    assert!(!Arc::ptr_eq(&before, &after));
+    assert!(Arc::ptr_eq(&other, &folder.load("b.wav").await.unwrap()));
+    let bytes = after.size_bytes() + other.size_bytes();
+    assert_eq!(folder.store.memory_bytes(), bytes);
+}
+
+#[tokio::test]
+async fn a_path_of_the_operator_is_taken_from_anywhere() {
+    let (folder, elsewhere) = (Folder::new(1 << 20), Folder::new(0));
+    elsewhere.write("a.wav", 300);
+    let path = elsewhere.folder.path().join("a.wav");
+    let load = |file: AudioFile| {
+        let store = folder.store.clone();
+        async move { store.load(&file, PCMU).await }
+    };
+    let prompt = load(AudioFile::Path(path.as_path().into())).await.unwrap();
+    assert_eq!(prompt.pcm().len(), 300);
+    assert_eq!(folder.store.memory_bytes(), prompt.size_bytes());
+    // The same text in a script is a name, and leaves the folders.
+    let refused = load(named(path.to_str().unwrap())).await.unwrap_err();
+    assert!(matches!(refused, PromptError::Name(_)));
+    std::fs::remove_file(&path).unwrap();
+    let other = AudioFile::Path(elsewhere.folder.path().join("b.wav").as_path().into());
+    let missing = load(other).await.unwrap_err().to_string();
+    assert!(missing.contains("b.wav"), "{missing}");
 }

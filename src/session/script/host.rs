@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Performed, State, Surroundings};
 use crate::dsm::{
-    ActionContext, ActionOutcome, HostAction, LogLevel, Problem, ProblemKind, Trace, Values,
+    ActionContext, ActionOutcome, Answer, HostAction, LogLevel, Problem, ProblemKind, Trace, Values,
 };
 use crate::session::event::{ActionToken, Mail, Params, SessionId, SessionOutput, Work};
 
@@ -25,9 +25,10 @@ impl Host<'_> {
         ActionOutcome::Pending
     }
 
-    fn around(&mut self, action: &HostAction) -> ActionOutcome {
-        match self.around.perform(action) {
+    fn around(&mut self, action: &HostAction, variables: &Values) -> ActionOutcome {
+        match self.around.perform(action, variables) {
             Performed::Done => ActionOutcome::done(),
+            Performed::Value(value) => ActionOutcome::Done(Ok(Answer::Value(value))),
             Performed::Pending => ActionOutcome::Pending,
             Performed::Failed(error, why) => {
                 self.state.failure = why;
@@ -42,7 +43,7 @@ impl ActionContext for Host<'_> {
         self.around.select(name)
     }
 
-    fn perform(&mut self, action: &HostAction, _variables: &mut Values) -> ActionOutcome {
+    fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome {
         match action {
             HostAction::SetTimer { id, seconds } => {
                 let at = self.now + Duration::from_secs((*seconds).into());
@@ -80,7 +81,7 @@ impl ActionContext for Host<'_> {
                     diagram: diagram.as_str().into(),
                 });
             }
-            other => return self.around(other),
+            other => return self.around(other, variables),
         }
         ActionOutcome::done()
     }

@@ -25,8 +25,8 @@ pub trait Surroundings {
     /// The value of a select `@name`; `None` if it is unknown.
     fn select(&self, name: &str) -> Option<String>;
 
-    /// Does an action that [`Script`] does not do itself.
-    fn perform(&mut self, action: &HostAction) -> Performed;
+    /// Does an action that [`Script`] does not do itself. `variables` are those of the session.
+    fn perform(&mut self, action: &HostAction, variables: &Values) -> Performed;
 
     /// Ends the call at once, for `stop(true)`.
     fn hang_up(&mut self);
@@ -40,6 +40,8 @@ pub trait Surroundings {
 pub enum Performed {
     /// It worked.
     Done,
+    /// It worked, and this is what the script wanted to know.
+    Value(serde_json::Value),
     /// It failed; the text, if any, tells an operator more than a script learns.
     Failed(ActionError, Option<String>),
     /// The surroundings will [`resume`](Script::resume) the script.

@@ -70,6 +70,7 @@ async fn a_panic_ends_that_session_and_no_other() {
         seed: 1,
     });
     let context = Arc::new(SessionContext {
+        record_path: PathBuf::new(),
         sip,
         prompts: Arc::new(PromptStore::new(Vec::new(), 0)),
         media: media.expect("a media thread can be started"),
@@ -95,7 +96,7 @@ async fn a_panic_ends_that_session_and_no_other() {
             ending: false,
         };
         let id = SessionId(format!("{fault:?}").as_str().into());
-        let task = Task::new(id, context.clone(), session, None, own.clone(), mailbox);
+        let task = Task::new(id, context.clone(), session, None, mailbox);
         tokio::spawn(task.run());
         own
     };

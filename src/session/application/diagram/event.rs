@@ -61,9 +61,12 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
             (event, Afterwards::StopUnlessProcessed)
         }
         CallEvent::Media(event) => media_event(event)?,
-        CallEvent::Start | CallEvent::Prompt(_) | CallEvent::Performed(..) | CallEvent::Ended => {
-            return None;
-        }
+        CallEvent::Start
+        | CallEvent::Prompt(_)
+        | CallEvent::RecordingBegun(_)
+        | CallEvent::RecordingEnded(_)
+        | CallEvent::Performed(..)
+        | CallEvent::Ended => return None,
     };
     Some(Step {
         event,

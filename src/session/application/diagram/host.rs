@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::sound::{Sound, ringtone};
 use crate::audio::playlist::PlaylistItem;
-use crate::dsm::HostAction;
+use crate::dsm::{HostAction, Values};
 use crate::media::{MediaCommand, Output};
 use crate::rtp::Digit;
 use crate::session::call::Call;
@@ -14,16 +15,8 @@ use crate::sip::message::{HeaderName, NameAddr};
 /// A call as the surroundings of its script.
 pub(super) struct OnCall<'a> {
     pub call: &'a mut Call,
-    pub playing: &'a mut Option<Playing>,
+    pub sound: &'a mut Sound,
     pub ignores_rtp_timeout: &'a mut bool,
-}
-
-/// A file that is being loaded, for the playlist.
-#[derive(Debug)]
-pub(super) struct Playing {
-    pub path: String,
-    pub looped: bool,
-    pub front: bool,
 }
 
 impl Surroundings for OnCall<'_> {
@@ -50,22 +43,32 @@ impl Surroundings for OnCall<'_> {
         })
     }
 
-    fn perform(&mut self, action: &HostAction) -> Performed {
+    fn perform(&mut self, action: &HostAction, variables: &Values) -> Performed {
         match action {
             HostAction::PlayFile {
                 path,
                 looped,
                 front,
+            } => return self.sound.play_file(self.call, path, *looped, *front),
+            HostAction::PlayPrompt {
+                name,
+                looped,
+                front,
             } => {
-                let (path, looped, front) = (path.clone(), *looped, *front);
-                self.call.load_prompt(&path);
-                *self.playing = Some(Playing {
-                    path,
-                    looped,
-                    front,
-                });
-                return Performed::Pending;
+                let fall_back = variables.get("prompts.default_fallback") == Some("yes");
+                let (looped, front) = (*looped, *front);
+                let sound = &mut self.sound;
+                return sound.play_prompt(self.call, name, fall_back, looped, front);
             }
+            HostAction::SetPrompts { set } => return self.sound.set_prompts(set),
+            HostAction::RecordFile { path } => return self.sound.record(self.call, path),
+            HostAction::StopRecord => return self.sound.stop_record(self.call),
+            HostAction::GetRecordLength => return self.sound.record_length(),
+            HostAction::GetRecordDataSize => return self.sound.record_data_size(),
+            HostAction::PlayRingtone(tone) => match ringtone(tone) {
+                Ok(item) => self.call.media(queue(item, tone.front)),
+                Err(exception) => return Performed::Failed(exception.into(), None),
+            },
             HostAction::PlaySilence {
                 milliseconds,
                 front,
@@ -79,13 +82,15 @@ impl Surroundings for OnCall<'_> {
                     .media(queue(PlaylistItem::Separator((*id).into()), *front));
             }
             HostAction::FlushPlaylist => self.call.media(MediaCommand::Flush),
-            HostAction::SetInOutPlaylist
-            | HostAction::SetOutputPlaylist
-            | HostAction::ConnectMedia => {
+            // A playlist takes in nothing: as input it keeps what is heard from a recording.
+            HostAction::SetInputPlaylist => self.sound.take_input(self.call),
+            HostAction::SetInOutPlaylist => {
+                self.sound.take_input(self.call);
                 self.call.media(MediaCommand::SetOutput(Output::Playlist));
             }
-            // Nothing is recorded yet, so a playlist has nothing to do with what is heard.
-            HostAction::SetInputPlaylist => {}
+            HostAction::SetOutputPlaylist | HostAction::ConnectMedia => {
+                self.call.media(MediaCommand::SetOutput(Output::Playlist));
+            }
             HostAction::DisconnectMedia => self.call.media(MediaCommand::SetOutput(Output::None)),
             HostAction::SetMuted(muted) => self.call.media(MediaCommand::SetMuted(*muted)),
             HostAction::SetReceiving(on) => self.call.media(MediaCommand::SetReceiving(*on)),

@@ -6,20 +6,18 @@
 
 mod event;
 mod host;
+mod sound;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use self::event::{Afterwards, step_of};
-use self::host::{OnCall, Playing, queue};
-use crate::audio::playlist::PlaylistItem;
-use crate::audio::prompt::Prompt;
-use crate::dsm::{Answer, Event, EventKind, Exception, NotStartable};
+use self::host::OnCall;
+use self::sound::{Settled, Sound};
+use crate::dsm::{Event, EventKind, NotStartable};
 use crate::media::{MediaCommand, MediaEvent, Output};
 use crate::session::app_param::AppParams;
 use crate::session::call::{Call, CallEvent};
 use crate::session::catalog::DiagramApplication;
-use crate::session::event::PromptError;
 use crate::session::script::{Script, Step};
 use crate::sip::message::HeaderName;
 
@@ -27,7 +25,7 @@ use crate::sip::message::HeaderName;
 #[derive(Debug)]
 pub struct Diagram {
     script: Script<Afterwards>,
-    playing: Option<Playing>,
+    sound: Sound,
     /// `monitorRTPTimeout(false)`: silence of the peer is none of the script's business.
     ignores_rtp_timeout: bool,
     /// The call is over.
@@ -49,7 +47,7 @@ impl Diagram {
         };
         Ok(Self {
             script: Script::new(application, items.iter())?,
-            playing: None,
+            sound: Sound::new(application.prompts.clone()),
             ignores_rtp_timeout: false,
             over: false,
             linger_until: None,
@@ -67,7 +65,18 @@ impl Diagram {
                 let done = script.start(now, EventKind::Start, Afterwards::Nothing, &mut around);
                 self.finish(now, call, done);
             }
-            CallEvent::Prompt(result) => self.on_prompt(now, call, result),
+            CallEvent::Prompt(loaded) => {
+                let settled = self.sound.on_prompt(call, loaded);
+                self.go_on(now, call, settled);
+            }
+            CallEvent::RecordingBegun(begun) => {
+                let settled = self.sound.on_recording_begun(begun);
+                self.go_on(now, call, settled);
+            }
+            CallEvent::RecordingEnded(ended) => {
+                let settled = self.sound.on_recording_ended(call, ended);
+                self.go_on(now, call, settled);
+            }
             CallEvent::Performed(token, result) => {
                 let (script, mut around) = self.on_call(call);
                 let done = script.performed(now, token, result, &mut around);
@@ -211,42 +220,23 @@ impl Diagram {
         }
     }
 
-    fn on_prompt(
-        &mut self,
-        now: Instant,
-        call: &mut Call,
-        result: Result<Arc<Prompt>, PromptError>,
-    ) {
-        let Some(Playing {
-            path,
-            looped,
-            front,
-        }) = self.playing.take()
-        else {
+    /// Goes on behind an action that was pending, if it has been settled.
+    fn go_on(&mut self, now: Instant, call: &mut Call, settled: Option<Settled>) {
+        let Some(Settled { result, failure }) = settled else {
             return;
         };
-        let outcome = match result {
-            Ok(prompt) => {
-                let item = PlaylistItem::Prompt { prompt, looped };
-                call.media(queue(item, front));
-                Ok(Answer::Nothing)
-            }
-            Err(error) => {
-                // Scripts try names one after the other: only what they do not handle is a fault.
-                tracing::debug!("playFile: {error}");
-                self.script.note_failure(error.to_string());
-                Err(Exception::file(&path).into())
-            }
-        };
+        if let Some(failure) = failure {
+            self.script.note_failure(failure);
+        }
         let (script, mut around) = self.on_call(call);
-        let done = script.resume(now, outcome, &mut around);
+        let done = script.resume(now, result, &mut around);
         self.finish(now, call, done);
     }
 
     fn on_call<'a>(&'a mut self, call: &'a mut Call) -> (&'a mut Script<Afterwards>, OnCall<'a>) {
         let around = OnCall {
             call,
-            playing: &mut self.playing,
+            sound: &mut self.sound,
             ignores_rtp_timeout: &mut self.ignores_rtp_timeout,
         };
         (&mut self.script, around)

@@ -1,0 +1,191 @@
+//! The audio of an agent's calls in virtual time: a real media core, and callers who speak and listen.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use muleteer::audio::recorder::{RecorderSink, RecorderSource, RecordingEnded, duration_of};
+use muleteer::codec::CodecId;
+use muleteer::media::{Core, MediaCommand, MediaEvent, MediaIo, MediaStats, Retired, StreamId};
+use muleteer::rtp::{Digit, PayloadType, RtpHeaderTemplate, RtpPacket};
+
+/// As the peer of the tests describes itself.
+const CALLER: &str = "192.0.2.9:40000";
+const TELEPHONE_EVENT: u8 = 101;
+
+/// See the module's documentation. A call's number is the number of its stream.
+pub struct Studio {
+    core: Core,
+    world: World,
+    callers: Vec<RtpHeaderTemplate>,
+}
+
+#[derive(Default)]
+struct World {
+    sent: Vec<(usize, Vec<u8>)>,
+    events: Vec<(usize, MediaEvent)>,
+    /// By the number of the call.
+    ids: Vec<StreamId>,
+}
+
+impl World {
+    fn number(&self, id: StreamId) -> usize {
+        let known = self.ids.iter().position(|known| *known == id);
+        known.expect("a stream of ours")
+    }
+}
+
+impl MediaIo for World {
+    fn send(&mut self, id: StreamId, _: SocketAddr, packet: &[u8]) {
+        let number = self.number(id);
+        self.sent.push((number, packet.to_vec()));
+    }
+
+    fn event(&mut self, id: StreamId, event: MediaEvent) {
+        let number = self.number(id);
+        self.events.push((number, event));
+    }
+
+    fn listen(&mut self, _: StreamId, _: bool) {}
+
+    fn retire(&mut self, _: Retired) {}
+
+    fn closed(&mut self, _: StreamId) {}
+}
+
+impl Studio {
+    pub fn new(start: Instant) -> Self {
+        let slot = Duration::from_millis(2);
+        Self {
+            core: Core::new(start, slot, 5, Arc::new(MediaStats::default())),
+            world: World::default(),
+            callers: Vec::new(),
+        }
+    }
+
+    /// Opens the stream of the next call.
+    pub fn open(&mut self) {
+        let number = self.world.ids.len() as u32;
+        let id = StreamId::new(number, 1);
+        self.world.ids.push(id);
+        self.core.open(id);
+        self.callers
+            .push(RtpHeaderTemplate::new(u64::from(number) + 99));
+    }
+
+    pub fn command(&mut self, now: Instant, call: usize, command: MediaCommand) {
+        let id = self.world.ids[call];
+        self.core.handle_command(now, id, command, &mut self.world);
+    }
+
+    pub fn wake(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|at| at <= now) {
+            self.core.handle_timeout(now, &mut self.world);
+        }
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        self.core.poll_timeout()
+    }
+
+    /// What happened since the last time.
+    pub fn events(&mut self) -> Vec<(usize, MediaEvent)> {
+        std::mem::take(&mut self.world.events)
+    }
+
+    /// The caller says 20 ms.
+    pub fn say(&mut self, now: Instant, call: usize, pcm: &[i16]) {
+        let mut payload = [0; 160];
+        let mut encoder = CodecId::Pcmu.encoder().expect("PCMU");
+        encoder.encode(pcm, &mut payload);
+        self.receive(now, call, PayloadType::PCMU, 160, &payload);
+    }
+
+    /// The caller presses a key for 100 ms, told in one go: one packet and its end.
+    pub fn press(&mut self, now: Instant, call: usize, key: char) {
+        let code = Digit::from_char(key).expect("a key").event_code();
+        let [high, low] = 800u16.to_be_bytes();
+        let event = PayloadType::new(TELEPHONE_EVENT).expect("below 128");
+        self.receive(now, call, event, 0, &[code, 10, high, low]);
+        self.receive(now, call, event, 800, &[code, 0x80 | 10, high, low]);
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        call: usize,
+        payload_type: PayloadType,
+        ticks: u32,
+        payload: &[u8],
+    ) {
+        let caller = &mut self.callers[call];
+        let header = *caller.next_header(payload_type, false, caller.clock());
+        caller.advance(ticks);
+        let datagram = [&header[..], payload].concat();
+        let (id, source) = (self.world.ids[call], CALLER.parse().expect("an address"));
+        self.core
+            .handle_datagram(now, id, source, &datagram, &mut self.world);
+    }
+
+    /// The audio that the caller heard since the last time, as if it had no pauses; and the keys.
+    pub fn heard(&mut self, call: usize) -> (Vec<i16>, String) {
+        let (mut pcm, mut keys) = (Vec::new(), String::new());
+        let mut decoder = CodecId::Pcmu.decoder().expect("PCMU");
+        for (_, bytes) in self.world.sent.extract_if(.., |(to, _)| *to == call) {
+            let packet = RtpPacket::parse(&bytes).expect("we send RTP");
+            if packet.payload_type.get() == TELEPHONE_EVENT {
+                // The first packet of a key has the marker.
+                if packet.marker {
+                    let digit = Digit::from_event_code(packet.payload[0]).expect("a key");
+                    keys.push(digit.to_char());
+                }
+                continue;
+            }
+            let mut samples = [0; 480];
+            let count = decoder.decode(packet.payload, &mut samples).expect("PCMU");
+            pcm.extend_from_slice(&samples[..count]);
+        }
+        (pcm, keys)
+    }
+}
+
+/// A recording as the server would write it to a file.
+pub struct Tape {
+    pub name: String,
+    source: RecorderSource,
+    pcm: Vec<i16>,
+    /// Without a studio nobody else holds it.
+    pub sink: Option<Box<RecorderSink>>,
+}
+
+impl Tape {
+    pub fn new(name: String, source: RecorderSource) -> Self {
+        Self {
+            name,
+            source,
+            pcm: Vec::new(),
+            sink: None,
+        }
+    }
+
+    /// Takes down what has come; the whole recording once it is complete.
+    pub fn advance(&mut self) -> Option<(Vec<i16>, u32, RecordingEnded)> {
+        let closed = self.source.is_closed();
+        let mut block = [0; 4_000];
+        loop {
+            match self.source.read(&mut block) {
+                0 => break,
+                count => self.pcm.extend_from_slice(&block[..count]),
+            }
+        }
+        closed.then(|| {
+            let rate = self.source.sample_rate();
+            let ended = RecordingEnded {
+                length: duration_of(self.pcm.len() as u64, rate),
+                lost: self.source.lost(),
+                complete: true,
+            };
+            (std::mem::take(&mut self.pcm), rate, ended)
+        })
+    }
+}
