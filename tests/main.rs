@@ -12,6 +12,7 @@ mod answer_call;
 mod bundle;
 mod config;
 mod dsm_checklist;
+mod dsm_format;
 mod dsm_language;
 mod dsm_reference;
 mod dsm_run;

@@ -40,6 +40,13 @@ pub enum Command {
     /// As an SVG picture, or as text for Graphviz or Mermaid. What a file with errors still says is
     /// drawn too, and the errors are printed; the exit code is 1 if nothing can be drawn.
     Graph(GraphArgs),
+    /// Put state diagrams into the canonical layout
+    ///
+    /// Comments, names and arguments stay as they are written, includes are not followed, and the
+    /// meaning does not change: what cannot be formatted safely is left alone. Formatting twice changes
+    /// nothing more. The exit code is 1 if a diagram has mistakes, or would change with --check, and 2
+    /// if a path cannot be read or written.
+    Fmt(FmtArgs),
     /// Serve an editor: diagnostics, completion, navigation and renaming in state diagrams
     ///
     /// Speaks the Language Server Protocol on standard input and output, so an editor starts it;
@@ -179,6 +186,19 @@ pub enum PictureFormat {
     Mermaid,
 }
 
+/// Arguments of `muleteer fmt`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = FMT_EXAMPLES)]
+pub struct FmtArgs {
+    /// Diagrams, folders with all *.dsm directly in them, or - for standard input to output
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+
+    /// Change nothing; show what would change
+    #[arg(long)]
+    pub check: bool,
+}
+
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ReportFormat {
@@ -255,6 +275,7 @@ Examples:
   muleteer check dsm/                              check every diagram of a folder
   muleteer test dsm/                               run the tests beside the diagrams
   muleteer graph dsm/demo.dsm -o demo.svg          draw a diagram
+  muleteer fmt dsm/                                give every diagram of a folder one layout
   muleteer call sip:echo@127.0.0.1 --dtmf 1,2#     call, press 1, wait, press 2 and #
 
 `muleteer COMMAND --help` says more.";
@@ -284,6 +305,12 @@ Examples:
   muleteer graph dsm/demo.dsm -o demo.svg
   muleteer graph dsm/demo.dsm --format mermaid
   muleteer graph dsm/demo.dsm --format dot -o demo.dot";
+
+const FMT_EXAMPLES: &str = "\
+Examples:
+  muleteer fmt dsm/
+  muleteer fmt --check dsm/ lib/menu.dsm
+  muleteer fmt -";
 
 const CALL_EXAMPLES: &str = "\
 Examples:

@@ -11,6 +11,7 @@ pub mod call;
 pub mod check;
 mod dtmf;
 mod exit;
+pub mod fmt;
 pub mod graph;
 mod logging;
 pub mod lsp;
@@ -18,8 +19,8 @@ pub mod serve;
 pub mod test;
 
 pub use args::{
-    CallArgs, CheckArgs, Cli, Command, GraphArgs, LspArgs, PictureFormat, ReportFormat, ServeArgs,
-    TestArgs,
+    CallArgs, CheckArgs, Cli, Command, FmtArgs, GraphArgs, LspArgs, PictureFormat, ReportFormat,
+    ServeArgs, TestArgs,
 };
 pub use dtmf::{DtmfError, DtmfSequence, DtmfStep};
 pub use exit::Exit;

@@ -47,6 +47,23 @@ struct Dropped {
 }
 
 impl Text {
+    /// The lines of one file on their own; include lines are left out like comment lines.
+    pub fn without_includes(file: FileId, sources: &SourceMap) -> Self {
+        let mut text = Text::default();
+        let mut offset = 0;
+        for line in sources.file(file).text().split_inclusive('\n') {
+            let first = line.trim_start_matches([' ', '\t']);
+            if first.starts_with('#') || first.starts_with("--") {
+                let start = offset + (line.len() - first.len());
+                text.drop_line(file, start, first.trim_end());
+            } else {
+                text.push_line(file, offset, line);
+            }
+            offset += line.len();
+        }
+        text.or_empty(file)
+    }
+
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -99,6 +116,28 @@ impl Text {
         &self.segments[behind.saturating_sub(1)]
     }
 
+    /// Gives a text without any line a place all the same.
+    fn or_empty(mut self, file: FileId) -> Self {
+        if self.segments.is_empty() {
+            self.segments.push(Segment {
+                start: 0,
+                file,
+                offset: 0,
+            });
+        }
+        self
+    }
+
+    fn drop_line(&mut self, file: FileId, start: usize, content: &str) {
+        let span = Span {
+            file,
+            start: start as u32,
+            end: (start + content.len()) as u32,
+        };
+        let at = self.text.len();
+        self.dropped.push(Dropped { at, span });
+    }
+
     fn push_line(&mut self, file: FileId, offset: usize, line: &str) {
         let start = self.text.len();
         let contiguous = self
@@ -142,15 +181,7 @@ pub fn assemble(
         return None;
     };
     assembler.file(file, path, load_path);
-    let mut text = assembler.text;
-    if text.segments.is_empty() {
-        text.segments.push(Segment {
-            start: 0,
-            file,
-            offset: 0,
-        });
-    }
-    Some(text)
+    Some(assembler.text.or_empty(file))
 }
 
 struct Assembler<'a> {
@@ -204,11 +235,7 @@ impl Assembler<'_> {
                 let hint = "put the arrow behind something else, or write '->'";
                 self.report(Diagnostic::new(code::COMMENT_ARROW, span, message).hint(hint));
             }
-            self.text.dropped.push(Dropped {
-                at: self.text.text.len(),
-                span,
-            });
-            return;
+            return self.text.drop_line(file, start, content);
         }
         if self.text.text.len() + line.len() > MAX_TEXT_BYTES {
             return self.too_large(span);

@@ -18,6 +18,7 @@ pub mod diagnostic;
 mod engine;
 mod event;
 mod expr;
+mod format;
 pub mod graph;
 mod host;
 mod include;
@@ -39,6 +40,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};
 pub use event::{Event, EventKind};
 pub use expr::SELECTS;
+pub use format::{FormatError, Refusal, format};
 pub use host::{
     ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, DiCall, Errno,
     Exception, HostAction, LogLevel, ModuleCall, ObjectAction, Problem, ProblemKind, Ringtone,

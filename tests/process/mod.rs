@@ -2,6 +2,7 @@
 
 mod call;
 mod check;
+mod fmt;
 mod logs;
 mod refuses_to_start;
 mod reload;

@@ -16,7 +16,7 @@ mod transition;
 use nom::Parser;
 use nom::combinator::map;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, code};
 use super::include::Text;
 use ast::Name;
 use error::{Parsed, reject};
@@ -24,6 +24,7 @@ use token::{Context, Kind, Tokens};
 
 pub use diagram::begins_declaration;
 pub use lexer::{is_keyword, lex, quoted_run};
+pub use statement::split_at_in;
 pub use token::{Kind as TokenKind, Token};
 
 /// Blocks inside blocks; deeper is a mistake. Picked by feel.
@@ -37,6 +38,36 @@ pub fn parse(text: &Text) -> (ast::Diagram<'_>, Vec<Diagnostic>) {
     let context = Context::new(text, end, findings);
     let declarations = diagram::declarations(Tokens::new(&tokens, &context));
     (ast::Diagram { declarations }, context.into_findings())
+}
+
+/// Parses what may stand between the braces of a list: a file that is meant to be included there.
+pub fn parse_statements(text: &Text) -> (ast::Block<'_>, Vec<Diagnostic>) {
+    let (mut tokens, findings) = lex(text);
+    let end = tokens.last().map_or(text.span(0, 0), |token| token.span);
+    let context = Context::new(text, end, findings);
+    tokens.push(Token {
+        kind: Kind::CloseBrace,
+        text: "}",
+        arguments: None,
+        span: end,
+        first_on_line: true,
+    });
+    let input = Tokens::new(&tokens, &context);
+    let block = match statement::block_until(input, &[Kind::CloseBrace], end) {
+        Ok((rest, block)) if rest.left() == 1 => block,
+        Ok((rest, block)) => {
+            let message = "this '}' closes nothing";
+            let finding = Diagnostic::new(code::UNEXPECTED_TOKEN, rest.span(), message);
+            context.report(finding);
+            block
+        }
+        Err(nom::Err::Error(error) | nom::Err::Failure(error)) => {
+            context.report(error.into_diagnostic());
+            Vec::new()
+        }
+        Err(nom::Err::Incomplete(_)) => Vec::new(),
+    };
+    (block, context.into_findings())
 }
 
 /// A token of this kind.

@@ -276,7 +276,7 @@ fn for_head(text: &str) -> Option<ForHead<'_>> {
 }
 
 /// The text on both sides of the word `in`.
-fn split_at_in(text: &str) -> Option<(&str, &str)> {
+pub fn split_at_in(text: &str) -> Option<(&str, &str)> {
     let blank = |text: Option<char>| text.is_some_and(char::is_whitespace);
     text.match_indices("in")
         .map(|(at, word)| (&text[..at], &text[at + word.len()..]))
