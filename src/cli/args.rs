@@ -47,6 +47,12 @@ pub enum Command {
     /// nothing more. The exit code is 1 if a diagram has mistakes, or would change with --check, and 2
     /// if a path cannot be read or written.
     Fmt(FmtArgs),
+    /// Try a state diagram by typing events
+    ///
+    /// Runs FILE without a call: type what happens (`sessionStart`, `key 1`, `hangup`, `wait 5s`) and see
+    /// transitions, states, actions, variables. Time passes only when told to. Other diagrams of the
+    /// folder can be called. `help` lists the commands; `save FILE.expect` keeps what was done as a test.
+    Sim(SimArgs),
     /// Serve an editor: diagnostics, completion, navigation and renaming in state diagrams
     ///
     /// Speaks the Language Server Protocol on standard input and output, so an editor starts it;
@@ -199,6 +205,35 @@ pub struct FmtArgs {
     pub check: bool,
 }
 
+/// Arguments of `muleteer sim`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SIM_EXAMPLES)]
+pub struct SimArgs {
+    /// The diagram
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Read commands from this file; exit 1 at the first that is wrong or not as expected
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+
+    /// Write what was done as an .expect test at the end
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+
+    /// Set a variable before the start, as in config.language=en; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub vars: Vec<(String, String)>,
+
+    /// Folder of audio files, for how long they play; may be repeated
+    #[arg(long, value_name = "FOLDER", default_value = "audio")]
+    pub audio: Vec<PathBuf>,
+
+    /// How long a file plays that is not found there, and a prompt
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub unknown_length: Duration,
+}
+
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ReportFormat {
@@ -276,6 +311,7 @@ Examples:
   muleteer test dsm/                               run the tests beside the diagrams
   muleteer graph dsm/demo.dsm -o demo.svg          draw a diagram
   muleteer fmt dsm/                                give every diagram of a folder one layout
+  muleteer sim dsm/demo.dsm                        type events and see what the diagram does
   muleteer call sip:echo@127.0.0.1 --dtmf 1,2#     call, press 1, wait, press 2 and #
 
 `muleteer COMMAND --help` says more.";
@@ -312,6 +348,12 @@ Examples:
   muleteer fmt --check dsm/ lib/menu.dsm
   muleteer fmt -";
 
+const SIM_EXAMPLES: &str = "\
+Examples:
+  muleteer sim dsm/demo.dsm
+  muleteer sim dsm/demo.dsm --script walk.txt
+  muleteer sim menu.dsm --var config.language=en --audio prompts --save menu.expect";
+
 const CALL_EXAMPLES: &str = "\
 Examples:
   muleteer call sip:echo@127.0.0.1 --play audio/hello.wav --record heard.wav
@@ -330,6 +372,12 @@ fn setting<T: Setting>(text: &str) -> Result<T, String> {
 fn uri(text: &str) -> Result<Uri, String> {
     Uri::parse(text)
         .map_err(|error| format!("{error}; write sip:USER@HOST, as in sip:echo@127.0.0.1"))
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let named = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = named.ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

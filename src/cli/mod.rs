@@ -16,11 +16,12 @@ pub mod graph;
 mod logging;
 pub mod lsp;
 pub mod serve;
+pub mod sim;
 pub mod test;
 
 pub use args::{
     CallArgs, CheckArgs, Cli, Command, FmtArgs, GraphArgs, LspArgs, PictureFormat, ReportFormat,
-    ServeArgs, TestArgs,
+    ServeArgs, SimArgs, TestArgs,
 };
 pub use dtmf::{DtmfError, DtmfSequence, DtmfStep};
 pub use exit::Exit;

@@ -27,6 +27,7 @@ mod load;
 pub mod loader;
 mod program;
 mod registry;
+pub mod sim;
 pub mod source;
 pub mod symbols;
 mod syntax;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use muleteer::dsm::expect::Expectation;
-use muleteer::dsm::{format, test_host};
+use muleteer::dsm::testing::expect::Expectation;
+use muleteer::dsm::{format, testing};
 
 use crate::dsm_run::{Memory, fixtures};
 
@@ -34,7 +34,7 @@ fn formatted_programs_give_their_exact_traces() {
         after.0.insert(path.clone(), formatted);
     }
     assert!(changed > 20, "{changed}");
-    let registry = test_host::registry();
+    let registry = testing::registry();
     for (path, text) in before.iter().filter(|(path, _)| path.ends_with(".expect")) {
         let diagram = path.replace(".expect", ".dsm");
         // What the layout mends is no longer reported.
@@ -47,11 +47,9 @@ fn formatted_programs_give_their_exact_traces() {
         let kept = |line: &&str| !mended.iter().any(|code| **line == format!("lint {code}"));
         let text: Vec<&str> = text.lines().filter(kept).collect();
         let expectation = Expectation::parse(&text.join("\n")).expect("readable");
-        let outcome = expectation.run(&diagram, &after, &registry);
-        assert!(
-            outcome.failures.is_empty(),
-            "{path}: {}",
-            outcome.failures.join("\n")
-        );
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let outcome = expectation.run(&diagram, folder, &after, &registry);
+        let failures: Vec<_> = outcome.failures.iter().map(ToString::to_string).collect();
+        assert_eq!(failures, Vec::<String>::new(), "{path}");
     }
 }

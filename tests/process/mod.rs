@@ -6,4 +6,5 @@ mod fmt;
 mod logs;
 mod refuses_to_start;
 mod reload;
+mod sim;
 mod stop;

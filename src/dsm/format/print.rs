@@ -179,7 +179,7 @@ impl Printer {
         self.at = At::LineEnd;
     }
 
-    /// A head, and its list in braces. The list of a transition stands deeper than its head.
+    /// A head, and its list in braces. Conditions that do not fit on one line get one each.
     fn part(&mut self, part: &Part<'_>, indent: usize) {
         match words(&part.head) {
             Some(head) if part.head.len() > 2 && !fits(&format!("{head} {{"), indent) => {

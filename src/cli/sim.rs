@@ -1,0 +1,247 @@
+//! `muleteer sim`: the terminal of the simulator.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::{self, BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::DefaultHistory;
+use rustyline::validate::Validator;
+use rustyline::{Context, Editor, Helper};
+
+use super::{Exit, SimArgs};
+use crate::audio::wav;
+use crate::dsm::loader::FileSystem;
+use crate::dsm::sim::{Reply, Simulator, Sounds, Tone};
+use crate::session::safe_path;
+
+/// Runs the command.
+pub fn run(args: &SimArgs) -> Exit {
+    if let Err(error) = fs::File::open(&args.file) {
+        eprintln!("{}: {error}", args.file.display());
+        return Exit::Usage;
+    }
+    let path = args.file.to_string_lossy();
+    let folders = AudioFolders {
+        folders: args.audio.clone(),
+        unknown: args.unknown_length,
+    };
+    let screen = Screen {
+        colours: io::stdout().is_terminal(),
+    };
+    let (simulator, reply) = match Simulator::new(&path, &args.vars, &FileSystem, &folders) {
+        Ok(started) => started,
+        Err(findings) => {
+            eprint!("{findings}");
+            return Exit::Input;
+        }
+    };
+    screen.show(&reply);
+    let session = Session {
+        simulator: Rc::new(RefCell::new(simulator)),
+        diagram: &args.file,
+        screen,
+    };
+    let exit = match &args.script {
+        Some(script) => session.script(script),
+        None if io::stdin().is_terminal() => session.type_lines(),
+        None => session.lines(io::stdin().lock(), "standard input"),
+    };
+    match &args.save {
+        Some(file) if exit == Exit::Good => session.save(file),
+        _ => exit,
+    }
+}
+
+struct Session<'a> {
+    simulator: Rc<RefCell<Simulator<'a>>>,
+    diagram: &'a Path,
+    screen: Screen,
+}
+
+impl Session<'_> {
+    fn script(&self, path: &Path) -> Exit {
+        match fs::File::open(path) {
+            Ok(file) => self.lines(io::BufReader::new(file), &path.to_string_lossy()),
+            Err(error) => {
+                eprintln!("{}: {error}", path.display());
+                Exit::Usage
+            }
+        }
+    }
+
+    /// Lines of a file, each shown before what it does; the first that fails ends it.
+    fn lines(&self, from: impl BufRead, name: &str) -> Exit {
+        for (index, line) in from.lines().enumerate() {
+            let line = match line {
+                Ok(line) => line,
+                Err(error) => {
+                    eprintln!("{name}: {error}");
+                    return Exit::Usage;
+                }
+            };
+            println!("> {line}");
+            let reply = self.simulator.borrow_mut().line(&line);
+            match self.answer(&reply) {
+                Some(exit) => return exit,
+                None if reply.failed => {
+                    eprintln!("{name}:{}: stopped at this line", index + 1);
+                    return Exit::Input;
+                }
+                None => {}
+            }
+        }
+        Exit::Good
+    }
+
+    /// Lines of a person at a terminal.
+    fn type_lines(&self) -> Exit {
+        let mut editor = match Editor::<Words<'_>, DefaultHistory>::new() {
+            Ok(editor) => editor,
+            Err(error) => {
+                eprintln!("cannot use this terminal: {error}");
+                return Exit::Usage;
+            }
+        };
+        editor.set_helper(Some(Words(self.simulator.clone())));
+        println!("'help' lists what can be typed; the tab key completes it.");
+        loop {
+            match editor.readline("> ") {
+                Ok(line) => {
+                    // A line that cannot be kept is only not offered again.
+                    let _ = editor.add_history_entry(line.as_str());
+                    let reply = self.simulator.borrow_mut().line(&line);
+                    // A file that cannot be written is said; the user may name another.
+                    if self.answer(&reply) == Some(Exit::Good) {
+                        return Exit::Good;
+                    }
+                }
+                Err(ReadlineError::Interrupted) => {}
+                Err(ReadlineError::Eof) => return Exit::Good,
+                Err(error) => {
+                    eprintln!("cannot read from the terminal: {error}");
+                    return Exit::Usage;
+                }
+            }
+        }
+    }
+
+    /// Shows a reply and writes the file it asks for; how to end, if that is the end.
+    fn answer(&self, reply: &Reply) -> Option<Exit> {
+        self.screen.show(reply);
+        if let Some((file, text)) = &reply.save
+            && let failed @ (Exit::Usage | Exit::Input) = self.write(Path::new(file), text)
+        {
+            return Some(failed);
+        }
+        reply.quit.then_some(Exit::Good)
+    }
+
+    fn save(&self, file: &Path) -> Exit {
+        match self.simulator.borrow().as_test() {
+            Ok(text) => self.write(file, &text),
+            Err(error) => {
+                eprintln!("{}: not saved: {error}", file.display());
+                Exit::Input
+            }
+        }
+    }
+
+    fn write(&self, file: &Path, text: &str) -> Exit {
+        if let Err(error) = fs::write(file, text) {
+            eprintln!("{}: {error}", file.display());
+            return Exit::Usage;
+        }
+        println!("saved as {}", file.display());
+        if file.with_extension("") != self.diagram.with_extension("") {
+            let beside = self.diagram.with_extension("expect");
+            println!(
+                "a test is found beside its diagram, under its name: {}",
+                beside.display()
+            );
+        }
+        Exit::Good
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Screen {
+    colours: bool,
+}
+
+impl Screen {
+    fn show(self, reply: &Reply) {
+        for line in &reply.lines {
+            match colour(line.tone).filter(|_| self.colours) {
+                Some(code) => println!("\x1b[{code}m{}\x1b[0m", line.text),
+                None => println!("{}", line.text),
+            }
+        }
+    }
+}
+
+/// The number of the terminal's colour or weight.
+fn colour(tone: Tone) -> Option<u8> {
+    const BOLD: u8 = 1;
+    const RED: u8 = 31;
+    const CYAN: u8 = 36;
+    const DIM: u8 = 2;
+    match tone {
+        Tone::Event => Some(BOLD),
+        Tone::Trace => None,
+        Tone::State => Some(CYAN),
+        Tone::Problem => Some(RED),
+        Tone::Note => Some(DIM),
+    }
+}
+
+/// Lengths of WAV files in some folders.
+struct AudioFolders {
+    folders: Vec<PathBuf>,
+    unknown: Duration,
+}
+
+impl Sounds for AudioFolders {
+    fn length(&self, name: &str) -> Duration {
+        let paths = self
+            .folders
+            .iter()
+            .filter_map(|folder| safe_path::join(folder, name));
+        let mut sounds = paths
+            .filter_map(|path| fs::read(path).ok())
+            .filter_map(|bytes| wav::read(&bytes, wav::MAX_WAV_BYTES).ok());
+        sounds.next().map_or(self.unknown, |sound| {
+            Duration::from_secs_f64(sound.pcm.len() as f64 / f64::from(sound.sample_rate))
+        })
+    }
+}
+
+/// Completes words of commands.
+struct Words<'a>(Rc<RefCell<Simulator<'a>>>);
+
+impl Completer for Words<'_> {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        cursor: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(self.0.borrow().completions(&line[..cursor]))
+    }
+}
+
+impl Hinter for Words<'_> {
+    type Hint = String;
+}
+impl Highlighter for Words<'_> {}
+impl Validator for Words<'_> {}
+impl Helper for Words<'_> {}

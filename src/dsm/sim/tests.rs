@@ -1,0 +1,257 @@
+use std::collections::BTreeMap;
+
+use super::super::source::EntryKind;
+use super::super::testing::expect::Expectation;
+use super::*;
+
+/// Files in memory.
+struct Files(BTreeMap<String, String>);
+
+impl SourceProvider for Files {
+    fn kind(&self, path: &str) -> Option<EntryKind> {
+        self.0.contains_key(path).then_some(EntryKind::File)
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        self.0.get(path).map(|text| text.clone().into_bytes())
+    }
+
+    fn list(&self, _: &str) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+}
+
+/// Each file lasts two seconds, but those called `nothing`.
+struct TwoSeconds;
+
+impl Sounds for TwoSeconds {
+    fn length(&self, name: &str) -> Duration {
+        Duration::from_secs(if name == "nothing" { 0 } else { 2 })
+    }
+}
+
+const MENU: &str = r#"
+initial state START;
+state MENU enter { playFile("menu.wav"); addSeparator(7); setTimer(1, 5); };
+state END;
+transition "up" START - sessionStart / set($tries=0); -> MENU;
+transition "one" MENU - key(#key == 1) / { set($choice="number one"); callFSM(other); } -> MENU;
+transition "heard" MENU - noAudio / set($heard=#type); -> MENU_QUIET;
+transition "none" MENU - exception / stop(false); -> END;
+state MENU_QUIET;
+transition "late" (MENU, MENU_QUIET) - timer(#id == 1) / stop(true); -> END;
+transition "again" MENU - key(#key == 3) / playFile(nothing); -> MENU;
+"#;
+const OTHER: &str = "initial state HELLO enter { log(2, hello); };
+transition back HELLO - key / returnFSM(); -> HELLO;
+";
+
+fn files() -> Files {
+    let file = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
+    Files([("menu.dsm", MENU), ("other.dsm", OTHER)].map(file).into())
+}
+
+/// What a session of these lines shows.
+fn session(files: &Files, lines: &[&str]) -> (String, Option<String>) {
+    let (mut simulator, started) =
+        Simulator::new("menu.dsm", &[], files, &TwoSeconds).expect("it loads");
+    let mut shown: Vec<String> = started.lines.into_iter().map(|line| line.text).collect();
+    for line in lines {
+        shown.push(format!("> {line}"));
+        shown.extend(simulator.line(line).lines.into_iter().map(|line| line.text));
+    }
+    (shown.join("\n"), simulator.as_test().ok())
+}
+
+#[test]
+fn events_show_what_they_do_and_time_passes_only_when_told() {
+    let (shown, _) = session(&files(), &["sessionStart", "wait 2.5s", "wait 5s"]);
+    assert_eq!(
+        shown,
+        r#"[0:00.0] start
+  S main/START
+[0:00.0] main/START
+> sessionStart
+[0:00.0] sessionStart
+  T "up"
+  S main/MENU
+  A playFile "menu.wav" loop=false front=false
+  A addSeparator 7 front=false
+  A setTimer 1 5
+  $errno "" (was unset)
+  $tries 0 (was unset)
+[0:00.0] main/MENU; timers: 1 in 5.0 s; plays: menu.wav (2.0 s), separator 7
+> wait 2.5s
+[0:02.0] separator id=7
+  no transition of the state takes this event
+[0:02.0] noAudio type=noAudio
+  T "heard"
+  S main/MENU_QUIET
+  $heard noAudio (was unset)
+[0:02.5] main/MENU_QUIET; timers: 1 in 2.5 s
+> wait 5s
+[0:05.0] timer id=1
+  T "late"
+  A bye
+  A stop
+  S main/END
+[0:07.5] main/END, stopped"#
+    );
+}
+
+#[test]
+fn what_was_done_is_a_test_that_passes() {
+    let lines = [
+        "missing no.wav",
+        "var name=\"x y\"",
+        "sessionStart",
+        "keys 15#",
+        "wait 1m",
+    ];
+    let files = files();
+    let (shown, test) = session(&files, &lines);
+    let test = test.expect("it can be saved");
+    assert!(shown.contains("S other/HELLO"), "{shown}");
+    assert!(
+        test.starts_with("diag other other.dsm\nmissing no.wav\nvar name=\"x y\"\n\non start\n"),
+        "{test}"
+    );
+    assert!(test.contains("on key key=11\n  = state "), "{test}");
+    let outcome =
+        Expectation::parse(&test)
+            .expect("it can be read")
+            .run("menu.dsm", "", &files, &registry());
+    let failures: Vec<_> = outcome.failures.iter().map(ToString::to_string).collect();
+    assert_eq!(failures, Vec::<String>::new(), "{test}");
+    assert!(outcome.blocks.len() > 4);
+}
+
+#[test]
+fn a_missing_file_is_missing_from_the_start() {
+    let (shown, _) = session(
+        &files(),
+        &["sessionStart", "fail playFile menu.wav", "expect state END"],
+    );
+    assert!(
+        shown.ends_with(
+            "replayed 2 inputs\n[0:00.0] main/END, stopped\n> expect state END\nas expected"
+        ),
+        "{shown}"
+    );
+}
+
+#[test]
+fn undo_takes_back_one_thing() {
+    let lines = [
+        "sessionStart",
+        "set $tries=7",
+        "undo",
+        "expect $tries 0",
+        "undo",
+        "expect $tries unset",
+        "undo",
+    ];
+    let (shown, _) = session(&files(), &lines);
+    assert_eq!(shown.matches("as expected").count(), 2, "{shown}");
+    assert!(shown.ends_with("there is nothing to take back"), "{shown}");
+}
+
+#[test]
+fn a_variable_set_in_the_middle_cannot_be_saved() {
+    let (_, test) = session(&files(), &["sessionStart", "set tries=7"]);
+    assert_eq!(test, None);
+}
+
+#[test]
+fn checks_that_fail_say_what_is() {
+    let files = files();
+    let (mut simulator, _) = Simulator::new("menu.dsm", &[], &files, &TwoSeconds).unwrap();
+    let cases = [
+        (
+            "expect state END",
+            "not as expected: the state is main/START",
+        ),
+        ("expect $x 1", "not as expected: it is unset"),
+        ("expect stopped true", "not as expected: stopped is false"),
+        (
+            "expect what",
+            "expected state NAME, $name VALUE, $name unset, #name VALUE or stopped true",
+        ),
+        (
+            "hangpu",
+            "unknown command or event 'hangpu'; did you mean 'hangup'?",
+        ),
+        ("key x", "expected a key: 0-9 * # A-D"),
+        ("key 16", "expected a key: 0-9 * # A-D"),
+        ("keys 12x", "expected keys: 0-9 * # A-D"),
+        (
+            "wait long",
+            "expected a time of a week or less, such as 5s, 200ms or 2m",
+        ),
+        (
+            "wait 1e300s",
+            "expected a time of a week or less, such as 5s, 200ms or 2m",
+        ),
+        (
+            "wait -1s",
+            "expected a time of a week or less, such as 5s, 200ms or 2m",
+        ),
+        ("event a", "expected name=value behind an event"),
+        ("event a=\"b", "expected a closing quote"),
+        (
+            "sessionStart a=b",
+            "expected nothing: this event has no parameters",
+        ),
+        ("fail bye", "expected playFile or recordFile and a path"),
+        ("save", "expected a file"),
+    ];
+    for (line, expected) in cases {
+        let reply = simulator.line(line);
+        assert!(reply.failed, "{line}");
+        assert_eq!(reply.lines[0].text, expected, "{line}");
+    }
+    assert_eq!(simulator.run.blocks.len(), 1, "nothing happened");
+}
+
+#[test]
+fn sounds_of_no_length_end_in_a_message() {
+    let text = "initial state A enter { playFile(nothing); };
+transition on A - noAudio -> A;
+transition up A - sessionStart -> A;\n";
+    let files = Files([("menu.dsm".to_owned(), text.to_owned())].into());
+    let (shown, _) = session(&files, &["sessionStart"]);
+    assert!(shown.contains("1000 events came at once"), "{shown}");
+}
+
+#[test]
+fn where_names_the_lines_of_the_state() {
+    let (shown, _) = session(&files(), &["where"]);
+    assert!(
+        shown.ends_with("> where\nmenu.dsm:2: state \"START\"\nmenu.dsm:5: transition \"up\""),
+        "{shown}"
+    );
+}
+
+#[test]
+fn words_are_completed_where_they_stand() {
+    let files = files();
+    let (mut simulator, _) = Simulator::new("menu.dsm", &[], &files, &TwoSeconds).unwrap();
+    simulator.line("sessionStart");
+    let words = |line: &str| simulator.completions(line);
+    assert_eq!(words("han"), (0, vec!["hangup".to_owned()]));
+    assert_eq!(
+        words("expect state ME"),
+        (13, vec!["MENU".to_owned(), "MENU_QUIET".to_owned()])
+    );
+    assert_eq!(words("vars $t"), (5, vec!["$tries".to_owned()]));
+    assert_eq!(words("undo x"), (5, vec![]));
+}
+
+#[test]
+fn a_diagram_with_mistakes_is_not_started() {
+    let files = Files([("menu.dsm".to_owned(), "state A".to_owned())].into());
+    let error = Simulator::new("menu.dsm", &[], &files, &TwoSeconds)
+        .err()
+        .expect("no initial state");
+    assert!(error.to_string().contains("no-initial-state"), "{error}");
+}
