@@ -10,6 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::dtmf::DtmfSequence;
 use crate::codec::CodecId;
 use crate::config::{Config, LoadError, LogFormat, LogLevel, Setting, load};
+use crate::dsm::diagnostic::Code;
+use crate::dsm::{Diagnostic, Severity};
 use crate::sip::message::Uri;
 
 /// A SIP media server that is programmed with state diagrams.
@@ -34,6 +36,8 @@ pub enum Command {
     ///
     /// Syntax, names, arguments, states and called diagrams are checked as when the server loads them.
     /// The exit code is 1 if there is an error and 2 if a path cannot be read; warnings alone are 0.
+    /// A comment '-- muleteer: allow(CODE)' behind a line, or above a line or declaration, says that a
+    /// finding is meant; above the first line it is for the whole file.
     Check(CheckArgs),
     /// Draw a state diagram
     ///
@@ -103,13 +107,60 @@ pub struct ServeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub struct CheckArgs {
-    /// Diagrams (*.dsm), or folders of them
-    #[arg(value_name = "PATH", required = true)]
+    /// Diagrams (*.dsm), folders of them, or - for standard input
+    #[arg(value_name = "PATH", required_unless_present = "explain")]
     pub paths: Vec<PathBuf>,
 
     /// How to report
     #[arg(long, value_enum, default_value_t)]
     pub format: ReportFormat,
+
+    /// Take findings for errors: a code, warnings, or notes (which are warnings too)
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = Denied::parse)]
+    pub deny: Vec<Denied>,
+
+    /// Print what a code means, with an example and what to do
+    #[arg(long, value_name = "CODE", value_parser = code, conflicts_with_all = ["paths", "deny"])]
+    pub explain: Option<&'static Code>,
+}
+
+/// Findings that are to be errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denied {
+    /// All from this severity up.
+    From(Severity),
+    /// Those of one code.
+    Code(&'static str),
+}
+
+impl Denied {
+    fn parse(text: &str) -> Result<Self, UnknownCode> {
+        match text {
+            "warnings" => Ok(Denied::From(Severity::Warning)),
+            "notes" => Ok(Denied::From(Severity::Note)),
+            _ => code(text).map(|code| Denied::Code(code.name)),
+        }
+    }
+
+    /// Whether a finding is among them.
+    pub fn covers(self, finding: &Diagnostic) -> bool {
+        match self {
+            Denied::From(severity) => finding.severity >= severity,
+            Denied::Code(code) => finding.code == code,
+        }
+    }
+}
+
+/// No finding has this code.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no such code{}", .near.map(|near| format!(", did you mean '{near}'?")).unwrap_or_default())]
+pub struct UnknownCode {
+    near: Option<&'static str>,
+}
+
+fn code(name: &str) -> Result<&'static Code, UnknownCode> {
+    let near = || Code::nearest(name);
+    Code::find(name).ok_or_else(|| UnknownCode { near: near() })
 }
 
 /// Arguments of `muleteer test`.
@@ -242,6 +293,8 @@ pub enum ReportFormat {
     Text,
     /// For programs: one JSON array
     Json,
+    /// For code scanning: SARIF 2.1.0, paths relative to the current folder
+    Sarif,
 }
 
 /// Arguments of `muleteer lsp`.
@@ -327,7 +380,9 @@ Examples:
 const CHECK_EXAMPLES: &str = "\
 Examples:
   muleteer check dsm/greeting.dsm
-  muleteer check dsm/ --format json";
+  muleteer check dsm/ --deny warnings
+  muleteer check dsm/ --format sarif > findings.sarif
+  muleteer check --explain unknown-action";
 
 const TEST_EXAMPLES: &str = "\
 Examples:

@@ -38,13 +38,21 @@ pub enum DiCast {
     Json,
 }
 
-/// Splits and classifies the arguments of a call. The second value is the name of the first
-/// parameter that is needed and was not written.
-pub fn bind(
+/// The arguments of a call.
+pub struct Bound<'t> {
+    pub arguments: Box<[Argument]>,
+    /// The text of each argument that was written.
+    pub written: Vec<&'t str>,
+    /// The name of the first parameter that is needed and was not written.
+    pub missing: Option<&'static str>,
+}
+
+/// Splits and classifies the arguments of a call.
+pub fn bind<'t>(
     signature: &Signature,
-    text: Option<&str>,
-    findings: &mut Vec<Finding>,
-) -> (Box<[Argument]>, Option<&'static str>) {
+    text: Option<&'t str>,
+    findings: &mut Vec<Finding<'t>>,
+) -> Bound<'t> {
     let parts = split(text.unwrap_or(""), signature.separator);
     let list = signature.parameters.last().filter(|last| last.repeated);
     let mut arguments = Vec::new();
@@ -63,7 +71,11 @@ pub fn bind(
         let more = parts.iter().skip(signature.parameters.len());
         arguments.extend(more.map(|part| classify(parameter.kind, part, findings)));
     }
-    (arguments.into(), missing)
+    Bound {
+        arguments: arguments.into(),
+        written: parts.into_iter().map(str::trim).collect(),
+        missing,
+    }
 }
 
 /// The parts between the separators; none if there is no text at all.
@@ -119,7 +131,7 @@ pub fn unquote(part: &str) -> (Cow<'_, str>, bool) {
     (Cow::Borrowed(inner), true)
 }
 
-fn classify(kind: Kind, part: &str, findings: &mut Vec<Finding>) -> Argument {
+fn classify<'t>(kind: Kind, part: &'t str, findings: &mut Vec<Finding<'t>>) -> Argument {
     let (text, quoted) = unquote(part);
     match kind {
         Kind::Value | Kind::Diagram | Kind::NameValue => {
@@ -141,11 +153,9 @@ fn classify(kind: Kind, part: &str, findings: &mut Vec<Finding>) -> Argument {
             None => Argument::Name(text.strip_prefix('$').unwrap_or(&text).into()),
         },
         Kind::Template => {
-            Argument::Template(Template::parse(&text, UnknownSelect::Dropped, findings))
+            Argument::Template(template(part, text, UnknownSelect::Dropped, findings))
         }
-        Kind::ModuleText => {
-            Argument::Template(Template::parse(&text, UnknownSelect::Kept, findings))
-        }
+        Kind::ModuleText => Argument::Template(template(part, text, UnknownSelect::Kept, findings)),
         Kind::Sum => Argument::Sum(Sum::parse(&text)),
         Kind::Pairs => match Expr::parse(&text, quoted) {
             Expr::Text(text) => Argument::Pairs(pairs(&text)),
@@ -153,6 +163,24 @@ fn classify(kind: Kind, part: &str, findings: &mut Vec<Finding>) -> Argument {
         },
         Kind::Di => di_argument(part.trim()),
     }
+}
+
+fn template<'t>(
+    part: &'t str,
+    text: Cow<'t, str>,
+    unknown: UnknownSelect,
+    findings: &mut Vec<Finding<'t>>,
+) -> Template {
+    let text = match text {
+        Cow::Borrowed(text) => return Template::parse(text, unknown, findings),
+        Cow::Owned(text) => text,
+    };
+    // Without its escapes the text stands nowhere in the program; its findings are about all of it.
+    let mut found = Vec::new();
+    let template = Template::parse(&text, unknown, &mut found);
+    let about_all = |finding: Finding<'_>| Finding::new(finding.code, part.trim(), finding.message);
+    findings.extend(found.into_iter().map(about_all));
+    template
 }
 
 /// `key=value;key=value`: keys trimmed, values resolved; what has no `=` or no key is dropped.

@@ -36,7 +36,7 @@ pub enum Operator {
 
 impl Comparison {
     /// `None` for an empty expression, which always holds.
-    pub fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<Self> {
+    pub fn parse<'t>(text: &'t str, findings: &mut Vec<Finding<'t>>) -> Option<Self> {
         let text = text.trim();
         if text.is_empty() {
             return None;
@@ -45,23 +45,25 @@ impl Comparison {
         let written = &text[at..at + length];
         match operator {
             Operator::Equal if length == 1 => {
-                findings.push((code::COND_SINGLE_EQ, "'=' is read as '=='".into()));
+                let message = "'=' is read as '=='";
+                findings.push(Finding::new(code::COND_SINGLE_EQ, written, message));
             }
             Operator::AtMost | Operator::AtLeast => {
                 let message = format!("'{written}' compares here; the original does not know it");
-                findings.push((code::COND_LE_GE, message));
+                findings.push(Finding::new(code::COND_LE_GE, written, message));
             }
             Operator::Missing => {
-                let message = "without operator this never holds".into();
-                findings.push((code::COND_NO_OPERATOR, message));
+                let message = "without operator this never holds";
+                findings.push(Finding::new(code::COND_NO_OPERATOR, text, message));
             }
             _ => {}
         }
         let left = Operand::parse(&text[..at], findings);
-        let right = Operand::parse(&text[at + length..], findings);
+        let right_text = text[at + length..].trim();
+        let right = Operand::parse(right_text, findings);
         if operator == Operator::NotEqual && right.is_prefix() {
-            let message = "'*' has no meaning with '!='; write 'not test(.. == ..*)'".into();
-            findings.push((code::COND_PREFIX_NE, message));
+            let message = "'*' has no meaning with '!='; write 'not test(.. == ..*)'";
+            findings.push(Finding::new(code::COND_PREFIX_NE, right_text, message));
         }
         Some(Self {
             left,
@@ -176,7 +178,7 @@ impl fmt::Display for Operand {
 }
 
 impl Operand {
-    fn parse(text: &str, findings: &mut Vec<Finding>) -> Self {
+    fn parse<'t>(text: &'t str, findings: &mut Vec<Finding<'t>>) -> Self {
         let text = text.trim();
         if let Some(inner) = text
             .strip_prefix("len(")
@@ -186,8 +188,8 @@ impl Operand {
         }
         if let Some(("", inner)) = quoted_run(text) {
             if text.starts_with('\'') {
-                let message = "single quotes are removed here, not in the original".into();
-                findings.push((code::COND_SINGLE_QUOTE, message));
+                let message = "single quotes are removed here, not in the original";
+                findings.push(Finding::new(code::COND_SINGLE_QUOTE, text, message));
             }
             return Operand::Value(Expr::Text(inner.into()));
         }

@@ -45,8 +45,24 @@ impl Scope<'_> {
     }
 }
 
-/// A finding about an expression; the caller knows where it stands.
-pub type Finding = (Code, String);
+/// A finding about the text of an argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding<'t> {
+    pub code: Code,
+    pub message: String,
+    /// The part of the program text it is about; `None`: the whole call.
+    pub about: Option<&'t str>,
+}
+
+impl<'t> Finding<'t> {
+    pub fn new(code: Code, about: &'t str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            about: Some(about),
+        }
+    }
+}
 
 /// A whole argument: literal text or one reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +152,11 @@ pub enum UnknownSelect {
 }
 
 impl Template {
-    pub fn parse(text: &str, unknown: UnknownSelect, findings: &mut Vec<Finding>) -> Self {
+    pub fn parse<'t>(
+        text: &'t str,
+        unknown: UnknownSelect,
+        findings: &mut Vec<Finding<'t>>,
+    ) -> Self {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find(['$', '#', '@']) {
@@ -150,14 +170,13 @@ impl Template {
                 push_text(&mut pieces, mark);
                 rest = behind;
             } else {
-                let mut found = Vec::new();
-                let (name, behind) = reference_name(mark, after, &mut found);
+                let (name, behind) = reference_name(after);
                 let written = &rest[at..rest.len() - behind.len()];
                 if unknown == UnknownSelect::Kept && mark == "@" && !SELECTS.contains(&name) {
                     push_text(&mut pieces, written);
                 } else {
                     push_reference(&mut pieces, mark, name, written);
-                    findings.append(&mut found);
+                    findings.extend(odd_reference(mark, name, written));
                 }
                 rest = behind;
             }
@@ -207,11 +226,7 @@ fn push_reference(pieces: &mut Vec<Piece>, mark: &str, name: &str, written: &str
 }
 
 /// The name behind a `$`, `#` or `@`, and what follows it.
-pub fn reference_name<'t>(
-    mark: &str,
-    text: &'t str,
-    findings: &mut Vec<Finding>,
-) -> (&'t str, &'t str) {
+pub fn reference_name(text: &str) -> (&str, &str) {
     let close = match text.chars().next() {
         Some('(') => Some(')'),
         Some(quote @ ('"' | '\'')) => Some(quote),
@@ -220,29 +235,29 @@ pub fn reference_name<'t>(
     if let Some(close) = close
         && let Some((name, behind)) = text[1..].split_once(close)
     {
-        unknown_select(mark, name, findings);
         return (name, behind);
     }
     let ends = [
         ' ', '\t', ',', '(', ')', '[', ']', '$', '#', '@', ';', ':', '\'', '"',
     ];
-    let (name, behind) = text.split_at(text.find(ends).unwrap_or(text.len()));
-    let odd = ['/', '=', '+', '?', '!', '|', '&', '<', '>'];
-    if mark == "@" {
-        unknown_select(mark, name, findings);
-    } else if name.contains(odd) || name.ends_with('.') {
-        let short = &name[..name.find(odd).unwrap_or(name.len().saturating_sub(1))];
-        let message = format!("the name is '{name}'; write '{mark}({short})' if it ends earlier");
-        findings.push((code::INTERP_NAME, message));
-    }
-    (name, behind)
+    text.split_at(text.find(ends).unwrap_or(text.len()))
 }
 
-fn unknown_select(mark: &str, name: &str, findings: &mut Vec<Finding>) {
-    if mark == "@" && !name.is_empty() && !SELECTS.contains(&name) {
-        let message = format!("'@{name}' is no select and becomes nothing; write '@@{name}'");
-        findings.push((code::INTERP_SELECT, message));
+/// A reference that is no select, or that probably ends elsewhere than its author thinks.
+fn odd_reference<'t>(mark: &str, name: &str, written: &'t str) -> Option<Finding<'t>> {
+    let bracketed = written[mark.len()..].starts_with(['(', '"', '\'']);
+    let odd = ['/', '=', '+', '?', '!', '|', '&', '<', '>'];
+    if mark == "@" {
+        if !name.is_empty() && !SELECTS.contains(&name) {
+            let message = format!("'@{name}' is no select and becomes nothing; write '@@{name}'");
+            return Some(Finding::new(code::INTERP_SELECT, written, message));
+        }
+    } else if !bracketed && (name.contains(odd) || name.ends_with('.')) {
+        let short = &name[..name.find(odd).unwrap_or(name.len().saturating_sub(1))];
+        let message = format!("the name is '{name}'; write '{mark}({short})' if it ends earlier");
+        return Some(Finding::new(code::INTERP_NAME, written, message));
     }
+    None
 }
 
 /// The argument of `eval`: integers added and subtracted from left to right.

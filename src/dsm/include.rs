@@ -3,6 +3,7 @@
 //! The line rules come before anything else looks at the text, so they apply inside quotes too, as
 //! in the original.
 
+use super::diagnostic::allow::is_comment_line;
 use super::diagnostic::{Diagnostic, code};
 use super::source::{EntryKind, FileId, SourceMap, SourceProvider, Span};
 
@@ -10,8 +11,8 @@ use super::source::{EntryKind, FileId, SourceMap, SourceProvider, Span};
 const MAX_INCLUDE_DEPTH: usize = 32;
 /// Files included for one diagram; a file counts each time.
 const MAX_INCLUDES: usize = 10_000;
-/// Bytes of one diagram with everything it includes.
-const MAX_TEXT_BYTES: usize = 4 << 20;
+/// Bytes of one diagram with everything it includes; comments count.
+pub const MAX_TEXT_BYTES: usize = 4 << 20;
 
 /// The text of a diagram after includes, without comment lines.
 #[derive(Debug, Default)]
@@ -173,11 +174,18 @@ pub fn assemble(
         text: Text::default(),
         open: Vec::new(),
         includes: 0,
+        bytes: 0,
         full: false,
     };
     let Some(file) = assembler.read(path) else {
-        let message = format!("cannot read '{path}'");
-        diagnostics.push(Diagnostic::without_source(code::FILE_NOT_FOUND, message));
+        let message = unreadable(path, provider);
+        let file = sources.add(path, Vec::new());
+        let span = Span {
+            file,
+            start: 0,
+            end: 0,
+        };
+        diagnostics.push(Diagnostic::new(code::FILE_NOT_FOUND, span, message));
         return None;
     };
     assembler.file(file, path, load_path);
@@ -192,6 +200,8 @@ struct Assembler<'a> {
     /// Paths of the files being read, outermost first.
     open: Vec<String>,
     includes: usize,
+    /// How much was read; a file counts each time.
+    bytes: usize,
     full: bool,
 }
 
@@ -202,7 +212,38 @@ impl Assembler<'_> {
             return Some(known);
         }
         let bytes = self.provider.read(path)?;
-        Some(self.sources.add(path, bytes))
+        let binary = memchr::memchr(0, &bytes);
+        let wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        // Of a file that is no text nothing is looked at: every finding would be nonsense.
+        let kept = if binary.is_some() { Vec::new() } else { bytes };
+        let file = self.sources.add(path, kept);
+        if binary.is_some() {
+            self.not_text(file, wide);
+        } else if let Some(start) = self.sources.file(file).latin1_from() {
+            let message = "not UTF-8 from here on: the whole file is read as Latin-1";
+            let text = &self.sources.file(file).text()[start as usize..];
+            let end = start + text.chars().next().map_or(0, char::len_utf8) as u32;
+            let span = Span { file, start, end };
+            let finding = Diagnostic::new(code::NOT_UTF8, span, message);
+            self.report(finding.hint("save the file as UTF-8"));
+        }
+        Some(file)
+    }
+
+    fn not_text(&mut self, file: FileId, wide: bool) {
+        let span = Span {
+            file,
+            start: 0,
+            end: 0,
+        };
+        let (message, hint) = match wide {
+            true => ("this file is UTF-16", "save it as UTF-8"),
+            false => (
+                "this file holds a NUL byte, so it is no text",
+                "a diagram is a text file",
+            ),
+        };
+        self.report(Diagnostic::new(code::NOT_TEXT, span, message).hint(hint));
     }
 
     fn file(&mut self, file: FileId, path: &str, load_path: &str) {
@@ -212,6 +253,9 @@ impl Assembler<'_> {
         let mut offset = 0;
         for line in text.split_inclusive('\n') {
             self.line(file, offset, line, load_path);
+            if self.full {
+                break;
+            }
             offset += line.len();
         }
         self.open.pop();
@@ -226,19 +270,31 @@ impl Assembler<'_> {
             start: start as u32,
             end: (start + content.len()) as u32,
         };
+        self.bytes += line.len();
+        if self.bytes > MAX_TEXT_BYTES {
+            return self.too_large(span);
+        }
         if let Some(name) = first.strip_prefix("#include") {
+            let name = include_name(name);
+            if name.is_empty() {
+                let message = "#include names no file";
+                return self.report(Diagnostic::new(code::INCLUDE_NOT_FOUND, span, message));
+            }
+            let at = start + (name.as_ptr() as usize - first.as_ptr() as usize);
+            let span = Span {
+                file,
+                start: at as u32,
+                end: (at + name.len()) as u32,
+            };
             return self.include(name, span, load_path);
         }
-        if first.starts_with('#') || first.starts_with("--") {
+        if is_comment_line(first) {
             if content.starts_with("-->") {
                 let message = "this line is a comment, because it begins with '--'";
                 let hint = "put the arrow behind something else, or write '->'";
                 self.report(Diagnostic::new(code::COMMENT_ARROW, span, message).hint(hint));
             }
             return self.text.drop_line(file, start, content);
-        }
-        if self.text.text.len() + line.len() > MAX_TEXT_BYTES {
-            return self.too_large(span);
         }
         self.text.push_line(file, offset, line);
     }
@@ -254,13 +310,6 @@ impl Assembler<'_> {
     }
 
     fn include(&mut self, name: &str, span: Span, load_path: &str) {
-        let blank = |c: char| c.is_ascii_whitespace();
-        let name = name.trim_end_matches(|c| blank(c) || c == ';');
-        let name = name.trim_matches(|c| blank(c) || c == '"' || c == '\'');
-        if name.is_empty() {
-            let message = "#include names no file";
-            return self.report(Diagnostic::new(code::INCLUDE_NOT_FOUND, span, message));
-        }
         let absolute = name.starts_with('/');
         let path = if absolute {
             name.to_owned()
@@ -285,7 +334,9 @@ impl Assembler<'_> {
             Some(EntryKind::File) => self.include_file(&path, span, &load_path),
             None => {
                 let with_suffix = format!("{path}.dsm");
-                self.include_file(&with_suffix, span, &load_path);
+                let found = self.provider.kind(&with_suffix).is_some();
+                let path = if found { with_suffix } else { path };
+                self.include_file(&path, span, &load_path);
             }
         }
     }
@@ -308,7 +359,7 @@ impl Assembler<'_> {
             path: path.to_owned(),
         });
         let Some(file) = self.read(path) else {
-            let message = format!("cannot read '{path}'");
+            let message = unreadable(path, self.provider);
             let hint = "a relative name is looked up in the folder of the main diagram";
             let finding = Diagnostic::new(code::INCLUDE_NOT_FOUND, span, message).hint(hint);
             return self.report(finding);
@@ -318,6 +369,21 @@ impl Assembler<'_> {
 
     fn report(&mut self, finding: Diagnostic) {
         self.diagnostics.push(finding);
+    }
+}
+
+/// What stands behind `#include`, without quotes, blanks and a `;`.
+fn include_name(rest: &str) -> &str {
+    let blank = |c: char| c.is_ascii_whitespace();
+    let name = rest.trim_end_matches(|c| blank(c) || c == ';');
+    name.trim_matches(|c| blank(c) || c == '"' || c == '\'')
+}
+
+fn unreadable(path: &str, provider: &dyn SourceProvider) -> String {
+    match provider.kind(path) {
+        None => format!("there is no file '{path}'"),
+        Some(EntryKind::Folder) => format!("'{path}' is a folder"),
+        Some(EntryKind::File) => format!("the file '{path}' cannot be read"),
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::check::check;
-use super::diagnostic::{Diagnostic, Report, Severity, code};
+use super::diagnostic::allow::Allows;
+use super::diagnostic::{Diagnostic, MAX_FINDINGS, Report, Severity, Theme, code, tidy};
 use super::include::{assemble, join};
 use super::program::{DiagramSet, StateDiagram};
 use super::registry::Registry;
-use super::source::{EntryKind, SourceMap, SourceProvider};
+use super::source::{EntryKind, SourceFile, SourceMap, SourceProvider};
 use super::syntax::{ast, parse};
 use crate::suggest::closest;
 
@@ -39,6 +40,11 @@ impl Loaded {
             .map(|finding| finding.report(&self.sources))
     }
 
+    /// The path of the diagram's own file.
+    pub fn path(&self) -> &str {
+        self.sources.files().next().map_or("", SourceFile::path)
+    }
+
     /// The worst finding.
     pub fn worst(&self) -> Option<Severity> {
         self.diagnostics
@@ -63,27 +69,66 @@ pub(super) fn load_and<T>(
     registry: &Registry,
     look: impl FnOnce(&ast::Diagram<'_>) -> T,
 ) -> (Loaded, Option<T>) {
-    let mut sources = SourceMap::default();
-    let mut found = Vec::new();
-    let Some(text) = assemble(path, folder(path), provider, &mut sources, &mut found) else {
-        let loaded = Loaded {
-            diagram: None,
-            diagnostics: found,
-            sources: Arc::new(sources),
+    let (draft, seen) = Draft::load(name, path, provider, registry, look);
+    (draft.finish(None), seen)
+}
+
+/// A diagram that is loaded, but not compared with the others yet.
+struct Draft {
+    loaded: Loaded,
+    allows: Allows,
+}
+
+impl Draft {
+    fn load<T>(
+        name: &str,
+        path: &str,
+        provider: &dyn SourceProvider,
+        registry: &Registry,
+        look: impl FnOnce(&ast::Diagram<'_>) -> T,
+    ) -> (Self, Option<T>) {
+        let mut sources = SourceMap::default();
+        let mut found = Vec::new();
+        let Some(text) = assemble(path, folder(path), provider, &mut sources, &mut found) else {
+            let draft = Self {
+                loaded: Loaded {
+                    diagram: None,
+                    diagnostics: found,
+                    sources: Arc::new(sources),
+                },
+                allows: Allows::default(),
+            };
+            return (draft, None);
         };
-        return (loaded, None);
-    };
-    let (tree, syntax) = parse(&text);
-    found.extend(syntax);
-    let seen = look(&tree);
-    let sources = Arc::new(sources);
-    let (diagram, diagnostics) = check(name, &tree, text.span(0, 0), &sources, registry, found);
-    let loaded = Loaded {
-        diagram,
-        diagnostics,
-        sources,
-    };
-    (loaded, Some(seen))
+        let (tree, syntax) = parse(&text);
+        found.extend(syntax);
+        let seen = look(&tree);
+        let sources = Arc::new(sources);
+        let (diagram, diagnostics) = check(name, &tree, &text, &sources, registry, found);
+        let draft = Self {
+            allows: Allows::read(&sources, &tree.comments, &tree.extents),
+            loaded: Loaded {
+                diagram,
+                diagnostics,
+                sources,
+            },
+        };
+        (draft, Some(seen))
+    }
+
+    /// Adds what the names of the other diagrams tell, if they are known, and takes out what is
+    /// allowed.
+    fn finish(self, known: Option<&HashSet<&str>>) -> Loaded {
+        let mut loaded = self.loaded;
+        if let (Some(known), Some(diagram)) = (known, &loaded.diagram) {
+            unknown_diagrams(diagram, known, &mut loaded.diagnostics);
+        }
+        if let Some(main) = loaded.sources.ids().next() {
+            self.allows.apply(&mut loaded.diagnostics, main);
+        }
+        tidy(&mut loaded.diagnostics);
+        loaded
+    }
 }
 
 /// The diagrams of a collection that loaded, and all findings.
@@ -104,26 +149,27 @@ pub fn load_set(
     provider: &dyn SourceProvider,
     registry: &Registry,
 ) -> LoadedSet {
-    let load = |(name, path): &(String, String)| load(name, path, provider, registry);
-    let mut loaded: Vec<Loaded> = diagrams.iter().map(load).collect();
-    let included: HashSet<String> = loaded
+    let load =
+        |(name, path): &(String, String)| Draft::load(name, path, provider, registry, |_| ()).0;
+    let mut drafts: Vec<Draft> = diagrams.iter().map(load).collect();
+    let included: HashSet<String> = drafts
         .iter()
-        .flat_map(|one| one.sources.files().skip(1))
+        .flat_map(|draft| draft.loaded.sources.files().skip(1))
         .map(|file| file.path().to_owned())
         .collect();
     let mut paths = diagrams.iter().map(|(_, path)| path);
-    loaded.retain(|one| {
+    drafts.retain(|draft| {
         let is_included = paths.next().is_some_and(|path| included.contains(path));
-        let can_start = one
+        let can_start = draft
+            .loaded
             .diagram
             .as_ref()
             .is_some_and(|it| it.initial().is_some());
         can_start || !is_included
     });
     let names: HashSet<&str> = diagrams.iter().map(|(name, _)| name.as_str()).collect();
-    for one in &mut loaded {
-        unknown_diagrams(one, &names);
-    }
+    let finish = |draft: Draft| draft.finish(Some(&names));
+    let loaded: Vec<Loaded> = drafts.into_iter().map(finish).collect();
     let good = loaded.iter().filter_map(|one| one.diagram.clone());
     LoadedSet {
         diagrams: Arc::new(DiagramSet::new(good)),
@@ -132,21 +178,19 @@ pub fn load_set(
 }
 
 /// Reports the literal diagram names that are not in `known`.
-fn unknown_diagrams(loaded: &mut Loaded, known: &HashSet<&str>) {
-    let Some(diagram) = &loaded.diagram else {
-        return;
-    };
+fn unknown_diagrams(diagram: &StateDiagram, known: &HashSet<&str>, findings: &mut Vec<Diagnostic>) {
     for (name, span) in &diagram.references {
         if known.contains(&**name) {
             continue;
         }
         let message = format!("there is no diagram '{name}'; the list will just go on");
-        let near = closest(name, known.iter().copied());
+        // Nobody reads that many hints, and looking for one takes time.
+        let hinted = findings.len() < MAX_FINDINGS;
+        let near = closest(name, known.iter().copied().filter(|_| hinted));
         let hint = near.map(|near| format!("did you mean '{near}'?"));
         let finding = Diagnostic::new(code::UNKNOWN_DIAGRAM, *span, message).maybe_hint(hint);
-        loaded.diagnostics.push(finding);
+        findings.push(finding);
     }
-    loaded.diagnostics.sort_by_key(|finding| finding.span);
 }
 
 /// The outcome of [`check_paths`].
@@ -154,24 +198,72 @@ fn unknown_diagrams(loaded: &mut Loaded, known: &HashSet<&str>) {
 pub struct Checked {
     /// Each diagram with its findings.
     pub loaded: Vec<Loaded>,
-    /// Paths that name nothing.
+    /// Paths that name nothing, and files that cannot be read.
     pub unreadable: Vec<String>,
 }
 
 impl Checked {
+    /// Adds a diagram, unless its file was checked already or cannot be read.
+    fn add(&mut self, one: Loaded) {
+        let path = one.path();
+        let unreadable = |finding: &Diagnostic| finding.code == code::FILE_NOT_FOUND.name;
+        if one.diagnostics.iter().any(unreadable) {
+            self.unreadable.push(path.to_owned());
+        } else if self.loaded.iter().all(|known| known.path() != path) {
+            self.loaded.push(one);
+        }
+    }
+
     /// All findings as text.
     pub fn render(&self) -> String {
-        self.loaded.iter().map(Loaded::render).collect()
+        self.render_with(&Theme::plain())
+    }
+
+    /// The same with the looks of a theme.
+    pub fn render_with(&self, theme: &Theme) -> String {
+        self.findings()
+            .map(|(finding, sources)| finding.render_with(sources, theme))
+            .collect()
     }
 
     /// All findings as values that serialise.
     pub fn reports(&self) -> impl Iterator<Item = Report> {
-        self.loaded.iter().flat_map(Loaded::reports)
+        self.findings()
+            .map(|(finding, sources)| finding.report(sources))
+    }
+
+    /// All findings with the files they are in. What several diagrams include is told of once.
+    pub fn findings(&self) -> impl Iterator<Item = (&Diagnostic, &SourceMap)> {
+        let mut seen = HashSet::new();
+        let all = self.loaded.iter().flat_map(|one| {
+            let sources: &SourceMap = &one.sources;
+            one.diagnostics
+                .iter()
+                .map(move |finding| (finding, sources))
+        });
+        all.filter(move |(finding, sources)| {
+            let path = sources.file(finding.span.file).path();
+            let place = (path, finding.span.start, finding.span.end);
+            seen.insert((place, finding.code, &*finding.message))
+        })
+    }
+
+    /// Makes errors of the findings that `is_denied` holds for.
+    pub fn deny(&mut self, is_denied: impl Fn(&Diagnostic) -> bool) {
+        let all = self.loaded.iter_mut().flat_map(|one| &mut one.diagnostics);
+        all.filter(|finding| is_denied(finding))
+            .for_each(|finding| finding.severity = Severity::Error);
     }
 
     /// The worst finding of all.
     pub fn worst(&self) -> Option<Severity> {
         self.loaded.iter().filter_map(Loaded::worst).max()
+    }
+
+    /// How many files were read.
+    pub fn files(&self) -> usize {
+        let all = self.loaded.iter().flat_map(|one| one.sources.files());
+        all.map(SourceFile::path).collect::<HashSet<_>>().len()
     }
 }
 
@@ -193,19 +285,14 @@ pub fn check_paths(
             None => checked.unreadable.push(path.clone()),
             Some(EntryKind::File) => {
                 let names = diagram_files(folder(path), provider);
-                let mut one = load(stem(path), path, provider, registry);
-                let known = names
-                    .iter()
-                    .map(|name| stem(name))
-                    .chain([stem(path)])
-                    .collect();
-                unknown_diagrams(&mut one, &known);
-                checked.loaded.push(one);
+                let known = names.iter().map(|name| stem(name)).chain([stem(path)]);
+                let (draft, _) = Draft::load(stem(path), path, provider, registry, |_| ());
+                checked.add(draft.finish(Some(&known.collect())));
             }
             Some(EntryKind::Folder) => {
-                checked
-                    .loaded
-                    .extend(check_folder(path, provider, registry));
+                for one in check_folder(path, provider, registry) {
+                    checked.add(one);
+                }
             }
         }
     }

@@ -1,9 +1,11 @@
 //! SHELL: diagrams from the file system.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::{fs, io};
 
+use super::include::MAX_TEXT_BYTES;
 use super::load::{LoadedSet, diagram_files, load_set};
 use super::registry::Registry;
 use super::source::{EntryKind, SourceProvider};
@@ -23,7 +25,11 @@ impl SourceProvider for FileSystem {
     }
 
     fn read(&self, path: &str) -> Option<Vec<u8>> {
-        fs::read(path).ok()
+        let mut bytes = Vec::new();
+        // One byte more than is allowed is enough to be refused.
+        let mut file = fs::File::open(path).ok()?.take(MAX_TEXT_BYTES as u64 + 1);
+        file.read_to_end(&mut bytes).ok()?;
+        Some(bytes)
     }
 
     fn list(&self, folder: &str) -> Vec<String> {

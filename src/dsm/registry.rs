@@ -512,8 +512,8 @@ mod tests {
         ];
         for signature in Registry::core().actions() {
             for text in [None].into_iter().chain(texts.map(Some)) {
-                let (list, missing) = bind(signature, text, &mut Vec::new());
-                if missing.is_some() {
+                let bound = bind(signature, text, &mut Vec::new());
+                if bound.missing.is_some() {
                     continue;
                 }
                 let mut scope = Scope {
@@ -526,7 +526,7 @@ mod tests {
                 let _ = (signature.run)(
                     &Arguments {
                         signature,
-                        list: &list,
+                        list: &bound.arguments,
                     },
                     &mut scope,
                 );

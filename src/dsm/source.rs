@@ -3,6 +3,7 @@
 //! Owns the text of every file that took part in loading. It reads nothing itself: a
 //! [`SourceProvider`] gives bytes, so that diagrams load from a folder, an editor or a test alike.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// One file of a [`SourceMap`]; by default the first.
@@ -21,6 +22,14 @@ pub struct Span {
 }
 
 impl Span {
+    /// The empty span behind this one.
+    pub fn behind(self) -> Span {
+        Span {
+            start: self.end,
+            ..self
+        }
+    }
+
     /// The smallest span that holds both; `self` if `other` is in another file.
     pub fn to(self, other: Span) -> Span {
         if self.file != other.file {
@@ -83,14 +92,21 @@ pub struct SourceFile {
     path: Arc<str>,
     text: String,
     line_starts: Vec<u32>,
+    latin1_from: Option<u32>,
 }
 
 impl SourceMap {
     /// Adds a file. Bytes that are not UTF-8 are read as Latin-1, so that old files load; a byte
     /// order mark is left out.
     pub fn add(&mut self, path: &str, bytes: Vec<u8>) -> FileId {
-        let text = String::from_utf8(bytes)
-            .unwrap_or_else(|wrong| wrong.as_bytes().iter().map(|&byte| byte as char).collect());
+        let mut latin1_from = None;
+        let text = String::from_utf8(bytes).unwrap_or_else(|wrong| {
+            let latin1 = |bytes: &[u8]| bytes.iter().map(|&byte| byte as char).collect::<String>();
+            let (good, bad) = wrong.as_bytes().split_at(wrong.utf8_error().valid_up_to());
+            let good = latin1(good);
+            latin1_from = Some(good.len() as u32);
+            good + &latin1(bad)
+        });
         let text = text
             .strip_prefix('\u{feff}')
             .map(str::to_owned)
@@ -102,6 +118,7 @@ impl SourceMap {
             path: path.into(),
             text,
             line_starts,
+            latin1_from,
         });
         FileId(self.files.len() as u32 - 1)
     }
@@ -122,12 +139,26 @@ impl SourceMap {
         self.files.iter()
     }
 
+    /// All files by their numbers.
+    pub(super) fn ids(&self) -> impl Iterator<Item = FileId> + use<> {
+        (0..self.files.len() as u32).map(FileId)
+    }
+
     /// Where a span begins.
     pub fn location(&self, span: Span) -> Location {
-        let file = self.file(span.file);
-        let line = file.line_of(span.start);
+        self.at(span.file, span.start)
+    }
+
+    /// The place behind the last character of a span.
+    pub fn end(&self, span: Span) -> Location {
+        self.at(span.file, span.end)
+    }
+
+    fn at(&self, file: FileId, offset: u32) -> Location {
+        let file = self.file(file);
+        let line = file.line_of(offset);
         let start = file.line_starts[line] as usize;
-        let before = file.text.get(start..span.start as usize).unwrap_or("");
+        let before = file.text.get(start..offset as usize).unwrap_or("");
         Location {
             path: file.path.clone(),
             line: line as u32 + 1,
@@ -145,6 +176,23 @@ impl SourceFile {
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Where the first byte stands that is not UTF-8, so that the file was read as Latin-1.
+    pub(super) fn latin1_from(&self) -> Option<u32> {
+        self.latin1_from
+    }
+
+    /// How many lines there are; one without a line end counts.
+    pub(super) fn lines(&self) -> usize {
+        self.line_starts.len()
+    }
+
+    /// The bytes of the line around `offset`, its line end or the end of the file included.
+    pub(super) fn line_range(&self, offset: u32) -> Range<u32> {
+        let line = self.line_of(offset);
+        let next = self.line_starts.get(line + 1);
+        self.line_starts[line]..next.copied().unwrap_or(self.text.len() as u32 + 1)
     }
 
     /// The line (from 0) that holds the byte at `offset`.

@@ -97,7 +97,13 @@ fn fix(analysis: &Analysis, path: &str, finding: &Diagnostic, span: Span) -> Opt
             let better = between(&finding.message, "is written '", "'")?;
             replace(analysis, path, finding, span, better)
         }
-        "missing-semicolon" => semicolon(analysis, path, span),
+        // It is missed where it belongs.
+        "missing-semicolon" => Some(Fix {
+            title: "add ';'".into(),
+            start: span.start,
+            end: span.start,
+            text: ";".into(),
+        }),
         _ => None,
     }
 }
@@ -125,20 +131,6 @@ fn replace(
         start: place.start,
         end: place.end,
         text: better.to_owned(),
-    })
-}
-
-/// Adds the `;` that a declaration lacks, which was missed where the next one begins.
-fn semicolon(analysis: &Analysis, path: &str, span: Span) -> Option<Fix> {
-    let file = analysis.file(path)?;
-    let declared = analysis.index.declarations.iter().map(|one| one.span);
-    let before = declared.filter(|one| one.file == file && one.end <= span.end);
-    let end = before.map(|one| one.end).max()?;
-    Some(Fix {
-        title: "add ';'".into(),
-        start: end,
-        end,
-        text: ";".into(),
     })
 }
 

@@ -99,7 +99,7 @@ impl Analysis {
         let file = file_in(&self.loaded.sources, path);
         let findings = self.loaded.diagnostics.iter();
         findings
-            .filter_map(|finding| Some((finding, finding.span?)))
+            .map(|finding| (finding, finding.span))
             .filter(move |(_, span)| Some(span.file) == file)
     }
 

@@ -52,7 +52,7 @@ transition \"h\" A - hangup / stop(false) -> A;
 transition \"k\" A - key / { nope(); } -> A;
 ";
     let mut editor = Editor::new(fixture);
-    assert_eq!(editor.findings("/main.dsm"), ["1:0 unknown-action"]);
+    assert_eq!(editor.findings("/main.dsm"), ["1:10 unknown-action"]);
     // Open, it shows them itself, as its author types.
     editor.open("/part.dsm");
     assert_eq!(editor.findings("/main.dsm"), [""; 0]);
@@ -65,7 +65,7 @@ transition \"k\" A - key / { nope(); } -> A;
 fn diagrams_of_the_folder_are_known_also_unsaved_ones() {
     let text = "initial state A enter { callFSM(menu); };\ntransition \"h\" A - hangup / stop(false) -> A;\n";
     let mut editor = Editor::new(text);
-    assert_eq!(editor.findings("/main.dsm"), ["0:24 unknown-diagram"]);
+    assert_eq!(editor.findings("/main.dsm"), ["0:32 unknown-diagram"]);
     editor.change("/menu.dsm", "initial state M;\n");
     editor.open("/menu.dsm");
     assert_eq!(editor.findings("/main.dsm"), [""; 0]);

@@ -209,7 +209,7 @@ fn simple_mistakes_are_put_right() {
     );
     let (_, text) = fixed("initial state START;\ntransition \"k\" START - key -> STAR$0;\n");
     assert!(text.ends_with("-> START;\n"), "{text}");
-    let (_, text) = fixed("initial state A;\nstate B\ntransit$0ion \"k\" A - key -> B;\n");
+    let (_, text) = fixed("initial state A;\nstate B$0\ntransition \"k\" A - key -> B;\n");
     assert!(text.contains("state B;\ntransition"), "{text}");
     let (_, text) = fixed("initial state A enter { dlg.r$0eply(200); };\n");
     assert!(text.starts_with("import(mod_dlg);\ninitial"), "{text}");

@@ -27,7 +27,7 @@ fn an_error_is_shown_with_its_place_and_ends_with_1() {
         .expect_code(1)
         .expect("bad.dsm:2:39: error")
         .expect("playFile")
-        .expect("2 diagrams checked: 1 errors");
+        .expect("1 error, 1 warning, 0 notes in 2 files");
 }
 
 #[test]
@@ -64,4 +64,88 @@ fn findings_as_json_are_one_array() {
             .as_str()
             .is_some_and(|file| file.ends_with("bad.dsm"))
     );
+}
+
+#[test]
+fn findings_as_sarif_name_rules_and_places_relative_to_the_folder() {
+    let folder = Folder::new(&[("good.dsm", GOOD), ("a b.dsm", BAD)]);
+    let mut command = muleteer();
+    command
+        .args(["check", ".", "--format", "sarif"])
+        .current_dir(folder.path());
+    let ended = Process::start(&mut command).ended().expect_code(1);
+    let text: String = ended.lines(Stream::Out).collect();
+    let log: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(log["version"], "2.1.0");
+    let run = &log["runs"][0];
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    let results = run["results"].as_array().expect("results");
+    let error = results
+        .iter()
+        .find(|result| result["level"] == "error")
+        .expect("an error");
+    let place = &error["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "a%20b.dsm");
+    let region =
+        serde_json::json!({"startLine": 2, "startColumn": 39, "endLine": 2, "endColumn": 47});
+    assert_eq!(place["region"], region);
+    for result in results {
+        let index = result["ruleIndex"].as_u64().expect("an index") as usize;
+        let rule = &run["tool"]["driver"]["rules"][index];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(
+            rule["help"]["text"]
+                .as_str()
+                .is_some_and(|text| text.starts_with("# "))
+        );
+    }
+}
+
+#[test]
+fn warnings_may_be_denied() {
+    let folder = Folder::new(&[("good.dsm", GOOD)]);
+    let with = |deny: &str| check(&[folder.path().as_os_str(), "--deny".as_ref(), deny.as_ref()]);
+    check(&[folder.path().as_os_str()])
+        .expect_code(0)
+        .expect("warning[hangup-unhandled]");
+    with("warnings")
+        .expect_code(1)
+        .expect("error[hangup-unhandled]");
+    with("undeclared-state,hangup-unhandled").expect_code(1);
+    with("undeclared-state").expect_code(0);
+    with("hangup-unhandeld")
+        .expect_code(2)
+        .expect("did you mean 'hangup-unhandled'?");
+}
+
+#[test]
+fn a_code_is_explained() {
+    check(&["--explain".as_ref(), "unknown-action".as_ref()])
+        .expect_code(0)
+        .expect("# unknown-action")
+        .expect("## What to do");
+    check(&["--explain".as_ref(), "unknown-acton".as_ref()])
+        .expect_code(2)
+        .expect("did you mean 'unknown-action'?");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_why_and_the_others_are_checked() {
+    let folder = Folder::new(&[("bad.dsm", BAD)]);
+    // Opens, but reading fails, for root too.
+    let unreadable = "/proc/self/mem".as_ref();
+    check(&[unreadable, "/dev/null".as_ref(), folder.path().as_os_str()])
+        .expect_code(2)
+        .expect("/proc/self/mem: ")
+        .expect("os error 5")
+        .expect("/dev/null: neither a file nor a folder")
+        .expect("error[unknown-action]");
+}
+
+#[test]
+fn text_is_coloured_only_on_a_terminal() {
+    let folder = Folder::new(&[("bad.dsm", BAD)]);
+    let ended = check(&[folder.path().as_os_str()]).expect_code(1);
+    let text: String = ended.lines(Stream::Out).collect();
+    assert!(!text.contains('\u{1b}'), "{text}");
 }

@@ -111,7 +111,7 @@ async fn what_needs_a_call_throws_there() {
     ]);
     let line = server.process.line("caught");
     assert!(
-        line.contains("PlayFile is not available in a system diagram"),
+        line.contains("playFile is not available in a system diagram"),
         "{line}"
     );
     server.stop();

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::super::argument::{Argument, bind};
+use super::super::argument::{Argument, Bound, bind};
 use super::super::condition::{Condition, Test};
-use super::super::diagnostic::{Diagnostic, code};
+use super::super::diagnostic::{Diagnostic, MAX_FINDINGS, Severity, code};
 use super::super::expr::{Expr, Finding};
+use super::super::include::Text;
 use super::super::program::{Action, Code, Instruction, Loop};
 use super::super::registry::{ConditionKind, Kind, Module, Names, Registry, Role, Signature};
 use super::super::source::Span;
@@ -20,7 +21,10 @@ const MAX_INSTRUCTIONS: usize = 200_000;
 /// Makes action lists; knows the imports and functions that stand above.
 pub struct Bodies<'t> {
     registry: &'t Registry,
+    text: &'t Text,
     imports: Vec<&'t Module>,
+    /// Modules that do not exist, whose names are not looked for.
+    unknown_modules: Vec<&'t str>,
     functions: HashMap<&'t str, Vec<Instruction>>,
     /// The names of all functions, also of those further down.
     function_names: HashSet<&'t str>,
@@ -31,7 +35,7 @@ pub struct Bodies<'t> {
 }
 
 impl<'t> Bodies<'t> {
-    pub fn new(registry: &'t Registry, tree: &ast::Diagram<'t>) -> Self {
+    pub fn new(registry: &'t Registry, text: &'t Text, tree: &ast::Diagram<'t>) -> Self {
         let names = tree
             .declarations
             .iter()
@@ -42,7 +46,9 @@ impl<'t> Bodies<'t> {
         Self {
             function_names: names.collect(),
             registry,
+            text,
             imports: Vec::new(),
+            unknown_modules: Vec::new(),
             functions: HashMap::new(),
             findings: Vec::new(),
             instructions: 0,
@@ -52,6 +58,18 @@ impl<'t> Bodies<'t> {
 
     pub fn import(&mut self, module: &'t Module) {
         self.imports.push(module);
+    }
+
+    /// Takes note of a module that does not exist.
+    pub fn import_unknown(&mut self, module: &'t str) {
+        self.unknown_modules
+            .push(module.strip_prefix("mod_").unwrap_or(module));
+    }
+
+    /// Whether a name would belong to a module that does not exist.
+    fn is_of_unknown_module(&self, name: &str) -> bool {
+        let prefix = name.split_once('.').map_or(name, |(prefix, _)| prefix);
+        self.unknown_modules.contains(&prefix)
     }
 
     /// Remembers a function; the first of one name counts.
@@ -158,7 +176,9 @@ impl<'t> Bodies<'t> {
                 },
                 _ => {
                     let message = "'range' takes one or two bounds; this loop never iterates";
-                    let finding = Diagnostic::new(code::BAD_RANGE, iteration.span, message);
+                    let bounds = bounds.iter().filter_map(|bound| self.text.span_of(bound));
+                    let span = bounds.reduce(Span::to).unwrap_or(iteration.span);
+                    let finding = Diagnostic::new(code::BAD_RANGE, span, message);
                     self.findings.push(finding);
                     Loop::Never
                 }
@@ -194,21 +214,25 @@ impl<'t> Bodies<'t> {
         };
         let text = call.arguments.map(|arguments| arguments.text);
         let mut found = Vec::new();
-        let (arguments, missing) = bind(&signature, text, &mut found);
-        if let Some(missing) = missing {
+        let bound = bind(&signature, text, &mut found);
+        if let Some(missing) = bound.missing {
             let message = format!(
                 "without '{missing}' this does nothing; write {}",
                 signature.usage()
             );
-            found.push((code::MISSING_ARGUMENT, message));
+            found.push(Finding {
+                code: code::MISSING_ARGUMENT,
+                message,
+                about: None,
+            });
         }
-        lint::arguments(&signature, &arguments, &mut found);
+        lint::arguments(&signature, &bound, call.name.text, &mut found);
         self.found(found, call.span);
-        self.references(&signature, &arguments, call.span);
+        self.references(&signature, &bound, call.span);
         let action = Action {
             signature,
-            arguments,
-            missing,
+            arguments: bound.arguments,
+            missing: bound.missing,
             span: call.span,
         };
         out.push(Instruction::Action(Arc::new(action)));
@@ -227,19 +251,30 @@ impl<'t> Bodies<'t> {
             .push(Diagnostic::new(code::PROGRAM_TOO_LARGE, span, message));
     }
 
-    fn references(&mut self, signature: &Signature, arguments: &[Argument], span: Span) {
-        for (parameter, argument) in signature.parameters.iter().zip(arguments) {
+    fn references(&mut self, signature: &Signature, bound: &Bound<'t>, span: Span) {
+        let arguments = bound.arguments.iter().zip(&bound.written);
+        for (parameter, (argument, written)) in signature.parameters.iter().zip(arguments) {
             if let (Kind::Diagram, Argument::Value(Expr::Text(name))) = (parameter.kind, argument) {
+                let span = self.text.span_of(written).unwrap_or(span);
                 self.references.push((name.clone(), span));
             }
         }
     }
 
-    fn found(&mut self, found: Vec<Finding>, span: Span) {
-        let findings = found
-            .into_iter()
-            .map(|(code, message)| Diagnostic::new(code, span, message));
+    fn found(&mut self, found: Vec<Finding<'t>>, span: Span) {
+        let text = self.text;
+        let place = |about: Option<&str>| about.and_then(|about| text.span_of(about));
+        let findings = found.into_iter().map(|finding| {
+            let span = place(finding.about).unwrap_or(span);
+            Diagnostic::new(finding.code, span, finding.message)
+        });
         self.findings.extend(findings);
+    }
+
+    /// Whether an error was found.
+    pub fn refused(&self) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.severity == Severity::Error)
     }
 
     /// The action of this name, or of one that differs only in case.
@@ -254,6 +289,9 @@ impl<'t> Bodies<'t> {
             self.findings
                 .push(Diagnostic::new(code::NAME_CASE, call.name.span, message));
             return signature;
+        }
+        if self.is_of_unknown_module(name) {
+            return None;
         }
         let hint = if self.functions.contains_key(name) {
             Some(format!("a function is called with parentheses: '{name}()'"))
@@ -294,6 +332,9 @@ impl<'t> Bodies<'t> {
                 .push(Diagnostic::new(code::NAME_CASE, call.name.span, message));
             return kind;
         }
+        if self.is_of_unknown_module(name) {
+            return None;
+        }
         let hint = if self.names().action(name).is_some() {
             Some(format!(
                 "'{name}' is an action; a '/' stands between conditions and actions"
@@ -312,6 +353,10 @@ impl<'t> Bodies<'t> {
             return Some(format!(
                 "it belongs to {module}: add 'import({module});' above"
             ));
+        }
+        // Nobody reads that many hints, and looking for one takes time.
+        if self.findings.len() >= MAX_FINDINGS {
+            return None;
         }
         closest(name, known).map(|near| format!("did you mean '{near}'?"))
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::super::argument::Argument;
+use super::super::argument::{Argument, Bound};
 use super::super::condition::{Condition, Test, event_kind};
 use super::super::diagnostic::{Diagnostic, code};
 use super::super::event::EventKind;
@@ -120,20 +120,26 @@ pub fn conditions(conditions: &[ast::Condition<'_>], findings: &mut Vec<Diagnost
 }
 
 /// What the arguments of one action look like.
-pub fn arguments(signature: &Signature, arguments: &[Argument], found: &mut Vec<Finding>) {
+pub fn arguments<'t>(
+    signature: &Signature,
+    bound: &Bound<'t>,
+    name: &'t str,
+    found: &mut Vec<Finding<'t>>,
+) {
     if let Some((code, message)) = signature.remark {
-        found.push((code, message.to_owned()));
+        found.push(Finding::new(code, name, message));
     }
-    for (parameter, argument) in signature.parameters.iter().zip(arguments) {
+    let arguments = bound.arguments.iter().zip(&bound.written);
+    for (parameter, (argument, written)) in signature.parameters.iter().zip(arguments) {
         match (parameter.kind, argument) {
             (Kind::NameValue, Argument::Value(Expr::Variable(name))) => {
                 let message =
                     format!("the result goes to the variable that ${name} names, not to ${name}");
-                found.push((code::DST_DOLLAR, message));
+                found.push(Finding::new(code::DST_DOLLAR, written, message));
             }
             (Kind::Names, Argument::Value(Expr::Text(list))) if list.contains([' ', '\t']) => {
                 let message = "blanks in a list of names; the original does not trim them";
-                found.push((code::LIST_BLANKS, message.to_owned()));
+                found.push(Finding::new(code::LIST_BLANKS, written, message));
             }
             _ => {}
         }
@@ -203,11 +209,21 @@ fn repost(initial: &CheckedState<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// A diagram that cannot be started; shown at its first state.
-pub fn no_initial(span: Span, findings: &mut Vec<Diagnostic>) {
-    let message = "no initial state: the diagram cannot be started, called or jumped to";
-    let finding = Diagnostic::new(code::NO_INITIAL_STATE, span, message);
-    findings.push(finding.hint("write 'initial state' before the name of one"));
+/// A diagram that cannot be started; shown at its first state, or at its `start`.
+pub fn no_initial(first: Option<ast::Name<'_>>, start: Span, findings: &mut Vec<Diagnostic>) {
+    let (span, message, hint) = match first {
+        Some(state) => (
+            state.span,
+            "no initial state: the diagram cannot be started, called or jumped to",
+            "write 'initial state' before the name of one",
+        ),
+        None => (
+            start,
+            "no state: the diagram cannot be started, called or jumped to",
+            "a diagram begins with 'initial state NAME;'",
+        ),
+    };
+    findings.push(Diagnostic::new(code::NO_INITIAL_STATE, span, message).hint(hint));
 }
 
 /// Transitions for `hangup` after which nobody ends the session.
@@ -251,12 +267,16 @@ fn hears_hangup(transition: &Transition) -> bool {
     !transition.exception && !transition.conditions.iter().any(other)
 }
 
+/// Transitions of a state that each other one is compared with; nobody writes that many by hand.
+const MAX_COMPARED: usize = 1_000;
+
 fn unreachable_transitions(states: &[CheckedState<'_>], findings: &mut Vec<Diagnostic>) {
     let mut reported: HashSet<Span> = HashSet::new();
     for state in states {
         for (at, later) in state.transitions.iter().enumerate() {
             let shadow = state.transitions[..at]
                 .iter()
+                .take(MAX_COMPARED)
                 .find(|earlier| always_first(&earlier.program, &later.program));
             if let Some(earlier) = shadow
                 && reported.insert(later.name.span)

@@ -9,7 +9,8 @@ mod lint;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Severity, code};
+use super::diagnostic::{Diagnostic, MAX_FINDINGS, Severity, code};
+use super::include::Text;
 use super::program::{Code, State, StateDiagram, StateId, Target, Transition};
 use super::registry::Registry;
 use super::source::{SourceMap, Span};
@@ -17,12 +18,11 @@ use super::syntax::ast;
 use crate::suggest::closest;
 use body::Bodies;
 
-/// Makes the program of a diagram; `None` if there is an error among the findings. `start` is the
-/// beginning of its text.
+/// Makes the program of a diagram; `None` if there is an error among the findings.
 pub fn check(
     name: &str,
     tree: &ast::Diagram<'_>,
-    start: Span,
+    text: &Text,
     sources: &Arc<SourceMap>,
     registry: &Registry,
     mut findings: Vec<Diagnostic>,
@@ -30,13 +30,12 @@ pub fn check(
     let broken = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error);
-    let mut check = Check::new(registry, tree);
+    let mut check = Check::new(registry, text, tree);
     for declaration in &tree.declarations {
         check.declaration(declaration);
     }
-    let (diagram, more) = check.finish(name, start, broken, sources.clone());
+    let (diagram, more) = check.finish(name, text.span(0, 0), broken, sources.clone());
     findings.extend(more);
-    findings.sort_by_key(|finding| finding.span);
     let refused = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error);
@@ -67,7 +66,7 @@ struct CheckedState<'t> {
 }
 
 impl<'t> Check<'t> {
-    fn new(registry: &'t Registry, tree: &ast::Diagram<'t>) -> Self {
+    fn new(registry: &'t Registry, text: &'t Text, tree: &ast::Diagram<'t>) -> Self {
         let mut ids = HashMap::new();
         let mut count = 0;
         for declaration in &tree.declarations {
@@ -78,7 +77,7 @@ impl<'t> Check<'t> {
         }
         Self {
             registry,
-            bodies: Bodies::new(registry, tree),
+            bodies: Bodies::new(registry, text, tree),
             findings: Vec::new(),
             ids,
             states: Vec::new(),
@@ -107,6 +106,11 @@ impl<'t> Check<'t> {
             Some(module) => self.bodies.import(module),
             None => {
                 let near = closest(name.text, self.registry.modules());
+                self.bodies.import_unknown(name.text);
+                // Its names would all be unknown too.
+                if let Some(module) = near.and_then(|near| self.registry.module(near)) {
+                    self.bodies.import(module);
+                }
                 let hint = near.map(|near| format!("did you mean '{near}'?"));
                 let message = format!("there is no module '{}'", name.text);
                 let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
@@ -148,7 +152,11 @@ impl<'t> Check<'t> {
         let sources = self.sources(transition);
         let (exception, conditions) = self.bodies.conditions(&transition.conditions);
         let actions = self.bodies.list(&transition.actions);
-        let name = transition.target;
+        lint::conditions(&transition.conditions, &mut self.findings);
+        let Some(name) = transition.target else {
+            self.last_sources = sources;
+            return;
+        };
         let target = match self.ids.get(name.text) {
             Some(&id) => Target::State(id),
             None => {
@@ -157,7 +165,6 @@ impl<'t> Check<'t> {
             }
         };
         lint::breaks(&actions, "transition", &mut self.findings);
-        lint::conditions(&transition.conditions, &mut self.findings);
         let stays = sources.iter().any(|source| source.text == name.text);
         if !stays {
             lint::target(&actions, name, &mut self.findings);
@@ -185,8 +192,7 @@ impl<'t> Check<'t> {
             "state '{}' is not declared: the state will not change",
             name.text
         );
-        let near = closest(name.text, self.ids.keys().copied());
-        let hint = near.map(|near| format!("did you mean '{near}'?"));
+        let hint = self.near_state(name.text);
         self.report(Diagnostic::new(code::UNDECLARED_STATE, name.span, message).maybe_hint(hint));
     }
 
@@ -208,14 +214,22 @@ impl<'t> Check<'t> {
                 }
                 None => {
                     let message = format!("there is no state '{}' to leave", source.text);
-                    let near = closest(source.text, self.ids.keys().copied());
-                    let hint = near.map(|near| format!("did you mean '{near}'?"));
+                    let hint = self.near_state(source.text);
                     let finding = Diagnostic::new(code::UNKNOWN_SOURCE_STATE, source.span, message);
                     self.report(finding.maybe_hint(hint));
                 }
             }
         }
         sources.clone()
+    }
+
+    fn near_state(&self, name: &str) -> Option<String> {
+        // Nobody reads that many hints, and looking for one takes time.
+        if self.findings.len() >= MAX_FINDINGS {
+            return None;
+        }
+        let near = closest(name, self.ids.keys().copied())?;
+        Some(format!("did you mean '{near}'?"))
     }
 
     fn missing_sources(&mut self, span: Span) -> Vec<ast::Name<'t>> {
@@ -244,14 +258,13 @@ impl<'t> Check<'t> {
         for (id, transitions) in std::mem::take(&mut self.transitions) {
             self.states[id as usize].transitions = transitions;
         }
-        if self.initial.is_none() {
-            lint::no_initial(
-                self.states.first().map_or(start, |state| state.name.span),
-                &mut self.findings,
-            );
+        if self.initial.is_none() && !broken {
+            let first = self.states.first().map(|state| state.name);
+            lint::no_initial(first, start, &mut self.findings);
         }
-        // Where a declaration is lost, nothing can be said about the others.
-        if !broken {
+        // Where something is not understood, nothing can be said about what it leads to.
+        let refused = |finding: &Diagnostic| finding.severity == Severity::Error;
+        if !broken && !self.bodies.refused() && !self.findings.iter().any(refused) {
             lint::states(&self.states, &self.ids, self.initial, &mut self.findings);
         }
 

@@ -67,11 +67,11 @@ impl fmt::Display for Test {
 }
 
 impl Test {
-    pub fn parse(
+    pub fn parse<'t>(
         name: &str,
         kind: &ConditionKind,
-        text: Option<&str>,
-        findings: &mut Vec<Finding>,
+        text: Option<&'t str>,
+        findings: &mut Vec<Finding<'t>>,
     ) -> Self {
         let text = text.unwrap_or("");
         match kind {
@@ -125,11 +125,11 @@ impl Test {
 }
 
 /// The argument of `keyPress`.
-fn key(text: &str, findings: &mut Vec<Finding>) -> Expr {
+fn key<'t>(text: &'t str, findings: &mut Vec<Finding<'t>>) -> Expr {
     let (key, quoted) = unquote(text);
     if quoted || key.starts_with(['$', '#', '@', '*']) {
         let message = format!("'{key}' is understood here; the original compares it literally");
-        findings.push((code::KEYPRESS_LITERAL, message));
+        findings.push(Finding::new(code::KEYPRESS_LITERAL, text.trim(), message));
     }
     match &*key {
         "#" => Expr::Text("11".into()),

@@ -44,7 +44,7 @@ impl<'t> Meaning<'t> {
                 }
                 self.conditions(&transition.conditions);
                 self.block(&transition.actions);
-                self.words([transition.target.text]);
+                self.names(transition.target.as_slice());
             }
         }
     }

@@ -113,7 +113,7 @@ impl Source {
     }
 
     fn parse(&self) -> (Meaning<'_>, Vec<Diagnostic>) {
-        let (tokens, _) = lex(&self.text);
+        let tokens = lex(&self.text).tokens;
         let is_semicolon = |token: &Token<'_>| token.kind == Kind::Semicolon;
         if tokens.iter().any(begins_declaration) || tokens.iter().all(is_semicolon) {
             let (diagram, found) = parse(&self.text);

@@ -51,7 +51,7 @@ pub fn pieces<'t>(
         crlf: 0,
         lf: 0,
     };
-    for token in syntax::lex(text).0 {
+    for token in syntax::lex(text).tokens {
         let (start, end) = (token.span.start as usize, token.span.end as usize);
         let blank = scan.gap(start)?;
         scan.push(What::Token(token.kind), &source[start..end], blank);

@@ -233,12 +233,16 @@ impl<'t> Builder<'t> {
             None => self.last_sources.clone(),
         };
         self.last_sources.clone_from(&from);
+        // Without a target it is an error, which has been reported.
+        let Some(target) = &transition.target else {
+            return;
+        };
         let is_exception =
             |condition: &ast::Condition<'_>| matches!(condition, ast::Condition::Exception(_));
         let effects = self.effects(&transition.actions);
         self.pending.push(Pending {
             from,
-            to: transition.target.text,
+            to: target.text,
             exception: transition.conditions.iter().any(is_exception),
             transition: Transition {
                 name: describe::single_blanks(transition.name.text),

@@ -107,12 +107,14 @@ impl<'t> Collector<'_, 't> {
         let kind = DeclarationKind::Transition {
             sources: self.last_sources.clone(),
             conditions: written(&transition.conditions),
-            target: transition.target.text.into(),
+            target: transition.target.map_or("", |target| target.text).into(),
         };
         self.declare(kind, transition.name, transition.span);
         self.conditions(&transition.conditions);
         self.block(&transition.actions);
-        self.add(Entity::State, Role::Use, transition.target.text);
+        if let Some(target) = transition.target {
+            self.add(Entity::State, Role::Use, target.text);
+        }
     }
 
     fn block(&mut self, block: &ast::Block<'t>) {

@@ -141,7 +141,7 @@ impl Index {
         };
         let (tree, _) = syntax::parse(&text);
         let mut index = collect::collect(&text, &tree, registry);
-        let (tokens, _) = syntax::lex(&text);
+        let tokens = syntax::lex(&text).tokens;
         index.keywords = tokens
             .iter()
             .filter(|token| syntax::is_keyword(token))

@@ -53,7 +53,7 @@ pub fn template(text: &str, unknown: UnknownSelect) -> Vec<Found<'_>> {
         } else if let Some(behind) = after.strip_prefix(mark) {
             rest = behind;
         } else {
-            let (name, behind) = reference_name(mark, after, &mut Vec::new());
+            let (name, behind) = reference_name(after);
             let kept = unknown == UnknownSelect::Kept && mark == "@" && !SELECTS.contains(&name);
             if !name.is_empty() && !kept {
                 found.push(reference(mark, name));

@@ -111,8 +111,8 @@ pub fn spot(text: &str, offset: usize, imports: &[Box<str>], registry: &Registry
     let Some(own) = assemble("", "", &only, &mut sources, &mut Vec::new()) else {
         return nothing(Place::Nothing, before.len());
     };
-    let (tokens, findings) = lex(&own);
-    Walk::new(before, imports, registry).over(&tokens, &findings)
+    let lexed = lex(&own);
+    Walk::new(before, imports, registry).over(&lexed.tokens, &lexed.findings)
 }
 
 /// A single text without includes.
@@ -414,8 +414,7 @@ fn event_of(condition: &str) -> Option<EventKind> {
 /// Whether a quote or parenthesis of this token is not closed.
 fn is_open(token: &Token<'_>, findings: &[Diagnostic]) -> bool {
     let unclosed = [code::UNTERMINATED_QUOTE.name, code::UNTERMINATED_PAREN.name];
-    findings.iter().any(|finding| {
-        let begins = finding.span.map(|span| span.start);
-        unclosed.contains(&finding.code) && begins.is_some_and(|at| at >= token.span.start)
-    })
+    findings
+        .iter()
+        .any(|finding| unclosed.contains(&finding.code) && finding.span.start >= token.span.start)
 }

@@ -6,6 +6,10 @@ use super::token::Arguments;
 #[derive(Debug)]
 pub struct Diagram<'t> {
     pub declarations: Vec<Declaration<'t>>,
+    /// The text of every declaration, also of those that could not be read.
+    pub extents: Vec<Span>,
+    /// Comments that share their line with code.
+    pub comments: Vec<Span>,
 }
 
 #[derive(Debug)]
@@ -47,7 +51,8 @@ pub struct Transition<'t> {
     pub sources: Option<Vec<Name<'t>>>,
     pub conditions: Vec<Condition<'t>>,
     pub actions: Block<'t>,
-    pub target: Name<'t>,
+    /// `None`: not written, which is reported.
+    pub target: Option<Name<'t>>,
     /// The whole declaration with its semicolon.
     pub span: Span,
 }

@@ -1,9 +1,11 @@
 //! Conditions of transitions and of `if`, and the calls they and statements are made of.
 
+use nom::Err;
+
 use super::super::diagnostic::{Diagnostic, code};
 use super::ast::{Call, Condition, Name};
-use super::error::{Parsed, reject};
-use super::token::{Kind, Tokens};
+use super::error::{Parsed, refuse, reject};
+use super::token::{Kind, Token, Tokens};
 
 /// `not not name(expression)`; an `exception` before it is one condition more, and a `not` before
 /// that still belongs to the name.
@@ -26,7 +28,19 @@ pub fn condition<'a, 't>(
         }
         input = input.next();
     }
-    let (rest, call) = call(input, "a condition")?;
+    let is_value =
+        |token: &Token<'_>| token.kind == Kind::Word && token.text.starts_with(['$', '#', '@']);
+    if input.first().is_some_and(is_value) {
+        let expected = "a condition such as 'test($a == 1)'";
+        return refuse(input, code::UNEXPECTED_TOKEN, expected);
+    }
+    let (rest, call) = match call(input, "a condition") {
+        Err(Err::Error(_)) if negated => {
+            let expected = "a condition behind 'not'";
+            return refuse(input, code::UNEXPECTED_TOKEN, expected);
+        }
+        result => result?,
+    };
     conditions.push(Condition::Test { negated, call });
     Ok((rest, ()))
 }
@@ -38,7 +52,7 @@ pub fn call<'a, 't>(input: Tokens<'a, 't>, what: &'static str) -> Parsed<'a, 't,
     };
     let name = Name {
         text: token.text,
-        span: token.span,
+        span: token.name,
     };
     match token.kind {
         Kind::Call => {

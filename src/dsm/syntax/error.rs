@@ -5,6 +5,7 @@ use nom::{Err, IResult, Parser};
 
 use super::super::diagnostic::{Code, Diagnostic, code};
 use super::super::source::Span;
+use super::diagram::starts_declaration;
 use super::token::Tokens;
 
 /// One syntax error. Of several attempts the one that got furthest is kept.
@@ -13,16 +14,22 @@ pub struct SyntaxError {
     pub code: Code,
     pub span: Span,
     pub expected: &'static str,
-    pub found: String,
+    pub found: Box<str>,
     /// Tokens that were left.
-    left: usize,
+    pub left: usize,
 }
 
 pub type Parsed<'a, 't, O> = IResult<Tokens<'a, 't>, O, SyntaxError>;
 
 impl SyntaxError {
     pub fn new(input: Tokens<'_, '_>, code: Code, expected: &'static str) -> Self {
-        let (span, found, left) = (input.span(), input.found(), input.left());
+        let found = input.found().into();
+        // What is missing before the next declaration is missed behind the last one.
+        let span = match input.first() {
+            Some(token) if input.left() > 0 && !starts_declaration(token) => token.span,
+            _ => input.behind(),
+        };
+        let left = input.left();
         Self {
             code,
             span,
@@ -33,9 +40,6 @@ impl SyntaxError {
     }
 
     pub fn into_diagnostic(self) -> Diagnostic {
-        if self.code == code::UNTERMINATED_BLOCK {
-            return Diagnostic::new(self.code, self.span, "this brace is never closed");
-        }
         let message = format!("expected {}, found {}", self.expected, self.found);
         Diagnostic::new(self.code, self.span, message)
     }
@@ -64,7 +68,7 @@ pub fn reject<O>(input: Tokens<'_, '_>, expected: &'static str) -> Result<O, Err
     )))
 }
 
-/// An error that ends the declaration.
+/// An error that no other attempt can repair.
 pub fn refuse<O>(
     input: Tokens<'_, '_>,
     code: Code,
@@ -73,7 +77,7 @@ pub fn refuse<O>(
     Err(Err::Failure(SyntaxError::new(input, code, expected)))
 }
 
-/// Makes a missing `what` an error of `code` that ends the declaration.
+/// Makes a missing `what` an error of `code` that no other attempt can repair.
 pub fn expect<'a, 't: 'a, O>(
     code: Code,
     what: &'static str,

@@ -11,8 +11,10 @@ use nom::combinator::value;
 use nom::error::{ErrorKind, ParseError};
 use nom::{Err, IResult, Parser};
 
-use super::super::diagnostic::{Code, Diagnostic, code};
+use super::super::diagnostic::allow::is_ours;
+use super::super::diagnostic::{Code, Diagnostic, Severity, code};
 use super::super::include::Text;
+use super::super::source::Span;
 use super::token::{Arguments, Kind, Token};
 
 /// Words that mean something at the level of declarations and statements.
@@ -40,6 +42,9 @@ pub fn is_keyword(token: &Token<'_>) -> bool {
     }
 }
 
+/// Words that a line of a declaration begins with.
+const DECLARATIONS: &[&str] = &["initial", "state", "transition", "function"];
+
 /// What was opened and never closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LexError<'t> {
@@ -59,29 +64,66 @@ impl<'t> ParseError<&'t str> for LexError<'t> {
     }
 }
 
-type Lexed<'t, O> = IResult<&'t str, O, LexError<'t>>;
+type LexResult<'t, O> = IResult<&'t str, O, LexError<'t>>;
+
+/// Things never closed that are reported; each is looked for up to the end of the text.
+const MAX_UNTERMINATED: usize = 20;
+
+/// What a text is made of.
+pub struct Lexed<'t> {
+    pub tokens: Vec<Token<'t>>,
+    /// Comments that share their line with code.
+    pub comments: Vec<Span>,
+    pub findings: Vec<Diagnostic>,
+}
 
 /// Reads a whole text.
-pub fn lex(text: &Text) -> (Vec<Token<'_>>, Vec<Diagnostic>) {
+pub fn lex(text: &Text) -> Lexed<'_> {
     lex_part(text, 0, text.as_str().len())
 }
 
 /// Reads the bytes `start..end` of a text.
-pub fn lex_part(text: &Text, start: usize, end: usize) -> (Vec<Token<'_>>, Vec<Diagnostic>) {
+pub fn lex_part(text: &Text, start: usize, end: usize) -> Lexed<'_> {
+    let (lexed, complete) = lex_with(text, start, end, Quotes::AcrossLines);
+    if complete {
+        return lexed;
+    }
+    // A quote that is not closed takes the next one for its end, and so on: what is found at the end
+    // of the text is far from the mistake. So look again for the first one that swallows code.
+    let (suspected, complete) = lex_with(text, start, end, Quotes::NotAcrossCode);
+    if complete { lexed } else { suspected }
+}
+
+/// Which quoted runs count as closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quotes {
+    AcrossLines,
+    /// Not those whose first line ends as a statement does.
+    NotAcrossCode,
+}
+
+/// The second value says whether everything that was opened is closed.
+fn lex_with(text: &Text, start: usize, end: usize, quotes: Quotes) -> (Lexed<'_>, bool) {
     let mut lexer = Lexer {
+        quotes,
         text,
         source: &text.as_str()[..end],
         at: start,
         line_start: true,
         in_transition: false,
-        tokens: Vec::new(),
-        findings: Vec::new(),
+        unterminated: 0,
+        lexed: Lexed {
+            tokens: Vec::new(),
+            comments: Vec::new(),
+            findings: Vec::new(),
+        },
     };
     lexer.run();
-    (lexer.tokens, lexer.findings)
+    (lexer.lexed, lexer.unterminated == 0)
 }
 
 struct Lexer<'t> {
+    quotes: Quotes,
     text: &'t Text,
     source: &'t str,
     at: usize,
@@ -89,8 +131,9 @@ struct Lexer<'t> {
     line_start: bool,
     /// Arrows may be glued to bare words here.
     in_transition: bool,
-    tokens: Vec<Token<'t>>,
-    findings: Vec<Diagnostic>,
+    /// How many things were never closed.
+    unterminated: usize,
+    lexed: Lexed<'t>,
 }
 
 impl<'t> Lexer<'t> {
@@ -118,7 +161,7 @@ impl<'t> Lexer<'t> {
         self.line_start |= blank.contains('\n');
         self.at += blank.len();
         let ends_open = matches!(
-            self.tokens.last().map(|token| token.kind),
+            self.lexed.tokens.last().map(|token| token.kind),
             Some(Kind::Call | Kind::Group | Kind::Quoted | Kind::Word)
         );
         blank.is_empty() && ends_open && !word.starts_with(is_single)
@@ -126,12 +169,12 @@ impl<'t> Lexer<'t> {
 
     fn comment(&mut self, rest: &'t str) {
         let comment = rest.split('\n').next().unwrap_or(rest).trim_end();
-        self.find(
-            code::TRAILING_COMMENT,
-            self.at,
-            comment.len(),
-            "a comment behind other text",
-        );
+        let span = self.text.span(self.at, self.at + comment.len());
+        self.lexed.comments.push(span);
+        if !is_ours(comment) {
+            let message = "a comment behind other text";
+            self.find(code::TRAILING_COMMENT, self.at, comment.len(), message);
+        }
         self.at += comment.len();
     }
 
@@ -158,17 +201,18 @@ impl<'t> Lexer<'t> {
 
     /// A word up to a blank or single-character token, or through its first closing parenthesis or
     /// closing quote, whichever comes first.
-    fn word(&self, input: &'t str) -> Lexed<'t, Word<'t>> {
+    fn word(&self, input: &'t str) -> LexResult<'t, Word<'t>> {
         if input.starts_with(['"', '\'']) {
-            return quoted.map(Word::Quoted).parse(input);
+            return quoted(self.quotes).map(Word::Quoted).parse(input);
         }
         let mut rest = input;
         loop {
             if rest.starts_with('(') {
                 let name = &input[..input.len() - rest.len()];
-                return parenthesised.map(|text| Word::Call(name, text)).parse(rest);
+                let call = |text| Word::Call(name, text);
+                return parenthesised(self.quotes).map(call).parse(rest);
             }
-            match alt((quoted, is_not(" \t\r\n;{}[]\"'("))).parse(rest) {
+            match alt((quoted(self.quotes), is_not(" \t\r\n;{}[]\"'("))).parse(rest) {
                 Ok((after, piece)) => {
                     let bare = !rest.starts_with(['"', '\'']);
                     if bare && let Some(cut) = self.glued_mark(piece) {
@@ -188,6 +232,7 @@ impl<'t> Lexer<'t> {
     /// Where a bare word of a transition ends because an arrow or slash is attached to it.
     fn glued_mark(&self, piece: &str) -> Option<usize> {
         let names_transition = self
+            .lexed
             .tokens
             .last()
             .is_some_and(|token| token.is_word("transition"));
@@ -201,10 +246,11 @@ impl<'t> Lexer<'t> {
 
     fn push_word(&mut self, rest: &'t str, length: usize, word: Word<'t>, glued: bool) {
         let after_paren = matches!(
-            self.tokens.last().map(|token| token.kind),
+            self.lexed.tokens.last().map(|token| token.kind),
             Some(Kind::Call | Kind::Group)
         );
         let after_quote = self
+            .lexed
             .tokens
             .last()
             .is_some_and(|token| token.kind == Kind::Quoted)
@@ -216,6 +262,7 @@ impl<'t> Lexer<'t> {
             return;
         }
         self.comments_inside(length, &word);
+        self.declaration_inside(&rest[..length]);
         match word {
             Word::Bare(_) | Word::Quoted(_) if glued && after_paren => {
                 let message = "text behind a closing parenthesis is ignored";
@@ -286,11 +333,33 @@ impl<'t> Lexer<'t> {
             )
         };
         let hint = "a line that begins with '--' or '#' is always a comment";
-        self.findings
+        self.lexed
+            .findings
             .push(Diagnostic::new(code, span, message).hint(hint));
     }
 
-    /// Reports what is never closed, and makes a token of what stands on its first line.
+    /// Reports a token that reads like several declarations: two quotes that are never closed close
+    /// each other.
+    fn declaration_inside(&mut self, token: &str) {
+        let declares = |line: &&str| {
+            let word = line.split_whitespace().next();
+            line.ends_with([';', '{', '}']) && word.is_some_and(|word| DECLARATIONS.contains(&word))
+        };
+        let mut lines = token.lines().skip(1).map(str::trim);
+        let Some(declaration) = lines.find(declares) else {
+            return;
+        };
+        let opened = token.find(['"', '\'']).or_else(|| token.find('('));
+        let message = format!("what is opened here is closed behind '{declaration}'");
+        let at = self.at + opened.unwrap_or(0);
+        let span = self.text.span(at, at + 1);
+        let finding = Diagnostic::new(code::UNTERMINATED_QUOTE, span, message);
+        self.lexed
+            .findings
+            .push(finding.severity(Severity::Warning));
+    }
+
+    /// Reports what is never closed, and makes a token of what probably belongs to it.
     fn unterminated(&mut self, rest: &'t str, error: LexError<'t>) {
         let (code, opened, message) = match error {
             LexError::Quote(opened) => (
@@ -307,37 +376,55 @@ impl<'t> Lexer<'t> {
         };
         let at = self.source.len() - opened.len();
         let span = self.text.span(at, at + 1);
-        let hint = match error {
-            LexError::Quote(_) => {
-                "an apostrophe opens a quote too: put text that holds one in double quotes"
-            }
-            _ => "the rest of this line is taken as its contents",
-        };
-        self.findings
-            .push(Diagnostic::new(code, span, message).hint(hint));
+        let hint = opened
+            .starts_with('\'')
+            .then_some("an apostrophe opens a quote too: put text that holds one in double quotes");
+        let finding = Diagnostic::new(code, span, message);
+        self.lexed
+            .findings
+            .push(finding.maybe_hint(hint.map(str::to_owned)));
+        self.unterminated += 1;
+        if self.unterminated == MAX_UNTERMINATED {
+            self.at = self.source.len();
+            return;
+        }
         let line_end = memchr::memchr(b'\n', opened.as_bytes()).unwrap_or(opened.len());
-        let length = (at + line_end).saturating_sub(self.at).max(1);
-        let taken = &rest[..length];
-        let name_end = taken.find(['(', '"', '\'']).unwrap_or(0);
-        let inside = taken.get(name_end + 1..).unwrap_or("");
-        if name_end > 0 {
-            let arguments = Arguments {
-                text: inside,
-                start: self.at + name_end + 1,
-            };
-            self.push(Kind::Call, length, &taken[..name_end], Some(arguments));
-        } else {
-            self.push(Kind::Quoted, length, inside, None);
+        let line = &rest[..(at + line_end).saturating_sub(self.at)];
+        match line.find('(') {
+            Some(open) if !line.starts_with(['"', '\'']) => {
+                let (inside, length) = guess_arguments(&line[open + 1..]);
+                let arguments = Arguments {
+                    text: &line[open + 1..open + 1 + inside],
+                    start: self.at + open + 1,
+                };
+                let (name, length) = (&line[..open], open + 1 + length);
+                let kind = if name.is_empty() {
+                    Kind::Group
+                } else {
+                    Kind::Call
+                };
+                self.push(kind, length, name, Some(arguments));
+            }
+            _ => {
+                let end = line.find(|c| !is_word_char(c)).unwrap_or(line.len());
+                let word = line[..end].trim_start_matches(['"', '\'']);
+                self.push(Kind::Quoted, end.max(1), word, None);
+            }
         }
     }
 
     fn push(&mut self, kind: Kind, length: usize, text: &'t str, arguments: Option<Arguments<'t>>) {
         let span = self.text.span(self.at, self.at + length);
-        self.tokens.push(Token {
+        let name = match kind {
+            Kind::Call => self.text.span(self.at, self.at + text.len()),
+            _ => span,
+        };
+        self.lexed.tokens.push(Token {
             kind,
             text,
             arguments,
             span,
+            name,
             first_on_line: self.line_start,
         });
         self.at += length;
@@ -345,7 +432,9 @@ impl<'t> Lexer<'t> {
 
     fn find(&mut self, code: Code, at: usize, length: usize, message: impl Into<String>) {
         let span = self.text.span(at, at + length);
-        self.findings.push(Diagnostic::new(code, span, message));
+        self.lexed
+            .findings
+            .push(Diagnostic::new(code, span, message));
     }
 }
 
@@ -377,7 +466,7 @@ fn begins_comment(rest: &str) -> bool {
     mark.is_some_and(alone)
 }
 
-fn single(input: &str) -> Lexed<'_, Kind> {
+fn single(input: &str) -> LexResult<'_, Kind> {
     alt((
         value(Kind::Semicolon, char(';')),
         value(Kind::OpenBrace, char('{')),
@@ -389,7 +478,7 @@ fn single(input: &str) -> Lexed<'_, Kind> {
 }
 
 /// An arrow or slash at the start of the input, whatever follows it.
-fn mark(input: &str) -> Lexed<'_, (Kind, &str)> {
+fn mark(input: &str) -> LexResult<'_, (Kind, &str)> {
     alt((
         tag("-->").map(|mark| (Kind::Arrow, mark)),
         tag("->").map(|mark| (Kind::Arrow, mark)),
@@ -412,43 +501,76 @@ fn is_mark(word: &str) -> bool {
     mark_kind(word).is_some()
 }
 
+/// How long the arguments at the start of a line are, without and with their parenthesis, when quotes
+/// or parentheses do not tell: up to the parenthesis that matches if quotes mean nothing, else up to
+/// what ends a statement.
+fn guess_arguments(line: &str) -> (usize, usize) {
+    let mut open = 1;
+    for (at, c) in line.char_indices() {
+        match c {
+            '(' => open += 1,
+            ')' => open -= 1,
+            _ => {}
+        }
+        if open == 0 {
+            return (at, at + 1);
+        }
+    }
+    let end = [";", "{", "}", " ->", " -->"]
+        .iter()
+        .filter_map(|end| line.find(end))
+        .min();
+    let end = end.unwrap_or(line.trim_end().len());
+    (end, end)
+}
+
 /// A quoted run; gives the text inside. A quote behind a backslash does not end it, and nothing
 /// escapes the backslash.
 pub fn quoted_run(input: &str) -> Option<(&str, &str)> {
-    quoted(input).ok()
+    quoted(Quotes::AcrossLines)(input).ok()
 }
 
-fn quoted(input: &str) -> Lexed<'_, &str> {
-    let (body, quote) = one_of("\"'").parse(input)?;
-    let bytes = body.as_bytes();
-    let end = memchr::memchr_iter(quote as u8, bytes)
-        .find(|&at| at == 0 || bytes[at - 1] != b'\\')
-        .ok_or(Err::Failure(LexError::Quote(input)))?;
-    Ok((&body[end + 1..], &body[..end]))
+fn quoted<'t>(quotes: Quotes) -> impl Fn(&'t str) -> LexResult<'t, &'t str> {
+    move |input| {
+        let (body, quote) = one_of("\"'").parse(input)?;
+        let bytes = body.as_bytes();
+        let end = memchr::memchr_iter(quote as u8, bytes)
+            .find(|&at| at == 0 || bytes[at - 1] != b'\\')
+            .ok_or(Err::Failure(LexError::Quote(input)))?;
+        let text = &body[..end];
+        let first = text.split_once('\n').map(|(first, _)| first.trim_end());
+        let swallows_code = first.is_some_and(|line| line.ends_with([';', '{', '}']));
+        if swallows_code && quotes == Quotes::NotAcrossCode {
+            return Err(Err::Failure(LexError::Quote(input)));
+        }
+        Ok((&body[end + 1..], text))
+    }
 }
 
 /// A parenthesised run; gives the text inside. Quoted runs in it hide parentheses.
-fn parenthesised(input: &str) -> Lexed<'_, &str> {
-    let (body, _) = char('(').parse(input)?;
-    let mut rest = body;
-    let mut open = 1;
-    while open > 0 {
-        let step = alt((
-            value(1, char('(')),
-            value(-1, char(')')),
-            value(0, quoted),
-            value(0, is_not("()\"'")),
-        ))
-        .parse(rest);
-        match step {
-            Ok((after, change)) => {
-                rest = after;
-                open += change;
+fn parenthesised<'t>(quotes: Quotes) -> impl Fn(&'t str) -> LexResult<'t, &'t str> {
+    move |input| {
+        let (body, _) = char('(').parse(input)?;
+        let mut rest = body;
+        let mut open = 1;
+        while open > 0 {
+            let step = alt((
+                value(1, char('(')),
+                value(-1, char(')')),
+                value(0, quoted(quotes)),
+                value(0, is_not("()\"'")),
+            ))
+            .parse(rest);
+            match step {
+                Ok((after, change)) => {
+                    rest = after;
+                    open += change;
+                }
+                Err(Err::Failure(unterminated)) => return Err(Err::Failure(unterminated)),
+                Err(_) => return Err(Err::Failure(LexError::Paren(input))),
             }
-            Err(Err::Failure(unterminated)) => return Err(Err::Failure(unterminated)),
-            Err(_) => return Err(Err::Failure(LexError::Paren(input))),
         }
+        let length = body.len() - rest.len() - 1;
+        Ok((rest, &body[..length]))
     }
-    let length = body.len() - rest.len() - 1;
-    Ok((rest, &body[..length]))
 }
