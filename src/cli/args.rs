@@ -39,11 +39,6 @@ pub enum Command {
     /// A comment '-- muleteer: allow(CODE)' behind a line, or above a line or declaration, says that a
     /// finding is meant; above the first line it is for the whole file.
     Check(CheckArgs),
-    /// Draw a state diagram
-    ///
-    /// As an SVG picture, or as text for Graphviz or Mermaid. What a file with errors still says is
-    /// drawn too, and the errors are printed; the exit code is 1 if nothing can be drawn.
-    Graph(GraphArgs),
     /// Put state diagrams into the canonical layout
     ///
     /// Comments, names and arguments stay as they are written, includes are not followed, and the
@@ -51,24 +46,29 @@ pub enum Command {
     /// nothing more. The exit code is 1 if a diagram has mistakes, or would change with --check, and 2
     /// if a path cannot be read or written.
     Fmt(FmtArgs),
+    /// Draw a state diagram
+    ///
+    /// As an SVG picture, or as text for Graphviz or Mermaid. What a file with errors still says is
+    /// drawn too, and the errors are printed; the exit code is 1 if nothing can be drawn.
+    Graph(GraphArgs),
     /// Try a state diagram by typing events
     ///
     /// Runs FILE without a call: type what happens (`sessionStart`, `key 1`, `hangup`, `wait 5s`) and see
     /// transitions, states, actions, variables. Time passes only when told to. Other diagrams of the
     /// folder can be called. `help` lists the commands; `save FILE.expect` keeps what was done as a test.
     Sim(SimArgs),
-    /// Serve an editor: diagnostics, completion, navigation and renaming in state diagrams
-    ///
-    /// Speaks the Language Server Protocol on standard input and output, so an editor starts it;
-    /// docs/editors.md says how. Prompts are looked up in the folder audio/ of the workspace, or in what
-    /// the editor sets as muleteer.audioPath. Log lines go to standard error.
-    Lsp(LspArgs),
     /// Run tests of state diagrams
     ///
     /// A test is a file NAME.expect beside NAME.dsm: events, and what the diagram has to do for each.
     /// docs/testing-diagrams.md describes the format. The last line is "N passed, M failed"; the exit code is 1
     /// if a test fails and 2 if a path cannot be read or holds no test.
     Test(TestArgs),
+    /// Serve an editor: diagnostics, completion, navigation and renaming in state diagrams
+    ///
+    /// Speaks the Language Server Protocol on standard input and output, so an editor starts it;
+    /// docs/editors.md says how. Prompts are looked up in the folder audio/ of the workspace, or in what
+    /// the editor sets as muleteer.audioPath. Log lines go to standard error.
+    Lsp(LspArgs),
     /// Place a call: a test phone
     ///
     /// Calls URI, plays a file, presses keys, and records what it hears, until the other side hangs up
@@ -486,7 +486,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 99);
+        assert_eq!(examples, 27);
     }
 
     #[test]
@@ -495,7 +495,12 @@ mod tests {
             .get_subcommands()
             .map(|sub| sub.get_name().to_owned())
             .collect();
-        assert_eq!(names, ["X"]);
+        assert_eq!(
+            names,
+            [
+                "serve", "check", "fmt", "graph", "sim", "test", "lsp", "call"
+            ]
+        );
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn problems_come_once_a_state_with_their_place() {
     assert_eq!(
         findings(&found),
         [
-            "problem in main/A: the event was processed 1000 times; repost or exception cycle",
+            "problem in main/A: an event was processed 1000 times: repost or exceptions go on for ever in A",
             "problem in main/A: target state 'NOWHERE' is not declared",
             "main.dsm:4: problem in main/A: exception 'file' is not handled",
         ]
