@@ -227,6 +227,20 @@ fn an_action_that_waits_at_the_very_end_does_not_keep_the_session() {
 }
 
 #[test]
+fn a_hang_up_does_not_wait_for_another_component() {
+    let mut scene = call_with(
+        "transition \"key\" A - key / { DI(never, answers); playSilence(1); } -> A;\n\
+         transition \"bye\" A - hangup / { playSilence(2); stop(false); } -> A;",
+    );
+    scene.press("1");
+    scene.media();
+    scene.bye();
+    assert_eq!(scene.media(), ["append silence(2ms)"]);
+    assert!(scene.is_over());
+    scene.ends_clean();
+}
+
+#[test]
 fn a_full_mailbox_refuses_requests_and_nothing_breaks() {
     let mut scene = call_with("");
     for _ in 0..100 {

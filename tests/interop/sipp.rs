@@ -137,12 +137,14 @@ fn calls_that_the_server_ends() {
 #[test]
 fn a_cancelled_call() {
     let folder = Folder::new(&[("slow.dsm", SLOW)]);
-    folder.write("long.wav", audio::wav_file(&vec![0; 20_000_000]));
+    folder.write("long.wav", audio::wav_file(&vec![0; 5_000_000]));
     let (diagrams, prompts) = (
         folder.as_setting("dsm.path"),
         folder.as_setting("audio.path"),
     );
-    let server = ServerProcess::start(&["--set", &diagrams, "--set", &prompts]);
+    // The session goes on until the file is loaded, which takes as long as it takes.
+    let grace = "shutdown.grace_s=25";
+    let server = ServerProcess::start(&["--set", &diagrams, "--set", &prompts, "--set", grace]);
     Plan {
         scenario: "cancel",
         user: "slow",

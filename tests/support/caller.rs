@@ -3,10 +3,11 @@
 //! decides what the server gets.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use muleteer::sip::message::{Message, Request, Response};
+use muleteer::sip::message::{Headers, Message, Request, Response};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -35,8 +36,11 @@ impl Caller {
         };
         let socket = UdpSocket::bind(any).await.expect("a UDP socket");
         let local = socket.local_addr().expect("its address");
+        // Ports come again while the transactions of an earlier call linger.
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let number = CALLS.fetch_add(1, Ordering::Relaxed);
         Self {
-            call_id: format!("call-{}-{user}", local.port()),
+            call_id: format!("call-{number}-{}-{user}", local.port()),
             socket,
             server,
             local,
@@ -127,11 +131,28 @@ impl Caller {
     }
 
     /// Sends `request`, again every half a second, until its final response comes.
+    ///
+    /// What answers something else is skipped: a repeated response, or one to an earlier owner of the
+    /// port.
     async fn transact(&self, request: &str) -> Response {
+        let request_bytes = Bytes::copy_from_slice(request.as_bytes());
+        let Ok(Message::Request(sent)) = Message::parse_datagram(request_bytes) else {
+            panic!("no request: {request}");
+        };
+        let names = |headers: &Headers| {
+            let call_id = headers.call_id().expect("Call-ID").to_owned();
+            (call_id, headers.cseq().expect("CSeq").to_string())
+        };
+        let answer = async || loop {
+            let response = self.final_response().await;
+            if names(&response.headers) == names(&sent.headers) {
+                return response;
+            }
+        };
         const T1: Duration = Duration::from_millis(500);
         for _ in 0..PATIENCE.as_millis() / T1.as_millis() {
             self.send(request).await;
-            if let Ok(response) = timeout(T1, self.final_response()).await {
+            if let Ok(response) = timeout(T1, answer()).await {
                 return response;
             }
         }

@@ -180,6 +180,16 @@ impl<A> Script<A> {
         self.resume(now, result, around)
     }
 
+    /// Gives up a pending call into another component, because what comes next cannot wait for it.
+    pub fn cancel(&mut self) -> Option<A> {
+        if !self.engine.cancel() {
+            return None;
+        }
+        self.state.awaited = None;
+        tracing::info!("an action was waiting for its result: the rest of its list is abandoned");
+        self.suspended.take()
+    }
+
     /// Goes on behind the action that was pending.
     pub fn resume(
         &mut self,

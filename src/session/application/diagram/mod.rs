@@ -83,9 +83,12 @@ impl Diagram {
                 self.finish(now, call, done);
             }
             event => {
+                let is_end = matches!(event, CallEvent::Hangup { .. } | CallEvent::NoAck);
                 if let Some(step) = self.note(event) {
                     self.script.enqueue(step);
                 }
+                let cancelled = is_end.then(|| self.script.cancel()).flatten();
+                self.finish(now, call, cancelled);
             }
         }
         self.run(now, call);
