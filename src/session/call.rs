@@ -24,6 +24,7 @@ use crate::sdp::{
     AudioFormat, Capabilities, Direction, NegotiatedAudio, NegotiationError, OfferAnswer,
 };
 use crate::sip::dialog::invite_usage::{Event as UsageEvent, InviteUsage, SDP};
+use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Request, StatusCode, body};
 
 /// What an application is told.
@@ -61,6 +62,9 @@ pub enum CallEvent {
     },
     /// Nobody acknowledged our answer; the call is being ended.
     NoAck,
+    /// A request of the peer in the dialog, for an application that wants to look at them first. It has
+    /// been [admitted](InviteUsage::admit).
+    Request(TransactionId, Box<Request>),
     /// Audio.
     Media(MediaEvent),
     /// The prompt that was asked for.

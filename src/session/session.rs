@@ -98,7 +98,15 @@ impl SessionCore for Session {
         let usage = self.call.usage_mut();
         match event {
             SessionEvent::Request(transaction, request) => {
-                usage.handle_request(transaction, *request);
+                let wanted = self
+                    .application
+                    .as_ref()
+                    .is_some_and(|application| !self.forced && application.wants_requests());
+                if !wanted {
+                    usage.handle_request(transaction, *request);
+                } else if usage.admit(transaction, &request) {
+                    self.tell(now, CallEvent::Request(transaction, request));
+                }
             }
             SessionEvent::Ack(ack) => usage.handle_ack(*ack),
             SessionEvent::AckTimeout => usage.handle_ack_timeout(),

@@ -14,6 +14,7 @@ mod order;
 mod outgoing;
 mod prompts;
 mod recording;
+mod requests;
 mod sound;
 
 use std::collections::BTreeMap;

@@ -206,8 +206,7 @@ pub static CORE: &[EventCondition] = &[
             ("content_type", "type of the body"),
             ("body", "the body"),
         ],
-    )
-    .not_yet(),
+    ),
     event(
         "sipReply",
         SipReply,

@@ -67,6 +67,11 @@ impl Running {
         }
     }
 
+    /// Whether requests in the dialog are told to it before anything is done about them.
+    pub fn wants_requests(&self) -> bool {
+        matches!(self, Self::Diagram(diagram) if diagram.wants_requests())
+    }
+
     /// Whether it needs nothing more once the call is over.
     pub fn is_done(&self) -> bool {
         match self {

@@ -132,13 +132,14 @@ impl<A> Script<A> {
         self.after(progress, afterwards)
     }
 
-    /// Puts an event behind all others.
-    pub fn enqueue(&mut self, step: Step<A>) {
+    /// Puts an event behind all others. If too many are waiting it comes back.
+    pub fn enqueue(&mut self, step: Step<A>) -> Option<Step<A>> {
         if self.waiting.len() < MAX_WAITING {
             self.waiting.push_back(step);
-        } else {
-            tracing::warn!(event = ?step.event.kind, "too many events are waiting: this one is lost");
+            return None;
         }
+        tracing::warn!(event = ?step.event.kind, "too many events are waiting: this one is lost");
+        Some(step)
     }
 
     /// Puts an event that processing the last one gave rise to before those that came from outside.

@@ -11,6 +11,8 @@
 //!
 //! RFC 3261 §9, §12 to §15; RFC 3264 §4 for the offer rules.
 
+mod requests;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -205,38 +207,6 @@ impl InviteUsage {
         }
     }
 
-    /// Takes a request of the peer inside the dialog. ACK and CANCEL come elsewhere.
-    pub fn handle_request(&mut self, transaction: TransactionId, request: Request) {
-        let dialog = self.dialog.as_mut();
-        let Some(dialog) = dialog.filter(|_| self.state != State::Terminated) else {
-            let response = self.plain(&request, StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST);
-            return self.respond(transaction, response);
-        };
-        if let Err(reject) = dialog.check(&request) {
-            let status = reject.status();
-            let mut response = self.plain(&request, status);
-            if status == StatusCode::SERVER_INTERNAL_ERROR {
-                response.headers.set(HeaderName::RetryAfter, RETRY_AFTER_S);
-            }
-            return self.respond(transaction, response);
-        }
-        match request.method {
-            Method::Bye => self.on_bye(transaction, &request),
-            Method::Invite => self.on_reinvite(transaction, request),
-            Method::Options => {
-                let mut response = self.plain(&request, StatusCode::OK);
-                response.headers.set(HeaderName::Allow, ALLOW);
-                response.headers.set(HeaderName::Accept, SDP);
-                self.respond(transaction, response);
-            }
-            _ => {
-                let mut response = self.plain(&request, StatusCode::METHOD_NOT_ALLOWED);
-                response.headers.set(HeaderName::Allow, ALLOW);
-                self.respond(transaction, response);
-            }
-        }
-    }
-
     /// Takes the ACK of one of our 2xx. Nothing follows from one that comes after the end.
     pub fn handle_ack(&mut self, ack: Request) {
         if self.state == State::Terminated {
@@ -427,54 +397,6 @@ impl InviteUsage {
     /// Whether the call is over.
     pub fn is_terminated(&self) -> bool {
         self.state == State::Terminated
-    }
-
-    fn on_bye(&mut self, transaction: TransactionId, request: &Request) {
-        let response = self.plain(request, StatusCode::OK);
-        self.respond(transaction, response);
-        if let Some((pending, invite)) = self.reinvite.take() {
-            let response = self.plain(&invite, StatusCode::REQUEST_TERMINATED);
-            self.respond(pending, response);
-        }
-        if self.state == State::Inviting {
-            self.refuse_invite(StatusCode::REQUEST_TERMINATED, None, &[]);
-        }
-        if self.state == State::Terminating {
-            // Both sides hung up at once: ours needs no answer any more.
-            return self.terminate();
-        }
-        let headers = request.headers.to_string();
-        self.events.push_back(Event::RemoteHangup { headers });
-        self.terminate();
-    }
-
-    fn on_reinvite(&mut self, transaction: TransactionId, request: Request) {
-        // RFC 3261 §14.2: too early while an INVITE of the peer is unanswered.
-        let status = match self.state {
-            State::Inviting | State::Cancelling => Some(StatusCode::SERVER_INTERNAL_ERROR),
-            State::Terminating | State::Terminated => {
-                Some(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST)
-            }
-            State::Accepted | State::Confirmed if self.reinvite.is_some() => {
-                Some(StatusCode::SERVER_INTERNAL_ERROR)
-            }
-            State::Accepted | State::Confirmed => None,
-        };
-        if let Some(status) = status {
-            let mut response = self.plain(&request, status);
-            if status == StatusCode::SERVER_INTERNAL_ERROR {
-                response.headers.set(HeaderName::RetryAfter, RETRY_AFTER_S);
-            }
-            return self.respond(transaction, response);
-        }
-        let Ok(offer) = body::part(&request.headers, &request.body, SDP) else {
-            let mut response = self.plain(&request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-            response.headers.set(HeaderName::Accept, SDP);
-            return self.respond(transaction, response);
-        };
-        self.reinvite = Some((transaction, Box::new(request)));
-        self.events
-            .push_back(Event::Reinvite { transaction, offer });
     }
 
     fn on_invite_response(&mut self, response: Response) {

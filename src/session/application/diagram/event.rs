@@ -4,12 +4,18 @@ use crate::dsm::{Event, EventKind};
 use crate::media::MediaEvent;
 use crate::session::call::CallEvent;
 use crate::session::script::Step;
-use crate::sip::message::StatusCode;
+use crate::sip::endpoint::TransactionId;
+use crate::sip::message::{HeaderName, Request, StatusCode};
 
 /// What the host does when an event has been processed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Afterwards {
     Nothing,
+    /// Raise `invite` unless the script set `#processed`. Not processed at all unless the script wants
+    /// requests.
+    Invite,
+    /// Handle this request unless the script set `#processed`.
+    Request(TransactionId, Box<Request>),
     /// Answer the INVITE unless the script did.
     Answer,
     /// Connect the playlist unless the script does not want it.
@@ -22,6 +28,31 @@ pub(super) enum Afterwards {
     Finish,
 }
 
+/// What a request is in the language.
+pub(super) fn request_event(request: &Request) -> Event {
+    let headers = &request.headers;
+    let text = |header: HeaderName| headers.text(&header).unwrap_or_default().into_owned();
+    let cseq = headers.cseq().map_or(0, |cseq| cseq.number);
+    Event::new(EventKind::SipRequest)
+        .with("method", request.method.as_str())
+        .with("r_uri", request.uri.to_string())
+        .with("from", text(HeaderName::From))
+        .with("to", text(HeaderName::To))
+        .with("hdrs", headers.to_string())
+        .with("cseq", cseq.to_string())
+        .with("content_type", text(HeaderName::ContentType))
+        .with("body", String::from_utf8_lossy(&request.body))
+}
+
+/// The event of an INVITE that waits for its answer.
+pub(super) fn invite() -> Step<Afterwards> {
+    Step {
+        event: Event::new(EventKind::Invite),
+        afterwards: Afterwards::Answer,
+        version: None,
+    }
+}
+
 /// What an event of the call is in the language, and what follows it.
 pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
     let version = match event {
@@ -30,7 +61,10 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
     };
     let of = Event::new;
     let (event, afterwards) = match event {
-        CallEvent::Invite => (of(EventKind::Invite), Afterwards::Answer),
+        CallEvent::Request(transaction, request) => (
+            request_event(&request),
+            Afterwards::Request(transaction, request),
+        ),
         CallEvent::SessionStart => (of(EventKind::SessionStart), Afterwards::Connect),
         CallEvent::Ringing { status, reason } => {
             let event = of(EventKind::Ringing).with("code", status.code().to_string());
@@ -62,6 +96,7 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
         }
         CallEvent::Media(event) => media_event(event)?,
         CallEvent::Start
+        | CallEvent::Invite
         | CallEvent::Prompt(_)
         | CallEvent::RecordingBegun(_)
         | CallEvent::RecordingEnded(_)

@@ -10,7 +10,7 @@ mod sound;
 
 use std::time::Instant;
 
-use self::event::{Afterwards, step_of};
+use self::event::{Afterwards, invite, request_event, step_of};
 use self::host::OnCall;
 use self::sound::{Settled, Sound};
 use crate::dsm::{Event, EventKind, NotStartable};
@@ -19,7 +19,7 @@ use crate::session::app_param::AppParams;
 use crate::session::call::{Call, CallEvent};
 use crate::session::catalog::DiagramApplication;
 use crate::session::script::{Script, Step};
-use crate::sip::message::HeaderName;
+use crate::sip::message::{HeaderName, Method};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -82,10 +82,21 @@ impl Diagram {
                 let done = script.performed(now, token, result, &mut around);
                 self.finish(now, call, done);
             }
+            CallEvent::Invite => self.enqueue(
+                call,
+                Step {
+                    event: request_event(call.invite()),
+                    afterwards: Afterwards::Invite,
+                    version: None,
+                },
+            ),
             event => {
-                let is_end = matches!(event, CallEvent::Hangup { .. } | CallEvent::NoAck);
+                let is_end = match &event {
+                    CallEvent::Request(_, request) => request.method == Method::Bye,
+                    event => matches!(event, CallEvent::Hangup { .. } | CallEvent::NoAck),
+                };
                 if let Some(step) = self.note(event) {
-                    self.script.enqueue(step);
+                    self.enqueue(call, step);
                 }
                 let cancelled = is_end.then(|| self.script.cancel()).flatten();
                 self.finish(now, call, cancelled);
@@ -116,6 +127,11 @@ impl Diagram {
         ends.into_iter().flatten().min()
     }
 
+    /// Whether requests are to be looked at by the script before anything is done about them.
+    pub(super) fn wants_requests(&self) -> bool {
+        !self.done && self.script.variable("enable_request_events") == Some("true")
+    }
+
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
@@ -128,6 +144,18 @@ impl Diagram {
             _ => {}
         }
         step_of(event)
+    }
+
+    /// Puts an event behind all others. A request that there is no room for is handled without the
+    /// script.
+    fn enqueue(&mut self, call: &mut Call, step: Step<Afterwards>) {
+        if let Some(Step {
+            afterwards: Afterwards::Request(transaction, request),
+            ..
+        }) = self.script.enqueue(step)
+        {
+            call.usage_mut().handle_admitted(transaction, *request);
+        }
     }
 
     /// Whatever an action waits for: once the call is over nobody is left to hear of it for long.
@@ -145,6 +173,10 @@ impl Diagram {
             let Some(step) = self.next_step(call) else {
                 return;
             };
+            if matches!(step.afterwards, Afterwards::Invite) && !self.wants_requests() {
+                self.script.raise(invite());
+                continue;
+            }
             let (script, mut around) = self.on_call(call);
             let done = script.process(now, step, &mut around);
             self.finish(now, call, done);
@@ -184,6 +216,18 @@ impl Diagram {
         let Some(afterwards) = afterwards else { return };
         match afterwards {
             Afterwards::Nothing => {}
+            Afterwards::Invite => {
+                if !self.is_processed() {
+                    self.script.raise(invite());
+                }
+            }
+            Afterwards::Request(transaction, request) => {
+                if self.is_processed() {
+                    call.usage_mut().confirm(transaction, &request);
+                } else {
+                    call.usage_mut().handle_admitted(transaction, *request);
+                }
+            }
             Afterwards::Answer => {
                 if call.is_pending() && !self.script.is_stopped() {
                     if self.script.variable("connect_session") == Some("0") {
@@ -208,7 +252,7 @@ impl Diagram {
                 }
             }
             Afterwards::StopUnlessProcessed => {
-                if self.script.param("processed") != Some("true") {
+                if !self.is_processed() {
                     self.script.stop();
                 }
             }
@@ -221,6 +265,11 @@ impl Diagram {
                 self.script.raise(step);
             }
         }
+    }
+
+    /// Whether the script took care of the event itself.
+    fn is_processed(&self) -> bool {
+        self.script.param("processed") == Some("true")
     }
 
     /// Goes on behind an action that was pending, if it has been settled.
