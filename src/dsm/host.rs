@@ -4,6 +4,8 @@
 //! already resolved, to an [`ActionContext`], which does it at once, fails, or says that it will
 //! answer later.
 
+mod name;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -146,68 +148,6 @@ pub enum HostAction {
     Module(ModuleCall),
 }
 
-impl HostAction {
-    /// How a diagram writes the action; variants of one action have one name.
-    pub fn name(&self) -> Cow<'_, str> {
-        use HostAction::*;
-        let on =
-            |on: &bool, what: &str| format!("{}{what}", if *on { "enable" } else { "disable" });
-        Cow::Borrowed(match self {
-            PlayFile { .. } => "playFile",
-            PlayPrompt { .. } => "playPrompt",
-            PlaySilence { .. } => "playSilence",
-            PlayRingtone(_) => "playRingtone",
-            RecordFile { .. } => "recordFile",
-            StopRecord => "stopRecord",
-            GetRecordLength => "getRecordLength",
-            GetRecordDataSize => "getRecordDataSize",
-            FlushPlaylist => "flushPlaylist",
-            AddSeparator { .. } => "addSeparator",
-            SetInOutPlaylist => "setInOutPlaylist",
-            SetInputPlaylist => "setInputPlaylist",
-            SetOutputPlaylist => "setOutputPlaylist",
-            ConnectMedia => "connectMedia",
-            DisconnectMedia => "disconnectMedia",
-            SetMuted(true) => "mute",
-            SetMuted(false) => "unmute",
-            SetReceiving(to) => return on(to, "Receiving").into(),
-            SetForceDtmfReceiving(to) => return on(to, "ForceDTMFReceiving").into(),
-            SetDtmfDetection(to) => return on(to, "DTMFDetection").into(),
-            MonitorRtpTimeout(_) => "monitorRTPTimeout",
-            SendDtmf { .. } => "sendDTMF",
-            SetPrompts { .. } => "setPrompts",
-            SetTimer { .. } => "setTimer",
-            RemoveTimer { .. } => "removeTimer",
-            RemoveTimers => "removeTimers",
-            Stop { .. } => "stop",
-            PostEvent { .. } => "postEvent",
-            RegisterEventQueue { .. } => "registerEventQueue",
-            UnregisterEventQueue { .. } => "unregisterEventQueue",
-            CreateSystemDsm { .. } => "createSystemDSM",
-            Object(ObjectAction::Track, _) => "trackObject",
-            Object(ObjectAction::Release, _) => "releaseObject",
-            Object(ObjectAction::Free, _) => "freeObject",
-            B2b(action) => action.name(),
-            Di(_) => "DI",
-            Module(call) => &call.name,
-        })
-    }
-
-    /// What a host throws that cannot do the action: type `script` for the second leg of a call, `sbc`
-    /// for what needs an SBC leg, else `core`.
-    ///
-    /// `here` says where it is missing, such as "in this version of the server".
-    pub fn unavailable(&self, here: &str) -> Exception {
-        let kind = match self {
-            HostAction::B2b(_) => "script",
-            HostAction::Module(call) if call.module == "mod_sbc" => "sbc",
-            _ => "core",
-        };
-        let cause = format!("{} is not available {here}", self.name());
-        Exception::new(kind).with("cause", cause)
-    }
-}
-
 /// A ring tone; times in milliseconds, frequencies in hertz.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ringtone {
@@ -277,23 +217,6 @@ pub enum B2bAction {
     },
     /// Send `B2Bevent` to the other leg.
     RelayEvent(Values),
-}
-
-impl B2bAction {
-    fn name(&self) -> &'static str {
-        match self {
-            B2bAction::ConnectCallee { .. } => "B2B.connectCallee",
-            B2bAction::TerminateOtherLeg => "B2B.terminateOtherLeg",
-            B2bAction::SendReinvite { .. } => "B2B.sendReinvite",
-            B2bAction::SetRelayOnly(_) => "B2B.setRelayOnly",
-            B2bAction::EnableEarlyMediaRelay(_) => "B2B.enableEarlyMediaRelay",
-            B2bAction::AddHeader(_) => "B2B.addHeader",
-            B2bAction::RemoveHeader(_) => "B2B.removeHeader",
-            B2bAction::ClearHeaders => "B2B.clearHeaders",
-            B2bAction::SetHeaders { .. } => "B2B.setHeaders",
-            B2bAction::RelayEvent(_) => "B2B.relayEvent",
-        }
-    }
 }
 
 /// A call into another component.
