@@ -18,6 +18,20 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, name)| name)
 }
 
+/// Whether `word` is `other` with one slip: case, a letter that is wrong, missing or too many, or a
+/// swapped pair. Words that differ in their last letter only are different words, such as `file1` and
+/// `file2` or `key` and `keys`, and so are short ones.
+pub fn is_slip_of(word: &str, other: &str) -> bool {
+    const SHORTEST: usize = 4;
+    let (word, other) = (normalised(word), normalised(other));
+    let stem = |name: &[char]| name[..name.len().saturating_sub(1)].to_vec();
+    let differ_at_end = word != other
+        && (stem(&word) == stem(&other) || stem(&word) == other || word == stem(&other));
+    word.len().min(other.len()) >= SHORTEST
+        && !differ_at_end
+        && distance(&word, &other, 1).is_some()
+}
+
 /// Longer words are cut: a name of a megabyte must not cost its square.
 const LONGEST_WORD: usize = 64;
 
@@ -55,6 +69,22 @@ fn distance(a: &[char], b: &[char], limit: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_is_one_letter_but_not_the_last() {
+        for (word, other) in [("lnag", "lang"), ("qestion", "question"), ("Lang", "lang")] {
+            assert!(is_slip_of(word, other), "{word} {other}");
+        }
+        let different = [
+            ("file1", "file2"),
+            ("key", "kye"),
+            ("langs", "lang"),
+            ("room", "zoo"),
+        ];
+        for (word, other) in different {
+            assert!(!is_slip_of(word, other), "{word} {other}");
+        }
+    }
 
     #[test]
     fn a_slip_finds_its_word_and_a_stranger_finds_none() {

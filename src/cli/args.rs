@@ -119,8 +119,16 @@ pub struct CheckArgs {
     #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = Denied::parse)]
     pub deny: Vec<Denied>,
 
+    /// Configuration file (TOML): look for the audio files and prompts that diagrams name
+    #[arg(long, value_name = "FILE", conflicts_with = "audio")]
+    pub config: Option<PathBuf>,
+
+    /// Look for audio files in this folder; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub audio: Vec<PathBuf>,
+
     /// Print what a code means, with an example and what to do
-    #[arg(long, value_name = "CODE", value_parser = code, conflicts_with_all = ["paths", "deny"])]
+    #[arg(long, value_name = "CODE", value_parser = code, conflicts_with_all = ["paths", "deny", "config", "audio"])]
     pub explain: Option<&'static Code>,
 }
 
@@ -382,6 +390,7 @@ Examples:
   muleteer check dsm/greeting.dsm
   muleteer check dsm/ --deny warnings
   muleteer check dsm/ --format sarif > findings.sarif
+  muleteer check dsm/ --config conf/muleteer.toml
   muleteer check --explain unknown-action";
 
 const TEST_EXAMPLES: &str = "\
@@ -486,7 +495,7 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 27);
+        assert_eq!(examples, 28);
     }
 
     #[test]

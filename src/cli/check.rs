@@ -1,13 +1,20 @@
 //! `muleteer check`: finds mistakes in state diagrams.
 
 use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
 use std::{env, fs};
 
 use super::{CheckArgs, Exit, ReportFormat};
+use crate::config;
+use crate::deployment::PromptLists;
 use crate::dsm::diagnostic::{Theme, sarif};
 use crate::dsm::loader::FileSystem;
 use crate::dsm::source::EntryKind;
-use crate::dsm::{Checked, Registry, Severity, SourceProvider, check_paths, diagram_files};
+use crate::dsm::{
+    Checked, Registry, Resources, Severity, SourceProvider, check_paths_with, diagram_files,
+};
+use crate::session::prompt_sets::PromptSets;
+use crate::session::safe_path;
 
 /// The path that stands for standard input.
 const STDIN: &str = "-";
@@ -45,7 +52,8 @@ fn check(args: &CheckArgs) -> io::Result<Exit> {
         let input = io::stdin().lock();
         input.take(MAX_STDIN_BYTES).read_to_end(&mut files.stdin)?;
     }
-    let mut checked = check_paths(&paths, &files, &Registry::default());
+    let playable = Playable::new(args)?;
+    let mut checked = check_paths_with(&paths, &files, &Registry::default(), &playable);
     checked.deny(|finding| args.deny.iter().any(|denied| denied.covers(finding)));
     let mut all_read = checked.unreadable.is_empty();
     for path in &checked.unreadable {
@@ -147,5 +155,47 @@ impl SourceProvider for Files {
 
     fn list(&self, folder: &str) -> Vec<String> {
         FileSystem.list(folder)
+    }
+}
+
+/// What the server can play, as far as the arguments say.
+struct Playable {
+    /// The folders that audio files are looked up in; without any nothing is known.
+    audio: Vec<PathBuf>,
+    prompts: Option<PromptSets>,
+}
+
+impl Playable {
+    fn new(args: &CheckArgs) -> io::Result<Self> {
+        if let Some(file) = &args.config {
+            let config = config::load(Some(file), &[]).map_err(io::Error::other)?;
+            let lists = PromptLists::of(&config);
+            let prompts = lists.load_telling(&mut |text| eprintln!("{text}"));
+            return Ok(Self {
+                prompts: Some(prompts.map_err(io::Error::other)?),
+                audio: config.audio.path,
+            });
+        }
+        match args.audio.iter().find(|folder| !folder.is_dir()) {
+            Some(folder) => Err(io::Error::other(format!(
+                "{}: there is no such folder",
+                folder.display()
+            ))),
+            None => Ok(Self {
+                audio: args.audio.clone(),
+                prompts: None,
+            }),
+        }
+    }
+}
+
+impl Resources for Playable {
+    fn has_audio_file(&self, name: &str) -> Option<bool> {
+        let is_in = |root: &PathBuf| safe_path::join(root, name).is_some_and(|it| it.is_file());
+        (!self.audio.is_empty()).then(|| self.audio.iter().any(is_in))
+    }
+
+    fn has_prompt(&self, name: &str) -> Option<bool> {
+        Some(self.prompts.as_ref()?.any_has(name))
     }
 }

@@ -262,7 +262,9 @@ impl Collection {
 fn load(files: &[(String, String)]) -> Result<(Arc<DiagramSet>, u64), DeploymentError> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let set = load_set(files, &FileSystem, &Registry::default());
-    let text: String = set.loaded.iter().map(Loaded::render).collect();
+    // Notes are for who writes a diagram: `muleteer check` shows them.
+    let render = |one: &Loaded| one.render_from(Severity::Warning);
+    let text: String = set.loaded.iter().map(render).collect();
     let has_errors = |one: &Loaded| one.worst() == Some(Severity::Error);
     if set.loaded.iter().any(has_errors) {
         return Err(DeploymentError::Diagrams(text));

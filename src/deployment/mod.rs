@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use self::collection::{Collection, MAIN};
+pub use self::prompts::PromptLists;
 use crate::config::Config;
 use crate::session::catalog::{Catalog, DiagramApplication};
 use crate::session::prompt_sets::PromptSets;

@@ -62,14 +62,22 @@ impl<'a> PromptLists<'a> {
     /// # Errors
     /// [`DeploymentError::RequiredPrompts`] if the default set lacks a required one.
     pub fn load(&self) -> Result<PromptSets, DeploymentError> {
+        self.load_telling(&mut |text| tracing::warn!("{text}"))
+    }
+
+    /// As [`load`](Self::load); `tell` is given what is wrong with a list, line by line.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn load_telling(&self, tell: &mut dyn FnMut(&str)) -> Result<PromptSets, DeploymentError> {
         let mut default = PromptSet::new();
         for list in self.default {
-            self.read(list, &mut default);
+            self.read(list, &mut default, tell);
         }
         let mut named = BTreeMap::new();
         for name in self.sets {
             let mut set = PromptSet::new();
-            self.read(&list_of(self.sets_path, name), &mut set);
+            self.read(&list_of(self.sets_path, name), &mut set, tell);
             named.insert(name.clone(), set);
         }
         self.require(&default)?;
@@ -77,24 +85,18 @@ impl<'a> PromptLists<'a> {
     }
 
     /// Adds the prompts of a list to `set`; a later one of a name replaces an earlier one.
-    fn read(&self, list: &Path, set: &mut PromptSet) {
+    fn read(&self, list: &Path, set: &mut PromptSet, tell: &mut dyn FnMut(&str)) {
+        let at = list.display();
         let findings = match read_list(list) {
             Ok(text) => self.take(list, &text, set),
-            Err(error) => {
-                let error = error.to_string();
-                tracing::warn!(
-                    "{}: cannot read this list of prompts: {error}",
-                    list.display()
-                );
-                return;
-            }
+            Err(error) => return tell(&format!("{at}: cannot read this list of prompts: {error}")),
         };
         for finding in findings.iter().take(MAX_TOLD) {
-            tracing::warn!("{}:{finding}", list.display());
+            tell(&format!("{at}:{finding}"));
         }
         if findings.len() > MAX_TOLD {
             let more = findings.len() - MAX_TOLD;
-            tracing::warn!("{}: and {more} more findings like these", list.display());
+            tell(&format!("{at}: and {more} more findings like these"));
         }
     }
 

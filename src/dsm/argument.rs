@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::comparison::find_outside_quotes;
-use super::expr::{Expr, Finding, Scope, Sum, Template, UnknownSelect};
+use super::expr::{Expr, Finding, Reference, Scope, Sum, Template, UnknownSelect};
 use super::registry::{Kind, Separator, Signature};
 use super::value::{MAX_VALUES, TooManyValues, Values, signed, unsigned};
 
@@ -134,9 +134,14 @@ pub fn unquote(part: &str) -> (Cow<'_, str>, bool) {
 fn classify<'t>(kind: Kind, part: &'t str, findings: &mut Vec<Finding<'t>>) -> Argument {
     let (text, quoted) = unquote(part);
     match kind {
-        Kind::Value | Kind::Diagram | Kind::NameValue => {
-            Argument::Value(Expr::parse(&text, quoted))
-        }
+        Kind::Value
+        | Kind::AudioFile
+        | Kind::NewFile
+        | Kind::Prompt
+        | Kind::Timer
+        | Kind::Diagram
+        | Kind::NameValue
+        | Kind::TargetValue => Argument::Value(Expr::parse(&text, quoted)),
         // Names may have their `$` here.
         Kind::Names if text.starts_with('$') => Argument::Value(Expr::Text(text.into())),
         Kind::Names => Argument::Value(Expr::parse(&text, quoted)),
@@ -147,7 +152,9 @@ fn classify<'t>(kind: Kind, part: &'t str, findings: &mut Vec<Finding<'t>>) -> A
             Argument::Value(Expr::parse(value.unwrap_or(&text).trim(), quoted))
         }
         Kind::Literal => Argument::Name(text.trim().into()),
-        Kind::Name => Argument::Name(text.strip_prefix('$').unwrap_or(&text).into()),
+        Kind::Name | Kind::Removed | Kind::Collection => {
+            Argument::Name(text.strip_prefix('$').unwrap_or(&text).into())
+        }
         Kind::Target => match text.strip_prefix('#') {
             Some(param) => Argument::Param(param.into()),
             None => Argument::Name(text.strip_prefix('$').unwrap_or(&text).into()),
@@ -155,7 +162,9 @@ fn classify<'t>(kind: Kind, part: &'t str, findings: &mut Vec<Finding<'t>>) -> A
         Kind::Template => {
             Argument::Template(template(part, text, UnknownSelect::Dropped, findings))
         }
-        Kind::ModuleText => Argument::Template(template(part, text, UnknownSelect::Kept, findings)),
+        Kind::ModuleText | Kind::Sql => {
+            Argument::Template(template(part, text, UnknownSelect::Kept, findings))
+        }
         Kind::Sum => Argument::Sum(Sum::parse(&text)),
         Kind::Pairs => match Expr::parse(&text, quoted) {
             Expr::Text(text) => Argument::Pairs(pairs(&text)),
@@ -272,6 +281,25 @@ impl<'a> Arguments<'a> {
 }
 
 impl Argument {
+    /// What it refers to.
+    pub fn references(&self) -> Vec<Reference<'_>> {
+        match self {
+            Argument::Absent | Argument::Name(_) | Argument::Param(_) => Vec::new(),
+            Argument::Value(expr) | Argument::Di(_, expr) => expr.reference().into_iter().collect(),
+            Argument::Template(template) => template.references().collect(),
+            Argument::Sum(sum) => sum.references().collect(),
+            Argument::Pairs(pairs) => pairs.iter().filter_map(|(_, x)| x.reference()).collect(),
+        }
+    }
+
+    /// The text, if it is known before the diagram runs.
+    pub fn literal(&self) -> Option<&str> {
+        match self {
+            Argument::Value(expr) => expr.literal(),
+            _ => None,
+        }
+    }
+
     pub fn text<'a>(&'a self, scope: &'a Scope<'_>) -> Cow<'a, str> {
         match self {
             Argument::Absent | Argument::Pairs(_) => Cow::Borrowed(""),

@@ -1,5 +1,6 @@
 //! The expression of a condition: `left operator right`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::diagnostic::code;
@@ -89,16 +90,64 @@ impl Comparison {
             }
         };
         scope.spend(left.len() + right.len());
-        match self.operator {
+        self.operator.holds(&left, &right)
+    }
+
+    /// Whether it holds, if that follows from the values that `known` tells of references.
+    pub fn decide<'a>(&'a self, known: impl Fn(&'a Expr) -> Option<&'a str>) -> Option<bool> {
+        let side = |operand: &'a Operand| match operand {
+            Operand::Value(value) => value.literal().or_else(|| known(value)).map(Cow::Borrowed),
+            Operand::Length(value) => {
+                let text = value.literal().or_else(|| known(value))?;
+                Some(Cow::Owned(text.len().to_string()))
+            }
+        };
+        if self.operator == Operator::Missing {
+            return Some(false);
+        }
+        let (left, right) = (side(&self.left)?, side(&self.right)?);
+        Some(self.operator.holds(&left, &right))
+    }
+
+    /// A reference and the one value it has if this holds.
+    pub fn equality(&self) -> Option<(&Expr, &str)> {
+        match (self.operator, &self.left, &self.right) {
+            (Operator::Equal, Operand::Value(reference), Operand::Value(Expr::Text(text)))
+                if reference.literal().is_none() && !text.contains('*') =>
+            {
+                Some((reference, text))
+            }
+            _ => None,
+        }
+    }
+
+    /// The values on both sides.
+    pub fn values(&self) -> [&Expr; 2] {
+        [&self.left, &self.right].map(|(Operand::Value(value) | Operand::Length(value))| value)
+    }
+
+    /// Whether it tells an empty value from others.
+    pub fn looks_for_empty(&self) -> bool {
+        let sides = [&self.left, &self.right];
+        sides.into_iter().any(|side| match side {
+            Operand::Value(value) => value.literal() == Some(""),
+            Operand::Length(_) => true,
+        })
+    }
+}
+
+impl Operator {
+    fn holds(self, left: &str, right: &str) -> bool {
+        match self {
             Operator::Equal => match right.split_once('*') {
                 Some((prefix, _)) => left.starts_with(prefix),
                 None => left == right,
             },
             Operator::NotEqual => left != right,
-            Operator::Less => order(&left, &right).is_lt(),
-            Operator::Greater => order(&left, &right).is_gt(),
-            Operator::AtMost => order(&left, &right).is_le(),
-            Operator::AtLeast => order(&left, &right).is_ge(),
+            Operator::Less => order(left, right).is_lt(),
+            Operator::Greater => order(left, right).is_gt(),
+            Operator::AtMost => order(left, right).is_le(),
+            Operator::AtLeast => order(left, right).is_ge(),
             Operator::Missing => false,
         }
     }

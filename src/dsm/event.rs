@@ -64,54 +64,6 @@ impl EventKind {
     }
 }
 
-impl EventKind {
-    /// The names of the parameters that events of this kind usually have. A posted event, one of the
-    /// other leg and an exception have what their sender gave them.
-    pub fn parameters(self) -> &'static [&'static str] {
-        use EventKind::*;
-        match self {
-            Ringing => &["code", "reason", "has_body"],
-            Failed => &["code", "reason"],
-            Hangup => &["headers", "reason"],
-            Key => &["key", "duration"],
-            Timer | Separator => &["id"],
-            NoAudio | System => &["type"],
-            Event => &["type", "id"],
-            SipRequest => &[
-                "method",
-                "r_uri",
-                "from",
-                "to",
-                "hdrs",
-                "cseq",
-                "content_type",
-                "body",
-            ],
-            SipReply => &[
-                "code",
-                "reason",
-                "hdrs",
-                "cseq",
-                "dlg_status",
-                "old_dlg_status",
-                "sip_code",
-                "sip_reason",
-                "content_type",
-                "body",
-            ],
-            RemoteDisappeared => &["code", "reason", "hdrs", "cseq", "dlg_status"],
-            RtpTimeout => &["type", "timeout_value"],
-            B2bOtherReply => &["code", "reason", "hdrs", "sip_code", "sip_reason"],
-            B2bOtherBye => &["hdrs"],
-            JsonRpcRequest => &["ev_type", "method", "is_notify", "id"],
-            JsonRpcResponse => &["ev_type", "id", "is_error"],
-            Subscription => &["status", "code", "reason", "expires", "has_body"],
-            Exception => &["type", "text", "cause", "path", "name"],
-            _ => &[],
-        }
-    }
-}
-
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {

@@ -107,6 +107,16 @@ impl Expr {
         }
     }
 
+    /// What it refers to, if it is no text.
+    pub fn reference(&self) -> Option<Reference<'_>> {
+        match self {
+            Expr::Text(_) => None,
+            Expr::Variable(name) => Some(Reference::Variable(name)),
+            Expr::Param(name) => Some(Reference::Param(name)),
+            Expr::Select(name) => Some(Reference::Select(name)),
+        }
+    }
+
     /// The text, if it is known before the diagram runs.
     pub fn literal(&self) -> Option<&str> {
         match self {
@@ -125,6 +135,14 @@ impl fmt::Display for Expr {
             Expr::Select(name) => write!(f, "@{name}"),
         }
     }
+}
+
+/// A reference in an expression, whatever kind of expression it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference<'a> {
+    Variable(&'a str),
+    Param(&'a str),
+    Select(&'a str),
 }
 
 /// Text with references inside.
@@ -185,6 +203,30 @@ impl Template {
         Self {
             pieces: pieces.into(),
         }
+    }
+
+    /// The references in it, in order.
+    pub fn references(&self) -> impl Iterator<Item = Reference<'_>> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Variable(name) => Some(Reference::Variable(name)),
+            Piece::Param(name, _) => Some(Reference::Param(name)),
+            Piece::Select(name) => Some(Reference::Select(name)),
+        })
+    }
+
+    /// The text before the first reference.
+    pub fn prefix(&self) -> &str {
+        match self.pieces.first() {
+            Some(Piece::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// The reference that is all of it.
+    pub fn whole(&self) -> Option<Reference<'_>> {
+        let mut references = self.references();
+        references.next().filter(|_| self.pieces.len() == 1)
     }
 
     /// The text. One that is longer than a session may hold is not completed: it cannot be stored.
@@ -300,6 +342,13 @@ impl Sum {
             terms: if plain { [].into() } else { terms.into() },
             whole,
         }
+    }
+
+    /// The references in it, in order.
+    pub fn references(&self) -> impl Iterator<Item = Reference<'_>> {
+        let whole = [&self.whole].into_iter().filter(|_| self.terms.is_empty());
+        let operands = self.terms.iter().map(|term| &term.operand);
+        operands.chain(whole).filter_map(Expr::reference)
     }
 
     pub fn eval(&self, scope: &Scope<'_>) -> String {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::check::check;
+use super::check::{NothingKnown, RESOURCE_CODES, Resources, SET_CODES, check, lint_set};
 use super::diagnostic::allow::Allows;
 use super::diagnostic::{Diagnostic, MAX_FINDINGS, Report, Severity, Theme, code, tidy};
 use super::include::{assemble, join};
@@ -27,8 +27,14 @@ pub struct Loaded {
 impl Loaded {
     /// All findings as text.
     pub fn render(&self) -> String {
-        self.diagnostics
-            .iter()
+        self.render_from(Severity::Note)
+    }
+
+    /// The findings from a severity up as text.
+    pub fn render_from(&self, least: Severity) -> String {
+        let findings = self.diagnostics.iter();
+        findings
+            .filter(|finding| finding.severity >= least)
             .map(|finding| finding.render(&self.sources))
             .collect()
     }
@@ -56,6 +62,8 @@ impl Loaded {
 
 /// Loads the file at `path` as a diagram called `name`. Relative includes are looked up in the
 /// folder of the file.
+///
+/// Of diagrams that it calls, or that call it, nothing is known; [`load_set`] says more.
 pub fn load(name: &str, path: &str, provider: &dyn SourceProvider, registry: &Registry) -> Loaded {
     load_and(name, path, provider, registry, |_| ()).0
 }
@@ -70,7 +78,7 @@ pub(super) fn load_and<T>(
     look: impl FnOnce(&ast::Diagram<'_>) -> T,
 ) -> (Loaded, Option<T>) {
     let (draft, seen) = Draft::load(name, path, provider, registry, look);
-    (draft.finish(None), seen)
+    (draft.finish_alone(None, &NothingKnown), seen)
 }
 
 /// A diagram that is loaded, but not compared with the others yet.
@@ -116,15 +124,56 @@ impl Draft {
         (draft, Some(seen))
     }
 
-    /// Adds what the names of the other diagrams tell, if they are known, and takes out what is
-    /// allowed.
-    fn finish(self, known: Option<&HashSet<&str>>) -> Loaded {
-        let mut loaded = self.loaded;
-        if let (Some(known), Some(diagram)) = (known, &loaded.diagram) {
-            unknown_diagrams(diagram, known, &mut loaded.diagnostics);
+    /// Ends the work on a diagram that is looked at without others, of which at most names are known.
+    fn finish_alone(self, names: Option<&HashSet<&str>>, resources: &dyn Resources) -> Loaded {
+        let around = Surroundings {
+            names,
+            whole: false,
+            resources,
+        };
+        let mut finished = around.finish(vec![self]);
+        finished.pop().expect("one diagram gives one result")
+    }
+}
+
+/// What is known around diagrams that are looked at together.
+struct Surroundings<'a> {
+    /// The names of all diagrams they may go to.
+    names: Option<&'a HashSet<&'a str>>,
+    /// Whether all diagrams that may call them, and that they may call, are among them.
+    whole: bool,
+    resources: &'a dyn Resources,
+}
+
+impl Surroundings<'_> {
+    /// Adds what is only found when diagrams are looked at together, and takes out what is allowed.
+    fn finish(&self, drafts: Vec<Draft>) -> Vec<Loaded> {
+        let diagrams: Vec<_> = drafts.iter().map(|it| it.loaded.diagram.clone()).collect();
+        // What a diagram with errors does is not known.
+        let whole = self.whole && diagrams.iter().all(Option::is_some);
+        let found = lint_set(&diagrams, whole, self.resources);
+        let drafts = drafts.into_iter().zip(found);
+        drafts
+            .map(|(draft, found)| self.tell(draft, found, whole))
+            .collect()
+    }
+
+    fn tell(&self, draft: Draft, found: Vec<Diagnostic>, whole: bool) -> Loaded {
+        let mut loaded = draft.loaded;
+        loaded.diagnostics.extend(found);
+        if let (Some(names), Some(diagram)) = (self.names, &loaded.diagram) {
+            unknown_diagrams(diagram, names, &mut loaded.diagnostics);
         }
         if let Some(main) = loaded.sources.ids().next() {
-            self.allows.apply(&mut loaded.diagnostics, main);
+            // Without it nobody can tell whether a comment that allows the finding is of use.
+            let is_looked_for = |code: &str| match code {
+                _ if SET_CODES.iter().any(|it| it.name == code) => whole,
+                _ if RESOURCE_CODES.iter().any(|it| it.name == code) => false,
+                _ => code != code::UNKNOWN_DIAGRAM.name || self.names.is_some(),
+            };
+            draft
+                .allows
+                .apply(&mut loaded.diagnostics, main, is_looked_for);
         }
         tidy(&mut loaded.diagnostics);
         loaded
@@ -149,6 +198,15 @@ pub fn load_set(
     provider: &dyn SourceProvider,
     registry: &Registry,
 ) -> LoadedSet {
+    load_set_with(diagrams, provider, registry, &NothingKnown)
+}
+
+fn load_set_with(
+    diagrams: &[(String, String)],
+    provider: &dyn SourceProvider,
+    registry: &Registry,
+    resources: &dyn Resources,
+) -> LoadedSet {
     let load =
         |(name, path): &(String, String)| Draft::load(name, path, provider, registry, |_| ()).0;
     let mut drafts: Vec<Draft> = diagrams.iter().map(load).collect();
@@ -168,8 +226,12 @@ pub fn load_set(
         can_start || !is_included
     });
     let names: HashSet<&str> = diagrams.iter().map(|(name, _)| name.as_str()).collect();
-    let finish = |draft: Draft| draft.finish(Some(&names));
-    let loaded: Vec<Loaded> = drafts.into_iter().map(finish).collect();
+    let around = Surroundings {
+        names: Some(&names),
+        whole: true,
+        resources,
+    };
+    let loaded = around.finish(drafts);
     let good = loaded.iter().filter_map(|one| one.diagram.clone());
     LoadedSet {
         diagrams: Arc::new(DiagramSet::new(good)),
@@ -276,6 +338,16 @@ pub fn check_paths(
     provider: &dyn SourceProvider,
     registry: &Registry,
 ) -> Checked {
+    check_paths_with(paths, provider, registry, &NothingKnown)
+}
+
+/// As [`check_paths`], with what is known of files and prompts.
+pub fn check_paths_with(
+    paths: &[String],
+    provider: &dyn SourceProvider,
+    registry: &Registry,
+    resources: &dyn Resources,
+) -> Checked {
     let mut checked = Checked {
         loaded: Vec::new(),
         unreadable: Vec::new(),
@@ -287,10 +359,10 @@ pub fn check_paths(
                 let names = diagram_files(folder(path), provider);
                 let known = names.iter().map(|name| stem(name)).chain([stem(path)]);
                 let (draft, _) = Draft::load(stem(path), path, provider, registry, |_| ());
-                checked.add(draft.finish(Some(&known.collect())));
+                checked.add(draft.finish_alone(Some(&known.collect()), resources));
             }
             Some(EntryKind::Folder) => {
-                for one in check_folder(path, provider, registry) {
+                for one in check_folder(path, provider, registry, resources) {
                     checked.add(one);
                 }
             }
@@ -299,13 +371,18 @@ pub fn check_paths(
     checked
 }
 
-fn check_folder(path: &str, provider: &dyn SourceProvider, registry: &Registry) -> Vec<Loaded> {
+fn check_folder(
+    path: &str,
+    provider: &dyn SourceProvider,
+    registry: &Registry,
+    resources: &dyn Resources,
+) -> Vec<Loaded> {
     let files = diagram_files(path, provider);
     let diagrams: Vec<_> = files
         .iter()
         .map(|file| (stem(file).to_owned(), join(path, file)))
         .collect();
-    load_set(&diagrams, provider, registry).loaded
+    load_set_with(&diagrams, provider, registry, resources).loaded
 }
 
 /// The names of the diagram files directly in a folder, sorted.

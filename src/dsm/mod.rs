@@ -36,7 +36,10 @@ mod value;
 pub mod vocabulary;
 
 pub use action::FAMILIES;
-pub use condition::{EventCondition, event_condition, event_conditions, event_kind, event_kinds};
+pub use check::{NothingKnown, Resources};
+pub use condition::{
+    EventCondition, EventParameter, event_condition, event_conditions, event_kind, event_kinds,
+};
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};
 pub use event::{Event, EventKind};
@@ -49,7 +52,8 @@ pub use host::{
 };
 pub use include::join;
 pub use load::{
-    Checked, Loaded, LoadedSet, check_paths, diagram_files, folder, load, load_set, stem,
+    Checked, Loaded, LoadedSet, check_paths, check_paths_with, diagram_files, folder, load,
+    load_set, stem,
 };
 pub use program::{DiagramSet, StateDiagram};
 pub use registry::{Module, ModuleArguments, Registry, Signature};

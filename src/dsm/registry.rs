@@ -55,22 +55,38 @@ pub struct Parameter {
 pub enum Kind {
     /// Literal or whole-argument reference.
     Value,
+    /// The same, naming an audio file that is read.
+    AudioFile,
+    /// The same, naming an audio file that is written.
+    NewFile,
+    /// The same, naming a prompt.
+    Prompt,
+    /// The same, the id of a timer that is set.
+    Timer,
     /// The same, naming a diagram.
     Diagram,
     /// The same, holding a `;` list of variable names.
     Names,
     /// The same, giving the name of a variable.
     NameValue,
+    /// The same for a name that is usually computed, of a variable that is assigned.
+    TargetValue,
     /// Exactly `true`, also as `name=true`.
     Flag(&'static str),
-    /// The name of a variable, with or without `$`.
+    /// The name of a variable that is assigned, with or without `$`.
     Name,
+    /// The name of a variable that is removed.
+    Removed,
+    /// The name of an array or a struct that is read or removed.
+    Collection,
     /// The same, or `#` and the name of a parameter.
     Target,
     /// Text with references inside.
     Template,
     /// The same for a module, where only what is a select is taken for one.
     ModuleText,
+    /// A statement of a database, where values of references are bound or escaped.
+    Sql,
     /// The argument of `eval`.
     Sum,
     /// `key=value;key=value`.
@@ -98,14 +114,24 @@ pub enum Separator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     Plain,
+    /// Writes to the log.
+    Log,
+    /// Assigns variables that only its result or its text names.
+    AssignsAny,
+    /// Assigns a text in which nothing can end a quoted text of SQL.
+    Escapes,
     Break,
     Repost,
+    /// `throw`.
+    Throw,
     /// `stop`.
     Stop,
     /// `callFSM`.
     Call,
-    /// `jumpFSM`, `returnFSM`.
-    Leave,
+    /// `jumpFSM`.
+    Jump,
+    /// `returnFSM`.
+    Return,
 }
 
 /// What a name in a condition stands for.
@@ -137,6 +163,10 @@ pub enum ModuleArguments {
     List,
     /// One text with references inside.
     Text,
+    /// One statement of a database.
+    Sql,
+    /// `variable=value`: the variable gets the value, made safe to stand in a quoted text of SQL.
+    Escape,
 }
 
 impl Module {

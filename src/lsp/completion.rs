@@ -1,6 +1,6 @@
 //! What may be typed next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use lsp_types::{
@@ -14,7 +14,9 @@ use super::rename::needs_quotes;
 use super::server::{Client, Refusal};
 use super::workspace::{Cursor, Workspace};
 use crate::dsm::symbols::{ArgumentSpot, Entity, Occurrence, Place, Spot, Wanted, spot};
-use crate::dsm::{EventKind, SELECTS, Signature, SourceProvider, diagram_files, folder, join};
+use crate::dsm::{
+    EventKind, EventParameter, SELECTS, Signature, SourceProvider, diagram_files, folder, join,
+};
 
 /// Answers a request.
 pub fn completion(
@@ -146,8 +148,10 @@ fn conditions(workspace: &Workspace, cursor: &Cursor, offers: &mut Offers) {
 
 /// The parameters of an event in one line.
 fn parameters(kind: EventKind) -> String {
-    let names = kind.parameters().iter();
-    let names: Vec<String> = names.map(|name| format!("#{name}")).collect();
+    let names: Vec<String> = kind
+        .parameters()
+        .map(|it| format!("#{}", it.name))
+        .collect();
     names.join(" ")
 }
 
@@ -287,19 +291,21 @@ fn written(text: &str, typed: usize) -> BTreeSet<String> {
 
 /// The parameters of the events that the transition asks for; of all events where it asks for none.
 fn event_parameters(spot: &Spot, offers: &mut Offers) {
-    let asked: BTreeSet<&str> = spot
-        .events
-        .iter()
-        .flat_map(|kind| kind.parameters())
-        .copied()
-        .collect();
-    let every = || {
-        let kinds = crate::dsm::event_kinds();
-        kinds.flat_map(|kind| kind.parameters()).copied().collect()
-    };
-    let names = if asked.is_empty() { every() } else { asked };
-    for name in names {
-        offers.plain(name, CompletionItemKind::FIELD, None);
+    let mut parameters: BTreeMap<&str, &str> = BTreeMap::new();
+    // What stands for many names is none.
+    let single = |parameter: &EventParameter| parameter.family().is_none();
+    let asked = spot.events.iter().flat_map(|kind| kind.parameters());
+    for parameter in asked.filter(single) {
+        parameters.insert(parameter.name, parameter.doc);
+    }
+    if parameters.is_empty() {
+        // What one means depends on the event.
+        let all = crate::dsm::event_kinds().flat_map(|kind| kind.parameters());
+        parameters.extend(all.filter(single).map(|parameter| (parameter.name, "")));
+    }
+    for (name, doc) in parameters {
+        let doc = Some(doc).filter(|doc| !doc.is_empty());
+        offers.plain(name, CompletionItemKind::FIELD, doc);
     }
 }
 

@@ -89,7 +89,8 @@ pub fn condition(name: &str) -> Option<String> {
         "keyPress" => "keyPress(key)".to_owned(),
         name => format!("{name}[(expression)]"),
     };
-    let parameters = match kind.parameters() {
+    let names: Vec<&str> = kind.parameters().map(|it| it.name).collect();
+    let parameters = match names.as_slice() {
         [] if !kind.has_params() => "The event has no parameters.".to_owned(),
         [] => "No parameters are known for this event.".to_owned(),
         names => format!("Parameters: `#{}`", names.join("` `#")),

@@ -37,6 +37,12 @@ impl PromptSets {
         self.named.contains_key(set)
     }
 
+    /// Whether some set has a prompt of this name.
+    pub fn any_has(&self, name: &str) -> bool {
+        let mut sets = self.named.values().chain([&self.default]);
+        sets.any(|set| set.contains_key(name))
+    }
+
     /// The file of the prompt `name` in `set`; without one, or if it is not there and `fall_back` says
     /// so, in the default set.
     pub fn find(&self, set: Option<&str>, name: &str, fall_back: bool) -> Option<&Arc<Path>> {
@@ -135,6 +141,7 @@ mod tests {
         assert_eq!(find(Some("de"), "only", true), Some("en/only"));
         assert_eq!(find(Some("fr"), "hello", false), None);
         assert!(sets.has("de") && !sets.has("fr"));
+        assert!(sets.any_has("only") && sets.any_has("hello") && !sets.any_has("de"));
 
         let mut bundle = PromptSets::new(set(&[("hello", "own")]), BTreeMap::new());
         bundle.add_missing(&sets);

@@ -201,6 +201,23 @@ fn long_files_are_checked_in_time_that_grows_with_their_length() {
             .map(|n| format!("transition t A - key(#key == {n}) -> A;\n"))
             .collect::<String>()
             + "initial state A;",
+        // So does every condition of one transition.
+        (0..10_000).fold("initial state A;\ntransition t A - key".to_owned(), |text, n| {
+            text + &format!("; test($v{n} == {n})")
+        }) + " -> A;",
+        // Every state may be reached from, and repost to, every other.
+        (0..2_000)
+            .map(|n| format!("state s{n} enter {{ set($v{n}=1); playFile($v{n}); repost(); }};\n"))
+            .collect::<String>()
+            + "initial state A;\ntransition t A -> nowhere;\n"
+            + &(0..2_000)
+                .map(|n| format!("transition t (A, s{n}) - test($v{n} == 1) -> s{};\n", (n * 7) % 2_000))
+                .collect::<String>(),
+        // Every timer looks for who waits for it, every return for who called.
+        "initial state A;\n".to_owned()
+            + &(0..5_000)
+                .map(|n| format!("transition t A - timer(#id == {n}) / {{ setTimer({n}, 1); callFSM(main); returnFSM(); }} -> A;\n"))
+                .collect::<String>(),
         // Every comment looks for what it covers.
         "initial state A;\n".to_owned() + &"-- muleteer: allow(missing-target)\nx\n".repeat(20_000),
         "-- muleteer: allow(nothing)\n".repeat(20_000),

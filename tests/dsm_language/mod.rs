@@ -5,6 +5,7 @@ mod input;
 mod mutants;
 mod pages;
 mod paths;
+mod together;
 
 use std::collections::BTreeMap;
 

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use muleteer::dsm::Severity;
 use muleteer::dsm::diagnostic::{Code, code};
+use muleteer::dsm::{Severity, check_paths_with, testing};
 
+use super::codes;
 use super::input::unprintable;
-use super::{check_text, codes};
+use super::together::{OnlyHello, folder_of};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/diagnostics")
@@ -18,6 +19,18 @@ fn folder() -> PathBuf {
 fn examples(page: &str) -> Vec<&str> {
     let blocks = page.split("```dsm\n").skip(1);
     blocks.filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// The codes of an example that is the only diagram, where only `hello` can be played.
+fn check(example: &str) -> Vec<&'static str> {
+    let memory = folder_of(&[("main", example)]);
+    let paths = ["dsm".to_owned()];
+    codes(&check_paths_with(
+        &paths,
+        &memory,
+        &testing::registry(),
+        &OnlyHello,
+    ))
 }
 
 #[test]
@@ -55,9 +68,9 @@ fn every_example_has_its_finding_and_its_remedy_has_not() {
     for Code { name, page, .. } in code::ALL {
         match examples(page)[..] {
             [wrong, right] => {
-                let found = codes(&check_text(wrong));
+                let found = check(wrong);
                 assert!(found.contains(name), "{name}: its example gives {found:?}");
-                let found = codes(&check_text(right));
+                let found = check(right);
                 assert!(!found.contains(name), "{name}: its remedy gives {found:?}");
             }
             [] => {

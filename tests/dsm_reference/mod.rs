@@ -103,8 +103,8 @@ fn condition(event: &EventCondition) -> String {
     if let Some(name) = event.alias_of {
         return format!("- `{}`: another name of `{name}`.\n", event.name);
     }
-    let params = event.params.iter();
-    let params = params.map(|(name, meaning)| format!("  - `#{name}`: {meaning}\n"));
+    let params = event.parameters();
+    let params = params.map(|it| format!("  - `#{}`: {}\n", it.name, it.doc));
     let not_yet = if event.is_raised { "" } else { NOT_YET };
     let first = format!("- `{}`: {}{not_yet}\n", event.name, event.doc);
     iter::once(first).chain(params).collect()

@@ -45,7 +45,7 @@ fn a_finding_that_does_not_come_says_which_came() {
     failing(&format!("lint unreachable-state\n{PASSES}"))
         .expect("menu.expect:1: 'unreachable-state' is not reported; reported is: nothing");
     let folder = Folder::new(&[
-        ("menu.dsm", &MENU.replace("(MENU, END)", "MENU")),
+        ("menu.dsm", &MENU.replace("(MENU, END)", "END")),
         ("menu.expect", &format!("lint glued-arrow\n{PASSES}")),
     ]);
     test_in(&folder, &["."])

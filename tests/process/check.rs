@@ -149,3 +149,67 @@ fn text_is_coloured_only_on_a_terminal() {
     let text: String = ended.lines(Stream::Out).collect();
     assert!(!text.contains('\u{1b}'), "{text}");
 }
+
+#[test]
+fn audio_files_are_looked_for_where_the_arguments_say() {
+    const PLAYS: &str = "initial state A enter { playFile(hello.wav); playFile(helo.wav); };\n";
+    let folder = Folder::new(&[
+        ("plays.dsm", PLAYS),
+        ("hello.wav", ""),
+        ("muleteer.toml", "[audio]\npath = [\".\"]\n"),
+    ]);
+    let diagram = folder.path().join("plays.dsm");
+    let (diagram, here) = (diagram.as_os_str(), folder.path().as_os_str());
+    let config = folder.path().join("muleteer.toml");
+    let with = |option: &[&std::ffi::OsStr]| check(&[&[diagram], option].concat());
+    for option in [
+        ["--audio".as_ref(), here],
+        ["--config".as_ref(), config.as_os_str()],
+    ] {
+        let ended = with(&option).expect_code(0);
+        let ended = ended
+            .expect("plays.dsm:1:46: warning[file-missing]: there is no audio file 'helo.wav'");
+        let missing = ended
+            .lines(Stream::Out)
+            .filter(|line| line.contains("file-missing"));
+        assert_eq!(missing.count(), 1);
+    }
+    let silent = with(&[]).expect_code(0);
+    assert!(
+        !silent
+            .lines(Stream::Out)
+            .any(|line| line.contains("missing"))
+    );
+    with(&["--audio".as_ref(), "/nowhere".as_ref()])
+        .expect_code(2)
+        .expect("/nowhere");
+    with(&["--config".as_ref(), "/nowhere.toml".as_ref()])
+        .expect_code(2)
+        .expect("/nowhere.toml");
+}
+
+#[test]
+fn prompts_are_looked_for_in_the_lists_of_the_configuration() {
+    const PLAYS: &str = "initial state A enter { playPrompt(hello); playPrompt(helo); };\n\
+        transition bye A - hangup / stop(false) -> A;\n";
+    let folder = Folder::new(&[
+        ("dsm/plays.dsm", PLAYS),
+        ("prompts.conf", "welcome=welcome.wav\n"),
+        ("german.conf", "hello=hello.wav\n"),
+        (
+            "muleteer.toml",
+            "[dsm]\nprompts = [\"prompts.conf\"]\nprompt_sets_path = \".\"\nprompt_sets = [\"german\"]\n",
+        ),
+    ]);
+    let hello = project_root().join("audio/welcome.wav");
+    std::fs::copy(hello, folder.path().join("hello.wav")).expect("a sound");
+    let mut command = muleteer();
+    command.current_dir(folder.path());
+    command.args(["check", "dsm", "--config", "muleteer.toml"]);
+    Process::start(&mut command)
+        .ended()
+        .expect_code(0)
+        .expect("prompts.conf:1: the prompt \"welcome\" is left out")
+        .expect("plays.dsm:1:44: warning[prompt-missing]: there is no prompt 'helo'")
+        .expect("0 errors, 1 warning, 0 notes");
+}

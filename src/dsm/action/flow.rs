@@ -28,7 +28,7 @@ pub const SIGNATURES: &[Signature] = &[
         jump,
         "Goes on in another diagram.",
     )
-    .role(Role::Leave),
+    .role(Role::Jump),
     takes(
         "callFSM",
         Separator::None,
@@ -42,7 +42,7 @@ pub const SIGNATURES: &[Signature] = &[
         |_, _| Ok(Outcome::Return),
         "Goes on behind the last callFSM.",
     )
-    .role(Role::Leave),
+    .role(Role::Return),
     takes(
         "stop",
         Separator::None,
@@ -62,7 +62,8 @@ pub const SIGNATURES: &[Signature] = &[
         throw,
         "Throws an exception with parameters key=value;key=value.",
     )
-    .throws(&["any"]),
+    .throws(&["any"])
+    .role(Role::Throw),
     plain(
         "throwOnError",
         throw_on_error,

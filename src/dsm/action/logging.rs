@@ -4,7 +4,7 @@ use super::{Done, Outcome};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::{SELECTS, Scope};
 use crate::dsm::host::LogLevel;
-use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, takes};
+use crate::dsm::registry::{Kind, Parameter, Role, Separator, Signature, may, need, takes};
 
 /// Bytes of one line.
 const MAX_LINE: usize = 16 << 10;
@@ -18,70 +18,80 @@ pub const SIGNATURES: &[Signature] = &[
         &[need("level", Kind::Value), need("text", Kind::Value)],
         log,
         "Logs a value: 0 error, 1 warning, 2 info, 3 debug.",
-    ),
+    )
+    .role(Role::Log),
     takes(
         "logs",
         Separator::Commas(2),
         &[need("level", Kind::Value), need("text", Kind::Template)],
         log,
         "Logs a text with references inside.",
-    ),
+    )
+    .role(Role::Log),
     takes(
         "error",
         Separator::None,
         TEXT,
         |a, s| log_at(LogLevel::Error, a, s),
         "Logs at level 0.",
-    ),
+    )
+    .role(Role::Log),
     takes(
         "warn",
         Separator::None,
         TEXT,
         |a, s| log_at(LogLevel::Warning, a, s),
         "Logs at level 1.",
-    ),
+    )
+    .role(Role::Log),
     takes(
         "info",
         Separator::None,
         TEXT,
         |a, s| log_at(LogLevel::Info, a, s),
         "Logs at level 2.",
-    ),
+    )
+    .role(Role::Log),
     takes(
         "dbg",
         Separator::None,
         TEXT,
         |a, s| log_at(LogLevel::Debug, a, s),
         "Logs at level 3.",
-    ),
+    )
+    .role(Role::Log),
     takes(
         "logVars",
         Separator::None,
         LEVEL,
         log_vars,
         "Logs all variables.",
-    ),
+    )
+    .role(Role::Log),
     takes(
         "logParams",
         Separator::None,
         LEVEL,
         log_params,
         "Logs all parameters of the event.",
-    ),
+    )
+    .role(Role::Log),
     takes(
         "logSelects",
         Separator::None,
         LEVEL,
         log_selects,
         "Logs all selects.",
-    ),
+    )
+    .role(Role::Log),
     takes(
         "logAll",
         Separator::None,
         LEVEL,
         log_all,
         "Logs variables, parameters and selects.",
-    ),
+    )
+    .role(Role::Log),
 ];
 
 /// A text that is too long for a line of a log ends early.

@@ -23,7 +23,7 @@ use super::argument::Arguments;
 use super::expr::Scope;
 use super::host::{ActionError, ActionResult, Answer, Errno, Exception, HostAction};
 use super::registry::{
-    Kind, Module, ModuleArguments, Parameter, Role, Separator, Signature, any, may,
+    Kind, Module, ModuleArguments, Parameter, Role, Separator, Signature, any, may, need,
 };
 use super::value::Values;
 
@@ -110,16 +110,20 @@ pub fn modules() -> impl Iterator<Item = Module> {
 pub fn module_signature(module: &Arc<str>, name: &str, arguments: ModuleArguments) -> Signature {
     const LIST: &[Parameter] = &[any("argument", Kind::Value)];
     const TEXT: &[Parameter] = &[may("text", Kind::ModuleText)];
-    let (separator, parameters) = match arguments {
-        ModuleArguments::List => (Separator::EveryComma, LIST),
-        ModuleArguments::Text => (Separator::None, TEXT),
+    const SQL: &[Parameter] = &[need("statement", Kind::Sql)];
+    const ESCAPE: &[Parameter] = &[need("variable", Kind::Name), need("value", Kind::Value)];
+    let (separator, parameters, role) = match arguments {
+        ModuleArguments::List => (Separator::EveryComma, LIST, Role::Plain),
+        ModuleArguments::Text => (Separator::None, TEXT, Role::AssignsAny),
+        ModuleArguments::Sql => (Separator::None, SQL, Role::AssignsAny),
+        ModuleArguments::Escape => (Separator::Equals, ESCAPE, Role::Escapes),
     };
     Signature {
         name: Cow::Owned(name.to_owned()),
         doc: "An action of a module.",
         separator,
         parameters,
-        role: Role::Plain,
+        role,
         run: module_call,
         remark: None,
         module: Some(module.clone()),

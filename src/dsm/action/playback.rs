@@ -8,8 +8,12 @@ use crate::dsm::host::{Exception, HostAction, Ringtone};
 use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, plain, takes};
 use crate::dsm::value::signed;
 
-const FILE: &[Parameter] = &[need("path", Kind::Value), may("loop", Kind::Flag("loop"))];
-const PROMPT: &[Parameter] = &[need("name", Kind::Value)];
+const FILE: &[Parameter] = &[
+    need("path", Kind::AudioFile),
+    may("loop", Kind::Flag("loop")),
+];
+const PROMPT: &[Parameter] = &[need("name", Kind::Prompt)];
+const PROMPT_SET: &[Parameter] = &[need("name", Kind::Value)];
 const LENGTH: &[Parameter] = &[need("milliseconds", Kind::Value)];
 const RESULT: &[Parameter] = &[may("variable", Kind::NameValue)];
 
@@ -62,7 +66,7 @@ pub const SIGNATURES: &[Signature] = &[
     takes(
         "setPrompts",
         Separator::None,
-        PROMPT,
+        PROMPT_SET,
         set_prompts,
         "Selects the prompt set.",
     )
@@ -71,7 +75,7 @@ pub const SIGNATURES: &[Signature] = &[
     takes(
         "setPromptSet",
         Separator::None,
-        PROMPT,
+        PROMPT_SET,
         set_prompts,
         "Selects the prompt set.",
     )
@@ -98,7 +102,7 @@ pub const SIGNATURES: &[Signature] = &[
         "playRingtone",
         Separator::Commas(2),
         &[
-            need("struct", Kind::Name),
+            need("struct", Kind::Collection),
             need("front", Kind::Flag("front")),
         ],
         ringtone,
@@ -109,7 +113,7 @@ pub const SIGNATURES: &[Signature] = &[
     takes(
         "recordFile",
         Separator::None,
-        &[need("path", Kind::Value)],
+        &[need("path", Kind::NewFile)],
         |a, s| {
             perform_checked(HostAction::RecordFile {
                 path: a.owned(0, s),

@@ -10,7 +10,7 @@ pub const SIGNATURES: &[Signature] = &[
     takes(
         "setTimer",
         Separator::Commas(2),
-        &[need("id", Kind::Value), need("seconds", Kind::Value)],
+        &[need("id", Kind::Timer), need("seconds", Kind::Value)],
         set_timer,
         "Raises 'timer' with that #id after whole seconds.",
     )

@@ -7,6 +7,7 @@ use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, tak
 use crate::dsm::value::unsigned;
 
 const NAME: Parameter = need("variable", Kind::Name);
+const COLLECTION: Parameter = need("variable", Kind::Collection);
 const VALUE: Parameter = need("value", Kind::Value);
 /// What finding one element costs, as bytes of [`Scope::spend`].
 const SEARCH_BYTES: usize = 256;
@@ -36,7 +37,7 @@ pub const SIGNATURES: &[Signature] = &[
     takes(
         "setVar",
         Separator::Equals,
-        &[need("name", Kind::Value), VALUE],
+        &[need("name", Kind::TargetValue), VALUE],
         set_var,
         "Assigns to the variable whose name is the first value.",
     ),
@@ -76,35 +77,35 @@ pub const SIGNATURES: &[Signature] = &[
     takes(
         "clear",
         Separator::None,
-        &[NAME],
+        &[need("variable", Kind::Removed)],
         clear,
         "Removes a variable.",
     ),
     takes(
         "clearStruct",
         Separator::None,
-        &[NAME],
+        &[COLLECTION],
         clear_struct,
         "Removes all members of a struct.",
     ),
     takes(
         "clearArray",
         Separator::None,
-        &[NAME],
+        &[COLLECTION],
         clear_array,
         "Removes all elements of an array.",
     ),
     takes(
         "size",
         Separator::Commas(2),
-        &[NAME, need("result", Kind::Name)],
+        &[COLLECTION, need("result", Kind::Name)],
         size,
         "Counts the elements of an array.",
     ),
     takes(
         "arrayIndex",
         Separator::Commas(2),
-        &[NAME, VALUE],
+        &[COLLECTION, VALUE],
         array_index,
         "Finds a value in an array; $index or $name.index becomes its index or nil.",
     )

@@ -101,6 +101,7 @@ impl<'t> Bodies<'t> {
                     tests.push(Condition {
                         negated: *negated,
                         test,
+                        span: call.span,
                     });
                 }
             }

@@ -1,34 +1,15 @@
 //! What loads but probably does not do what its author thinks.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-
 use super::super::argument::{Argument, Bound};
-use super::super::condition::{Condition, Test, event_kind};
+use super::super::condition::event_kind;
 use super::super::diagnostic::{Diagnostic, code};
-use super::super::event::EventKind;
 use super::super::expr::{Expr, Finding};
-use super::super::program::{Instruction, StateId, Target, Transition};
+use super::super::program::{Instruction, StateDiagram};
 use super::super::registry::{Kind, Role, Signature};
 use super::super::source::Span;
 use super::super::syntax::ast;
-use super::CheckedState;
 use super::body::role;
-
-/// A transition, and where its name stands.
-pub struct Checked<'t> {
-    pub program: Arc<Transition>,
-    pub name: ast::Name<'t>,
-}
-
-impl<'t> Checked<'t> {
-    pub fn new(transition: &ast::Transition<'t>, program: Arc<Transition>) -> Self {
-        Self {
-            program,
-            name: transition.name,
-        }
-    }
-}
+use super::flow;
 
 /// `break` outside of a loop, where it abandons the transition.
 pub fn breaks(list: &[Instruction], place: &str, findings: &mut Vec<Diagnostic>) {
@@ -79,7 +60,7 @@ pub fn target(list: &[Instruction], target: ast::Name<'_>, findings: &mut Vec<Di
     let leaves = list
         .last()
         .and_then(role)
-        .is_some_and(|r| matches!(r, Role::Call | Role::Leave));
+        .is_some_and(|r| matches!(r, Role::Call | Role::Jump | Role::Return));
     if leaves {
         let message = format!(
             "'{}' is never entered, because the list ends in another diagram",
@@ -146,74 +127,27 @@ pub fn arguments<'t>(
     }
 }
 
-/// What can be said when all states and transitions are known.
-pub fn states(
-    states: &[CheckedState<'_>],
-    ids: &HashMap<&str, StateId>,
-    initial: Option<StateId>,
-    findings: &mut Vec<Diagnostic>,
-) {
-    let all = || states.iter().flat_map(|state| &state.transitions);
-    let first = |id: usize| ids.get(states[id].name.text) == Some(&(id as StateId));
-    let targets: HashSet<StateId> = all()
-        .filter_map(|transition| match transition.program.target {
-            Target::State(id) => Some(id),
-            Target::Undeclared(_) => None,
-        })
-        .collect();
-    // Diagrams without a call hear no hangup.
-    let has_call = !all().any(|transition| {
-        transition.program.conditions.iter().any(|condition| {
-            matches!(
-                condition.test,
-                Test::Event(EventKind::Startup | EventKind::Reload, _)
-            )
-        })
-    });
-    if let Some(id) = initial {
-        repost(&states[id as usize], findings);
-    }
-    for (id, state) in states.iter().enumerate().filter(|(id, _)| first(*id)) {
-        let (name, id) = (state.name, id as StateId);
-        if initial != Some(id) && !targets.contains(&id) {
-            let message = format!("no transition leads to state '{}'", name.text);
-            findings.push(Diagnostic::new(code::UNREACHABLE_STATE, name.span, message));
-        }
-        if has_call
-            && !state
-                .transitions
-                .iter()
-                .any(|checked| hears_hangup(&checked.program))
-        {
-            let message = format!("state '{}' does not look at 'hangup'", name.text);
-            let finding = Diagnostic::new(code::HANGUP_UNHANDLED, name.span, message);
-            findings.push(finding.hint("a session whose hangup nobody handles is ended"));
-        }
-    }
-    unreachable_transitions(states, findings);
-    hangups(states, findings);
-}
-
-fn repost(initial: &CheckedState<'_>, findings: &mut Vec<Diagnostic>) {
-    for instruction in &*initial.enter {
-        if let Instruction::Action(action) = instruction
-            && action.signature.role == Role::Repost
-        {
-            let message = "no effect when the diagram is started, called or jumped to";
-            findings.push(Diagnostic::new(
-                code::REPOST_IN_INITIAL_ENTER,
-                action.span,
-                message,
-            ));
-        }
+/// `repost` where there is no event that could be processed again.
+pub fn reposts(diagram: &StateDiagram, findings: &mut Vec<Diagnostic>) {
+    let initial = diagram.initial.map(|id| diagram.state(id));
+    let enter = initial
+        .into_iter()
+        .flat_map(|state| flow::actions(&state.enter));
+    for action in enter.filter(|action| action.signature.role == Role::Repost) {
+        let message = "no effect when the diagram is started, called or jumped to";
+        findings.push(Diagnostic::new(
+            code::REPOST_IN_INITIAL_ENTER,
+            action.span,
+            message,
+        ));
     }
 }
 
 /// A diagram that cannot be started; shown at its first state, or at its `start`.
-pub fn no_initial(first: Option<ast::Name<'_>>, start: Span, findings: &mut Vec<Diagnostic>) {
+pub fn no_initial(first: Option<Span>, start: Span, findings: &mut Vec<Diagnostic>) {
     let (span, message, hint) = match first {
         Some(state) => (
-            state.span,
+            state,
             "no initial state: the diagram cannot be started, called or jumped to",
             "write 'initial state' before the name of one",
         ),
@@ -224,85 +158,4 @@ pub fn no_initial(first: Option<ast::Name<'_>>, start: Span, findings: &mut Vec<
         ),
     };
     findings.push(Diagnostic::new(code::NO_INITIAL_STATE, span, message).hint(hint));
-}
-
-/// Transitions for `hangup` after which nobody ends the session.
-fn hangups(states: &[CheckedState<'_>], findings: &mut Vec<Diagnostic>) {
-    let ends = |list: &[Instruction]| {
-        list.iter()
-            .filter_map(role)
-            .any(|r| matches!(r, Role::Stop | Role::Call | Role::Leave))
-    };
-    let mut reported: HashSet<Span> = HashSet::new();
-    for state in states {
-        for Checked { program, name } in &state.transitions {
-            let hangup = |one: &Condition| {
-                !one.negated && matches!(one.test, Test::Event(EventKind::Hangup, _))
-            };
-            let target_ends = match program.target {
-                Target::State(id) => ends(&states[id as usize].enter),
-                Target::Undeclared(_) => false,
-            };
-            if program.conditions.iter().any(hangup)
-                && !(ends(&state.exit) || ends(&program.actions) || target_ends)
-                && reported.insert(name.span)
-            {
-                let message = "the session goes on for a while, because nothing calls 'stop'";
-                findings.push(Diagnostic::new(
-                    code::HANGUP_WITHOUT_STOP,
-                    name.span,
-                    message,
-                ));
-            }
-        }
-    }
-}
-
-fn hears_hangup(transition: &Transition) -> bool {
-    let other = |condition: &Condition| match condition.test {
-        Test::Event(EventKind::Hangup, _) => false,
-        Test::Event(..) | Test::KeyPress(_) => !condition.negated,
-        Test::Expression(_) | Test::Module { .. } => false,
-    };
-    !transition.exception && !transition.conditions.iter().any(other)
-}
-
-/// Transitions of a state that each other one is compared with; nobody writes that many by hand.
-const MAX_COMPARED: usize = 1_000;
-
-fn unreachable_transitions(states: &[CheckedState<'_>], findings: &mut Vec<Diagnostic>) {
-    let mut reported: HashSet<Span> = HashSet::new();
-    for state in states {
-        for (at, later) in state.transitions.iter().enumerate() {
-            let shadow = state.transitions[..at]
-                .iter()
-                .take(MAX_COMPARED)
-                .find(|earlier| always_first(&earlier.program, &later.program));
-            if let Some(earlier) = shadow
-                && reported.insert(later.name.span)
-            {
-                let message = format!(
-                    "in state '{}' the transition '{}' above always matches first",
-                    state.name.text, earlier.name.text
-                );
-                let span = later.name.span;
-                findings.push(Diagnostic::new(code::UNREACHABLE_TRANSITION, span, message));
-            }
-        }
-    }
-}
-
-/// Whether `earlier` matches whenever `later` does.
-fn always_first(earlier: &Transition, later: &Transition) -> bool {
-    let implied = |wanted: &Condition| {
-        later.conditions.iter().any(|given| {
-            let same_kind = match (&wanted.test, &given.test) {
-                (Test::Event(wanted, None), Test::Event(given, _)) => wanted == given,
-                (Test::Event(EventKind::Key, None), Test::KeyPress(_)) => true,
-                _ => false,
-            };
-            given == wanted || (same_kind && !wanted.negated && !given.negated)
-        })
-    };
-    earlier.exception == later.exception && earlier.conditions.iter().all(implied)
 }

@@ -1,22 +1,37 @@
 //! Tree and registry to program: names are looked up, arguments bound, findings reported.
 //!
 //! Works through the declarations in the order of the text, because imports and functions count
-//! from where they stand. A diagram with an error gives no program.
+//! from where they stand. A diagram with an error gives no program; of one without, the ways through it
+//! are looked at, and those of several together ([`lint_set`]).
 
 mod body;
+mod cycles;
+mod flow;
+mod hangup;
 mod lint;
+mod parameters;
+mod reach;
+mod resources;
+mod set;
+mod shadow;
+mod sql;
+mod timers;
+mod variables;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, MAX_FINDINGS, Severity, code};
 use super::include::Text;
-use super::program::{Code, State, StateDiagram, StateId, Target, Transition};
+use super::program::{State, StateDiagram, StateId, Target, Transition};
 use super::registry::Registry;
 use super::source::{SourceMap, Span};
 use super::syntax::ast;
 use crate::suggest::closest;
 use body::Bodies;
+
+pub use resources::{CODES as RESOURCE_CODES, NothingKnown, Resources};
+pub use set::{CODES as SET_CODES, lint_set};
 
 /// Makes the program of a diagram; `None` if there is an error among the findings.
 pub fn check(
@@ -42,27 +57,32 @@ pub fn check(
     ((!refused).then(|| Arc::new(diagram)), findings)
 }
 
+/// What can be said of a diagram without errors, without knowing others.
+fn one_diagram(diagram: &StateDiagram, findings: &mut Vec<Diagnostic>) {
+    lint::reposts(diagram, findings);
+    reach::states(diagram, findings);
+    shadow::transitions(diagram, findings);
+    shadow::contradictions(diagram, findings);
+    parameters::names(diagram, findings);
+    hangup::unhandled(diagram, findings);
+    hangup::endings(diagram, findings);
+    cycles::reposts(diagram, findings);
+    sql::assembled(diagram, findings);
+}
+
 struct Check<'t> {
     registry: &'t Registry,
     bodies: Bodies<'t>,
     findings: Vec<Diagnostic>,
     /// Every state of the text; of several with one name the first.
     ids: HashMap<&'t str, StateId>,
-    states: Vec<CheckedState<'t>>,
+    states: Vec<State>,
     initial: Option<StateId>,
     /// Transitions by the state they leave, which may be declared further down.
-    transitions: HashMap<StateId, Vec<lint::Checked<'t>>>,
+    transitions: HashMap<StateId, Vec<Arc<Transition>>>,
     /// The states the last transition leaves; none if a state was declared since.
     last_sources: Vec<ast::Name<'t>>,
     last_state: Option<ast::Name<'t>>,
-}
-
-/// A state, and what the lints have to know of it.
-struct CheckedState<'t> {
-    name: ast::Name<'t>,
-    enter: Code,
-    exit: Code,
-    transitions: Vec<lint::Checked<'t>>,
 }
 
 impl<'t> Check<'t> {
@@ -138,8 +158,9 @@ impl<'t> Check<'t> {
         let enter = self.bodies.list(&state.enter);
         let exit = self.bodies.list(&state.exit);
         lint::breaks(&exit, "exit list", &mut self.findings);
-        self.states.push(CheckedState {
-            name,
+        self.states.push(State {
+            name: name.text.into(),
+            span: name.span,
             enter,
             exit,
             transitions: Vec::new(),
@@ -181,8 +202,8 @@ impl<'t> Check<'t> {
             let Some(&id) = self.ids.get(source.text) else {
                 continue;
             };
-            let checked = lint::Checked::new(transition, program.clone());
-            self.transitions.entry(id).or_default().push(checked);
+            let transitions = self.transitions.entry(id).or_default();
+            transitions.push(program.clone());
         }
         self.last_sources = sources;
     }
@@ -259,35 +280,21 @@ impl<'t> Check<'t> {
             self.states[id as usize].transitions = transitions;
         }
         if self.initial.is_none() && !broken {
-            let first = self.states.first().map(|state| state.name);
+            let first = self.states.first().map(|state| state.span);
             lint::no_initial(first, start, &mut self.findings);
         }
+        let diagram = StateDiagram {
+            name: name.into(),
+            states: self.states,
+            initial: self.initial,
+            sources,
+            references: std::mem::take(&mut self.bodies.references),
+        };
         // Where something is not understood, nothing can be said about what it leads to.
         let refused = |finding: &Diagnostic| finding.severity == Severity::Error;
         if !broken && !self.bodies.refused() && !self.findings.iter().any(refused) {
-            lint::states(&self.states, &self.ids, self.initial, &mut self.findings);
+            one_diagram(&diagram, &mut self.findings);
         }
-
-        let references = std::mem::take(&mut self.bodies.references);
-        let states = self.states.into_iter().map(|state| State {
-            name: state.name.text.into(),
-            span: state.name.span,
-            enter: state.enter,
-            exit: state.exit,
-            transitions: state
-                .transitions
-                .into_iter()
-                .map(|checked| checked.program)
-                .collect(),
-        });
-        let states = states.collect();
-        let diagram = StateDiagram {
-            name: name.into(),
-            states,
-            initial: self.initial,
-            sources,
-            references,
-        };
         self.findings.extend(self.bodies.into_findings());
         (diagram, self.findings)
     }

@@ -1,4 +1,4 @@
-//! The conditions that ask for a kind of event: names, meaning, parameters.
+//! The conditions that ask for a kind of event: names, meaning, parameters. The one table of them.
 
 use crate::dsm::event::EventKind::{self, *};
 
@@ -11,15 +11,68 @@ pub struct EventCondition {
     pub kind: EventKind,
     /// When the event comes, one line.
     pub doc: &'static str,
-    /// The parameters of the event, and what each holds; most may be missing.
-    pub params: &'static [(&'static str, &'static str)],
+    /// The parameters of the event in groups.
+    params: &'static [Params],
     /// An older or other name of the same condition.
     pub alias_of: Option<&'static str>,
     /// Whether this version of the server raises the event; if not, the condition never holds.
     pub is_raised: bool,
 }
 
+/// A parameter that events of some kind may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventParameter {
+    /// Its name without `#`. One that ends in `.NAME` stands for all that begin so, one that ends in
+    /// `[N]` for the elements of an array and what is in them.
+    pub name: &'static str,
+    /// What it holds.
+    pub doc: &'static str,
+}
+
+impl EventParameter {
+    /// Whether this one, or the family that it stands for, is called `name`.
+    pub fn covers(&self, name: &str) -> bool {
+        match self.family() {
+            Some(family) => name.starts_with(family),
+            None => name == self.name,
+        }
+    }
+
+    /// What all names begin with that it stands for; `None` if it is one parameter.
+    pub fn family(&self) -> Option<&'static str> {
+        let family = self.name.strip_suffix("NAME");
+        family.or_else(|| self.name.strip_suffix("N]"))
+    }
+}
+
+impl EventKind {
+    /// The parameters that events of this kind may have; most may be missing.
+    pub fn parameters(self) -> impl Iterator<Item = EventParameter> {
+        let mut all = CORE.iter().chain(SBC);
+        let params = match all.find(|event| event.kind == self) {
+            Some(event) => event.params,
+            None => EXCEPTION,
+        };
+        parameters(params)
+    }
+
+    /// Whether whoever sends the event chooses its parameters.
+    pub fn has_any_params(self) -> bool {
+        matches!(self, Event | B2bEvent | Exception)
+    }
+}
+
+fn parameters(groups: &'static [Params]) -> impl Iterator<Item = EventParameter> {
+    let rows = groups.iter().copied().flatten();
+    rows.map(|&(name, doc)| EventParameter { name, doc })
+}
+
 impl EventCondition {
+    /// The parameters of the event; most may be missing. An alias has those of the original.
+    pub fn parameters(&self) -> impl Iterator<Item = EventParameter> {
+        self.kind.parameters()
+    }
+
     /// This version of the server does not raise it.
     const fn not_yet(mut self) -> Self {
         self.is_raised = false;
@@ -33,7 +86,7 @@ const fn event(
     name: &'static str,
     kind: EventKind,
     doc: &'static str,
-    params: Params,
+    params: &'static [Params],
 ) -> EventCondition {
     EventCondition {
         name,
@@ -56,29 +109,45 @@ const fn alias(name: &'static str, kind: EventKind, of: &'static str) -> EventCo
     }
 }
 
-/// What the parameters of a request on an SBC leg are.
+/// Of a request.
 const REQUEST: Params = &[
     ("method", "method of the request"),
     ("r_uri", "request URI"),
     ("from", "From header"),
     ("to", "To header"),
     ("hdrs", "the other headers"),
-    ("from_tag", "tag of From"),
-    ("to_tag", "tag of To"),
-    ("callid", "Call-ID"),
-    ("hdr.NAME", "one header"),
 ];
+/// Of a reply, by their two names.
 const REPLY: Params = &[
+    ("code", "status, also as #sip_code"),
+    ("reason", "reason phrase, also as #sip_reason"),
     ("sip_code", "status"),
     ("sip_reason", "reason phrase"),
-    ("from", "From header"),
-    ("to", "To header"),
+];
+const HEADERS: Params = &[("hdrs", "headers")];
+const STATUS: Params = &[("code", "status"), ("reason", "reason phrase")];
+const CSEQ: Params = &[("cseq", "sequence number")];
+const DIALOG: Params = &[("dlg_status", "state of the dialog")];
+const OLD_DIALOG: Params = &[("old_dlg_status", "its state before")];
+const BODY: Params = &[("content_type", "type of the body"), ("body", "the body")];
+const HAS_BODY: Params = &[("has_body", "true or false")];
+const PARTIES: Params = &[("from", "From header"), ("to", "To header")];
+/// What messages on the legs of a session border controller have besides.
+const LEG: Params = &[
     ("from_tag", "tag of From"),
     ("to_tag", "tag of To"),
     ("callid", "Call-ID"),
-    ("hdrs", "the other headers"),
     ("hdr.NAME", "one header"),
 ];
+const RELAY: Params = &[("relay_event", "which step of the relay")];
+/// What an exception thrown by the server has; `throw` adds any.
+const EXCEPTION: &[Params] = &[&[
+    ("type", "what went wrong, such as 'file'"),
+    ("path", "the file, if that is the type"),
+    ("name", "the prompt, if that is the type"),
+    ("cause", "what exactly, in words"),
+    ("text", "$strerror, if throwOnError threw it"),
+]];
 
 /// Those of the core.
 pub static CORE: &[EventCondition] = &[
@@ -99,7 +168,14 @@ pub static CORE: &[EventCondition] = &[
         "invite",
         Invite,
         "An INVITE came; it is answered afterwards unless the diagram replied.",
-        &[],
+        &[&[
+            (
+                "remote_party",
+                "who calls (only on a leg of a session border controller)",
+            ),
+            ("remote_uri", "whom to call back (the same)"),
+            ("from", "From header (the same)"),
+        ]],
     ),
     event(
         "sessionStart",
@@ -120,25 +196,19 @@ pub static CORE: &[EventCondition] = &[
         Ringing,
         "An outgoing call rings.",
         &[
-            ("code", "status, 180"),
-            ("reason", "reason phrase"),
-            ("has_body", "true or false"),
+            &[("code", "status, 180"), ("reason", "reason phrase")],
+            HAS_BODY,
         ],
     ),
-    event(
-        "failed",
-        Failed,
-        "An outgoing call was refused.",
-        &[("code", "status"), ("reason", "reason phrase")],
-    ),
+    event("failed", Failed, "An outgoing call was refused.", &[STATUS]),
     event(
         "hangup",
         Hangup,
         "The call is over: BYE, CANCEL, or an answer that nobody acknowledged.",
-        &[
+        &[&[
             ("headers", "headers of the BYE or CANCEL"),
             ("reason", "onNoAck if the ACK is missing"),
-        ],
+        ]],
     ),
     event(
         "beforeDestroy",
@@ -150,38 +220,41 @@ pub static CORE: &[EventCondition] = &[
         "key",
         Key,
         "A DTMF key was pressed.",
-        &[
+        &[&[
             ("key", "0 to 9, 10 is star, 11 is hash, 12 to 15 are A to D"),
             ("duration", "milliseconds"),
-        ],
+        ]],
     ),
     alias("keyTest", Key, "key"),
     event(
         "timer",
         Timer,
         "A timer ran off.",
-        &[("id", "the id it was set with")],
+        &[&[("id", "the id it was set with")]],
     ),
     alias("timerTest", Timer, "timer"),
     event(
         "noAudio",
         NoAudio,
         "The playlist came to its end.",
-        &[("type", "noAudio, or cleared if media failed")],
+        &[&[("type", "noAudio, or cleared if media failed")]],
     ),
     alias("noAudioTest", NoAudio, "noAudio"),
     event(
         "separator",
         Separator,
         "The playlist came to a separator.",
-        &[("id", "the id it was added with")],
+        &[&[("id", "the id it was added with")]],
     ),
     alias("separatorTest", Separator, "separator"),
     event(
         "event",
         Event,
         "Somebody posted an event; its parameters are what the sender gave.",
-        &[],
+        &[&[
+            ("type", "conference_event, if a conference room sent it"),
+            ("id", "number of a conference event"),
+        ]],
     ),
     alias("eventTest", Event, "event"),
     event(
@@ -196,32 +269,14 @@ pub static CORE: &[EventCondition] = &[
         SipRequest,
         "A request came in the dialog, if $enable_request_events is true; \
          #processed=true keeps the server from handling it.",
-        &[
-            ("method", "method"),
-            ("r_uri", "request URI"),
-            ("from", "From header"),
-            ("to", "To header"),
-            ("hdrs", "the other headers"),
-            ("cseq", "sequence number"),
-            ("content_type", "type of the body"),
-            ("body", "the body"),
-        ],
+        &[REQUEST, CSEQ, BODY, LEG],
     ),
     event(
         "sipReply",
         SipReply,
         "A reply came, if $enable_reply_events is true; \
          #processed=true keeps the server from handling it.",
-        &[
-            ("code", "status, also as #sip_code"),
-            ("reason", "reason phrase, also as #sip_reason"),
-            ("hdrs", "headers"),
-            ("cseq", "sequence number"),
-            ("dlg_status", "state of the dialog"),
-            ("old_dlg_status", "its state before"),
-            ("content_type", "type of the body"),
-            ("body", "the body"),
-        ],
+        &[REPLY, HEADERS, CSEQ, DIALOG, OLD_DIALOG, BODY, PARTIES, LEG],
     )
     .not_yet(),
     event(
@@ -229,13 +284,7 @@ pub static CORE: &[EventCondition] = &[
         RemoteDisappeared,
         "A reply says that the peer has no such dialog any more; \
          the session ends unless #processed=true.",
-        &[
-            ("code", "status"),
-            ("reason", "reason phrase"),
-            ("hdrs", "headers"),
-            ("cseq", "sequence number"),
-            ("dlg_status", "state of the dialog"),
-        ],
+        &[STATUS, HEADERS, CSEQ, DIALOG],
     )
     .not_yet(),
     event(
@@ -249,16 +298,16 @@ pub static CORE: &[EventCondition] = &[
         "rtpTimeout",
         RtpTimeout,
         "Nothing was heard of the peer for too long; the session ends unless #processed=true.",
-        &[
+        &[&[
             ("type", "rtp_timeout"),
             ("timeout_value", "seconds of silence"),
-        ],
+        ]],
     ),
     event(
         "B2B.otherRequest",
         B2bOtherRequest,
         "A request on the other leg.",
-        REQUEST,
+        &[REQUEST, LEG, &[("forward", "whether it is passed on")]],
     )
     .not_yet(),
     event(
@@ -266,9 +315,14 @@ pub static CORE: &[EventCondition] = &[
         B2bOtherReply,
         "A reply to the INVITE of the other leg.",
         &[
-            ("code", "status, also as #sip_code"),
-            ("reason", "reason phrase, also as #sip_reason"),
-            ("hdrs", "headers"),
+            REPLY,
+            HEADERS,
+            PARTIES,
+            LEG,
+            &[
+                ("forward", "whether it is passed on"),
+                ("trans_method", "method of the transaction"),
+            ],
         ],
     )
     .not_yet(),
@@ -276,34 +330,41 @@ pub static CORE: &[EventCondition] = &[
         "B2B.otherBye",
         B2bOtherBye,
         "The other leg hung up; this one follows unless #processed=true.",
-        &[("hdrs", "headers")],
+        &[HEADERS],
     )
     .not_yet(),
     event(
         "jsonRpcRequest",
         JsonRpcRequest,
         "A JSON-RPC request for this session.",
-        &[
+        &[&[
             ("ev_type", "JsonRpcRequest"),
             ("method", "method"),
             ("is_notify", "true if no answer is wanted"),
             ("id", "id of the request"),
-            ("params", "parameters, as struct or array"),
-        ],
+            ("params", "the parameters, if they are one value"),
+            ("params.NAME", "parameters by name"),
+            ("params[N]", "parameters in order"),
+        ]],
     )
     .not_yet(),
     event(
         "jsonRpcResponse",
         JsonRpcResponse,
         "A response to a JSON-RPC request of this session.",
-        &[
+        &[&[
             ("ev_type", "JsonRpcResponse"),
             ("id", "id of the request"),
             ("is_error", "true or false"),
-            ("result", "the result, as struct or array"),
-            ("error", "the error"),
+            ("result", "the result, if it is one value"),
+            ("result.NAME", "members of the result"),
+            ("result[N]", "elements of the result"),
+            ("error", "the error, if it is one value"),
+            ("error.NAME", "members of the error"),
             ("udata", "what was given with the request"),
-        ],
+            ("udata.NAME", "members of that"),
+            ("udata[N]", "elements of that"),
+        ]],
     )
     .not_yet(),
     event(
@@ -311,11 +372,10 @@ pub static CORE: &[EventCondition] = &[
         Subscription,
         "The state of a SIP subscription changed.",
         &[
-            ("status", "active, pending, failed, terminated or timeout"),
-            ("code", "status of the reply"),
-            ("reason", "reason phrase"),
-            ("expires", "seconds"),
-            ("has_body", "true or false"),
+            &[("status", "active, pending, failed, terminated or timeout")],
+            STATUS,
+            &[("expires", "seconds")],
+            HAS_BODY,
         ],
     )
     .not_yet(),
@@ -323,7 +383,7 @@ pub static CORE: &[EventCondition] = &[
         "system",
         System,
         "An event of the server; after ServerShutdown the session ends unless #processed=true.",
-        &[("type", "ServerShutdown, User1 or User2")],
+        &[&[("type", "ServerShutdown, User1 or User2")]],
     ),
 ];
 
@@ -334,16 +394,23 @@ pub static SBC: &[EventCondition] = &[
         LegStateChange,
         "The state of the leg changed.",
         &[
-            (
-                "SBCCallStatus",
-                "Disconnected, NoReply, Ringing, Connected, Disconnecting or Unknown",
-            ),
-            (
-                "reason",
-                "SipRequest, SipReply, other, Canceled, NoAck, NoPrack, RtpTimeout, \
-                 SessionTimeout or InternalError; with the parameters of the request or reply",
-            ),
-            ("desc", "text for 'other'"),
+            &[
+                (
+                    "SBCCallStatus",
+                    "Disconnected, NoReply, Ringing, Connected, Disconnecting or Unknown",
+                ),
+                (
+                    "reason",
+                    "SipRequest, SipReply, other, Canceled, NoAck, NoPrack, RtpTimeout, \
+             SessionTimeout or InternalError; with the parameters of the request or reply",
+                ),
+                ("desc", "text for 'other'"),
+                ("code", "status"),
+                ("sip_code", "status"),
+                ("sip_reason", "reason phrase"),
+            ],
+            REQUEST,
+            LEG,
         ],
     )
     .not_yet(),
@@ -351,7 +418,7 @@ pub static SBC: &[EventCondition] = &[
         "bLegRefused",
         BLegRefused,
         "The second leg was refused.",
-        REPLY,
+        &[REPLY, HEADERS, PARTIES, LEG],
     )
     .not_yet(),
     alias("BLegRefused", BLegRefused, "bLegRefused"),
@@ -360,7 +427,7 @@ pub static SBC: &[EventCondition] = &[
         "ResumeHeld",
         ResumeHeld,
         "The leg is resumed.",
-        &[("send_reinvite", "true or false")],
+        &[&[("send_reinvite", "true or false")]],
     )
     .not_yet(),
     event(
@@ -374,51 +441,93 @@ pub static SBC: &[EventCondition] = &[
         "HandleHoldReply",
         HandleHoldReply,
         "The reply to a hold request.",
-        &[("succeeded", "true or false")],
+        &[&[("succeeded", "true or false")]],
     )
     .not_yet(),
     event(
         "RelayInit",
         RelayInit,
         "Relaying outside a call begins.",
-        &[("relay_event", "init")],
+        &[&[("relay_event", "init")]],
     )
     .not_yet(),
-    event("RelayInitUAC", RelayInitUac, "Its client side.", REQUEST).not_yet(),
-    event("RelayInitUAS", RelayInitUas, "Its server side.", REQUEST).not_yet(),
+    event(
+        "RelayInitUAC",
+        RelayInitUac,
+        "Its client side.",
+        &[RELAY, REQUEST, LEG],
+    )
+    .not_yet(),
+    event(
+        "RelayInitUAS",
+        RelayInitUas,
+        "Its server side.",
+        &[RELAY, REQUEST, LEG],
+    )
+    .not_yet(),
     event(
         "RelayFinalize",
         RelayFinalize,
         "Relaying outside a call ends.",
-        &[("relay_event", "finalize")],
+        &[&[("relay_event", "finalize")]],
     )
     .not_yet(),
     event(
         "RelayOnSipRequest",
         RelayOnSipRequest,
         "A relayed request came.",
-        REQUEST,
+        &[RELAY, REQUEST, LEG],
     )
     .not_yet(),
     event(
         "RelayOnSipReply",
         RelayOnSipReply,
         "A relayed reply came.",
-        REPLY,
+        &[RELAY, REQUEST, REPLY, DIALOG, OLD_DIALOG, LEG],
     )
     .not_yet(),
     event(
         "RelayOnB2BRequest",
         RelayOnB2bRequest,
         "A request from the other side.",
-        REQUEST,
+        &[RELAY, REQUEST, LEG],
     )
     .not_yet(),
     event(
         "RelayOnB2BReply",
         RelayOnB2bReply,
         "A reply from the other side.",
-        REPLY,
+        &[RELAY, REQUEST, REPLY, DIALOG, OLD_DIALOG, LEG],
     )
     .not_yet(),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_parameter_of_a_kind_is_listed_once_and_explained() {
+        let kinds = CORE.iter().chain(SBC).map(|event| event.kind);
+        for kind in kinds.chain([Exception]) {
+            let mut names = HashSet::new();
+            for parameter in kind.parameters() {
+                assert!(names.insert(parameter.name), "{kind:?} #{}", parameter.name);
+                assert!(!parameter.doc.is_empty(), "{kind:?} #{}", parameter.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_family_covers_all_that_begin_so() {
+        let has = |kind: EventKind, name: &str| kind.parameters().any(|it| it.covers(name));
+        assert!(has(SipRequest, "hdr.P-Asserted-Identity"));
+        assert!(has(JsonRpcRequest, "params[3].name"));
+        assert!(has(Key, "duration"));
+        for (kind, name) in [(SipRequest, "hdr"), (Key, "dur"), (JsonRpcRequest, "param")] {
+            assert!(!has(kind, name), "{name}");
+        }
+    }
+}

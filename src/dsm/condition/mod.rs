@@ -12,14 +12,17 @@ use super::event::EventKind;
 use super::expr::{Expr, Finding, Scope};
 use super::host::ModuleCall;
 use super::registry::ConditionKind;
+use super::source::Span;
 
-pub use events::EventCondition;
+pub use events::{EventCondition, EventParameter};
 
 /// One condition of a transition or `if`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Condition {
     pub negated: bool,
     pub test: Test,
+    /// Its name and arguments.
+    pub span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq)]

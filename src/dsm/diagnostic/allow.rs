@@ -154,10 +154,16 @@ impl Allows {
     }
 
     /// Takes out what is allowed, and adds what is wrong with the comments themselves. `main` is the
-    /// file whose unused comments are reported: other diagrams may need those of an included one.
-    pub fn apply(mut self, findings: &mut Vec<Diagnostic>, main: FileId) {
+    /// file whose unused comments are reported: other diagrams may need those of an included one. Nothing
+    /// is said about those for codes that were not looked for.
+    pub fn apply(
+        mut self,
+        findings: &mut Vec<Diagnostic>,
+        main: FileId,
+        is_looked_for: impl Fn(&str) -> bool,
+    ) {
         findings.append(&mut self.findings);
-        let unused = self.unused(findings, main);
+        let unused = self.unused(findings, main, is_looked_for);
         findings.extend(unused);
         let covered = self.covered();
         findings.retain(|finding| {
@@ -167,7 +173,12 @@ impl Allows {
         });
     }
 
-    fn unused(&self, findings: &[Diagnostic], main: FileId) -> Vec<Diagnostic> {
+    fn unused(
+        &self,
+        findings: &[Diagnostic],
+        main: FileId,
+        is_looked_for: impl Fn(&str) -> bool,
+    ) -> Vec<Diagnostic> {
         let mut places: HashMap<(&str, bool), Vec<u32>> = HashMap::new();
         let mut refused = false;
         for finding in findings {
@@ -190,7 +201,8 @@ impl Allows {
             })
         };
         let unused = self.list.iter().filter(|allow| {
-            allow.span.file == main && allow.code != code::UNUSED_ALLOW.name && !any(allow, false)
+            let counts = allow.code != code::UNUSED_ALLOW.name && is_looked_for(allow.code);
+            allow.span.file == main && counts && !any(allow, false)
         });
         unused
             .filter_map(|allow| {

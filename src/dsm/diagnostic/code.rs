@@ -174,14 +174,42 @@ codes! {
     REPOST_IN_INITIAL_ENTER = Warning "repost-in-initial-enter";
     /// `exception` has no effect in an `if`.
     EXCEPTION_IN_IF = Warning "exception-in-if";
-    /// No transition of the state looks at `hangup`.
+    /// No transition of a state in mid-call looks at `hangup`.
     HANGUP_UNHANDLED = Warning "hangup-unhandled";
-    /// A transition for `hangup` does not stop the session.
+    /// After a transition for `hangup` nothing stops the session.
     HANGUP_WITHOUT_STOP = Note "hangup-without-stop";
-    /// No transition leads to the state.
+    /// No session gets to the state.
     UNREACHABLE_STATE = Note "unreachable-state";
     /// An earlier transition always matches first.
     UNREACHABLE_TRANSITION = Warning "unreachable-transition";
+    /// Conditions that exclude each other, or an event that an exception is not.
+    IMPOSSIBLE_CONDITION = Warning "impossible-condition";
+    /// `@word` as an argument is no select and always empty.
+    UNKNOWN_SELECT = Warning "unknown-select";
+    /// Events of this kind have no such parameter.
+    UNKNOWN_PARAMETER = Warning "unknown-parameter";
+    /// A variable is read that nothing has set before.
+    UNSET_VARIABLE = Warning "unset-variable";
+    /// A variable is read that is set on some ways there only.
+    MAYBE_UNSET_VARIABLE = Note "maybe-unset-variable";
+    /// No state that is reached looks at the timer.
+    TIMER_UNHANDLED = Warning "timer-unhandled";
+    /// No action sets the timer that a condition waits for.
+    TIMER_NEVER_SET = Warning "timer-never-set";
+    /// An event is reposted without end.
+    ENDLESS_REPOST = Warning "endless-repost";
+    /// Diagrams enter each other without end.
+    ENDLESS_JUMP = Warning "endless-jump";
+    /// The called diagram neither returns nor stops.
+    CALL_NEVER_RETURNS = Warning "call-never-returns";
+    /// `returnFSM` in a diagram that nobody calls.
+    RETURN_WITHOUT_CALL = Note "return-without-call";
+    /// No audio file of that name.
+    FILE_MISSING = Warning "file-missing";
+    /// No prompt of that name.
+    PROMPT_MISSING = Warning "prompt-missing";
+    /// A statement of a database is assembled from what a caller sends.
+    SQL_INJECTION = Warning "sql-injection";
     /// The value of the variable is used as name.
     DST_DOLLAR = Warning "dst-dollar";
     /// Blanks in a list of names; the original does not trim them.

@@ -24,13 +24,18 @@ pub fn in_argument<'t>(signature: &Signature, index: usize, part: &'t str) -> Ve
     let name: &str = &signature.name;
     match parameter.kind {
         Kind::Diagram => value(text, Some((Entity::Diagram, Role::Use))),
-        Kind::Value => value(text, literal(name, parameter.name, index)),
-        Kind::NameValue => value(text, Some((Entity::Variable, Role::Write))),
+        Kind::Value | Kind::Timer => value(text, literal(name, parameter.name, index)),
+        Kind::AudioFile | Kind::NewFile => value(text, Some((Entity::File, Role::Use))),
+        Kind::Prompt => value(text, Some((Entity::Prompt, Role::Use))),
+        Kind::NameValue | Kind::TargetValue => value(text, Some((Entity::Variable, Role::Write))),
         Kind::Flag(_) => value(text, None),
         Kind::Names => names(text),
-        Kind::Name | Kind::Target => variable(text, access(name, index)),
+        Kind::Name | Kind::Target | Kind::Removed => {
+            variable(text, (Entity::Variable, Role::Write))
+        }
+        Kind::Collection => variable(text, (Entity::Collection, access(name))),
         Kind::Template => template(text, UnknownSelect::Dropped),
-        Kind::ModuleText => template(text, UnknownSelect::Kept),
+        Kind::ModuleText | Kind::Sql => template(text, UnknownSelect::Kept),
         Kind::Sum => text
             .split(['+', '-', ' '])
             .flat_map(|term| value(term, None))
@@ -182,23 +187,17 @@ pub fn inner(part: &str) -> &str {
 /// What literal text means where a value is expected.
 fn literal(action: &str, parameter: &str, index: usize) -> Option<(Entity, Role)> {
     match (action, parameter) {
-        ("setVar", _) if index == 0 => Some((Entity::Variable, Role::Write)),
         ("var", _) if index == 1 => Some((Entity::Variable, Role::Use)),
         ("param", _) if index == 1 => Some((Entity::Parameter, Role::Use)),
-        ("playPrompt" | "playPromptFront" | "playPromptLooped", _) => {
-            Some((Entity::Prompt, Role::Use))
-        }
-        (_, "path") => Some((Entity::File, Role::Use)),
         (_, "diagram") => Some((Entity::Diagram, Role::Use)),
         _ => None,
     }
 }
 
-/// What an action does with the variable it names.
-fn access(action: &str, index: usize) -> (Entity, Role) {
-    match (action, index) {
-        ("size" | "arrayIndex" | "playRingtone", 0) => (Entity::Collection, Role::Use),
-        ("clearStruct" | "clearArray", _) => (Entity::Collection, Role::Write),
-        _ => (Entity::Variable, Role::Write),
+/// What an action does with the array or struct it names.
+fn access(action: &str) -> Role {
+    match action {
+        "clearStruct" | "clearArray" => Role::Write,
+        _ => Role::Use,
     }
 }

@@ -395,10 +395,11 @@ fn wanted<'t>(signature: Option<&Signature>, index: usize, part: &'t str) -> (Wa
     }
     let parameter = parameter.map_or("", |parameter| parameter.name);
     let wanted = match (kind, parameter) {
-        (Kind::Name | Kind::Target | Kind::NameValue, _) => Wanted::VariableName,
+        (Kind::Name | Kind::Target | Kind::NameValue | Kind::TargetValue, _)
+        | (Kind::Removed | Kind::Collection, _) => Wanted::VariableName,
         (Kind::Diagram, _) | (Kind::Value, "diagram") => Wanted::Diagram,
         (Kind::Flag(_), _) => Wanted::Flag,
-        (Kind::Value, "path") => Wanted::File,
+        (Kind::AudioFile | Kind::NewFile, _) => Wanted::File,
         _ => Wanted::Value,
     };
     (wanted, text)

@@ -50,11 +50,11 @@ pub const LOCAL_TAG: &str = "LTAG";
 pub fn registry() -> Registry {
     let mut registry = Registry::core();
     for (name, actions, arguments) in STUBS {
-        let module = actions
-            .split_whitespace()
-            .fold(Module::new(name), |module, action| {
-                module.action(action, *arguments)
-            });
+        let known = registry.module(name).cloned();
+        let module = actions.split_whitespace().fold(
+            known.unwrap_or_else(|| Module::new(name)),
+            |module, action| module.action(action, *arguments),
+        );
         registry.add_module(module);
     }
     registry
@@ -92,11 +92,17 @@ const STUBS: &[(&str, &str, ModuleArguments)] = &[
     ),
     (
         "mod_mysql",
-        "mysql.connect mysql.disconnect mysql.execute mysql.query mysql.queryGetResult \
-         mysql.getResult mysql.saveResult mysql.useResult mysql.escape mysql.resolveQueryParams \
-         mysql.getClientVersion mysql.playDBAudio mysql.getFileFromDB mysql.putFileToDB",
+        "mysql.connect mysql.disconnect mysql.getResult mysql.saveResult mysql.useResult \
+         mysql.getClientVersion",
         ModuleArguments::Text,
     ),
+    (
+        "mod_mysql",
+        "mysql.execute mysql.query mysql.queryGetResult mysql.resolveQueryParams \
+         mysql.playDBAudio mysql.getFileFromDB mysql.putFileToDB",
+        ModuleArguments::Sql,
+    ),
+    ("mod_mysql", "mysql.escape", ModuleArguments::Escape),
 ];
 
 impl TestHost {
