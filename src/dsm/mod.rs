@@ -39,6 +39,7 @@ pub use action::FAMILIES;
 pub use check::{NothingKnown, Resources};
 pub use condition::{
     EventCondition, EventParameter, event_condition, event_conditions, event_kind, event_kinds,
+    event_name,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};

@@ -1,4 +1,4 @@
-//! Quick fixes for findings whose remedy is sure.
+//! Quick fixes for findings whose remedy is sure, and comments that allow findings.
 
 use std::collections::HashMap;
 
@@ -12,8 +12,10 @@ use super::position::Lines;
 use super::server::Refusal;
 use super::uri::path_of;
 use super::workspace::{Analysis, Workspace};
-use crate::dsm::Diagnostic;
+use crate::dsm::diagnostic::AllowLine;
 use crate::dsm::source::Span;
+use crate::dsm::symbols::{Place, spot};
+use crate::dsm::{Diagnostic, Severity};
 
 /// The fixes for the findings in a range.
 pub fn actions(
@@ -35,13 +37,14 @@ pub fn actions(
             if (span.end as usize) < wanted.0 || wanted.1 < span.start as usize {
                 continue;
             }
-            let Some(fix) = fix(&analysis, &path, finding, span) else {
-                continue;
-            };
-            let action = action(workspace, &analysis, finding, span, fix, &params);
-            let action = CodeActionOrCommand::CodeAction(action);
-            if !actions.contains(&action) {
-                actions.push(action);
+            let sure = fix(&analysis, &path, finding, span);
+            let allowed = allow(workspace, &analysis, finding, span);
+            for fix in sure.into_iter().chain(allowed) {
+                let action = action(workspace, &analysis, finding, span, fix, &params);
+                let action = CodeActionOrCommand::CodeAction(action);
+                if !actions.contains(&action) {
+                    actions.push(action);
+                }
             }
         }
     }
@@ -54,6 +57,8 @@ struct Fix {
     start: u32,
     end: u32,
     text: String,
+    /// It is what nearly everybody wants.
+    sure: bool,
 }
 
 fn action(
@@ -74,7 +79,7 @@ fn action(
         kind: Some(CodeActionKind::QUICKFIX),
         diagnostics: Some(vec![show(&lines, finding, span)]),
         edit: Some(WorkspaceEdit::new(HashMap::from([(uri, vec![edit])]))),
-        is_preferred: Some(true),
+        is_preferred: Some(fix.sure),
         ..Default::default()
     }
 }
@@ -90,6 +95,7 @@ fn fix(analysis: &Analysis, path: &str, finding: &Diagnostic, span: Span) -> Opt
             start: 0,
             end: 0,
             text: format!("import({module});\n"),
+            sure: true,
         });
     }
     match finding.code {
@@ -103,9 +109,42 @@ fn fix(analysis: &Analysis, path: &str, finding: &Diagnostic, span: Span) -> Opt
             start: span.start,
             end: span.start,
             text: ";".into(),
+            sure: true,
         }),
         _ => None,
     }
+}
+
+/// A comment that says the finding is meant.
+fn allow(
+    workspace: &Workspace,
+    analysis: &Analysis,
+    finding: &Diagnostic,
+    span: Span,
+) -> Option<Fix> {
+    let about_comments = ["bad-allow", "unknown-code", "unused-allow"].contains(&finding.code);
+    if finding.severity == Severity::Error || about_comments {
+        return None;
+    }
+    let text = analysis.loaded.sources.file(span.file).text();
+    let AllowLine {
+        start,
+        text: line,
+        covers_file,
+    } = AllowLine::above(text, span.start as usize, finding.code);
+    // Between the lines of a text or of arguments it would be taken out of these.
+    let around = spot(text, start, &analysis.index.imports, &workspace.registry);
+    if around.quoted || matches!(around.place, Place::Argument(_) | Place::Include) {
+        return None;
+    }
+    let place = if covers_file { "in this file" } else { "here" };
+    Some(Fix {
+        title: format!("allow '{}' {place}", finding.code),
+        start: start as u32,
+        end: start as u32,
+        text: line,
+        sure: false,
+    })
 }
 
 /// Replaces the name that the message tells of.
@@ -131,6 +170,7 @@ fn replace(
         start: place.start,
         end: place.end,
         text: better.to_owned(),
+        sure: true,
     })
 }
 

@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
-use lsp_types::{Hover, HoverContents, HoverParams, MarkupContent, MarkupKind};
+use lsp_types::{Hover, HoverContents, HoverParams, MarkupContent, MarkupKind, Range};
 
 use super::navigation::is_member;
+use super::position::Lines;
 use super::server::Refusal;
 use super::workspace::{Analysis, Cursor, Workspace};
-use crate::dsm::symbols::{DeclarationKind, Entity, Occurrence, Role};
-use crate::dsm::{EventKind, Signature, event_kind};
+use crate::dsm::diagnostic::code_at;
+use crate::dsm::symbols::{DeclarationKind, Entity, Occurrence, Role, spot};
+use crate::dsm::vocabulary::{SELECT_MEANINGS, VARIABLES};
+use crate::dsm::{EventKind, Signature, event_condition, event_kind, event_name};
 
 /// Places listed for a variable.
 const MAX_PLACES: usize = 12;
@@ -19,19 +22,32 @@ pub fn hover(workspace: &mut Workspace, params: HoverParams) -> Result<Option<Ho
         return Ok(None);
     };
     let Some(name) = cursor.name() else {
-        return Ok(None);
+        return Ok(allowed(workspace, &cursor));
     };
     let Some(value) = describe(workspace, &cursor, name) else {
         return Ok(None);
     };
+    let range = workspace.range(&cursor.analysis.index.sources, name.span);
+    Ok(Some(shown(value, range)))
+}
+
+fn shown(value: String, range: Range) -> Hover {
     let contents = MarkupContent {
         kind: MarkupKind::Markdown,
         value,
     };
-    Ok(Some(Hover {
+    Hover {
         contents: HoverContents::Markup(contents),
-        range: Some(workspace.range(&cursor.analysis.index.sources, name.span)),
-    }))
+        range: Some(range),
+    }
+}
+
+/// What a code means that an `allow` comment names.
+fn allowed(workspace: &Workspace, cursor: &Cursor) -> Option<Hover> {
+    let (code, place) = code_at(cursor.text(), cursor.offset)?;
+    let lines = Lines::new(cursor.text(), workspace.encoding);
+    let text = format!("`{}` ({}): {}", code.name, code.severity, code.summary);
+    Some(shown(text, lines.range(place.start, place.end)))
 }
 
 fn describe(workspace: &mut Workspace, cursor: &Cursor, name: &Occurrence) -> Option<String> {
@@ -50,7 +66,7 @@ fn describe(workspace: &mut Workspace, cursor: &Cursor, name: &Occurrence) -> Op
             let text = select(&name.name)?;
             Some(format!("```dsm\n@{}\n```\n{text}", name.name))
         }
-        Entity::Parameter => Some(format!("```dsm\n#{}\n```\nAn event parameter.", name.name)),
+        Entity::Parameter => Some(parameter(workspace, cursor, &name.name)),
         Entity::Diagram => {
             let known = workspace.diagrams(&cursor.path);
             let found = known.iter().find(|one| one.name() == &*name.name);
@@ -63,9 +79,43 @@ fn describe(workspace: &mut Workspace, cursor: &Cursor, name: &Occurrence) -> Op
     }
 }
 
-/// Usage, description and parameters of an action.
+/// What a parameter holds, for the events that the transition asks for.
+fn parameter(workspace: &Workspace, cursor: &Cursor, name: &str) -> String {
+    let imports = &cursor.analysis.index.imports;
+    let spot = spot(cursor.text(), cursor.offset, imports, &workspace.registry);
+    let known = spot.events.iter().flat_map(|kind| kind.parameters());
+    let mut meanings: Vec<&str> = known
+        .filter(|it| it.covers(name))
+        .map(|it| it.doc)
+        .collect();
+    meanings.dedup();
+    let meaning = match meanings[..] {
+        [] => "An event parameter.".to_owned(),
+        _ => meanings.join("; "),
+    };
+    format!("```dsm\n#{name}\n```\n{meaning}")
+}
+
+/// Usage and description of an action, and what comes of it: variables, errors, exceptions.
 pub fn action(signature: &Signature) -> String {
     let mut text = format!("```dsm\n{}\n```\n{}", signature.usage(), signature.doc);
+    let mut say = |what: &str, words: &[&str]| {
+        if !words.is_empty() {
+            let _ = write!(text, "\n\n{what} `{}`.", words.join("`, `"));
+        }
+    };
+    say("Sets", signature.sets);
+    say(
+        "On failure `$errno` is",
+        signature.errno.unwrap_or_default(),
+    );
+    say("Throws", signature.throws);
+    if signature.errno.is_some() {
+        text += "\n\nSuccess clears `$errno`.";
+    }
+    if !signature.is_available {
+        text += "\n\n**Not yet available**: it throws when it is reached.";
+    }
     if let Some(remark) = signature.remark_text() {
         let _ = write!(text, "\n\nNote: {remark}.");
     }
@@ -89,15 +139,22 @@ pub fn condition(name: &str) -> Option<String> {
         "keyPress" => "keyPress(key)".to_owned(),
         name => format!("{name}[(expression)]"),
     };
-    let names: Vec<&str> = kind.parameters().map(|it| it.name).collect();
-    let parameters = match names.as_slice() {
-        [] if !kind.has_params() => "The event has no parameters.".to_owned(),
-        [] => "No parameters are known for this event.".to_owned(),
-        names => format!("Parameters: `#{}`", names.join("` `#")),
-    };
-    let mut text = format!("```dsm\n{written}\n```\n{parameters}");
-    if kind == EventKind::Key {
-        text += "\n\n`#key` is 0 to 9, 10 for `*`, 11 for `#`, 12 to 15 for A to D.";
+    let mut text = format!("```dsm\n{written}\n```\n");
+    if let Some(event) = event_name(kind).and_then(event_condition) {
+        let doc = event.doc;
+        let _ = writeln!(text, "{doc}\n");
+        if !event.is_raised {
+            text += "**Not yet available**: the event does not come.\n\n";
+        }
+    }
+    let mut parameters = kind.parameters().peekable();
+    match parameters.peek() {
+        None if !kind.has_params() => text += "The event has no parameters.",
+        None => text += "No parameters are known for this event.",
+        Some(_) => text += "Parameters:\n",
+    }
+    for parameter in parameters {
+        let _ = writeln!(text, "- `#{}`: {}", parameter.name, parameter.doc);
     }
     Some(text)
 }
@@ -193,74 +250,23 @@ fn variable(workspace: &mut Workspace, cursor: &Cursor, name: &Occurrence) -> St
     text
 }
 
-/// Variables the server sets or looks at.
-const SPECIAL: &[(&str, &str)] = &[
-    (
-        "connect_session",
-        "`0`: do not connect media at session start.",
-    ),
-    (
-        "connect_early_session",
-        "`0`: do not connect media for early media.",
-    ),
-    (
-        "accept_early_session",
-        "`0`: an outgoing call does not want early media.",
-    ),
-    ("enable_request_events", "`true`: raise `sipRequest`."),
-    ("enable_reply_events", "`true`: raise `sipReply`."),
-    (
-        "prompts.default_fallback",
-        "`yes`: a prompt that is missing in the prompt set is taken from the default set.",
-    ),
-    (
-        "errno",
-        "The last error: empty, `file`, `arg`, `script`, `config`, `internal`, `general`, ...",
-    ),
-    ("strerror", "The text of the last error."),
-    ("index", "The result of `arrayIndex`."),
-    (
-        "record_length",
-        "The result of `getRecordLength`, in milliseconds.",
-    ),
-    (
-        "record_data_size",
-        "The result of `getRecordDataSize`, in bytes.",
-    ),
-    ("DI_res", "The result of `DIgetResult`."),
-    (
-        "dlg.reply.hdrs",
-        "Extra headers for replies; `\\r\\n` separates them.",
-    ),
-];
-
 /// What the server does with a variable.
-pub fn special(name: &str) -> Option<&'static str> {
+fn special(name: &str) -> Option<&'static str> {
     if name.starts_with("config.") {
-        return Some("A value of the configuration.");
+        return Some("Setting of the application.");
     }
-    let found = SPECIAL.iter().find(|(known, _)| *known == name);
+    let found = VARIABLES.iter().find(|(known, _)| *known == name);
     found.map(|&(_, meaning)| meaning)
 }
 
-/// The variables the server sets or looks at.
+/// The variables the server sets or looks at, but for those that stand for many.
 pub fn special_names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SPECIAL.iter().copied()
+    let single = |(name, _): &(&str, &str)| !name.contains("NAME") && !name.contains('[');
+    VARIABLES.iter().copied().filter(single)
 }
 
 /// What a select gives.
 pub fn select(name: &str) -> Option<&'static str> {
-    let text = match name {
-        "local_tag" => "The id of this session: its address for `postEvent`.",
-        "remote_tag" => "The tag of the other side.",
-        "callid" => "The Call-ID.",
-        "user" => "The user part of the request URI.",
-        "domain" => "The host part of the request URI.",
-        "local_uri" => "The URI of this side.",
-        "remote_uri" => "The URI of the other side.",
-        "local_party" => "The To header of an incoming call, the From header of an outgoing one.",
-        "remote_party" => "The From header of an incoming call, the To header of an outgoing one.",
-        _ => return None,
-    };
-    Some(text)
+    let found = SELECT_MEANINGS.iter().find(|(known, _)| *known == name);
+    found.map(|&(_, meaning)| meaning)
 }

@@ -9,6 +9,7 @@ mod actions;
 mod completion;
 mod diagnostics;
 mod documents;
+mod formatting;
 pub mod framing;
 mod hover;
 mod navigation;

@@ -21,7 +21,8 @@ use super::settings::Settings;
 use super::uri::path_of;
 use super::workspace::Workspace;
 use super::{
-    actions, completion, diagnostics, hover, navigation, outline, rename, signature, tokens,
+    actions, completion, diagnostics, formatting, hover, navigation, outline, rename, signature,
+    tokens,
 };
 use crate::dsm::{Registry, SourceProvider};
 
@@ -234,6 +235,12 @@ impl Server {
             }
             ask::CodeActionRequest::METHOD => {
                 answer(request, |params| actions::actions(workspace, params))
+            }
+            ask::Formatting::METHOD => {
+                answer(request, |params| formatting::document(workspace, params))
+            }
+            ask::RangeFormatting::METHOD => {
+                answer(request, |params| formatting::range(workspace, params))
             }
             ask::SemanticTokensFullRequest::METHOD => {
                 answer(request, |params| tokens::tokens(workspace, params))
@@ -479,6 +486,8 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
         workspace_symbol_provider: Some(OneOf::Left(true)),
         folding_range_provider: Some(FoldingRangeProviderCapability::Simple(true)),
         code_action_provider: Some(CodeActionProviderCapability::Simple(true)),
+        document_formatting_provider: Some(OneOf::Left(true)),
+        document_range_formatting_provider: Some(OneOf::Left(true)),
         semantic_tokens_provider: Some(
             SemanticTokensOptions {
                 legend: tokens::legend(),

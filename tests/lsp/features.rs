@@ -162,8 +162,29 @@ fn hovering_tells_what_a_name_is() {
     let text = hover("initial state A enter { set($pin=1); info(\"$p$0in\"); };\n");
     assert!(text.contains("main.dsm:1"), "{text}");
     assert!(hover("initial state A enter { info(\"@us$0er\"); };\n").contains("request URI"));
-    assert!(hover("initial state A enter { info(\"$errn$0o\"); };\n").contains("last error"));
+    assert!(hover("initial state A enter { info(\"$errn$0o\"); };\n").contains("last action"));
     assert_eq!(hover("initial$0 state A;\n"), "");
+    let text = hover("initial state A;\ntransition \"k\" A - key(#dura$0tion == 1) -> A;\n");
+    assert!(text.contains("milliseconds"), "{text}");
+}
+
+#[test]
+fn hovering_an_action_tells_what_comes_of_it() {
+    let text = hover("initial state A enter { play$0File(a.wav); };\n");
+    assert!(text.contains("Throws `file #path`."), "{text}");
+    assert!(text.contains("Success clears `$errno`."), "{text}");
+    let text = hover("initial state A enter { set$0Timer(1, 5); };\n");
+    assert!(text.contains("`$errno` is `arg`, `config`."), "{text}");
+    let text = hover("initial state A enter { DIget$0Result(a, b); };\n");
+    assert!(text.contains("Sets `$DI_res`."), "{text}");
+}
+
+#[test]
+fn hovering_an_allow_comment_tells_what_the_code_means() {
+    let text = hover("initial state A; -- muleteer: allow(empty-name, hangup-$0unhandled)\n");
+    assert!(text.starts_with("`hangup-unhandled` (warning): "), "{text}");
+    assert_eq!(hover("initial state A; -- muleteer: al$0low(x)\n"), "");
+    assert_eq!(hover("-- hangup-unhan$0dled\ninitial state A;\n"), "");
 }
 
 #[test]
@@ -181,20 +202,110 @@ fn the_parameter_that_is_typed_is_shown() {
     assert_eq!(help("initial state A enter { $0"), Value::Null);
 }
 
-/// The text after the only quick fix at the cursor, and its title.
-#[track_caller]
-fn fixed(fixture: &str) -> (String, String) {
+/// The quick fixes at the cursor: titles, and the text after each. Those that are sure, or the others.
+fn fixes(fixture: &str, sure: bool) -> Vec<(String, String)> {
     let mut editor = Editor::new(fixture);
     let position = editor.here()["position"].clone();
     let mut params = editor.document();
     params["range"] = json!({"start": position, "end": position});
     params["context"] = json!({"diagnostics": []});
     let actions = editor.ask("textDocument/codeAction", params);
-    let [action] = actions.as_array().unwrap().as_slice() else {
-        panic!("{actions:#}")
+    let actions = actions.as_array().unwrap().iter();
+    let wanted = actions.filter(|action| action["isPreferred"] == sure);
+    let fixed = wanted.map(|action| {
+        let text = editor.apply(&action["edit"])["/main.dsm"].clone();
+        (action["title"].as_str().unwrap().to_owned(), text)
+    });
+    fixed.collect()
+}
+
+/// The text after the only sure quick fix at the cursor, and its title.
+#[track_caller]
+fn fixed(fixture: &str) -> (String, String) {
+    let mut fixes = fixes(fixture, true);
+    assert_eq!(fixes.len(), 1, "{fixes:#?}");
+    fixes.remove(0)
+}
+
+#[test]
+fn a_finding_that_is_meant_can_be_allowed() {
+    let bye = "transition \"bye\" A - hangup / stop(false) -> A;\n";
+    let with = |rest: &str| format!("initial state A;\n{bye}{rest}");
+    let fixes_at = |rest: &str| fixes(&with(rest), false);
+    let found =
+        fixes_at("transition \"k\" A - key / {\n\tset($a=1);\n\tplay$0File(\"x\");\n} -> NO;\n");
+    assert_eq!(found, []);
+    let found =
+        fixes_at("transition \"k\" A - key / {\n\tset($a=1);\n\tsetTi$0mer(1, 5);\n} -> A;\n");
+    let [(title, text)] = &found[..] else {
+        panic!("{found:#?}")
     };
-    let text = editor.apply(&action["edit"])["/main.dsm"].clone();
-    (action["title"].as_str().unwrap().to_owned(), text)
+    assert_eq!(title, "allow 'timer-unhandled' here");
+    let line = "\n\t-- muleteer: allow(timer-unhandled)\n\tsetTimer(1, 5);\n";
+    assert!(text.contains(line), "{text}");
+    // The comment does what it promises.
+    let editor = Editor::new(&format!("{text}$0"));
+    assert_eq!(editor.findings("/main.dsm"), [""; 0]);
+
+    let found = fixes("initial state A$0;\n", false);
+    assert_eq!(found[0].0, "allow 'hangup-unhandled' in this file");
+    let unknown = fixes("initial state A enter { play$0Fiel(a.wav); };\n", false);
+    assert_eq!(unknown, []);
+    // Inside of a text the line would be taken out of it.
+    let found = fixes_at("transition \"k\" A - key / info(\"a\n $(b$0 c)\") -> A;\n");
+    assert_eq!(found, []);
+}
+
+/// The text after the edits that a request for a layout gives; `None` if it gives none.
+fn formatted(text: &str, method: &str, more: Value) -> Option<String> {
+    let mut editor = Editor::new(&format!("{text}$0"));
+    let mut params = editor.document();
+    params["options"] = json!({"tabSize": 4, "insertSpaces": true});
+    super::editor::merge(&mut params, more);
+    let edits = editor.ask(method, params);
+    edits.as_array()?;
+    let edit = json!({"changes": {uri("/main.dsm"): edits}});
+    Some(editor.apply(&edit)["/main.dsm"].clone())
+}
+
+const UGLY: &str = "-- é😀\ninitial   state A;\nstate B enter {\ninfo(\"x\");\n};\n\n\n\n\
+    transition  \"k\"  A - key ->   B;\n";
+
+#[test]
+fn a_document_gets_the_canonical_layout() {
+    let format = |text: &str| formatted(text, "textDocument/formatting", json!({}));
+    let wanted = muleteer::dsm::format("main.dsm", UGLY).expect("it can be formatted");
+    assert_ne!(wanted, UGLY);
+    assert_eq!(format(UGLY), Some(wanted.clone()));
+    assert_eq!(format(&wanted), Some(wanted));
+    let windows = UGLY.replace('\n', "\r\n");
+    let wanted = muleteer::dsm::format("main.dsm", &windows).expect("it can be formatted");
+    assert_eq!(format(&windows), Some(wanted));
+    assert_eq!(format("initial state A enter {\n"), None);
+}
+
+#[test]
+fn selected_lines_get_the_canonical_layout() {
+    let range = |first: u32, last: u32| {
+        let range = json!({"start": {"line": first, "character": 3}, "end": {"line": last, "character": 1}});
+        formatted(
+            UGLY,
+            "textDocument/rangeFormatting",
+            json!({"range": range}),
+        )
+    };
+    let one = range(3, 3).expect("edits");
+    assert!(
+        one.contains("initial state A;\n\nstate B\n  enter {\n    info(\"x\");\n  };\n"),
+        "{one}"
+    );
+    assert!(
+        one.ends_with("transition  \"k\"  A - key ->   B;\n"),
+        "{one}"
+    );
+    let all = muleteer::dsm::format("main.dsm", UGLY).expect("it can be formatted");
+    assert_eq!(range(0, 9), Some(all));
+    assert_eq!(range(0, 0).as_deref(), Some(UGLY));
 }
 
 #[test]

@@ -31,6 +31,50 @@ struct Allow {
     covers: Range<u32>,
 }
 
+/// A line of its own that allows findings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowLine {
+    /// The byte to put it at: where a line begins.
+    pub start: usize,
+    /// The line with its end.
+    pub text: String,
+    /// No code stands above it, so that it covers the whole file.
+    pub covers_file: bool,
+}
+
+impl AllowLine {
+    /// The line that allows findings of `code` in the line of the byte `at`.
+    pub fn above(text: &str, at: usize, code: &str) -> Self {
+        let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let line = &text[start..];
+        let indent = &line[..line.len() - line.trim_start_matches([' ', '\t']).len()];
+        let end = match text[..start].ends_with("\r\n") {
+            true => "\r\n",
+            false => "\n",
+        };
+        let mut above = text[..start].lines().map(str::trim);
+        Self {
+            start,
+            text: format!("{indent}-- {MARK} allow({code}){end}"),
+            covers_file: above.all(|line| line.is_empty() || is_comment_line(line)),
+        }
+    }
+}
+
+/// The code that an `allow` comment names at the byte `at`.
+pub fn code_at(text: &str, at: usize) -> Option<(&'static Code, Range<usize>)> {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let comment = text[start..at].rfind(MARK)?;
+    let part = |c: char| c.is_ascii_lowercase() || c == '-';
+    let before = text[start + comment + MARK.len()..at]
+        .trim_end_matches(part)
+        .len();
+    let begin = start + comment + MARK.len() + before;
+    let word = &text[begin..];
+    let word = &word[..word.find(|c| !part(c)).unwrap_or(word.len())];
+    Some((Code::find(word)?, begin..begin + word.len()))
+}
+
 /// Whether a comment behind code is one for us, which is no matter of style.
 pub fn is_ours(comment: &str) -> bool {
     content(comment).is_some()

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::source::Span;
 
+pub use allow::{AllowLine, code_at};
 pub use code::Code;
 pub use render::Theme;
 pub use report::Report;
