@@ -216,10 +216,10 @@ pub struct StreamHandle {
     thread: Thread,
 }
 
-/// The media thread is too far behind to take a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// The media thread is too far behind to take this command.
+#[derive(Debug, thiserror::Error)]
 #[error("media thread is busy")]
-pub struct MediaBusy;
+pub struct MediaBusy(pub MediaCommand);
 
 impl StreamHandle {
     /// Where the peer is to send its RTP.
@@ -233,11 +233,14 @@ impl StreamHandle {
     /// [encoded](crate::audio::Prompt::encoded) for what the stream sends.
     ///
     /// # Errors
-    /// [`MediaBusy`] when too many orders wait; this one is lost.
+    /// [`MediaBusy`] when too many orders wait.
     pub fn command(&self, command: MediaCommand) -> Result<(), MediaBusy> {
         let pushed = self.shared.push(self.id, Request::Command(command));
         self.shared.wake(&self.thread);
-        pushed.map_err(|_| MediaBusy)
+        match pushed {
+            Err(Request::Command(refused)) => Err(MediaBusy(refused)),
+            _ => Ok(()),
+        }
     }
 }
 

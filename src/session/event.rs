@@ -85,13 +85,25 @@ pub enum SessionEvent {
     Terminate,
 }
 
+/// How much it matters that an event finds room in a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Whoever sent it learns that there was none, or can do without it.
+    Ordinary,
+    /// The call could not come to its end without it, but the peer may repeat it at will.
+    Vital,
+    /// The same, and it comes once for each thing that the session has asked for or is told.
+    Once,
+}
+
 impl SessionEvent {
-    /// Whether the call could not come to its end without it.
-    pub fn is_vital(&self) -> bool {
+    /// See [`Urgency`].
+    pub fn urgency(&self) -> Urgency {
         match self {
-            Self::Request(_, request) => request.method == Method::Bye,
-            Self::Media(_) | Self::Posted(_) => false,
-            _ => true,
+            Self::Request(_, request) if request.method == Method::Bye => Urgency::Vital,
+            Self::Request(..) | Self::Media(_) | Self::Posted(_) => Urgency::Ordinary,
+            Self::Ack(_) | Self::Cancel(_) | Self::Response(..) => Urgency::Vital,
+            _ => Urgency::Once,
         }
     }
 }

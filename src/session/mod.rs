@@ -27,7 +27,7 @@ pub use self::core::SessionCore;
 pub use catalog::{Application, Catalog};
 pub use event::{
     ActionToken, AudioFile, Mail, PromptError, RecordError, SessionEvent, SessionId, SessionOutput,
-    Work,
+    Urgency, Work,
 };
 pub use router::{Limits, Mailbox, NewCall, Routed, Router, RouterConfig, Undelivered};
 pub use session::Session;

@@ -27,7 +27,7 @@ use crate::stats::Stats;
 /// A session's mailbox, as the router sees it.
 pub trait Mailbox {
     /// Puts `event` in if there is room for it. A part of the room is kept for events that
-    /// [are vital](SessionEvent::is_vital).
+    /// matter [most](SessionEvent::urgency).
     ///
     /// # Errors
     /// [`Undelivered`] gives it back.

@@ -20,22 +20,28 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::core::SessionCore;
 use super::event::{
-    ActionToken, AudioFile, RecordError, SessionEvent, SessionId, SessionOutput, Work,
+    ActionToken, AudioFile, RecordError, SessionEvent, SessionId, SessionOutput, Urgency, Work,
 };
 use super::pool::{SessionContext, SipCommand};
 use super::recordings;
 use super::router::{Mailbox, Undelivered};
 use crate::audio::recorder::{RecorderSink, RecordingEnded};
 use crate::dsm::ActionResult;
-use crate::media::{MediaCommand, OpenError, StreamHandle};
+use crate::media::{MediaBusy, MediaCommand, OpenError, StreamHandle};
+use crate::sip::dialog::invite_usage::Command;
+use crate::sip::message::{Response, StatusCode};
 
 /// Events that may wait for one session. More than a call makes in a second; a flood beyond it is
 /// refused at the door.
 pub(super) const MAILBOX: usize = 64;
 /// Of these for events without which a call would not end.
 const RESERVED: usize = 16;
+/// And of those for the ones that come once each, which no peer can flood.
+const RESERVED_FOR_ONCE: usize = 8;
 /// After how long a busy media thread is asked again.
-const BUSY: Duration = Duration::from_millis(20);
+const BUSY: Duration = Duration::from_millis(5);
+/// How often. After a second it is not busy but broken.
+const BUSY_TRIES: usize = 200;
 /// How long the disk may take to complete the recordings of a call that is over.
 const FINISH_RECORDING: Duration = Duration::from_secs(5);
 
@@ -45,7 +51,12 @@ pub struct TaskMailbox(pub(super) mpsc::Sender<SessionEvent>);
 
 impl Mailbox for TaskMailbox {
     fn post(&self, event: SessionEvent) -> Result<(), Undelivered> {
-        if !event.is_vital() && self.0.capacity() <= RESERVED && !self.0.is_closed() {
+        let kept = match event.urgency() {
+            Urgency::Ordinary => RESERVED,
+            Urgency::Vital => RESERVED_FOR_ONCE,
+            Urgency::Once => 0,
+        };
+        if self.0.capacity() <= kept && !self.0.is_closed() {
             return Err(Undelivered::Full(event));
         }
         self.0.try_send(event).map_err(|refused| match refused {
@@ -77,8 +88,6 @@ enum Completion {
     Event(SessionEvent),
     RecordingBegun(Result<Begun, RecordError>),
     RecordingEnded(PathBuf, RecordingEnded),
-    /// The stream had no room for it; it is told again.
-    StopRecording,
 }
 
 /// A recording whose file is open.
@@ -133,7 +142,7 @@ impl<S: SessionCore> Task<S> {
             let timer = self.guarded(|session| session.poll_timeout()).flatten();
             let event = tokio::select! {
                 Some(event) = self.mailbox.recv() => Some(event),
-                Some(completed) = self.work.join_next() => self.complete(completed),
+                Some(completed) = self.work.join_next() => self.complete(completed).await,
                 () = sleep_or_never(timer) => {
                     let now = Instant::now();
                     self.guarded(|session| session.handle_timeout(now));
@@ -145,6 +154,7 @@ impl<S: SessionCore> Task<S> {
                 self.guarded(|session| session.handle_event(now, event));
             }
         }
+        self.refuse_late_requests().await;
         self.complete_recordings().await;
         let session = self.id;
         // The signalling task outlives its sessions, except at the very end of the server.
@@ -173,7 +183,7 @@ impl<S: SessionCore> Task<S> {
                         return true;
                     }
                 }
-                SessionOutput::Media(command) => self.command(command),
+                SessionOutput::Media(command) => self.command(command).await,
                 SessionOutput::LoadPrompt { file, codec } => {
                     match self.context.prompts.cached(&file, codec) {
                         Some(known) => {
@@ -208,7 +218,7 @@ impl<S: SessionCore> Task<S> {
 
     /// Has work done that the script waits for. False: the signalling task is gone.
     async fn perform(&mut self, token: ActionToken, work: Work) -> bool {
-        let components = &self.context.components;
+        let components = self.context.components.clone();
         match work {
             Work::Mail(mail) => {
                 let session = self.id.clone();
@@ -223,57 +233,54 @@ impl<S: SessionCore> Task<S> {
                 configuration,
                 diagram,
             } => {
-                let starting = components.create_system_dsm(&configuration, &diagram);
-                self.work
-                    .spawn(async move { performed(token, starting.await) });
+                self.work.spawn(async move {
+                    let started = components.create_system_dsm(&configuration, &diagram);
+                    performed(token, started.await)
+                });
             }
             Work::Call(call) => {
-                let calling = components.call_for_script(*call);
-                self.work
-                    .spawn(async move { performed(token, calling.await) });
+                self.work.spawn(async move {
+                    let called = components.call_for_script(*call);
+                    performed(token, called.await)
+                });
             }
         }
         true
     }
 
     /// What finished work brings the session.
-    fn complete(&mut self, completed: Result<Completion, JoinError>) -> Option<SessionEvent> {
+    async fn complete(&mut self, completed: Result<Completion, JoinError>) -> Option<SessionEvent> {
         match completed {
             Ok(Completion::Event(event)) => Some(event),
-            Ok(Completion::RecordingBegun(begun)) => Some(self.on_begun(begun)),
+            Ok(Completion::RecordingBegun(begun)) => Some(self.on_begun(begun).await),
             Ok(Completion::RecordingEnded(path, ended)) => {
                 self.recordings -= 1;
                 self.context.prompts.changed(&path);
                 Some(SessionEvent::RecordingEnded(ended))
             }
-            Ok(Completion::StopRecording) => {
-                self.command(MediaCommand::StopRecording);
-                None
-            }
             Err(fault) => {
                 tracing::error!(session = %self.id, %fault, "work for this call failed");
+                // Its script would wait for the result for ever.
+                self.on_fault();
                 None
             }
         }
     }
 
-    fn command(&mut self, command: MediaCommand) {
-        let Some(stream) = &mut self.stream else {
+    /// Tells the stream. A busy media thread is waited for: a script counts on what it has told.
+    async fn command(&mut self, mut command: MediaCommand) {
+        let Some(stream) = &self.stream else {
             return;
         };
-        // A script waits for the end of its recording.
-        let awaited = matches!(command, MediaCommand::StopRecording);
-        if let Err(busy) = stream.command(command) {
-            if awaited {
-                self.work.spawn(async {
-                    sleep(BUSY).await;
-                    Completion::StopRecording
-                });
-                return;
+        for _ in 0..BUSY_TRIES {
+            match stream.command(command) {
+                Ok(()) => return,
+                Err(MediaBusy(refused)) => command = refused,
             }
-            self.context.stats.media_commands_dropped.increment();
-            tracing::warn!(session = %self.id, %busy, "a media command is lost");
+            sleep(BUSY).await;
         }
+        self.context.stats.media_commands_dropped.increment();
+        tracing::warn!(session = %self.id, "the media thread is busy: a command is lost");
     }
 
     /// What opens the file of a recording; it may wait for the disk.
@@ -296,7 +303,7 @@ impl<S: SessionCore> Task<S> {
     }
 
     /// Gives an open file to the stream, and waits for its end besides everything else.
-    fn on_begun(&mut self, begun: Result<Begun, RecordError>) -> SessionEvent {
+    async fn on_begun(&mut self, begun: Result<Begun, RecordError>) -> SessionEvent {
         SessionEvent::RecordingBegun(match begun {
             Ok(Begun { path, sink, ended }) => {
                 // While it is written, what was known of the file or of its lack is wrong.
@@ -307,7 +314,7 @@ impl<S: SessionCore> Task<S> {
                     Completion::RecordingEnded(path, ended)
                 });
                 // Without a stream the sink is dropped, and the recording is complete at once.
-                self.command(MediaCommand::StartRecording(sink));
+                self.command(MediaCommand::StartRecording(sink)).await;
                 Ok(meter)
             }
             Err(error) => {
@@ -317,6 +324,27 @@ impl<S: SessionCore> Task<S> {
         })
     }
 
+    /// Lets nothing more in, and answers the requests that nobody has looked at.
+    async fn refuse_late_requests(&mut self) {
+        self.mailbox.close();
+        while let Ok(event) = self.mailbox.try_recv() {
+            let SessionEvent::Request(transaction, request) = event else {
+                continue;
+            };
+            let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
+            let response = Box::new(Response::answering(&request, status, None));
+            let answer = SipCommand::Dialog {
+                session: self.id.clone(),
+                command: Command::Respond {
+                    transaction,
+                    response,
+                },
+            };
+            // Fails only at the very end of the server.
+            let _ = self.context.sip.send(answer).await;
+        }
+    }
+
     /// Closes the stream and waits until its recordings are complete, unless the disk takes too long.
     async fn complete_recordings(&mut self) {
         self.stream = None;
@@ -324,7 +352,7 @@ impl<S: SessionCore> Task<S> {
             while self.recordings > 0
                 && let Some(completed) = self.work.join_next().await
             {
-                self.complete(completed);
+                self.complete(completed).await;
             }
         };
         if timeout(FINISH_RECORDING, complete).await.is_err() {
@@ -337,14 +365,19 @@ impl<S: SessionCore> Task<S> {
         let session = &mut self.session;
         let done = catch_unwind(AssertUnwindSafe(|| work(session))).ok();
         if done.is_none() {
-            self.context.stats.session_faults.increment();
-            tracing::error!(session = %self.id, "a fault in this server: the call is ended");
-            // Should ending it fail as well, dropping the session is all that is left.
-            let ended = catch_unwind(AssertUnwindSafe(|| session.abandon()));
-            self.lost |= self.faulty || ended.is_err();
-            self.faulty = true;
+            self.on_fault();
         }
         done
+    }
+
+    fn on_fault(&mut self) {
+        self.context.stats.session_faults.increment();
+        tracing::error!(session = %self.id, "a fault in this server: the call is ended");
+        // Should ending it fail as well, dropping the session is all that is left.
+        let session = &mut self.session;
+        let ended = catch_unwind(AssertUnwindSafe(|| session.abandon()));
+        self.lost |= self.faulty || ended.is_err();
+        self.faulty = true;
     }
 }
 

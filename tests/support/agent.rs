@@ -25,7 +25,7 @@ use muleteer::session::call::capabilities;
 use muleteer::session::safe_path;
 use muleteer::session::{
     AudioFile, Catalog, Limits, Mailbox, NewCall, PromptError, RecordError, Routed, Router,
-    RouterConfig, Session, SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered, Work,
+    RouterConfig, Session, SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered, Urgency, Work,
 };
 use muleteer::sip::dialog::invite_usage::Command;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig};
@@ -38,8 +38,9 @@ use super::wire::Node;
 
 /// Events that may wait for one session, as in the server.
 const MAILBOX: usize = 64;
-/// Of these for vital events.
+/// Of these for events without which a call would not end, and for those that come once.
 const RESERVED: usize = 16;
+const RESERVED_FOR_ONCE: usize = 8;
 
 /// How long a diagram may work on after a handled hang-up.
 pub const LINGER: Duration = Duration::from_secs(20);
@@ -51,12 +52,12 @@ pub struct Queue(Rc<RefCell<VecDeque<SessionEvent>>>);
 impl Mailbox for Queue {
     fn post(&self, event: SessionEvent) -> Result<(), Undelivered> {
         let mut events = self.0.borrow_mut();
-        let room = if event.is_vital() {
-            MAILBOX
-        } else {
-            MAILBOX - RESERVED
+        let kept = match event.urgency() {
+            Urgency::Ordinary => RESERVED,
+            Urgency::Vital => RESERVED_FOR_ONCE,
+            Urgency::Once => 0,
         };
-        if events.len() >= room {
+        if events.len() >= MAILBOX - kept {
             return Err(Undelivered::Full(event));
         }
         events.push_back(event);

@@ -1,12 +1,18 @@
-//! What a fault in a session does to its task, and to the one beside it.
+//! What the task of a session does about faults, a busy media thread, and what comes too late.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::*;
+use crate::control::{Calling, Component, Components, Function};
+use crate::dsm::DiCall;
 use crate::media::{MediaConfig, MediaPool};
 use crate::sdp::Capabilities;
 use crate::session::begin::Settings;
 use crate::session::prompts::PromptStore;
+use crate::sip::dialog::invite_usage::Command;
+use crate::sip::endpoint::TransactionId;
+use crate::sip::message::{Headers, Method, Request, SipUri};
 use crate::stats::Stats;
 
 /// Where a session panics.
@@ -59,13 +65,13 @@ impl SessionCore for Faulty {
     }
 }
 
-#[tokio::test]
-async fn a_panic_ends_that_session_and_no_other() {
-    let (sip, mut commands) = mpsc::channel(8);
+/// What sessions share in these tests, and what they tell the signalling task.
+fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
+    let (sip, commands) = mpsc::channel(8);
     let media = MediaPool::start(MediaConfig {
         threads: 1,
         slot: Duration::from_millis(10),
-        ports: 20_000..=20_001,
+        ports: 20_000..=29_999,
         max_streams: 1,
         seed: 1,
     });
@@ -85,9 +91,70 @@ async fn a_panic_ends_that_session_and_no_other() {
             linger: Duration::ZERO,
             user_agent: String::new(),
         },
-        components: Arc::default(),
+        components: Arc::new(Components::default().with("broken", Arc::new(Broken))),
         stats: Arc::new(Stats::default()),
     });
+    (context, commands)
+}
+
+/// A component that panics.
+#[derive(Debug)]
+struct Broken;
+
+impl Component for Broken {
+    fn functions(&self) -> &'static [Function] {
+        &[Function {
+            name: "fail",
+            parameters: &[],
+            doc: "Panics.",
+        }]
+    }
+
+    fn call(&self, _: &str, _: Vec<serde_json::Value>) -> Calling {
+        panic!("a fault of this test")
+    }
+}
+
+/// Has these outputs, and ends with the last, or when it has to.
+struct Outputs(Vec<SessionOutput>);
+
+impl SessionCore for Outputs {
+    fn begin(&mut self, _: Instant) {}
+
+    fn handle_event(&mut self, _: Instant, _: SessionEvent) {}
+
+    fn handle_timeout(&mut self, _: Instant) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn poll_output(&mut self) -> Option<SessionOutput> {
+        self.0.pop()
+    }
+
+    fn abandon(&mut self) {
+        self.0 = vec![SessionOutput::Ended];
+    }
+}
+
+/// A request of the peer.
+fn request(method: Method) -> Box<Request> {
+    Box::new(Request {
+        method,
+        uri: SipUri::new(Some("us"), IpAddr::from(Ipv4Addr::LOCALHOST), None).into(),
+        headers: Headers::default(),
+        body: Default::default(),
+    })
+}
+
+fn is_ended(command: Option<SipCommand>, id: &str) -> bool {
+    matches!(command, Some(SipCommand::Ended { session }) if *session.0 == *id)
+}
+
+#[tokio::test]
+async fn a_panic_ends_that_session_and_no_other() {
+    let (context, mut commands) = context();
     let start = |fault: Fault| {
         let (own, mailbox) = mpsc::channel(MAILBOX);
         let own = TaskMailbox(own);
@@ -125,4 +192,84 @@ async fn a_panic_ends_that_session_and_no_other() {
     assert!(
         matches!(ended, Some(SipCommand::Ended { session }) if session.to_string() == "Nowhere")
     );
+}
+
+#[tokio::test]
+async fn a_panic_in_work_that_a_script_waits_for_ends_its_session() {
+    let (context, mut commands) = context();
+    let call = DiCall {
+        factory: "broken".into(),
+        function: "fail".into(),
+        arguments: Vec::new(),
+    };
+    let session = Outputs(vec![SessionOutput::Perform {
+        token: ActionToken(1),
+        work: Work::Call(Box::new(call)),
+    }]);
+    // Its sender is kept: nothing but the fault ends it.
+    let (_own, mailbox) = mpsc::channel(MAILBOX);
+    let id = SessionId("waiting".into());
+    tokio::spawn(Task::new(id, context.clone(), session, None, mailbox).run());
+    assert!(is_ended(commands.recv().await, "waiting"));
+    assert_eq!(context.stats.session_faults.value(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_too_late_is_answered() {
+    let (context, mut commands) = context();
+    let (own, mailbox) = mpsc::channel(MAILBOX);
+    let own = TaskMailbox(own);
+    let bye = SessionEvent::Request(TransactionId(7), request(Method::Bye));
+    assert!(own.post(bye).is_ok());
+    let id = SessionId("over".into());
+    let session = Outputs(vec![SessionOutput::Ended]);
+    Task::new(id, context, session, None, mailbox).run().await;
+    let answer = commands.recv().await;
+    let Some(SipCommand::Dialog {
+        command:
+            Command::Respond {
+                transaction,
+                response,
+            },
+        ..
+    }) = answer
+    else {
+        panic!("{answer:?}")
+    };
+    assert_eq!(transaction, TransactionId(7));
+    assert_eq!(response.status.code(), 481);
+    assert!(is_ended(commands.recv().await, "over"));
+}
+
+#[tokio::test]
+async fn a_busy_media_thread_is_waited_for() {
+    let (context, mut commands) = context();
+    let (own, mailbox) = mpsc::channel(MAILBOX);
+    let own = TaskMailbox(own);
+    let stream = open_stream(&context, "127.0.0.1".parse().unwrap(), own).unwrap();
+    let mute = || SessionOutput::Media(MediaCommand::SetMuted(true));
+    let mut outputs = vec![SessionOutput::Ended];
+    outputs.extend(std::iter::repeat_with(mute).take(50_000));
+    let session = Outputs(outputs);
+    let id = SessionId("chatty".into());
+    tokio::spawn(Task::new(id, context.clone(), session, Some(stream), mailbox).run());
+    assert!(is_ended(commands.recv().await, "chatty"));
+    assert_eq!(context.stats.media_commands_dropped.value(), 0);
+}
+
+#[test]
+fn what_a_peer_repeats_takes_no_room_from_what_comes_once() {
+    let (own, _mailbox) = mpsc::channel(MAILBOX);
+    let own = TaskMailbox(own);
+    let fill = |event: &dyn Fn() -> SessionEvent| {
+        let posted = std::iter::repeat_with(|| own.post(event()));
+        posted.take_while(Result::is_ok).count()
+    };
+    let key = || SessionEvent::Posted(Box::default());
+    let ordinary = fill(&key);
+    let bye = || SessionEvent::Request(TransactionId(7), request(Method::Bye));
+    let of_peer = fill(&|| SessionEvent::Ack(request(Method::Ack)));
+    assert_eq!(fill(&bye), 0);
+    let once = fill(&|| SessionEvent::Performed(ActionToken(1), Ok(crate::dsm::Answer::Nothing)));
+    assert_eq!((ordinary, of_peer, once), (MAILBOX - 16, 8, 8));
 }
