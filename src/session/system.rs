@@ -81,8 +81,11 @@ impl SystemSession {
         });
     }
 
+    /// Processes waiting events until one stops the diagram or waits for something.
     fn run(&mut self, now: Instant) {
-        while let Some(step) = self.script.next_step() {
+        while !self.script.is_stopped()
+            && let Some(step) = self.script.next_step()
+        {
             self.script.process(now, step, &mut self.around);
         }
     }

@@ -277,3 +277,21 @@ fn a_diagram_that_runs_in_circles_ends_its_call_and_nothing_else() {
     );
     assert_eq!(scene.agent().live(), 1);
 }
+
+#[test]
+fn a_flood_of_keys_does_not_displace_the_hang_up() {
+    let mut scene = call_with(
+        "transition \"slow\" A - key(#key == 1) / playFile(a.wav); -> A;\n\
+         transition \"bye\" A - hangup / { playFile(b.wav); stop(false); } -> A;",
+    );
+    scene.agent().slow.insert("a.wav".to_owned());
+    scene.press("1");
+    for _ in 0..1_100 {
+        scene.press("2");
+    }
+    scene.bye();
+    scene.with_agent(|agent, now| agent.release(now, "a.wav"));
+    scene.run(100);
+    assert_eq!(scene.media(), ["append a.wav", "append b.wav"]);
+    scene.ends_clean();
+}

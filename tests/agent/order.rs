@@ -1,8 +1,13 @@
 //! In which order a session processes what happens.
 
+use std::time::Instant;
+
 use muleteer::dsm::Answer;
 use muleteer::session::event::Params;
-use muleteer::session::{ActionToken, SessionEvent};
+use muleteer::session::system::SystemStart;
+use muleteer::session::{
+    ActionToken, Occasion, SessionCore, SessionEvent, SessionId, SessionOutput, SystemSession,
+};
 
 use super::{Scene, diagram};
 
@@ -80,6 +85,46 @@ fn a_queue_belongs_to_its_session_and_goes_with_it() {
     scene.ends_clean();
 
     let mut scene = call();
+    scene.bye();
+    scene.ends_clean();
+}
+
+#[test]
+fn a_system_diagram_processes_nothing_behind_its_stop() {
+    let text = "initial state A;\n\
+                transition \"up\" A - startup / DI(slow, work) -> A;\n\
+                transition \"end\" A - event(#name == end) / stop(false) -> A;\n\
+                transition \"late\" A - event(#name == late) / registerEventQueue(late) -> A;";
+    let start = SystemStart::new(diagram("test", text), Occasion::Startup);
+    let mut session = SystemSession::new(SessionId("test".into()), &start).unwrap();
+    let now = Instant::now();
+    session.begin(now);
+    let Some(SessionOutput::Perform { token, .. }) = session.poll_output() else {
+        panic!("it waits for work")
+    };
+    session.handle_event(now, posted("end"));
+    session.handle_event(now, posted("late"));
+    session.handle_event(now, SessionEvent::Performed(token, Ok(Answer::Nothing)));
+    let next = session.poll_output();
+    assert!(matches!(next, Some(SessionOutput::Ended)), "{next:?}");
+}
+
+#[test]
+fn the_number_of_timers_is_bounded() {
+    let text = "initial state A;\n\
+                transition \"up\" A - sessionStart / {\n\
+                  for (i in range(0, 1001)) { setTimer($i, 100); }\n\
+                  if test($errno == arg) { playSilence(7); }\n\
+                  setTimer(5, 100);\n\
+                  if test($errno == \"\") { playSilence(8); }\n\
+                } -> A;";
+    let mut scene = Scene::new("test", diagram("test", text));
+    scene.call();
+    let words = scene.media().join(", ");
+    assert!(
+        words.contains("(7ms)") && words.contains("(8ms)"),
+        "{words}"
+    );
     scene.bye();
     scene.ends_clean();
 }

@@ -25,7 +25,8 @@ use muleteer::session::call::capabilities;
 use muleteer::session::safe_path;
 use muleteer::session::{
     AudioFile, Catalog, Limits, Mailbox, NewCall, PromptError, RecordError, Routed, Router,
-    RouterConfig, Session, SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered, Urgency, Work,
+    RouterConfig, Session, SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered,
+    Urgency, Work,
 };
 use muleteer::sip::dialog::invite_usage::Command;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig};

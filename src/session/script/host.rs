@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Performed, State, Surroundings};
+use super::{MAX_TIMERS, Performed, State, Surroundings};
 use crate::dsm::{
-    ActionContext, ActionOutcome, Answer, HostAction, LogLevel, Problem, ProblemKind, Trace, Values,
+    ActionContext, ActionError, ActionOutcome, Answer, Errno, HostAction, LogLevel, Problem,
+    ProblemKind, Trace, Values,
 };
 use crate::session::event::{ActionToken, Mail, Params, SessionId, SessionOutput, Work};
 
@@ -47,7 +48,10 @@ impl ActionContext for Host<'_> {
         match action {
             HostAction::SetTimer { id, seconds } => {
                 let at = self.now + Duration::from_secs((*seconds).into());
-                self.state.timers.insert(*id, at);
+                if !self.state.set_timer(*id, at) {
+                    let text = format!("{MAX_TIMERS} timers are running already");
+                    return ActionError::errno(Errno::ARG, text).into();
+                }
             }
             HostAction::RemoveTimer { id } => {
                 self.state.timers.remove(id);

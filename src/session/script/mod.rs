@@ -17,8 +17,13 @@ use crate::dsm::{
     ActionError, ActionResult, Engine, Event, EventKind, HostAction, NotStartable, Progress, Values,
 };
 
-/// Events that may wait while an action is pending; more are dropped with a log line.
+/// Events that may wait while an action is pending. Of more, those that can come in any number are
+/// dropped with a log line.
 const MAX_WAITING: usize = 1000;
+/// Bytes of their parameters.
+const MAX_WAITING_BYTES: usize = 8 << 20;
+/// Timers of one script that run at a time.
+const MAX_TIMERS: usize = 1000;
 
 /// Where a script runs: what a call and the lack of one make different.
 pub trait Surroundings {
@@ -67,6 +72,8 @@ pub struct Script<A> {
     /// Raised by the event that has just been processed; before all others.
     raised: VecDeque<Step<A>>,
     waiting: VecDeque<Step<A>>,
+    /// Of the parameters of these.
+    waiting_bytes: usize,
     /// What follows the event an action of which is pending.
     suspended: Option<A>,
 }
@@ -113,6 +120,7 @@ impl<A> Script<A> {
             state: State::default(),
             raised: VecDeque::new(),
             waiting: VecDeque::new(),
+            waiting_bytes: 0,
             suspended: None,
         })
     }
@@ -134,12 +142,15 @@ impl<A> Script<A> {
 
     /// Puts an event behind all others. If too many are waiting it comes back.
     pub fn enqueue(&mut self, step: Step<A>) -> Option<Step<A>> {
-        if self.waiting.len() < MAX_WAITING {
-            self.waiting.push_back(step);
-            return None;
+        let bytes = self.waiting_bytes + bytes_of(&step.event);
+        let full = self.waiting.len() >= MAX_WAITING || bytes > MAX_WAITING_BYTES;
+        if full && comes_in_floods(step.event.kind) {
+            tracing::warn!(event = ?step.event.kind, "too many events are waiting: this one is lost");
+            return Some(step);
         }
-        tracing::warn!(event = ?step.event.kind, "too many events are waiting: this one is lost");
-        Some(step)
+        self.waiting_bytes = bytes;
+        self.waiting.push_back(step);
+        None
     }
 
     /// Puts an event that processing the last one gave rise to before those that came from outside.
@@ -152,7 +163,12 @@ impl<A> Script<A> {
         if self.is_suspended() {
             return None;
         }
-        self.raised.pop_front().or_else(|| self.waiting.pop_front())
+        if let Some(raised) = self.raised.pop_front() {
+            return Some(raised);
+        }
+        let step = self.waiting.pop_front()?;
+        self.waiting_bytes -= bytes_of(&step.event);
+        Some(step)
     }
 
     /// Processes an event.
@@ -236,6 +252,7 @@ impl<A> Script<A> {
         self.suspended = None;
         self.raised.clear();
         self.waiting.clear();
+        self.waiting_bytes = 0;
     }
 
     /// Whether the script is to end.
@@ -290,6 +307,15 @@ impl<A> Script<A> {
 }
 
 impl State {
+    /// Sets a timer. False: too many run.
+    fn set_timer(&mut self, id: u32, at: Instant) -> bool {
+        let room = self.timers.len() < MAX_TIMERS || self.timers.contains_key(&id);
+        if room {
+            self.timers.insert(id, at);
+        }
+        room
+    }
+
     fn take_due_timer(&mut self, now: Instant) -> Option<u32> {
         let due = self.timers.iter().filter(|(_, at)| **at <= now);
         let (id, _) = due.min_by_key(|(_, at)| **at)?;
@@ -297,6 +323,19 @@ impl State {
         self.timers.remove(&id);
         Some(id)
     }
+}
+
+fn bytes_of(event: &Event) -> usize {
+    event.params.as_ref().map_or(0, Values::bytes)
+}
+
+/// Whether others decide how many such events there are. Of all others there are a few in a session.
+fn comes_in_floods(kind: EventKind) -> bool {
+    use EventKind::{Event, Key, NoAudio, Ringing, Separator, SipRequest, Timer};
+    matches!(
+        kind,
+        Event | Key | NoAudio | Ringing | Separator | SipRequest | Timer
+    )
 }
 
 fn assign(values: &mut Values, name: &str, value: &str) {

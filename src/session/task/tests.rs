@@ -226,11 +226,10 @@ async fn a_request_that_comes_too_late_is_answered() {
     Task::new(id, context, session, None, mailbox).run().await;
     let answer = commands.recv().await;
     let Some(SipCommand::Dialog {
-        command:
-            Command::Respond {
-                transaction,
-                response,
-            },
+        command: Command::Respond {
+            transaction,
+            response,
+        },
         ..
     }) = answer
     else {
