@@ -9,6 +9,7 @@ mod conf_file;
 mod prompts;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -73,6 +74,9 @@ pub enum DeploymentError {
         /// What to do.
         remedy: String,
     },
+    /// A panic while it was read.
+    #[error("a fault in this server: see the log above")]
+    Fault,
 }
 
 /// Everything that is in place.
@@ -84,6 +88,9 @@ pub struct Deployment {
     inbound_start_diag: Option<String>,
     /// Folders that prompts are looked up in.
     audio: Vec<PathBuf>,
+    /// Bundles that were loaded by a command, each with its file, which need not be in a folder of
+    /// diagrams.
+    ordered: BTreeMap<String, PathBuf>,
 }
 
 impl Deployment {
@@ -103,8 +110,9 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// Reads everything again. A bundle of which nothing has changed stays as it is; the others' system
-    /// diagrams are to be started.
+    /// Reads everything again, bundles that were loaded by a command as well if their file is still
+    /// there. A bundle of which nothing has changed stays as it is; the others' system diagrams are to
+    /// be started.
     ///
     /// # Errors
     /// [`DeploymentError`] for whatever has an error; then nothing is to be changed.
@@ -115,7 +123,13 @@ impl Deployment {
         let mut starts: Vec<_> = added
             .map(|added| SystemStart::new(added, Occasion::Startup))
             .collect();
-        for (name, file) in find_bundles(&config.dsm.path)? {
+        let ordered = self.ordered.iter().filter(|(_, file)| file.is_file());
+        next.ordered = ordered
+            .map(|(name, file)| (name.clone(), file.clone()))
+            .collect();
+        let mut found = find_bundles(&config.dsm.path)?;
+        found.retain(|name, _| !next.ordered.contains_key(name));
+        for (name, file) in found.into_iter().chain(next.ordered.clone()) {
             let bundle = Collection::bundle(&name, &file, &config.audio.path)?;
             match self.bundle(&name) {
                 Some(before) if before.is_same(&bundle) => {
@@ -137,7 +151,7 @@ impl Deployment {
     /// # Errors
     /// [`DeploymentError`] if they have errors; nothing is changed then.
     pub fn reload_main(&mut self, config: &Config) -> Result<(), DeploymentError> {
-        self.main = Collection::main(config)?;
+        self.main = Self::with_main(config)?.main;
         self.share_prompts();
         Ok(())
     }
@@ -146,7 +160,7 @@ impl Deployment {
     /// it. False: there is one of that name.
     ///
     /// # Errors
-    /// [`DeploymentError`] if it has errors or is not there.
+    /// [`DeploymentError`] if it has errors or is not there, or the name has folders in it.
     pub fn load_diagram(
         &mut self,
         config: &Config,
@@ -159,6 +173,7 @@ impl Deployment {
         let has_it = |folder: &&PathBuf| folder.join(format!("{name}.dsm")).is_file();
         let folders = &config.dsm.path;
         let found = folder.or_else(|| folders.iter().find(has_it).map(PathBuf::as_path));
+        let found = found.filter(|_| !name.contains('/'));
         let folder = found.ok_or_else(|| DeploymentError::NotThere {
             name: name.to_owned(),
             key: "loadDSM".to_owned(),
@@ -183,6 +198,7 @@ impl Deployment {
         let starts = bundle.system().map(|one| SystemStart::new(one, occasion));
         let starts = starts.collect();
         self.bundles.push((file.to_owned(), bundle));
+        self.ordered.insert(name.to_owned(), file.to_owned());
         self.share_prompts();
         Ok(starts)
     }
@@ -268,6 +284,7 @@ impl Deployment {
             bundles: Vec::new(),
             inbound_start_diag: config.dsm.inbound_start_diag.clone(),
             audio: config.audio.path.clone(),
+            ordered: BTreeMap::new(),
         })
     }
 
@@ -301,7 +318,7 @@ fn occasion(was_there: bool) -> Occasion {
 }
 
 /// The bundles in the subfolders of `folders`, as (name, file), in order of names: each `.conf` file
-/// is one, and so is a `bundle.toml`, called like its folder.
+/// is one, and so is a `bundle.toml`, called like its folder. Of one name the first counts.
 fn find_bundles(folders: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, DeploymentError> {
     let mut bundles = BTreeMap::new();
     for folder in folders {
@@ -313,7 +330,15 @@ fn find_bundles(folders: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>, Deploy
                     _ => continue,
                 };
                 let name = named.unwrap_or_default().to_string_lossy().into_owned();
-                bundles.entry(name).or_insert(file);
+                match bundles.entry(name) {
+                    Entry::Vacant(free) => drop(free.insert(file)),
+                    Entry::Occupied(taken) => tracing::warn!(
+                        "the bundle {} is left out: {} has its name {}",
+                        file.display(),
+                        taken.get().display(),
+                        taken.key()
+                    ),
+                }
             }
         }
     }

@@ -91,6 +91,7 @@ impl Admin {
             }
             Command::LoadDsm { name, folder } => {
                 let config = self.config.clone();
+                let folder = folder.map(|folder| self.path(folder));
                 self.change(move |next| {
                     let outcome = match next.load_diagram(&config, &name, folder.as_deref())? {
                         true => Outcome::Done,
@@ -191,10 +192,24 @@ impl Admin {
     }
 }
 
-/// Runs `work`, which reads files, where it may wait.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(fault) => std::panic::resume_unwind(fault.into_panic()),
+/// Runs `work`, which reads files, where it may wait. A panic in it is its failure and nothing else.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DeploymentError> + Send + 'static,
+) -> Result<T, DeploymentError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|fault| {
+        tracing::error!(%fault, "reading diagrams failed");
+        Err(DeploymentError::Fault)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_while_diagrams_are_read_is_an_error() {
+        let failed = blocking::<()>(|| panic!("a fault of this test")).await;
+        assert!(matches!(failed, Err(DeploymentError::Fault)));
     }
 }

@@ -28,6 +28,8 @@ use crate::codec::CodecId;
 const RECHECK: Duration = Duration::from_secs(1);
 /// Names remembered as missing.
 const MAX_MISSING: usize = 4096;
+/// Bytes of a name that is remembered; a longer one, which may come from the network, is looked up each time.
+const MAX_MISSING_NAME: usize = 512;
 /// Largest audio file that is loaded whole.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
@@ -154,7 +156,7 @@ impl PromptStore {
                 let mut cache = self.lock();
                 cache.remove(&key);
                 let lasting = matches!(error, PromptError::Missing { .. } | PromptError::Name(_));
-                if lasting && cache.changes == changes {
+                if lasting && cache.changes == changes && name_bytes(file) <= MAX_MISSING_NAME {
                     if cache.missing.len() >= MAX_MISSING {
                         cache.missing.clear();
                     }
@@ -320,6 +322,13 @@ impl Cache {
         if let Some(gone) = self.entries.remove(key) {
             self.bytes -= gone.bytes;
         }
+    }
+}
+
+fn name_bytes(file: &AudioFile) -> usize {
+    match file {
+        AudioFile::Name(name) => name.len(),
+        AudioFile::Path(path) => path.as_os_str().len(),
     }
 }
 

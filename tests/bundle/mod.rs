@@ -169,3 +169,80 @@ async fn the_application_dsm_is_the_start_diagram() {
     assert_eq!(call(&server, "dsm").await, StatusCode::OK);
     server.stop();
 }
+
+/// Has a command of the component `dsm` carried out, and hangs up.
+fn orders(command: &str) -> String {
+    format!(
+        "initial state START;\nstate END;\n\
+         transition \"order\" START - sessionStart / {{ DIgetResult(dsm, {command}); \
+         warn(\"answer $(DI_res0) $(DI_res1)\"); stop(true); }} -> END;\n"
+    )
+}
+
+#[tokio::test]
+async fn a_bundle_loaded_by_command_outlives_a_reload_unless_its_file_is_gone() {
+    let manager = orders("loadConfig, \"far/away/bundle.toml\", \"away\"");
+    let folder = Folder::new(&[
+        ("manager.dsm", &manager),
+        ("far/away/says.dsm", SAYS),
+        ("far/away/bundle.toml", "word = 'one'"),
+        ("near/near.dsm", SAYS),
+        ("near/bundle.toml", "word = 'near'"),
+    ]);
+    let mut server = start(&folder);
+    assert_eq!(call(&server, "manager").await, StatusCode::OK);
+    server.process.line("answer 200");
+    folder.write("far/away/bundle.toml", "word = 'two'");
+    server.process.signal(Signal::HUP);
+    server.process.line("loaded anew");
+    assert_eq!(call(&server, "says").await, StatusCode::OK);
+    server.process.line("says two");
+    std::fs::remove_file(folder.file("far/away/bundle.toml")).unwrap();
+    std::fs::remove_file(folder.file("near/bundle.toml")).unwrap();
+    server.process.signal(Signal::HUP);
+    server.process.line("loaded anew");
+    assert_eq!(call(&server, "says").await, StatusCode::NOT_FOUND);
+    assert_eq!(call(&server, "near").await, StatusCode::NOT_FOUND);
+    server.stop();
+}
+
+#[tokio::test]
+async fn of_two_bundles_with_one_name_one_is_left_out_and_told() {
+    let folder = Folder::new(&[
+        ("a/says.dsm", SAYS),
+        (
+            "a/shop.conf",
+            "load_diags=says\nregister_apps=says\nword=first\n",
+        ),
+        ("shop/says.dsm", SAYS),
+        ("shop/bundle.toml", "word = 'second'"),
+    ]);
+    let mut server = start(&folder);
+    assert_eq!(call(&server, "says").await, StatusCode::OK);
+    server.process.line("says first");
+    let text = server.stop().text();
+    let told = text.lines().find(|line| line.contains("is left out"));
+    assert!(
+        told.is_some_and(|line| line.contains("shop/bundle.toml") && line.contains("a/shop.conf")),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn reloading_the_diagrams_keeps_the_start_diagram() {
+    let manager = orders("reloadDSMs");
+    let folder = Folder::new(&[("manager.dsm", &manager), ("says.dsm", SAYS)]);
+    let mut server = ServerProcess::start(&[
+        "--set",
+        &folder.as_setting("dsm.path"),
+        "--set",
+        "dsm.inbound_start_diag=\"says\"",
+    ]);
+    std::fs::remove_file(folder.file("says.dsm")).unwrap();
+    assert_eq!(call(&server, "manager").await, StatusCode::OK);
+    server
+        .process
+        .line("answer 500 [dsm] inbound_start_diag names \"says\"");
+    assert_eq!(call(&server, "dsm").await, StatusCode::OK);
+    server.stop();
+}

@@ -140,6 +140,8 @@ transition "work" START - sessionStart / {
   DIgetResult(dsm, hasDSM, "clerc"); warn("has clerc: $(DI_res)");
   DIgetResult(dsm, loadDSM, "late"); warn("late: $(DI_res0) $(DI_res1)");
   DIgetResult(dsm, loadDSM, "late"); warn("again: $(DI_res0)");
+  DIgetResult(dsm, loadDSM, "later/hidden"); warn("by a path: $(DI_res0)");
+  DIgetResult(dsm, loadDSMWithPath, "hidden", "later"); warn("from a folder: $(DI_res0)");
   DIgetResult(dsm, registerApplication, "late"); warn("registered: $(DI_res0)");
   DIgetResult(dsm, registerApplication, "late"); warn("twice: $(DI_res0)");
   DIgetResult(dsm, registerApplication, "never"); warn("never: $(DI_res0)");
@@ -156,7 +158,7 @@ transition "refused" START - exception; test(#type == core) / { warn("refused: #
     let folder = Folder::new(&[
         ("clerk.dsm", CLERK),
         ("manager.dsm", manager),
-        ("later/unused.txt", ""),
+        ("later/hidden.dsm", CUSTOMER),
     ]);
     let mut server = ServerProcess::start(&["--set", &folder.as_setting("dsm.path")]);
     folder.write("late.dsm", CUSTOMER);
@@ -166,10 +168,12 @@ transition "refused" START - exception; test(#type == core) / { warn("refused: #
         "has clerc: 0",
         "late: 200 OK",
         "again: 400",
+        "by a path: 500",
+        "from a folder: 200",
         "registered: 200",
         "twice: 500",
         "never: 400",
-        "diagrams: 3",
+        "diagrams: 4",
         "posted: 404",
         "misspelt: arg dsm has no function 'hasDMS'; did you mean 'hasDSM'?",
         "misnamed: config there is no component 'dms'; did you mean 'dsm'?",

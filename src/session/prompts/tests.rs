@@ -269,3 +269,16 @@ async fn a_path_of_the_operator_is_taken_from_anywhere() {
     let missing = load(other).await.unwrap_err().to_string();
     assert!(missing.contains("b.wav"), "{missing}");
 }
+
+#[tokio::test]
+async fn missing_names_of_any_length_cost_no_memory() {
+    let folder = Folder::new(1 << 20);
+    let short = "s".repeat(MAX_MISSING_NAME);
+    let long = "l".repeat(MAX_MISSING_NAME + 1);
+    for name in [&short, &long] {
+        let error = folder.load(name).await.unwrap_err();
+        assert!(matches!(error, PromptError::Missing { .. }));
+    }
+    assert!(folder.store.cached(&named(&short), PCMU).is_some());
+    assert!(folder.store.cached(&named(&long), PCMU).is_none());
+}
