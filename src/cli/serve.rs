@@ -1,6 +1,8 @@
 //! `muleteer serve`: runs the server until a signal ends it.
 #![allow(clippy::disallowed_methods)]
 
+use std::time::Duration;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,6 +17,8 @@ use crate::sip::transport::DEFAULT_PORT;
 /// thread takes thousands of calls a second, and a second one would spend more on waking the first
 /// than it takes off it.
 const WORKERS: usize = 1;
+/// How long files that are being read or opened at the end of the server are waited for.
+const LAST_FILES: Duration = Duration::from_secs(1);
 
 /// Runs the command.
 pub fn run(args: &ServeArgs) -> Exit {
@@ -48,7 +52,10 @@ pub fn run(args: &ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    runtime.block_on(serve(config, args))
+    let exit = runtime.block_on(serve(config, args));
+    // A file system that does not answer must not keep the server from ending.
+    runtime.shutdown_timeout(LAST_FILES);
+    exit
 }
 
 async fn serve(config: Config, args: &ServeArgs) -> Exit {

@@ -17,7 +17,7 @@ use crate::media::{FileIo, RecordingDone};
 /// path of the file as well. Touches the disk: call it where waiting is allowed.
 ///
 /// # Errors
-/// [`RecordError`]; no file is left that was not there.
+/// [`RecordError`] for the name, or for what the system says.
 pub fn begin(
     folder: &Path,
     file: &AudioFile,
@@ -53,13 +53,15 @@ fn path_of(folder: &Path, name: &str) -> Result<PathBuf, RecordError> {
     }
 }
 
-/// Makes the folders above `path` and takes away a file that it names.
+/// Makes the folders above `path` and takes away a file that it names. A pipe or device is refused:
+/// opening one may wait for ever.
 fn prepare(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.is_file() => std::fs::remove_file(path),
+        Ok(found) if !found.is_symlink() => Err(io::Error::other("it is there and no file")),
         _ => Ok(()),
     }
 }
@@ -99,5 +101,18 @@ mod tests {
         for name in ["a", "a.mp3", "a.wav|A-Law", "a.wav.txt"] {
             assert_eq!(path(name), Err(RecordError::Format(name.to_owned())));
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_a_file_is_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe.wav");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        assert!(prepare(&pipe).is_err());
+        let file = folder.path().join("file.wav");
+        std::fs::write(&file, "old").unwrap();
+        prepare(&file).unwrap();
+        assert!(!file.exists());
     }
 }
