@@ -35,7 +35,7 @@ pub enum Command {
     /// Find mistakes in state diagrams
     ///
     /// Syntax, names, arguments, states and called diagrams are checked as when the server loads them.
-    /// The exit code is 1 if there is an error and 2 if a path cannot be read; warnings alone are 0.
+    /// The exit code is 1 if there is an error and 2 if a path names nothing to check; warnings alone are 0.
     /// A comment '-- muleteer: allow(CODE)' behind a line, or above a line or declaration, says that a
     /// finding is meant; above the first line it is for the whole file.
     Check(CheckArgs),
@@ -44,12 +44,13 @@ pub enum Command {
     /// Comments, names and arguments stay as they are written, includes are not followed, and the
     /// meaning does not change: what cannot be formatted safely is left alone. Formatting twice changes
     /// nothing more. The exit code is 1 if a diagram has mistakes, or would change with --check, and 2
-    /// if a path cannot be read or written.
+    /// if a path names nothing to format or cannot be written.
     Fmt(FmtArgs),
     /// Draw a state diagram
     ///
     /// As an SVG picture, or as text for Graphviz or Mermaid. What a file with errors still says is
-    /// drawn too, and the errors are printed; the exit code is 1 if nothing can be drawn.
+    /// drawn too, and the errors are printed; the exit code is 1 if nothing can be drawn and 2 if a file
+    /// cannot be read or written.
     Graph(GraphArgs),
     /// Try a state diagram by typing events
     ///
@@ -226,7 +227,7 @@ pub struct TestArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = GRAPH_EXAMPLES)]
 pub struct GraphArgs {
-    /// The diagram (*.dsm)
+    /// The diagram (*.dsm), or - for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 

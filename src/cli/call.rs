@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::output::{complain, say};
 use super::{CallArgs, DtmfStep, Exit};
 use crate::codec::CodecId;
 use crate::config::Config;
@@ -49,7 +50,7 @@ pub fn run(args: &CallArgs) -> Exit {
     let plan = match Plan::new(args) {
         Ok(plan) => plan,
         Err(error) => {
-            eprintln!("{error}");
+            complain!("{error}");
             return match error {
                 CallError::Host(_) | CallError::Record { .. } => Exit::Usage,
                 _ => Exit::Input,
@@ -62,7 +63,7 @@ pub fn run(args: &CallArgs) -> Exit {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("cannot start worker threads: {error}");
+            complain!("cannot start worker threads: {error}");
             return Exit::Usage;
         }
     };
@@ -146,11 +147,11 @@ impl Plan {
         let server = match Server::start_phone(&config, line, &mut Ids::from_os()) {
             Ok(server) => server,
             Err(error) => {
-                eprintln!("{error}");
+                complain!("{error}");
                 return Exit::Usage;
             }
         };
-        println!("calling {}", dial.uri);
+        say!("calling {}", dial.uri);
         let began = Instant::now();
         server.dial(dial).await;
         let mut code = Exit::Input;
@@ -167,7 +168,7 @@ impl Plan {
                 break;
             }
             let line = tell(&report, record.as_deref());
-            println!("{:7.1} s  {line}", began.elapsed().as_secs_f64());
+            say!("{:7.1} s  {line}", began.elapsed().as_secs_f64());
         }
         server
             .drain(Duration::from_secs(1), std::future::pending())

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use similar::TextDiff;
 use tempfile::NamedTempFile;
 
+use super::input::{PathError, STDIN, diagrams_in, kind};
+use super::output::{complain, print_error, print_out, say};
 use super::{Exit, FmtArgs};
+use crate::dsm::source::EntryKind;
 use crate::dsm::{FormatError, format};
 
 /// Longest diagram that is read, in bytes; longer ones do not load either.
@@ -20,8 +23,8 @@ const CONTEXT: usize = 2;
 pub fn run(args: &FmtArgs) -> Exit {
     let mut tally = Tally::default();
     for path in &args.paths {
-        if path.as_os_str() == "-" {
-            tally.record("standard input", format_stdin(args.check));
+        if path.as_os_str() == STDIN {
+            tally.record(STDIN, format_stdin(args.check));
             continue;
         }
         match files(path) {
@@ -31,7 +34,7 @@ pub fn run(args: &FmtArgs) -> Exit {
                     tally.record(&file.to_string_lossy(), result);
                 }
             }
-            Err(error) => tally.record(&path.to_string_lossy(), Err(error.into())),
+            Err(error) => tally.unusable(&error),
         }
     }
     tally.summary(args.check);
@@ -53,8 +56,13 @@ enum Done {
 enum Failure {
     #[error(transparent)]
     Format(#[from] FormatError),
-    #[error(transparent)]
-    Io(#[from] io::Error),
+    #[error("cannot be read: {0}")]
+    Read(io::Error),
+    #[error("cannot be written: {0}")]
+    Write(io::Error),
+    /// Standard output failed, which was said.
+    #[error("the result was not printed")]
+    NotPrinted,
 }
 
 #[derive(Default)]
@@ -73,19 +81,24 @@ impl Tally {
             Ok(Done::Changed) => self.changed += 1,
             Ok(Done::Printed) => self.printed += 1,
             Err(Failure::Format(FormatError::Refused(refusal))) => {
-                eprint!("{refusal}");
-                eprintln!("{path}: left as it is, because of the above");
+                print_error(&refusal.to_string());
+                complain!("{path}: left as it is, because of the above");
                 self.refused += 1;
             }
             Err(Failure::Format(error)) => {
-                eprintln!("{path}: left as it is: {error}");
+                complain!("{path}: left as it is: {error}");
                 self.refused += 1;
             }
-            Err(Failure::Io(error)) => {
-                eprintln!("{path}: {error}");
+            Err(error) => {
+                complain!("{path}: {error}");
                 self.failed += 1;
             }
         }
+    }
+
+    fn unusable(&mut self, error: &PathError) {
+        complain!("{error}");
+        self.failed += 1;
     }
 
     fn summary(&self, check: bool) {
@@ -93,7 +106,7 @@ impl Tally {
             return;
         }
         let changed = if check { "would change" } else { "changed" };
-        eprintln!(
+        complain!(
             "{} {changed}, {} already formatted, {} left as they are",
             self.changed,
             self.same,
@@ -113,44 +126,48 @@ impl Tally {
 }
 
 /// The diagrams a path names: itself, or all `*.dsm` directly in a folder.
-fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
-    if !fs::metadata(path)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let file = entry?.path();
-        if file.extension().is_some_and(|it| it == "dsm") && file.is_file() {
-            files.push(file);
+fn files(path: &Path) -> Result<Vec<PathBuf>, PathError> {
+    let name = path.to_string_lossy();
+    match kind(&name)? {
+        EntryKind::File => Ok(vec![path.to_owned()]),
+        EntryKind::Folder => {
+            let files = diagrams_in(&name)?;
+            Ok(files.iter().map(|file| path.join(file)).collect())
         }
     }
-    files.sort();
-    Ok(files)
 }
 
 fn format_stdin(check: bool) -> Result<Done, Failure> {
-    let before = Document::read(io::stdin())?;
-    let after = format("standard input", &before.text)?;
+    let before = Document::read(io::stdin()).map_err(Failure::Read)?;
+    let after = format(STDIN, &before.text)?;
     if check {
-        return Ok(before.compare("standard input", &after));
+        return before.compare(STDIN, &after);
     }
-    io::stdout().write_all(&before.encode(&after))?;
+    print(before.encode(&after))?;
     Ok(Done::Printed)
 }
 
 fn format_file(path: &Path, check: bool) -> Result<Done, Failure> {
     let name = path.to_string_lossy();
-    let before = Document::read(fs::File::open(path)?)?;
+    let file = fs::File::open(path).map_err(Failure::Read)?;
+    let before = Document::read(file).map_err(Failure::Read)?;
     let after = format(&name, &before.text)?;
     if check {
-        return Ok(before.compare(&name, &after));
+        return before.compare(&name, &after);
     }
     if before.is(&after) {
         return Ok(Done::Same);
     }
-    replace(path, &before.encode(&after))?;
-    println!("{name}");
+    replace(path, &before.encode(&after)).map_err(Failure::Write)?;
+    say!("{name}");
     Ok(Done::Changed)
+}
+
+fn print(bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
+    match print_out(bytes) {
+        Exit::Good => Ok(()),
+        _ => Err(Failure::NotPrinted),
+    }
 }
 
 /// Writes a file so that at any time there is the old one or the whole new one. A link stays one.
@@ -209,17 +226,15 @@ impl Document {
     }
 
     /// Shows what would change.
-    fn compare(&self, name: &str, after: &str) -> Done {
+    fn compare(&self, name: &str, after: &str) -> Result<Done, Failure> {
         if self.is(after) {
-            return Done::Same;
+            return Ok(Done::Same);
         }
         let after_name = format!("{name} (formatted)");
         let diff = TextDiff::from_lines(self.text.as_str(), after);
         let mut shown = diff.unified_diff();
-        print!(
-            "{}",
-            shown.context_radius(CONTEXT).header(name, &after_name)
-        );
-        Done::Changed
+        let shown = shown.context_radius(CONTEXT).header(name, &after_name);
+        print(shown.to_string())?;
+        Ok(Done::Changed)
     }
 }

@@ -2,33 +2,34 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 
+use super::input::{Files, STDIN, one_file};
+use super::output::{complain, print_error, print_out};
 use super::{Exit, GraphArgs, PictureFormat};
 use crate::dsm::graph::{Format, read};
-use crate::dsm::loader::FileSystem;
-use crate::dsm::source::EntryKind;
-use crate::dsm::{Registry, Severity, SourceProvider};
+use crate::dsm::{Registry, Severity};
 
 /// Runs the command.
 pub fn run(args: &GraphArgs) -> Exit {
     let path = args.file.to_string_lossy();
-    match FileSystem.kind(&path) {
-        Some(EntryKind::File) => {}
-        Some(EntryKind::Folder) => {
-            eprintln!("{path}: this is a folder; give one diagram, such as dsm/demo.dsm");
+    let files = match Files::read([&*path].into_iter()) {
+        Ok(files) => files,
+        Err(error) => {
+            complain!("{STDIN}: cannot be read: {error}");
             return Exit::Usage;
         }
-        None => {
-            eprintln!("{path}: there is no such file");
-            return Exit::Usage;
-        }
+    };
+    if path != STDIN
+        && let Err(error) = one_file(&path)
+    {
+        complain!("{error}");
+        return Exit::Usage;
     }
-    let (loaded, graph) = read(&path, &FileSystem, &Registry::default());
+    let (loaded, graph) = read(&path, &files, &Registry::default());
     for finding in &loaded.diagnostics {
         if finding.severity == Severity::Error {
-            eprint!("{}", finding.render(&loaded.sources));
+            print_error(&finding.render(&loaded.sources));
         }
     }
     if loaded.sources.files().next().is_none() {
@@ -39,22 +40,23 @@ pub fn run(args: &GraphArgs) -> Exit {
     let text = match graph.and_then(|graph| graph.write(format)) {
         Ok(text) => text,
         Err(error) => {
-            eprintln!("{path}: {error}");
+            complain!("{path}: {error}");
             return Exit::Input;
         }
     };
     if has_errors {
-        eprintln!("{path}: has errors; what could be read is drawn");
+        complain!("{path}: has errors; what could be read is drawn");
     }
-    if let Err(error) = write(args.output.as_deref(), &text) {
-        let to = args
-            .output
-            .as_deref()
-            .unwrap_or(Path::new("standard output"));
-        eprintln!("cannot write {}: {error}", to.display());
-        return Exit::Usage;
+    match &args.output {
+        None => print_out(&text),
+        Some(file) => match fs::write(file, &text) {
+            Ok(()) => Exit::Good,
+            Err(error) => {
+                complain!("{}: cannot be written: {error}", file.display());
+                Exit::Usage
+            }
+        },
     }
-    Exit::Good
 }
 
 /// As asked for, or as the ending of the output file says.
@@ -69,16 +71,5 @@ fn format(args: &GraphArgs) -> Format {
         PictureFormat::Svg => Format::Svg,
         PictureFormat::Dot => Format::Dot,
         PictureFormat::Mermaid => Format::Mermaid,
-    }
-}
-
-fn write(to: Option<&Path>, text: &str) -> io::Result<()> {
-    match to {
-        Some(path) => fs::write(path, text),
-        None => {
-            let mut out = io::stdout().lock();
-            out.write_all(text.as_bytes())?;
-            out.flush()
-        }
     }
 }

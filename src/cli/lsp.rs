@@ -10,6 +10,7 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 use super::Exit;
+use super::output::complain;
 use crate::dsm::Registry;
 use crate::dsm::loader::FileSystem;
 use crate::lsp::Server;
@@ -29,7 +30,7 @@ pub fn run() -> Exit {
         Ok(true) => Exit::Good,
         Ok(false) => Exit::Input,
         Err(error) => {
-            eprintln!("muleteer lsp: cannot write to the client: {error}");
+            complain!("muleteer lsp: cannot write to the client: {error}");
             Exit::Usage
         }
     }
@@ -84,7 +85,7 @@ fn read_all(sender: &SyncSender<Incoming>) {
             }
             Ok(None) => return,
             Err(error) => {
-                eprintln!("muleteer lsp: cannot read from the client: {error}");
+                complain!("muleteer lsp: cannot read from the client: {error}");
                 return;
             }
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::output::{complain, say};
 use super::{Exit, ServeArgs, start_logging};
 use crate::config::Config;
 use crate::deployment::DeploymentError;
@@ -25,7 +26,7 @@ pub fn run(args: &ServeArgs) -> Exit {
     let config = match args.load_config() {
         Ok(config) => config,
         Err(error) => {
-            eprintln!("{error}");
+            complain!("{error}");
             return Exit::from(&error);
         }
     };
@@ -33,7 +34,7 @@ pub fn run(args: &ServeArgs) -> Exit {
     let _log = match start_logging(&config.log) {
         Ok(log) => log,
         Err(error) => {
-            eprintln!("cannot start logging: {error}");
+            complain!("cannot start logging: {error}");
             return Exit::Usage;
         }
     };
@@ -48,7 +49,7 @@ pub fn run(args: &ServeArgs) -> Exit {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("cannot start worker threads: {error}");
+            complain!("cannot start worker threads: {error}");
             return Exit::Usage;
         }
     };
@@ -66,13 +67,13 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
         signal(SignalKind::hangup()),
     );
     let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
-        eprintln!("cannot listen for signals");
+        complain!("cannot listen for signals");
         return Exit::Usage;
     };
     let server = match Server::start(&config, &mut Ids::from_os()) {
         Ok(server) => server,
         Err(error) => {
-            eprintln!("{error}");
+            complain!("{error}");
             return match &error {
                 StartError::Mapping(error) => Exit::from(error),
                 StartError::Listen(_)
@@ -91,7 +92,7 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
         }
     }
     let calls = server.stats().sessions_active.value();
-    println!("Stopping: {calls} calls are asked to end; a second signal ends them at once.");
+    say!("Stopping: {calls} calls are asked to end; a second signal ends them at once.");
     let second_signal = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -100,7 +101,7 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
     };
     let left = server.drain(config.shutdown.grace, second_signal).await;
     if left > 0 {
-        println!("{left} calls had to be ended by force.");
+        say!("{left} calls had to be ended by force.");
     }
     Exit::Good
 }
@@ -123,12 +124,12 @@ async fn reload(server: &Server, args: &ServeArgs) {
 }
 
 fn greet(server: &Server) {
-    println!("Muleteer {} listens on", env!("CARGO_PKG_VERSION"));
+    say!("Muleteer {} listens on", env!("CARGO_PKG_VERSION"));
     for (transport, address) in server.listening() {
-        println!("  {} {address}", transport.to_string().to_lowercase());
+        say!("  {} {address}", transport.to_string().to_lowercase());
     }
     let applications = server.applications();
-    println!("Applications: {}", applications.join(", "));
+    say!("Applications: {}", applications.join(", "));
     let demo = applications.iter().find(|name| *name == "demo");
     if let Some(name) = demo.or(applications.first())
         && let Some((_, address)) = server.listening().first()
@@ -143,12 +144,12 @@ fn greet(server: &Server) {
             DEFAULT_PORT => String::new(),
             port => format!(":{port}"),
         };
-        println!(
+        say!(
             "Dial sip:{name}@{host}{port} with any SIP phone, or in another terminal:\n  \
              muleteer call sip:{name}@{host}{port} --record heard.wav --dtmf 1"
         );
     }
-    println!("Ctrl-C stops.");
+    say!("Ctrl-C stops.");
 }
 
 /// A call needs a socket: takes all the file descriptors the system allows.

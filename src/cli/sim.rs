@@ -16,6 +16,8 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{Context, Editor, Helper};
 
+use super::input::{PathError, STDIN, one_file};
+use super::output::{complain, print_error, printed, say, write};
 use super::{Exit, SimArgs};
 use crate::audio::wav;
 use crate::dsm::loader::FileSystem;
@@ -24,11 +26,15 @@ use crate::session::safe_path;
 
 /// Runs the command.
 pub fn run(args: &SimArgs) -> Exit {
-    if let Err(error) = fs::File::open(&args.file) {
-        eprintln!("{}: {error}", args.file.display());
+    let path = args.file.to_string_lossy();
+    if path == STDIN {
+        complain!("sim reads what happens from standard input; name the file of the diagram");
         return Exit::Usage;
     }
-    let path = args.file.to_string_lossy();
+    if let Err(error) = one_file(&path) {
+        complain!("{error}");
+        return Exit::Usage;
+    }
     let folders = AudioFolders {
         folders: args.audio.clone(),
         unknown: args.unknown_length,
@@ -39,7 +45,7 @@ pub fn run(args: &SimArgs) -> Exit {
     let (simulator, reply) = match Simulator::new(&path, &args.vars, &FileSystem, &folders) {
         Ok(started) => started,
         Err(findings) => {
-            eprint!("{findings}");
+            print_error(&findings.to_string());
             return Exit::Input;
         }
     };
@@ -68,10 +74,19 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn script(&self, path: &Path) -> Exit {
-        match fs::File::open(path) {
-            Ok(file) => self.lines(io::BufReader::new(file), &path.to_string_lossy()),
+        let name = path.to_string_lossy();
+        match one_file(&name) {
+            // A script may come from another command.
+            Ok(()) | Err(PathError::NeitherFileNorFolder(_)) => {}
             Err(error) => {
-                eprintln!("{}: {error}", path.display());
+                complain!("{error}");
+                return Exit::Usage;
+            }
+        }
+        match fs::File::open(path) {
+            Ok(file) => self.lines(io::BufReader::new(file), &name),
+            Err(error) => {
+                complain!("{name}: cannot be read: {error}");
                 Exit::Usage
             }
         }
@@ -83,16 +98,18 @@ impl Session<'_> {
             let line = match line {
                 Ok(line) => line,
                 Err(error) => {
-                    eprintln!("{name}: {error}");
+                    complain!("{name}: cannot be read: {error}");
                     return Exit::Usage;
                 }
             };
-            println!("> {line}");
+            if let Err(error) = write(format!("> {line}\n").as_bytes()) {
+                return printed(Err(error));
+            }
             let reply = self.simulator.borrow_mut().line(&line);
             match self.answer(&reply) {
                 Some(exit) => return exit,
                 None if reply.failed => {
-                    eprintln!("{name}:{}: stopped at this line", index + 1);
+                    complain!("{name}:{}: stopped at this line", index + 1);
                     return Exit::Input;
                 }
                 None => {}
@@ -106,12 +123,12 @@ impl Session<'_> {
         let mut editor = match Editor::<Words<'_>, DefaultHistory>::new() {
             Ok(editor) => editor,
             Err(error) => {
-                eprintln!("cannot use this terminal: {error}");
+                complain!("cannot use this terminal: {error}");
                 return Exit::Usage;
             }
         };
         editor.set_helper(Some(Words(self.simulator.clone())));
-        println!("'help' lists what can be typed; the tab key completes it.");
+        say!("'help' lists what can be typed; the tab key completes it.");
         loop {
             match editor.readline("> ") {
                 Ok(line) => {
@@ -126,7 +143,7 @@ impl Session<'_> {
                 Err(ReadlineError::Interrupted) => {}
                 Err(ReadlineError::Eof) => return Exit::Good,
                 Err(error) => {
-                    eprintln!("cannot read from the terminal: {error}");
+                    complain!("cannot read from the terminal: {error}");
                     return Exit::Usage;
                 }
             }
@@ -148,7 +165,7 @@ impl Session<'_> {
         match self.simulator.borrow().as_test() {
             Ok(text) => self.write(file, &text),
             Err(error) => {
-                eprintln!("{}: not saved: {error}", file.display());
+                complain!("{}: not saved: {error}", file.display());
                 Exit::Input
             }
         }
@@ -156,13 +173,13 @@ impl Session<'_> {
 
     fn write(&self, file: &Path, text: &str) -> Exit {
         if let Err(error) = fs::write(file, text) {
-            eprintln!("{}: {error}", file.display());
+            complain!("{}: cannot be written: {error}", file.display());
             return Exit::Usage;
         }
-        println!("saved as {}", file.display());
+        say!("saved as {}", file.display());
         if file.with_extension("") != self.diagram.with_extension("") {
             let beside = self.diagram.with_extension("expect");
-            println!(
+            say!(
                 "a test is found beside its diagram, under its name: {}",
                 beside.display()
             );
@@ -180,8 +197,8 @@ impl Screen {
     fn show(self, reply: &Reply) {
         for line in &reply.lines {
             match colour(line.tone).filter(|_| self.colours) {
-                Some(code) => println!("\x1b[{code}m{}\x1b[0m", line.text),
-                None => println!("{}", line.text),
+                Some(code) => say!("\x1b[{code}m{}\x1b[0m", line.text),
+                None => say!("{}", line.text),
             }
         }
     }

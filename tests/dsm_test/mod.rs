@@ -111,11 +111,21 @@ fn what_is_no_test_ends_with_2_and_is_named() {
     test_in(&folder, &["nowhere"])
         .expect_code(2)
         .expect("nowhere: ");
-    test_in(&folder, &["menu.dsm"])
+    test_in(&folder, &["menu.dsm"]).expect_code(2).expect(
+        "menu.dsm: this is a diagram; write menu.expect, perhaps with 'muleteer sim menu.dsm'",
+    );
+    folder.write("menu.expect", PASSES);
+    test_in(&folder, &["menu.dsm"]).expect_code(2).expect(
+        "its test is menu.expect, or try it without test: muleteer test --explore menu.dsm",
+    );
+    folder.write("x.txt", "");
+    test_in(&folder, &["x.txt"])
         .expect_code(2)
-        .expect("menu.dsm: tests are files with the ending .expect");
+        .expect("x.txt: tests are files with the ending .expect");
+    let folder = Folder::new(&[("menu.dsm", MENU)]);
     test_in(&folder, &["."])
         .expect_code(2)
+        .expect("try diagrams without tests: muleteer test --explore .")
         .expect("there is no .expect file in this folder");
     test_in(&folder, &[]).expect_code(2).expect("<PATH>...");
 }

@@ -138,7 +138,7 @@ fn a_file_that_cannot_be_read_says_why_and_the_others_are_checked() {
         .expect_code(2)
         .expect("/proc/self/mem: ")
         .expect("os error 5")
-        .expect("/dev/null: neither a file nor a folder")
+        .expect("/dev/null: this is neither a file nor a folder")
         .expect("error[unknown-action]");
 }
 

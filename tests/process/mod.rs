@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod fmt;
 mod logs;
+mod paths;
 mod refuses_to_start;
 mod reload;
 mod sim;

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::{fs, io, path};
 
 use super::TestArgs;
-use crate::cli::{Exit, print_out};
+use crate::cli::Exit;
+use crate::cli::input::{PathError, diagrams_in, kind};
+use crate::cli::output::{complain, print_out};
 use crate::dsm::loader::FileSystem;
-use crate::dsm::source::{EntryKind, SourceProvider};
+use crate::dsm::source::EntryKind;
 use crate::dsm::testing::coverage::DiagramCoverage;
 use crate::dsm::testing::explore::{Exploration, Finding, Scenario, explore};
 use crate::dsm::testing::{Coverage, beside, registry};
@@ -17,12 +19,9 @@ use crate::dsm::{diagram_files, load};
 /// Why nothing can be explored, or written.
 #[derive(Debug, thiserror::Error)]
 enum ExploreError {
-    /// A path names nothing.
-    #[error("{0}: there is no such file or folder")]
-    Missing(String),
-    /// A folder without diagram.
-    #[error("{0}: there is no .dsm file in this folder")]
-    NoDiagrams(String),
+    /// A path is of no use.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// A file that is no diagram.
     #[error("{0}: --explore takes diagrams, files with the ending .dsm")]
     NotADiagram(String),
@@ -42,7 +41,7 @@ enum ExploreError {
 /// Runs the command.
 pub fn run(args: &TestArgs) -> Exit {
     explore_all(args).unwrap_or_else(|error| {
-        eprintln!("{error}");
+        complain!("{error}");
         Exit::Usage
     })
 }
@@ -160,16 +159,12 @@ fn find_diagrams(args: &TestArgs) -> Result<(Vec<String>, Vec<String>), ExploreE
     let mut called = HashSet::new();
     for path in &args.paths {
         let path = path.to_string_lossy().into_owned();
-        match FileSystem.kind(&path) {
-            None => return Err(ExploreError::Missing(path)),
-            Some(EntryKind::File) if path.ends_with(".dsm") => found.push(beside("", &path)),
-            Some(EntryKind::File) => return Err(ExploreError::NotADiagram(path)),
-            Some(EntryKind::Folder) => {
+        match kind(&path)? {
+            EntryKind::File if path.ends_with(".dsm") => found.push(beside("", &path)),
+            EntryKind::File => return Err(ExploreError::NotADiagram(path)),
+            EntryKind::Folder => {
                 let folder = path.trim_end_matches('/');
-                let files = diagram_files(&path, &FileSystem);
-                if files.is_empty() {
-                    return Err(ExploreError::NoDiagrams(path));
-                }
+                let files = diagrams_in(&path)?;
                 let paths = files.iter().map(|file| beside(folder, file));
                 let paths: Vec<String> = paths.collect();
                 called.extend(called_ones(&paths));

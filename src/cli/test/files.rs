@@ -4,24 +4,28 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use crate::cli::input::{PathError, kind};
+use crate::dsm::source::EntryKind;
 use crate::dsm::testing::beside;
 
 /// Why there is nothing to run.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// A path cannot be read.
-    #[error("{}: {error}", .path.display())]
-    Unreadable {
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
+    /// A path is of no use.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// A diagram instead of its test.
+    #[error("{}: this is a diagram; {}, or try it without test: muleteer test --explore {}", .0.display(), test_of(.0), .0.display())]
+    Diagram(PathBuf),
     /// A file that is no test.
     #[error("{}: tests are files with the ending .expect", .0.display())]
     NotATest(PathBuf),
     /// A folder without test.
-    #[error("{}: there is no .expect file in this folder", .0.display())]
+    #[error(
+        "{path}: there is no .expect file in this folder or below; write one with 'muleteer sim' and its \
+         'save', or try diagrams without tests: muleteer test --explore {path}",
+        path = .0.display()
+    )]
     NoTests(PathBuf),
     /// Nothing is left.
     #[error("no test has '{0}' in its path")]
@@ -35,8 +39,7 @@ pub enum FindError {
 pub fn find_tests(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<String>, FindError> {
     let mut found = BTreeSet::new();
     for path in paths {
-        let kind = fs::metadata(path).map_err(|error| unreadable(path, error))?;
-        if kind.is_dir() {
+        if kind(&path.to_string_lossy())? == EntryKind::Folder {
             let mut inside = BTreeSet::new();
             walk(path, &mut inside)?;
             if inside.is_empty() {
@@ -45,6 +48,8 @@ pub fn find_tests(paths: &[PathBuf], filter: Option<&str>) -> Result<Vec<String>
             found.append(&mut inside);
         } else if is_test(path) {
             found.insert(path.clone());
+        } else if path.extension().is_some_and(|it| it == "dsm") {
+            return Err(FindError::Diagram(path.clone()));
         } else {
             return Err(FindError::NotATest(path.clone()));
         }
@@ -83,9 +88,19 @@ fn is_test(path: &Path) -> bool {
         .is_some_and(|extension| extension == "expect")
 }
 
-fn unreadable(path: &Path, error: io::Error) -> FindError {
-    FindError::Unreadable {
-        path: path.to_owned(),
-        error,
+/// How a diagram comes to its test.
+fn test_of(diagram: &Path) -> String {
+    let test = diagram.with_extension("expect");
+    let (test, diagram) = (test.display(), diagram.display());
+    match fs::exists(test.to_string()) {
+        Ok(true) => format!("its test is {test}"),
+        _ => format!("write {test}, perhaps with 'muleteer sim {diagram}' and 'save {test}'"),
     }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> FindError {
+    FindError::Path(PathError::Unreadable {
+        path: path.to_string_lossy().into_owned(),
+        error,
+    })
 }

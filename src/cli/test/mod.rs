@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{fs, io, thread};
 
 use self::files::find_tests;
-use super::{Exit, TestArgs, print_out};
+use super::output::{complain, print_out};
+use super::{Exit, TestArgs};
 use crate::dsm::loader::FileSystem;
 use crate::dsm::source::{EntryKind, SourceProvider};
 use crate::dsm::testing::expect::MAX_BYTES;
@@ -38,7 +39,7 @@ pub fn run(args: &TestArgs) -> Exit {
     let found = match find_tests(&args.paths, args.filter.as_deref()) {
         Ok(found) => found,
         Err(error) => {
-            eprintln!("{error}");
+            complain!("{error}");
             return Exit::Usage;
         }
     };
@@ -213,7 +214,7 @@ impl TestResult {
 fn write_reports(args: &TestArgs, results: &[TestResult], coverage: &Coverage) -> Result<(), ()> {
     let write = |path: &Path, text: Result<String, String>| {
         let written = text.and_then(|text| fs::write(path, text).map_err(|e| e.to_string()));
-        written.map_err(|error| eprintln!("{}: cannot be written: {error}", path.display()))
+        written.map_err(|error| complain!("{}: cannot be written: {error}", path.display()))
     };
     if let Some(path) = &args.junit {
         write(
