@@ -62,6 +62,16 @@ impl EventKind {
             Start | Startup | Reload | Invite | SessionStart | Early
         )
     }
+
+    /// Whether a diagram begins with it: the first event of a session, and only the first.
+    pub fn begins(self) -> bool {
+        self == EventKind::Start || self.begins_without_call()
+    }
+
+    /// Whether a diagram without a call begins with it.
+    pub fn begins_without_call(self) -> bool {
+        matches!(self, EventKind::Startup | EventKind::Reload)
+    }
 }
 
 /// One event.

@@ -76,7 +76,7 @@ fn what_is_not_as_expected_ends_with_1_at_its_line() {
     ]);
     let ended = sim(&folder, &["menu.dsm", "--script", "walk.txt"])
         .expect_code(1)
-        .expect("not as expected: the state is main/START")
+        .expect("not as expected: state is main/START, expected ")
         .expect("walk.txt:2: stopped at this line");
     assert!(!ended.text().contains("> hangup"));
     let ended = sim(&folder, &["menu.dsm", "--script", "bad.txt"]).expect_code(1);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::super::condition::event_kind;
 use super::super::event::{Event, EventKind};
+use super::super::testing::expect::{Assertion, BadLineCause, parse_assertion, parse_event};
+use super::super::testing::{Fact, assignment};
 use super::event_names;
 use crate::suggest::closest;
 
@@ -15,7 +17,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(7 * 86_400);
 pub enum Command {
     /// Nothing, or a comment.
     Nothing,
-    Events(Vec<Happening>),
+    Events(Vec<Event>),
     Wait(Duration),
     Set(String, String),
     Fact(Fact),
@@ -24,41 +26,13 @@ pub enum Command {
     Where,
     Timers,
     Playlist,
-    Expect(Check),
+    Expect(Assertion),
     Undo,
     History,
     Reload,
     Save(String),
     Help,
     Quit,
-}
-
-/// An event and how an `.expect` file writes it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Happening {
-    pub event: Event,
-    pub written: String,
-}
-
-/// What is true of the world from the start; a setup line of an `.expect` file.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Fact {
-    Variable(String, String),
-    Missing(String),
-    Prompt(String, String),
-    PromptSet(String),
-    Session(String),
-}
-
-/// What has to be so.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Check {
-    /// `STATE`, or `DIAGRAM/STATE`.
-    State(String),
-    /// `None`: does not exist.
-    Variable(String, Option<String>),
-    Param(String, Option<String>),
-    Stopped(bool),
 }
 
 /// A line that is no command.
@@ -75,6 +49,9 @@ pub enum CommandError {
     /// The command is known, what follows it is not right.
     #[error("expected {0}")]
     Expected(&'static str),
+    /// What `.expect` files have too, is not as it has to be there.
+    #[error(transparent)]
+    Line(#[from] BadLineCause),
 }
 
 fn did_you_mean(near: Option<&str>) -> String {
@@ -106,7 +83,7 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ),
     (
         "missing",
-        "missing x.wav       this file cannot be opened; replays (also: fail playFile x.wav)",
+        "missing x.wav       this file cannot be played or recorded; replays",
     ),
     ("prompt", "prompt NAME [SET]   this prompt exists; replays"),
     (
@@ -119,16 +96,23 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ),
     (
         "expect",
-        "expect state NAME   or $x VALUE, $x unset, #x VALUE, stopped true",
+        "expect state NAME   or $x VALUE, $x unset, #x VALUE, stopped true, problem TEXT",
     ),
-    ("undo", "undo                take the last event back"),
+    (
+        "startup",
+        "startup             begin without a call, as a system diagram does",
+    ),
+    ("undo", "undo                take the last thing back"),
     ("history", "history             what happened so far"),
     (
         "reload",
         "reload              read the diagram again and replay",
     ),
     ("save", "save FILE.expect    keep what was done as a test"),
-    ("fail", ""),
+    (
+        "fail",
+        "fail NAME|DI        this action of a module fails, or all DI calls; replays",
+    ),
     ("on", ""),
     ("help", "help                this list"),
     ("quit", "quit                leave"),
@@ -153,46 +137,32 @@ pub fn parse(line: &str) -> Result<Command, CommandError> {
         "keys" => Command::Events(keys(rest)?),
         "wait" => Command::Wait(duration(rest)?),
         "set" => {
-            let (name, value) = assignment(rest)?;
+            let expected = CommandError::Expected("$name=value");
+            let (name, value) = assignment(rest).ok_or(expected)??;
             Command::Set(name, value)
         }
-        "var" => {
-            let (name, value) = assignment(rest)?;
-            Command::Fact(Fact::Variable(name, value))
-        }
-        "missing" => Command::Fact(Fact::Missing(text("a path")?)),
-        "fail" => match rest.split_once(char::is_whitespace) {
-            Some(("playFile" | "playFileFront" | "recordFile", path)) => {
-                Command::Fact(Fact::Missing(path.trim().to_owned()))
-            }
-            _ => return Err(CommandError::Expected("playFile or recordFile and a path")),
-        },
-        "prompt" => {
-            let named = text("the name of a prompt")?;
-            let (name, set) = named.split_once(' ').unwrap_or((&named, ""));
-            Command::Fact(Fact::Prompt(name.to_owned(), set.trim().to_owned()))
-        }
-        "promptset" => Command::Fact(Fact::PromptSet(text("the name of a prompt set")?)),
-        "session" => Command::Fact(Fact::Session(text("the id of a session")?)),
         "vars" => Command::Vars(rest.trim_start_matches('$').to_owned()),
         "state" => Command::State,
         "where" => Command::Where,
         "timers" => Command::Timers,
         "playlist" => Command::Playlist,
-        "expect" => Command::Expect(check(rest)?),
+        "expect" => Command::Expect(parse_assertion(rest)?),
         "undo" => Command::Undo,
         "history" => Command::History,
         "reload" if rest.is_empty() => Command::Reload,
         "save" => Command::Save(text("a file")?),
         "help" | "?" => Command::Help,
         "quit" | "exit" => Command::Quit,
-        "on" => Command::Events(vec![happening(rest)?]),
-        _ => Command::Events(vec![happening(line)?]),
+        "on" => Command::Events(vec![event(rest)?]),
+        _ => match Fact::parse(word, rest) {
+            Some(fact) => Command::Fact(fact?),
+            None => Command::Events(vec![event(line)?]),
+        },
     })
 }
 
 /// A line that is an event: `key 1`, `timer`, `event a=1 b="x y"`.
-pub fn happening(line: &str) -> Result<Happening, CommandError> {
+pub fn event(line: &str) -> Result<Event, CommandError> {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let Some(kind) = event_kind(word) else {
         let known = COMMANDS.iter().map(|(name, _)| *name).chain(event_names());
@@ -201,55 +171,32 @@ pub fn happening(line: &str) -> Result<Happening, CommandError> {
             near: closest(word, known).map(str::to_owned),
         });
     };
-    let mut params = Vec::new();
-    let mut rest = rest.trim();
-    if let Some(param) = short_param(kind, rest)? {
-        params.push(param);
-        rest = "";
-    } else if kind == EventKind::NoAudio && rest.is_empty() {
-        params.push(("type".to_owned(), "noAudio".to_owned()));
+    match short_param(kind, rest.trim())? {
+        Some((name, value)) => Ok(Event::new(kind).with(name, value)),
+        None => Ok(parse_event(line)?),
     }
-    while !rest.is_empty() {
-        let (name, after) = rest
-            .split_once('=')
-            .ok_or(CommandError::Expected("name=value behind an event"))?;
-        let (read, after) = value(after)?;
-        params.push((name.to_owned(), read));
-        rest = after.trim_start();
-    }
-    if !params.is_empty() && !kind.has_params() {
-        return Err(CommandError::Expected(
-            "nothing: this event has no parameters",
-        ));
-    }
-    let mut event = Event::new(kind);
-    let mut line = word.to_owned();
-    for (name, value) in params {
-        line += &format!(" {name}={}", written(&value));
-        event = event.with(&name, value);
-    }
-    Ok(Happening {
-        event,
-        written: line,
-    })
 }
 
-/// The one parameter of `key 1`, `timer 1` and `separator 1`.
-fn short_param(kind: EventKind, text: &str) -> Result<Option<(String, String)>, CommandError> {
-    if text.is_empty() || text.contains('=') {
+/// The one parameter of `key 1`, `timer 1`, `separator 1` and `system User1`; what `noAudio` means.
+fn short_param(
+    kind: EventKind,
+    text: &str,
+) -> Result<Option<(&'static str, String)>, CommandError> {
+    if text.contains('=') {
         return Ok(None);
     }
-    let param = |name: &str, value: String| Ok(Some((name.to_owned(), value)));
     match kind {
+        EventKind::NoAudio if text.is_empty() => Ok(Some(("type", "noAudio".to_owned()))),
+        _ if text.is_empty() => Ok(None),
         EventKind::Key => match key_number(text) {
-            Some(number) => param("key", number.to_string()),
+            Some(number) => Ok(Some(("key", number.to_string()))),
             None => Err(CommandError::Expected("a key: 0-9 * # A-D")),
         },
         EventKind::Timer | EventKind::Separator if text.parse::<u32>().is_ok() => {
-            param("id", text.to_owned())
+            Ok(Some(("id", text.to_owned())))
         }
         EventKind::Timer | EventKind::Separator => Err(CommandError::Expected("a number")),
-        EventKind::System => param("type", text.to_owned()),
+        EventKind::System => Ok(Some(("type", text.to_owned()))),
         _ => Ok(None),
     }
 }
@@ -267,7 +214,7 @@ fn key_number(text: &str) -> Option<u32> {
     }
 }
 
-fn keys(text: &str) -> Result<Vec<Happening>, CommandError> {
+fn keys(text: &str) -> Result<Vec<Event>, CommandError> {
     let expected = CommandError::Expected("keys: 0-9 * # A-D");
     let pressed: Option<Vec<u32>> = text
         .chars()
@@ -275,10 +222,10 @@ fn keys(text: &str) -> Result<Vec<Happening>, CommandError> {
         .map(|key| key_number(&key.to_string()))
         .collect();
     match pressed {
-        Some(keys) if !keys.is_empty() => keys
-            .iter()
-            .map(|key| happening(&format!("key key={key}")))
-            .collect(),
+        Some(keys) if !keys.is_empty() => {
+            let press = |key: u32| Event::new(EventKind::Key).with("key", key.to_string());
+            Ok(keys.into_iter().map(press).collect())
+        }
         _ => Err(expected),
     }
 }
@@ -300,71 +247,4 @@ fn duration(text: &str) -> Result<Duration, CommandError> {
         .ok()
         .filter(|time| *time <= LONGEST_WAIT)
         .ok_or(expected)
-}
-
-fn assignment(text: &str) -> Result<(String, String), CommandError> {
-    let expected = CommandError::Expected("$name=value");
-    let (name, assigned) = text.split_once('=').ok_or(expected.clone())?;
-    let name = name.trim().trim_start_matches('$');
-    if name.is_empty() {
-        return Err(expected);
-    }
-    Ok((name.to_owned(), whole_value(assigned)?))
-}
-
-fn check(text: &str) -> Result<Check, CommandError> {
-    let expected = || {
-        CommandError::Expected("state NAME, $name VALUE, $name unset, #name VALUE or stopped true")
-    };
-    let (what, rest) = text.split_once(char::is_whitespace).ok_or_else(expected)?;
-    let optional = |text: &str| match text.trim() {
-        "unset" => Ok(None),
-        text => whole_value(text).map(Some),
-    };
-    if let Some(name) = what.strip_prefix('$') {
-        return Ok(Check::Variable(name.to_owned(), optional(rest)?));
-    }
-    if let Some(name) = what.strip_prefix('#') {
-        return Ok(Check::Param(name.to_owned(), optional(rest)?));
-    }
-    match (what, rest.trim()) {
-        ("state", name) => Ok(Check::State(name.to_owned())),
-        ("stopped", "true") => Ok(Check::Stopped(true)),
-        ("stopped", "false") => Ok(Check::Stopped(false)),
-        _ => Err(expected()),
-    }
-}
-
-/// The rest of a line as a value: a JSON string, or as it stands.
-fn whole_value(text: &str) -> Result<String, CommandError> {
-    let text = text.trim();
-    if !text.starts_with('"') {
-        return Ok(text.to_owned());
-    }
-    match value(text)? {
-        (value, "") => Ok(value),
-        _ => Err(CommandError::Expected("nothing behind the closing quote")),
-    }
-}
-
-/// A bare word or a JSON string, and what follows it.
-fn value(text: &str) -> Result<(String, &str), CommandError> {
-    if !text.starts_with('"') {
-        let (value, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
-        return Ok((value.to_owned(), rest));
-    }
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<String>();
-    match values.next() {
-        Some(Ok(value)) => Ok((value, &text[values.byte_offset()..])),
-        _ => Err(CommandError::Expected("a closing quote")),
-    }
-}
-
-/// A value as `.expect` files write it: bare, or as a JSON string.
-pub fn written(value: &str) -> String {
-    let plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');
-    match plain {
-        true if value != "unset" => value.to_owned(),
-        _ => serde_json::Value::from(value).to_string(),
-    }
 }

@@ -15,15 +15,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::command::CommandError;
-use self::command::{COMMANDS, Check, Command, Fact, Happening, written};
+use self::command::{COMMANDS, Command};
 use self::run::{Block, Run};
 use super::condition::names;
+use super::event::{Event, EventKind};
 use super::include::join;
 use super::load::{diagram_files, folder, load, load_set, stem};
 use super::program::DiagramSet;
 use super::registry::{ConditionKind, Registry};
 use super::source::SourceProvider;
-use super::testing::{TestHost, registry};
+use super::testing::expect::{Assertion, event_words, written};
+use super::testing::{Fact, FailureKind, TestHost, registry};
 use super::value::Values;
 
 /// The name under which the simulated diagram is loaded, as in an `.expect` file.
@@ -59,7 +61,7 @@ struct Library {
 /// What made the run what it is.
 #[derive(Clone, Debug)]
 enum Input {
-    Event(Happening),
+    Event(Event),
     Wait(Duration),
     Set(String, String),
 }
@@ -135,9 +137,8 @@ impl<'a> Simulator<'a> {
             inputs: Vec::new(),
             run,
         };
-        let start = command::happening("start").map_err(|error| NotLoaded(error.to_string()))?;
         let mut reply = Reply::default();
-        simulator.input(Input::Event(start), &mut reply);
+        simulator.input(Input::Event(Event::new(EventKind::Start)), &mut reply);
         Ok((simulator, reply))
     }
 
@@ -215,10 +216,10 @@ impl<'a> Simulator<'a> {
             let file = path
                 .rsplit_once('/')
                 .map_or(path.as_str(), |(_, file)| file);
-            text += &format!("diag {name} {file}\n");
+            text += &format!("diag {} {}\n", written(name), written(file));
         }
         for fact in &self.facts {
-            text += &fact.as_test();
+            text += &format!("{fact}\n");
         }
         let mut before: Option<&Block> = None;
         for block in &self.run.blocks {
@@ -236,7 +237,10 @@ impl<'a> Simulator<'a> {
             Command::Nothing => {}
             Command::Events(events) => {
                 for event in events {
-                    self.input(Input::Event(event), reply);
+                    match event.kind.begins() {
+                        true => self.begin_with(event, reply),
+                        false => self.input(Input::Event(event), reply),
+                    }
                 }
             }
             Command::Wait(time) => self.input(Input::Wait(time), reply),
@@ -257,9 +261,9 @@ impl<'a> Simulator<'a> {
                 Ok(text) => reply.save = Some((file, text)),
                 Err(error) => reply.fail(error.to_string()),
             },
-            Command::Expect(check) => match self.check(&check) {
-                Ok(()) => reply.note("as expected"),
-                Err(found) => reply.fail(format!("not as expected: {found}")),
+            Command::Expect(expected) => match self.differs(expected) {
+                None => reply.note("as expected"),
+                Some(kind) => reply.fail(format!("not as expected: {}", kind.text().trim_end())),
             },
             Command::Quit => reply.quit = true,
             Command::Help => {
@@ -331,7 +335,9 @@ impl<'a> Simulator<'a> {
             }
         }
         self.run = run;
-        reply.note(format!("replayed {} inputs", self.inputs.len()));
+        let count = self.inputs.len();
+        let plural = if count == 1 { "" } else { "s" };
+        reply.note(format!("replayed {count} input{plural}"));
         self.status(reply);
         true
     }
@@ -346,22 +352,31 @@ impl<'a> Simulator<'a> {
         }
     }
 
-    fn check(&self, check: &Check) -> Result<(), String> {
-        let engine = &self.run.engine;
-        let same = |found: Option<&str>, expected: &Option<String>| match found {
-            found if found == expected.as_deref() => Ok(()),
-            Some(found) => Err(format!("it is {}", written(found))),
-            None => Err("it is unset".to_owned()),
-        };
-        match check {
-            Check::State(state) if *state == self.run.state() => Ok(()),
-            Check::State(state) if state == engine.state_name() => Ok(()),
-            Check::State(_) => Err(format!("the state is {}", self.run.state())),
-            Check::Variable(name, value) => same(engine.variables().get(name), value),
-            Check::Param(name, value) => same(engine.param(name), value),
-            Check::Stopped(stopped) if *stopped == engine.is_stopped() => Ok(()),
-            Check::Stopped(_) => Err(format!("stopped is {}", engine.is_stopped())),
+    /// Begins anew with another first event.
+    fn begin_with(&mut self, event: Event, reply: &mut Reply) {
+        if self.inputs.len() > 1 {
+            let name = event_words(&event);
+            return reply.fail(format!(
+                "'{name}' is the first event or none: undo what came before it"
+            ));
         }
+        match begin(&self.library.diagrams, &self.facts, self.sounds) {
+            Ok(run) => self.run = run,
+            Err(error) => return reply.fail(error.to_string()),
+        }
+        self.inputs.clear();
+        self.input(Input::Event(event), reply);
+    }
+
+    /// What is not as expected. A state may be named without its diagram.
+    fn differs(&self, mut expected: Assertion) -> Option<FailureKind> {
+        if let Assertion::State(state) = &mut expected
+            && state == self.run.engine.state_name()
+        {
+            *state = self.run.state();
+        }
+        let problems = self.run.blocks.last().map(|block| &*block.problems);
+        expected.failure(&self.run.engine, problems.unwrap_or_default())
     }
 
     /// Where the call is now.
@@ -442,15 +457,8 @@ fn begin<'a>(
     let mut host = TestHost::default();
     let mut variables = Values::new();
     for fact in facts {
-        match fact.clone() {
-            Fact::Variable(name, value) => variables
-                .set(&name, value)
-                .map_err(|error| NotLoaded(error.to_string()))?,
-            Fact::Missing(path) => drop(host.missing.insert(path)),
-            Fact::Prompt(name, set) => drop(host.prompts.insert((name, set))),
-            Fact::PromptSet(name) => drop(host.prompt_sets.insert(name)),
-            Fact::Session(id) => drop(host.sessions.insert(id)),
-        }
+        fact.tell(&mut host, &mut variables)
+            .map_err(|error| NotLoaded(error.to_string()))?;
     }
     Run::new(diagrams.clone(), variables, host, sounds)
         .map_err(|error| NotLoaded(error.to_string()))
@@ -463,7 +471,7 @@ fn apply(run: &mut Run<'_>, input: &Input) -> Result<(), String> {
         )
     };
     match input {
-        Input::Event(happening) => run.happen(happening).map_err(restless),
+        Input::Event(event) => run.happen(event.clone()).map_err(restless),
         Input::Wait(time) => run.wait(*time).map_err(restless),
         Input::Set(name, value) => run.set(name, value).map_err(|error| error.to_string()),
     }
@@ -488,19 +496,6 @@ fn or_none(text: String, none: &str) -> String {
         none.to_owned()
     } else {
         text
-    }
-}
-
-impl Fact {
-    /// The setup line of an `.expect` file.
-    fn as_test(&self) -> String {
-        match self {
-            Fact::Variable(name, value) => format!("var {name}={}\n", written(value)),
-            Fact::Missing(path) => format!("missing {path}\n"),
-            Fact::Prompt(name, set) => format!("{}\n", format!("prompt {name} {set}").trim_end()),
-            Fact::PromptSet(name) => format!("promptset {name}\n"),
-            Fact::Session(id) => format!("session {id}\n"),
-        }
     }
 }
 

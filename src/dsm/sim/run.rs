@@ -8,9 +8,9 @@ use super::super::engine::{Engine, NotStartable};
 use super::super::event::{Event, EventKind};
 use super::super::program::DiagramSet;
 use super::super::testing::TestHost;
+use super::super::testing::expect::{event_words, written};
 use super::super::value::{TooManyValues, Values};
 use super::Sounds;
-use super::command::{Happening, written};
 use super::host::SimHost;
 use super::playlist::{Playlist, Raised};
 
@@ -83,8 +83,8 @@ impl<'a> Run<'a> {
 
     /// Processes an event, and what is due at once because of it. The error is the number of events
     /// after which that did not come to rest.
-    pub fn happen(&mut self, happening: &Happening) -> Result<(), usize> {
-        self.process(happening.event.clone(), happening.written.clone());
+    pub fn happen(&mut self, event: Event) -> Result<(), usize> {
+        self.process(event);
         self.wait(Duration::ZERO)
     }
 
@@ -111,7 +111,7 @@ impl<'a> Run<'a> {
             match timer {
                 Some((id, _)) if timer_in == Some(step) => {
                     self.host.timers.remove(&id);
-                    self.process(with_id(EventKind::Timer, id), format!("timer id={id}"));
+                    self.process(with_id(EventKind::Timer, id));
                 }
                 _ => self.sound_ended(),
             }
@@ -127,22 +127,25 @@ impl<'a> Run<'a> {
         match self.host.playlist.take_due() {
             Raised::Nothing => {}
             Raised::Separator(id) => {
-                let event = with_id(EventKind::Separator, id);
-                self.process(event, format!("separator id={id}"));
+                self.process(with_id(EventKind::Separator, id));
             }
             Raised::NoAudio => {
                 let event = Event::new(EventKind::NoAudio).with("type", "noAudio");
-                self.process(event, "noAudio type=noAudio".to_owned());
+                self.process(event);
             }
         }
     }
 
-    fn process(&mut self, event: Event, written: String) {
+    fn process(&mut self, event: Event) {
+        let written = event_words(&event);
         let before = self.engine.variables().clone();
         let kind = event.kind;
         // This host never lets an action wait, so the event is done when this returns.
         match self.blocks.is_empty() {
-            true => self.engine.start(event, &mut self.host),
+            true => {
+                self.host.record.system = kind.begins_without_call();
+                self.engine.start(event, &mut self.host)
+            }
             false => self.engine.run_event(event, &mut self.host),
         };
         let wants_media = self.engine.variables().get("connect_session") != Some("0");

@@ -130,12 +130,47 @@ fn what_was_done_is_a_test_that_passes() {
 fn a_missing_file_is_missing_from_the_start() {
     let (shown, _) = session(
         &files(),
-        &["sessionStart", "fail playFile menu.wav", "expect state END"],
+        &["sessionStart", "missing menu.wav", "expect state END"],
     );
     assert!(
         shown.ends_with(
             "replayed 2 inputs\n[0:00.0] main/END, stopped\n> expect state END\nas expected"
         ),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_diagram_without_call_begins_with_startup() {
+    let text = "initial state A;
+transition up A - startup / setTimer(1, 5); -> A;
+transition ring A - timer / DI(component, ring); -> A;
+transition bad A - exception / stop(false); -> A;
+transition play A - event / playFile(x); -> A;\n";
+    let files = Files([("menu.dsm".to_owned(), text.to_owned())].into());
+    let lines = [
+        "fail DI",
+        "startup",
+        "wait 5s",
+        "expect $errno config",
+        "event",
+    ];
+    let (shown, test) = session(&files, &lines);
+    assert!(
+        shown.contains("> expect $errno config\nas expected"),
+        "{shown}"
+    );
+    assert!(shown.contains("X core"), "there is no call: {shown}");
+    let test = test.expect("it can be saved");
+    assert!(test.starts_with("fail DI\n\non startup\n"), "{test}");
+    let run = Expectation::parse(&test).expect("it can be read");
+    let outcome = run.run("menu.dsm", "", &files, &registry());
+    assert!(outcome.failures.is_empty(), "{:?}", outcome.failures);
+    let (shown, _) = session(&files, &["startup", "event", "start"]);
+    assert!(shown.ends_with("undo what came before it"), "{shown}");
+    let (shown, _) = session(&files, &["startup", "event", "undo", "start"]);
+    assert!(
+        shown.ends_with("[0:00.0] start\n  S main/A\n[0:00.0] main/A"),
         "{shown}"
     );
 }
@@ -169,13 +204,19 @@ fn checks_that_fail_say_what_is() {
     let cases = [
         (
             "expect state END",
-            "not as expected: the state is main/START",
+            "not as expected: state is main/START, expected END",
         ),
-        ("expect $x 1", "not as expected: it is unset"),
-        ("expect stopped true", "not as expected: stopped is false"),
+        (
+            "expect $x 1",
+            "not as expected: $x is unset, expected \"1\"",
+        ),
+        (
+            "expect stopped true",
+            "not as expected: stopped is false, expected true",
+        ),
         (
             "expect what",
-            "expected state NAME, $name VALUE, $name unset, #name VALUE or stopped true",
+            "'what' is no assertion; expected 'state DIAGRAM/STATE', 'stopped true', 'problem TEXT', '$NAME VALUE' or '#NAME VALUE'",
         ),
         (
             "hangpu",
@@ -196,13 +237,24 @@ fn checks_that_fail_say_what_is() {
             "wait -1s",
             "expected a time of a week or less, such as 5s, 200ms or 2m",
         ),
-        ("event a", "expected name=value behind an event"),
-        ("event a=\"b", "expected a closing quote"),
+        ("event a", "'a' is no parameter; expected NAME=VALUE"),
+        (
+            "event a=\"b",
+            "'\"b' is no value; one with blanks or quotes is a JSON string, as in \"a \\\"b\\\"\"",
+        ),
         (
             "sessionStart a=b",
-            "expected nothing: this event has no parameters",
+            "'sessionStart' events carry no parameters",
         ),
-        ("fail bye", "expected playFile or recordFile and a path"),
+        (
+            "fail bye",
+            "'fail' needs DI or the name of a module's action, such as conference.join",
+        ),
+        (
+            "prompt",
+            "'prompt' needs the name of a prompt, and perhaps of its set",
+        ),
+        ("set x", "expected $name=value"),
         ("save", "expected a file"),
     ];
     for (line, expected) in cases {

@@ -21,16 +21,19 @@ impl Failure {
             0 => path.to_owned(),
             line => format!("{path}:{line}"),
         };
-        format!("{place}: {}", self.text())
+        format!("{place}: {}", self.kind.text())
     }
 
     /// Whether a trace differs, which [`updated`](super::updated) can mend.
     pub fn is_trace(&self) -> bool {
         matches!(self.kind, FailureKind::Trace { .. })
     }
+}
 
-    fn text(&self) -> String {
-        match &self.kind {
+impl FailureKind {
+    /// What is different; ends with a line end.
+    pub(in crate::dsm) fn text(&self) -> String {
+        match self {
             FailureKind::Load {
                 path,
                 refused: true,
@@ -75,7 +78,7 @@ impl Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "line {}: {}", self.line, self.text())
+        write!(f, "line {}: {}", self.line, self.kind.text())
     }
 }
 

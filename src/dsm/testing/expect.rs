@@ -5,11 +5,12 @@
 //! [`TestHost`] records. This file reads the text; [`run`](super::run) runs it.
 //! `docs/testing-diagrams.md` describes the format for its users.
 
-use crate::dsm::condition::{event_kind, event_names};
-use crate::dsm::event::{Event, EventKind};
+use crate::dsm::condition::{event_kind, event_name, event_names};
+use crate::dsm::event::Event;
 use crate::dsm::value::Values;
 use crate::suggest::closest;
 
+use super::fact::Fact;
 use super::host::TestHost;
 
 /// A file longer than this is refused.
@@ -50,7 +51,7 @@ pub struct TraceLine {
 }
 
 /// What has to hold once an event is processed.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assertion {
     /// `DIAGRAM/STATE` is current.
     State(String),
@@ -157,7 +158,7 @@ fn suggestion(near: Option<&str>, otherwise: &str) -> String {
 }
 
 /// Setup words, and what has to follow each.
-const SETUP: &[(&str, &str)] = &[
+pub(super) const SETUP: &[(&str, &str)] = &[
     ("dialect", "sems, slides or ours"),
     ("load", "ok or error"),
     ("lint", "the code of a finding, such as unreachable-state"),
@@ -168,7 +169,10 @@ const SETUP: &[(&str, &str)] = &[
     ("prompt", "the name of a prompt, and perhaps of its set"),
     ("promptset", "the name of a prompt set"),
     ("session", "the id of a session"),
-    ("fail", "DI or the name of a module's action"),
+    (
+        "fail",
+        "DI or the name of a module's action, such as conference.join",
+    ),
 ];
 
 /// Trace words, and what has to follow each.
@@ -237,11 +241,7 @@ impl Expectation {
 
     fn block(&self, line: usize, text: &str, rest: &str) -> Result<Block, BadLineCause> {
         let event = parse_event(rest)?;
-        let starts = matches!(
-            event.kind,
-            EventKind::Start | EventKind::Startup | EventKind::Reload
-        );
-        if starts != self.blocks.is_empty() {
+        if event.kind.begins() != self.blocks.is_empty() {
             return Err(BadLineCause::NotTheStart);
         }
         if self.refused.0 {
@@ -264,33 +264,24 @@ impl Expectation {
         if rest.is_empty() {
             return Err(bad());
         }
-        let two = || {
-            let (first, second) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-            (first.to_owned(), second.trim().to_owned())
-        };
+        if let Some(fact) = Fact::parse(word, rest) {
+            return fact?
+                .tell(&mut self.host, &mut self.variables)
+                .map_err(|_| BadLineCause::TooManyValues);
+        }
         match word {
             "dialect" if matches!(rest, "sems" | "slides" | "ours") => {}
             "load" if matches!(rest, "ok" | "error") => self.refused = (rest == "error", line),
             "lint" => self.lints.push((line, rest.to_owned())),
             "program" => self.program = Some(whole_value(rest)?),
             "diag" => {
-                let (name, file) = two();
+                let (name, file) = value(rest)?;
+                let file = whole_value(file.trim_start())?;
                 if file.is_empty() {
                     return Err(bad());
                 }
-                self.diagrams.push((name, whole_value(&file)?));
+                self.diagrams.push((name, file));
             }
-            "var" => {
-                let (name, value) = rest.split_once('=').ok_or_else(bad)?;
-                let value = whole_value(value.trim())?;
-                let stored = self.variables.set(name.trim(), value);
-                stored.map_err(|_| BadLineCause::TooManyValues)?;
-            }
-            "missing" => drop(self.host.missing.insert(whole_value(rest)?)),
-            "prompt" => drop(self.host.prompts.insert(two())),
-            "promptset" => drop(self.host.prompt_sets.insert(whole_value(rest)?)),
-            "session" => drop(self.host.sessions.insert(whole_value(rest)?)),
-            "fail" => drop(self.host.failing.insert(rest.to_owned())),
             _ => return Err(bad()),
         }
         Ok(())
@@ -325,8 +316,11 @@ fn check_trace(word: &str, rest: &str) -> Result<(), BadLineCause> {
     })
 }
 
-/// `KIND name=value name="value"`.
-fn parse_event(text: &str) -> Result<Event, BadLineCause> {
+/// Reads `KIND name=value name="value"`, as it stands behind `on`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_event(text: &str) -> Result<Event, BadLineCause> {
     let (name, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let Some(kind) = event_kind(name) else {
         return Err(BadLineCause::UnknownEvent {
@@ -348,14 +342,27 @@ fn parse_event(text: &str) -> Result<Event, BadLineCause> {
             .split_once('=')
             .filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace))
             .ok_or_else(|| BadLineCause::BadParameter(word()))?;
-        let (value, after) = parse_value(after)?;
+        let (value, after) = value(after)?;
         let stored = params.set(name, value);
         stored.map_err(|_| BadLineCause::TooManyValues)?;
         rest = after;
     }
 }
 
-fn parse_assertion(text: &str) -> Result<Assertion, BadLineCause> {
+/// An event as [`parse_event`] reads it.
+pub fn event_words(event: &Event) -> String {
+    let mut words = event_name(event.kind).unwrap_or("exception").to_owned();
+    for (name, value) in event.params.iter().flat_map(Values::iter) {
+        words += &format!(" {name}={}", written(value));
+    }
+    words
+}
+
+/// Reads what stands behind `=`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_assertion(text: &str) -> Result<Assertion, BadLineCause> {
     let bad = || BadLineCause::BadAssertion(text.to_owned());
     let (what, value) = text.split_once(char::is_whitespace).ok_or_else(bad)?;
     let value = value.trim();
@@ -379,15 +386,15 @@ fn parse_assertion(text: &str) -> Result<Assertion, BadLineCause> {
 }
 
 /// A value that nothing may follow.
-fn whole_value(text: &str) -> Result<String, BadLineCause> {
-    match parse_value(text)? {
+pub(super) fn whole_value(text: &str) -> Result<String, BadLineCause> {
+    match value(text)? {
         (value, "") => Ok(value),
         _ => Err(BadLineCause::BadValue(text.to_owned())),
     }
 }
 
 /// A bare word or a JSON string, and what follows it.
-fn parse_value(text: &str) -> Result<(String, &str), BadLineCause> {
+pub(super) fn value(text: &str) -> Result<(String, &str), BadLineCause> {
     if !text.starts_with('"') {
         let (value, rest) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
         return Ok((value.to_owned(), rest));
@@ -434,6 +441,11 @@ mod tests {
             ("load never", "'load' needs ok or error"),
             ("dialect", "'dialect' needs sems"),
             ("diag ask", "'diag' needs a name and the path"),
+            ("prompt a b c", "'b c' is no value"),
+            (
+                "fail playFile",
+                "'fail' needs DI or the name of a module's action",
+            ),
             ("T \"x\"", "a trace line before the first 'on'"),
             ("on kye", "unknown event 'kye'; did you mean 'key'?"),
             ("on", "unknown event ''; expected the name"),

@@ -180,7 +180,7 @@ impl Expectation {
 
 fn run_blocks(mut engine: Engine, mut host: TestHost, blocks: &[Block], outcome: &mut Outcome) {
     let first = blocks.first().map(|block| block.event.kind);
-    host.system = matches!(first, Some(EventKind::Startup | EventKind::Reload));
+    host.system = first.is_some_and(EventKind::begins_without_call);
     for (index, block) in blocks.iter().enumerate() {
         let event = block.event.clone();
         let progress = match index {
@@ -220,8 +220,12 @@ fn run_blocks(mut engine: Engine, mut host: TestHost, blocks: &[Block], outcome:
 }
 
 impl Assertion {
-    /// What is wrong; `None` if it holds.
-    fn failure(&self, engine: &Engine, problems: &[String]) -> Option<FailureKind> {
+    /// What is wrong; `None` if it holds. `problems` are what the engine complained about.
+    pub(in crate::dsm) fn failure(
+        &self,
+        engine: &Engine,
+        problems: &[String],
+    ) -> Option<FailureKind> {
         let value = |value: Option<&str>| match value {
             Some(value) => serde_json::json!(value).to_string(),
             None => "unset".to_owned(),

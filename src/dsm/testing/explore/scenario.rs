@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::dsm::condition::event_name;
 use crate::dsm::engine::Engine;
-use crate::dsm::event::{Event, EventKind};
+use crate::dsm::event::Event;
 use crate::dsm::program::DiagramSet;
-use crate::dsm::testing::expect::written;
+use crate::dsm::testing::expect::{event_words, written};
+use crate::dsm::testing::fact::Fact;
 use crate::dsm::testing::host::TestHost;
 use crate::dsm::value::Values;
 
@@ -44,7 +44,7 @@ impl Scenario {
     pub fn events(&self) -> String {
         let mut out = self.setup();
         for event in &self.events {
-            let _ = writeln!(out, "{}", event_line(event));
+            let _ = writeln!(out, "on {}", event_words(event));
         }
         out
     }
@@ -70,11 +70,11 @@ impl Scenario {
             .iter()
             .filter(|(name, _)| visited.contains(name.as_str()))
         {
-            let _ = writeln!(out, "diag {name} {}", written(path));
+            let _ = writeln!(out, "diag {} {}", written(name), written(path));
         }
         out.push_str(&self.setup());
         for (event, trace) in self.events.iter().zip(&played.traces) {
-            let _ = writeln!(out, "{}", event_line(event));
+            let _ = writeln!(out, "on {}", event_words(event));
             for line in trace {
                 let _ = writeln!(out, "  {line}");
             }
@@ -88,22 +88,17 @@ impl Scenario {
 
     fn setup(&self) -> String {
         let mut out = String::new();
-        for (name, value) in self.variables.iter() {
-            let _ = writeln!(out, "var {name}={}", written(value));
+        let variables = self.variables.iter();
+        for (name, value) in variables {
+            let fact = Fact::Variable(name.to_owned(), value.to_owned());
+            let _ = writeln!(out, "{fact}");
         }
         for (question, works) in &self.answers {
-            let _ = match (question, works) {
-                (Question::File(path), false) => writeln!(out, "missing {}", written(path)),
-                (Question::Prompt(name, set), true) if set.is_empty() => {
-                    writeln!(out, "prompt {name}")
-                }
-                (Question::Prompt(name, set), true) => writeln!(out, "prompt {name} {set}"),
-                (Question::Prompt(name, _), false) => writeln!(out, "# no prompt {name}"),
-                (Question::PromptSet(set), false) => writeln!(out, "# no prompt set {set}"),
-                (Question::Session(id), false) => writeln!(out, "# no session {id}"),
-                (Question::PromptSet(set), true) => writeln!(out, "promptset {}", written(set)),
-                (Question::Session(id), true) => writeln!(out, "session {}", written(id)),
-                (Question::Call(name), false) => writeln!(out, "fail {name}"),
+            let _ = match (question.fact(*works), question, works) {
+                (Some(fact), ..) => writeln!(out, "{fact}"),
+                (None, Question::Prompt(name, _), false) => writeln!(out, "# no prompt {name:?}"),
+                (None, Question::PromptSet(set), false) => writeln!(out, "# no prompt set {set:?}"),
+                (None, Question::Session(id), false) => writeln!(out, "# no session {id:?}"),
                 _ => Ok(()),
             };
         }
@@ -119,7 +114,7 @@ pub fn play(scenario: &Scenario, diagrams: &Arc<DiagramSet>) -> Option<Played> {
         question.tell(*works, &mut world);
     }
     let first = scenario.events.first()?;
-    world.system = matches!(first.kind, EventKind::Startup | EventKind::Reload);
+    world.system = first.kind.begins_without_call();
     let mut traces = Vec::new();
     for (index, event) in scenario.events.iter().enumerate() {
         match index {
@@ -133,13 +128,4 @@ pub fn play(scenario: &Scenario, diagrams: &Arc<DiagramSet>) -> Option<Played> {
         world,
         traces,
     })
-}
-
-fn event_line(event: &Event) -> String {
-    let mut line = format!("on {}", event_name(event.kind).unwrap_or("exception"));
-    let params = event.params.iter().flat_map(Values::iter);
-    for (name, value) in params {
-        let _ = write!(line, " {name}={}", written(value));
-    }
-    line
 }

@@ -135,7 +135,7 @@ impl Search<'_> {
                     continue;
                 };
                 let mut world = World::default();
-                let system = matches!(kind, EventKind::Startup | EventKind::Reload);
+                let system = kind.begins_without_call();
                 world.host.system = system;
                 let event = Event::new(kind);
                 let way = Rc::new(Step {

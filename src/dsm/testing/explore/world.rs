@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::dsm::host::{
     ActionContext, ActionOutcome, HostAction, LogLevel, ModuleCall, Problem, Trace,
 };
+use crate::dsm::testing::fact::Fact;
 use crate::dsm::testing::host::{LOCAL_TAG, TestHost};
 use crate::dsm::value::Values;
 
@@ -102,17 +103,23 @@ fn plays(name: &str) -> bool {
 }
 
 impl Question {
+    /// What has to be said of it; `None` if it is so anyway.
+    pub fn fact(&self, works: bool) -> Option<Fact> {
+        Some(match (self.clone(), works) {
+            (Question::File(path), false) => Fact::Missing(path),
+            (Question::Prompt(name, set), true) => Fact::Prompt(name, set),
+            (Question::PromptSet(set), true) => Fact::PromptSet(set),
+            (Question::Session(id), true) => Fact::Session(id),
+            (Question::Call(name), false) => Fact::Failing(name),
+            _ => return None,
+        })
+    }
+
     /// Makes it so at a host.
     pub fn tell(&self, works: bool, host: &mut TestHost) {
-        match (self, works) {
-            (Question::File(path), false) => drop(host.missing.insert(path.clone())),
-            (Question::Prompt(name, set), true) => {
-                host.prompts.insert((name.clone(), set.clone()));
-            }
-            (Question::PromptSet(set), true) => drop(host.prompt_sets.insert(set.clone())),
-            (Question::Session(id), true) => drop(host.sessions.insert(id.clone())),
-            (Question::Call(name), false) => drop(host.failing.insert(name.clone())),
-            _ => {}
+        if let Some(fact) = self.fact(works) {
+            // No question is about a variable, so nothing can be too large.
+            let _ = fact.tell(host, &mut Values::new());
         }
     }
 }
