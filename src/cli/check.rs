@@ -5,7 +5,7 @@ use std::env;
 use std::io::{self, Write as _};
 
 use super::input::{Files, PathError, STDIN, diagrams_in, kind};
-use super::output::{complain, print_out, printed};
+use super::output::{complain, count, print_out, printed};
 use super::playable::Playable;
 use super::{CheckArgs, Exit, ReportFormat};
 use crate::dsm::diagnostic::{Theme, sarif};
@@ -105,9 +105,4 @@ fn print_text(checked: &Checked) -> io::Result<()> {
         counted(Severity::Warning),
         count(checked.files(), "file"),
     )
-}
-
-fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }

@@ -59,3 +59,9 @@ pub fn printed(result: io::Result<()>) -> Exit {
         _ => Exit::Good,
     }
 }
+
+/// A number of things: `1 file`, `2 files`.
+pub fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

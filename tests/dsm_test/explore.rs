@@ -23,7 +23,7 @@ fn a_hang_is_found_with_its_shortest_way_and_ends_with_1() {
         .expect("trap.dsm:5: transition \"heard\" from LATER is never taken: no timer is ever set");
     assert_eq!(
         last_line(&ended),
-        "1 diagrams explored: states 2/2 (100%), transitions 2/3 (66%); 1 hangs, 0 problems, \
+        "1 diagram explored: states 2/2 (100%), transitions 2/3 (66%); 1 hang, 0 problems, \
          0 not loaded"
     );
 }
@@ -80,6 +80,40 @@ fn what_is_written_passes_and_covers_the_same() {
         .find(|line| line.starts_with("coverage:"))
         .unwrap();
     assert_eq!(share(last_line(&explored)), share(sum));
+}
+
+#[test]
+fn names_with_blanks_and_quotes_are_written_so_that_they_are_read_back() {
+    let odd = r#"initial state START;
+state ON enter { playPrompt('my "music"'); playFile("a b.wav"); };
+transition "up" START - sessionStart / setPrompts("de at") -> ON;
+transition "said" ON - noAudio / postEvent("the queue", var) -> ON;
+transition "no" (START, ON) - exception / stop(true) -> ON;
+transition "bye" (START, ON) - hangup / stop(false) -> ON;
+"#;
+    let folder = Folder::new(&[("odd.dsm", odd)]);
+    test_in(&folder, &["--explore", "odd.dsm", "--write", "ways"])
+        .expect("prompt \"my \\\"music\\\"\" \"de at\"")
+        .expect("missing \"a b.wav\"");
+    test_in(&folder, &["ways"]).expect_code(0);
+}
+
+#[test]
+fn a_session_that_goes_round_and_round_is_shown_for_one_round() {
+    let round = "initial state A;
+state B enter { setTimer(1, 5); };
+transition up A - sessionStart -> B;
+transition again B - timer -> B;
+transition bye B - hangup -> B;
+";
+    let folder = Folder::new(&[("round.dsm", round)]);
+    let ended = test_in(&folder, &["--explore", "round.dsm"]).expect_code(1);
+    let text = ended.text();
+    assert!(
+        text.contains("hang: a caller who hangs up in main/B"),
+        "{text}"
+    );
+    assert_eq!(text.matches("on timer").count(), 3, "{text}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{fs, io, path};
 use super::TestArgs;
 use crate::cli::Exit;
 use crate::cli::input::{PathError, diagrams_in, kind};
-use crate::cli::output::{complain, print_out};
+use crate::cli::output::{complain, count, print_out};
 use crate::dsm::loader::FileSystem;
 use crate::dsm::source::EntryKind;
 use crate::dsm::testing::coverage::DiagramCoverage;
@@ -52,7 +52,7 @@ fn explore_all(args: &TestArgs) -> Result<Exit, ExploreError> {
     let mut coverage = Coverage::default();
     let (mut hangs, mut problems, mut refused) = (0, 0, 0);
     let (diagrams, mut called) = find_diagrams(args)?;
-    let count = diagrams.len() + called.len();
+    let total = diagrams.len() + called.len();
     let mut queue = VecDeque::from(diagrams);
     while let Some(path) = queue.pop_front().or_else(|| unmet(&mut called, &coverage)) {
         let path = path.as_str();
@@ -67,8 +67,8 @@ fn explore_all(args: &TestArgs) -> Result<Exit, ExploreError> {
         };
         render(&mut out, path, &found, args.verbose);
         if let Some(folder) = &args.write {
-            let count = write_tests(folder, path, &others, &found)?;
-            let _ = writeln!(out, "  {count} tests written to {}", folder.display());
+            let written = count(write_tests(folder, path, &others, &found)?, "test");
+            let _ = writeln!(out, "  {written} written to {}", folder.display());
         }
         hangs += found
             .findings
@@ -100,9 +100,10 @@ fn explore_all(args: &TestArgs) -> Result<Exit, ExploreError> {
     let (states, transitions) = coverage.shares();
     let _ = writeln!(
         out,
-        "{} diagrams explored: states {states}, transitions {transitions}; {hangs} hangs, \
-         {problems} problems, {refused} not loaded",
-        count
+        "{} explored: states {states}, transitions {transitions}; {}, {}, {refused} not loaded",
+        count(total, "diagram"),
+        count(hangs, "hang"),
+        count(problems, "problem"),
     );
     Ok(match (print_out(&out), hangs + refused) {
         (Exit::Good, 0) => Exit::Good,

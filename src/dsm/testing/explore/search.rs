@@ -74,7 +74,7 @@ struct Step {
     before: Option<Rc<Step>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Situation {
     engine: Engine,
     world: World,
@@ -341,41 +341,39 @@ impl Search<'_> {
         self.queue.push_back(situation);
     }
 
-    /// Gives what may still come after the caller hung up, and reports a session that stays.
-    fn follow_hangup(&mut self, situation: &Situation) {
-        let mut engine = situation.engine.clone();
-        let mut world = situation.world.clone();
-        let mut way = situation.way.clone();
-        let at = format!("{}/{}", engine.diagram().name(), engine.state_name());
+    /// Gives what may still come after the caller hung up, and reports a session that stays, or that
+    /// goes round and round.
+    fn follow_hangup(&mut self, hung_up: &Situation) {
+        let mut situation = hung_up.clone();
+        let mut met = HashSet::new();
         for turn in 0..MAX_LAST_EVENTS {
+            let Situation { engine, world, .. } = &mut situation;
             // In turns, so that a timer that is set again and again does not hide the other.
-            let audio = world.audio && (turn % 2 == 1 || world.timers.is_empty());
+            let odd = turn % 2 == 1;
+            let audio = world.audio && (odd || world.timers.is_empty());
             let event = match world.timers.first() {
                 _ if audio => Event::new(EventKind::NoAudio),
                 Some(id) => Event::new(EventKind::Timer).with("id", id.to_string()),
                 None => break,
             };
-            consume(&mut world, &event);
-            engine.run_event(event.clone(), &mut world);
-            way = Rc::new(Step {
-                event,
-                before: Some(way),
-            });
-            if engine.is_stopped() {
+            consume(world, &event);
+            engine.run_event(event.clone(), world);
+            let before = Some(situation.way);
+            situation.way = Rc::new(Step { event, before });
+            if situation.engine.is_stopped() {
                 return;
             }
+            if !met.insert((odd, self.key(&situation))) {
+                break;
+            }
         }
+        let engine = &situation.engine;
         let stays = format!("{}/{}", engine.diagram().name(), engine.state_name());
-        let before = self.state_before(situation).unwrap_or(at);
-        let kind = FindingKind::Hang { at: before, stays };
-        let situation = Situation {
-            engine,
-            world,
-            call: situation.call,
-            variables: situation.variables.clone(),
-            way,
-        };
-        self.report(kind, &situation);
+        let at = self.state_before(hung_up).unwrap_or_else(|| {
+            let engine = &hung_up.engine;
+            format!("{}/{}", engine.diagram().name(), engine.state_name())
+        });
+        self.report(FindingKind::Hang { at, stays }, &situation);
     }
 
     /// Where the caller hung up: the state before the last event.
