@@ -5,6 +5,7 @@ mod explore;
 mod failures;
 mod junit;
 mod malformed;
+mod random;
 mod update;
 
 use crate::dsm_run::fixtures;

@@ -8,7 +8,7 @@ use super::super::engine::{Engine, NotStartable};
 use super::super::event::{Event, EventKind};
 use super::super::program::DiagramSet;
 use super::super::testing::TestHost;
-use super::super::testing::expect::{event_words, written};
+use super::super::testing::expect::{event_words, is_name, written};
 use super::super::value::{TooManyValues, Values};
 use super::Sounds;
 use super::host::SimHost;
@@ -195,8 +195,7 @@ impl Block {
         }
         text += &format!("  = state {}\n", self.state);
         for change in &self.changes {
-            // A name with a blank in it cannot be written there.
-            if !change.name.contains(char::is_whitespace) {
+            if is_name(&change.name) {
                 let value = change.after.as_deref().map_or("unset".to_owned(), written);
                 text += &format!("  = ${} {value}\n", change.name);
             }

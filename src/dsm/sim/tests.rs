@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::super::source::EntryKind;
 use super::super::testing::expect::Expectation;
 use super::*;
@@ -306,4 +308,69 @@ fn a_diagram_with_mistakes_is_not_started() {
         .err()
         .expect("no initial state");
     assert!(error.to_string().contains("no-initial-state"), "{error}");
+}
+
+/// Lines that a person may type, right and wrong ones.
+fn typed() -> impl Strategy<Value = String> {
+    let words = [
+        "sessionStart",
+        "key 1",
+        "key #",
+        "keys 3*1",
+        "noAudio",
+        "hangup",
+        "startup",
+        "start",
+        "on reload",
+        "timer 1",
+        "separator 7",
+        "event a=1 b=\"x y\"",
+        "wait 3s",
+        "wait 1m",
+        "wait -1",
+        "undo",
+        "reload",
+        "missing menu.wav",
+        "missing \"a b\"",
+        "var $tries=1",
+        "var other=\"x y\"",
+        "prompt \"a b\" c",
+        "promptset s",
+        "session q",
+        "fail DI",
+        "fail x",
+        "expect $tries 0",
+        "expect state MENU",
+        "vars",
+        "where",
+        "playlist",
+        "history",
+        "timers",
+        "help",
+        "on",
+        "set =",
+        "key key=\"\\u0000\"",
+    ];
+    let known = prop::sample::select(words.to_vec()).prop_map(str::to_owned);
+    prop_oneof![9 => known, 1 => "[a-z$#=\"\\\\ 0-9]{0,12}"]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is typed: an answer, and what is saved is a test that passes.
+    #[test]
+    fn whatever_is_typed_can_be_saved_and_passes(lines in prop::collection::vec(typed(), 0..25)) {
+        let files = files();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let (_, test) = session(&files, &lines);
+        let Some(test) = test else { return Ok(()) };
+        let read = match Expectation::parse(&test) {
+            Ok(read) => read,
+            Err(error) => return Err(TestCaseError::fail(format!("{error}\n{test}"))),
+        };
+        let outcome = read.run("menu.dsm", "", &files, &registry());
+        let failures: Vec<_> = outcome.failures.iter().map(ToString::to_string).collect();
+        prop_assert!(failures.is_empty(), "{failures:?}\n{test}");
+    }
 }

@@ -406,6 +406,12 @@ pub(super) fn value(text: &str) -> Result<(String, &str), BadLineCause> {
     Ok((value, &text[read..]))
 }
 
+/// Whether these files can hold a variable or parameter of this name.
+pub fn is_name(name: &str) -> bool {
+    let separates = |c: char| c.is_whitespace() || c.is_control() || c == '=';
+    !name.is_empty() && !name.starts_with('$') && !name.contains(separates)
+}
+
 /// A value as these files write it.
 pub fn written(value: &str) -> String {
     let bare = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');

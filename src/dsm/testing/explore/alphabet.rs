@@ -9,6 +9,7 @@ use crate::dsm::condition::{Condition, Test, key_code};
 use crate::dsm::event::{Event, EventKind};
 use crate::dsm::expr::Expr;
 use crate::dsm::program::{Code, DiagramSet, Instruction, Loop, StateDiagram};
+use crate::dsm::testing::expect::is_name;
 use crate::dsm::value::{Values, integer};
 
 /// Events of one kind that differ in their parameters.
@@ -335,10 +336,10 @@ impl Alphabet {
             }
         }
         let from = (kind as u8, String::new());
-        for ((of, name), choices) in self.params.range(from..) {
-            if *of != kind as u8 {
-                break;
-            }
+        let params = self.params.range(from..);
+        let params = params.take_while(|((of, _), _)| *of == kind as u8);
+        // What no test can hold is not tried.
+        for ((_, name), choices) in params.filter(|((_, name), _)| is_name(name)) {
             let values = choices.values(variables);
             let with = |event: &Event| {
                 let event = event.clone();
@@ -363,10 +364,9 @@ impl Alphabet {
                 .iter()
                 .any(|made| name.starts_with(made))
         };
-        let outside = self
-            .variables
-            .iter()
-            .filter(move |(name, _)| !self.assigned.contains(*name) && !made(name));
+        let outside = self.variables.iter().filter(move |(name, _)| {
+            !self.assigned.contains(*name) && !made(name) && is_name(name)
+        });
         outside.map(|(name, choices)| {
             let mut values = choices.values(&Values::new());
             // Unset is tried anyway and differs from the literals like any other value.
