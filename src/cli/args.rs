@@ -219,7 +219,7 @@ pub struct TestArgs {
     pub write: Option<PathBuf>,
 
     /// Run so many tests at once [default: one for each core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
 }
 
@@ -445,6 +445,10 @@ fn variable(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+fn jobs(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "expected a number from 1")
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     const LONGEST: f64 = 86_400.0;
     let seconds: Option<f64> = text.parse().ok().filter(|s| *s > 0.0 && *s <= LONGEST);
@@ -549,6 +553,7 @@ mod tests {
             ),
             ("muleteer call bob", "invalid value 'bob' for '<URI>'"),
             ("muleteer check", "<PATH>..."),
+            ("muleteer test x --jobs 0", "expected a number from 1"),
         ];
         for (line, expected) in cases {
             let error = parse(line).unwrap_err();

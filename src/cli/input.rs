@@ -29,8 +29,8 @@ pub enum PathError {
     /// A pipe, a device, ...
     #[error("{0}: this is neither a file nor a folder")]
     NeitherFileNorFolder(String),
-    /// Where one diagram is needed.
-    #[error("{0}: this is a folder; name one diagram, such as {folder}/demo.dsm", folder = .0.trim_end_matches('/'))]
+    /// Where one file is needed.
+    #[error("{0}: this is a folder; name one file in it")]
     Folder(String),
     /// A folder of something else.
     #[error("{0}: there is no .dsm file directly in this folder")]

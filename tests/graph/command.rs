@@ -63,7 +63,7 @@ fn files_that_cannot_be_read_or_written_end_with_2() {
         .expect("/nowhere/at.dsm: there is no such file");
     run(&[project_root().join("dsm").as_os_str()])
         .expect_code(2)
-        .expect("dsm: this is a folder; name one diagram");
+        .expect("dsm: this is a folder; name one file in it");
     let demo = project_root().join("dsm/demo.dsm");
     run(&[demo.as_os_str(), "-o".as_ref(), "/nowhere/at.svg".as_ref()])
         .expect_code(2)

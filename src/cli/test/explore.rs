@@ -122,10 +122,10 @@ fn unmet(called: &mut Vec<String>, coverage: &Coverage) -> Option<String> {
 fn render(out: &mut String, path: &str, found: &Exploration, verbose: bool) {
     let shares = found.coverage.diagram(path).map(DiagramCoverage::shares);
     let (states, transitions) = shares.unwrap_or_default();
-    let situations = found.situations;
+    let situations = count(found.situations, "situation");
     let _ = writeln!(
         out,
-        "{path}: states {states}, transitions {transitions}, in {situations} situations"
+        "{path}: states {states}, transitions {transitions}, in {situations}"
     );
     if !found.complete {
         out.push_str(
