@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
+use std::path::{self, Path, PathBuf};
 
 use crate::dsm::loader::FileSystem;
 use crate::dsm::source::EntryKind;
@@ -85,6 +86,18 @@ pub fn diagrams_in(folder: &str) -> Result<Vec<String>, PathError> {
         true => Err(PathError::NoDiagrams(folder.to_owned())),
         false => Ok(files),
     }
+}
+
+/// `path` as a file in `folder` has to name it.
+pub fn relative(folder: &Path, path: &str) -> String {
+    let absolute = |path: &Path| path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (folder, file) = (absolute(folder), absolute(Path::new(path)));
+    let up = folder.components().count();
+    let shared = folder.components().zip(file.components());
+    let shared = shared.take_while(|(one, other)| one == other).count();
+    let mut relative: PathBuf = (shared..up).map(|_| "..").collect();
+    relative.extend(file.components().skip(shared));
+    relative.to_string_lossy().into_owned()
 }
 
 /// The file system, and what came in from standard input.

@@ -16,7 +16,7 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{Context, Editor, Helper};
 
-use super::input::{PathError, STDIN, one_file};
+use super::input::{PathError, STDIN, one_file, relative};
 use super::output::{complain, print_error, printed, say, write};
 use super::{Exit, SimArgs};
 use crate::audio::wav;
@@ -153,8 +153,8 @@ impl Session<'_> {
     /// Shows a reply and writes the file it asks for; how to end, if that is the end.
     fn answer(&self, reply: &Reply) -> Option<Exit> {
         self.screen.show(reply);
-        if let Some((file, text)) = &reply.save
-            && let failed @ (Exit::Usage | Exit::Input) = self.write(Path::new(file), text)
+        if let Some(file) = &reply.save
+            && let failed @ (Exit::Usage | Exit::Input) = self.save(Path::new(file))
         {
             return Some(failed);
         }
@@ -162,7 +162,12 @@ impl Session<'_> {
     }
 
     fn save(&self, file: &Path) -> Exit {
-        match self.simulator.borrow().as_test() {
+        let folder = file.parent().filter(|it| !it.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let named = |path: &str| relative(folder, path);
+        let beside = Path::new(&named(&self.diagram.to_string_lossy())).with_extension("expect");
+        let beside = beside.as_os_str() == file.file_name().unwrap_or_default();
+        match self.simulator.borrow().as_test(beside, named) {
             Ok(text) => self.write(file, &text),
             Err(error) => {
                 complain!("{}: not saved: {error}", file.display());
@@ -177,12 +182,8 @@ impl Session<'_> {
             return Exit::Usage;
         }
         say!("saved as {}", file.display());
-        if file.with_extension("") != self.diagram.with_extension("") {
-            let beside = self.diagram.with_extension("expect");
-            say!(
-                "a test is found beside its diagram, under its name: {}",
-                beside.display()
-            );
+        if file.extension().is_none_or(|it| it != "expect") {
+            say!("tests are files with the ending .expect; 'muleteer test' does not take this one");
         }
         Exit::Good
     }

@@ -67,6 +67,38 @@ on hangup
 }
 
 #[test]
+fn a_test_saved_elsewhere_names_its_diagrams() {
+    let call = "initial state START;
+transition up START - sessionStart / callFSM(other) -> START;
+";
+    let other = "initial state HELLO enter { returnFSM(); };\n";
+    let folder = Folder::new(&[
+        ("call.dsm", call),
+        ("other.dsm", other),
+        (
+            "walk.txt",
+            "sessionStart\nsave tests/walk.expect\nsave call.expect\n",
+        ),
+    ]);
+    fs::create_dir(folder.file("tests")).unwrap();
+    sim(&folder, &["call.dsm", "--script", "walk.txt"]).expect_code(0);
+    let saved = fs::read_to_string(folder.file("tests/walk.expect")).unwrap();
+    let expected = "program ../call.dsm\ndiag other ../other.dsm\n\non start\n";
+    assert!(saved.starts_with(expected), "{saved}");
+    let saved = fs::read_to_string(folder.file("call.expect")).unwrap();
+    assert!(
+        saved.starts_with("diag other other.dsm\n\non start\n"),
+        "{saved}"
+    );
+    let mut test = muleteer();
+    test.current_dir(folder.path()).args(["test", "."]);
+    Process::start(&mut test)
+        .ended()
+        .expect_code(0)
+        .expect("2 passed, 0 failed");
+}
+
+#[test]
 fn what_is_not_as_expected_ends_with_1_at_its_line() {
     let script = "sessionStart\nexpect state END\nhangup\n";
     let folder = Folder::new(&[

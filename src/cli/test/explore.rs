@@ -3,11 +3,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::{fs, io, path};
+use std::{fs, io};
 
 use super::TestArgs;
 use crate::cli::Exit;
-use crate::cli::input::{PathError, diagrams_in, kind};
+use crate::cli::input::{PathError, diagrams_in, kind, relative};
 use crate::cli::output::{complain, count, print_out};
 use crate::dsm::loader::FileSystem;
 use crate::dsm::source::EntryKind;
@@ -244,18 +244,6 @@ fn write_tests(
         write("finding", index + 1, &comment, scenario)?;
     }
     Ok(found.scenarios.len() + found.findings.len())
-}
-
-/// `path` as a file in `folder` has to name it.
-fn relative(folder: &Path, path: &str) -> String {
-    let absolute = |path: &Path| path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let (folder, file) = (absolute(folder), absolute(Path::new(path)));
-    let up = folder.components().count();
-    let shared = folder.components().zip(file.components());
-    let shared = shared.take_while(|(one, other)| one == other).count();
-    let mut relative: PathBuf = (shared..up).map(|_| "..").collect();
-    relative.extend(file.components().skip(shared));
-    relative.to_string_lossy().into_owned()
 }
 
 fn unwritable(path: &Path, error: io::Error) -> ExploreError {

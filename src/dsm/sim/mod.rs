@@ -99,8 +99,8 @@ pub struct Reply {
     pub failed: bool,
     /// The user wants to leave.
     pub quit: bool,
-    /// A file to write: its path and text.
-    pub save: Option<(String, String)>,
+    /// A file to write [`Simulator::as_test`] to.
+    pub save: Option<String>,
 }
 
 /// The diagram has mistakes; they are the text.
@@ -188,11 +188,16 @@ impl<'a> Simulator<'a> {
         (start, words)
     }
 
-    /// Everything that was done so far as the text of an `.expect` file.
+    /// Everything that was done so far as the text of an `.expect` file, which names the simulated
+    /// diagram unless it is `beside` it, and others as `named` turns their paths.
     ///
     /// # Errors
     /// Why it cannot be written as one.
-    pub fn as_test(&self) -> Result<String, CannotSave> {
+    pub fn as_test(
+        &self,
+        beside: bool,
+        named: impl Fn(&str) -> String,
+    ) -> Result<String, CannotSave> {
         if self
             .inputs
             .iter()
@@ -200,7 +205,10 @@ impl<'a> Simulator<'a> {
         {
             return Err(CannotSave);
         }
-        let mut text = String::new();
+        let mut text = match beside {
+            true => String::new(),
+            false => format!("program {}\n", written(&named(&self.path))),
+        };
         let traced = |name: &str| {
             let enters = format!("S {name}/");
             let mut traces = self.run.blocks.iter().flat_map(|block| &block.trace);
@@ -213,10 +221,7 @@ impl<'a> Simulator<'a> {
             .skip(1)
             .filter(|(name, _)| traced(name))
         {
-            let file = path
-                .rsplit_once('/')
-                .map_or(path.as_str(), |(_, file)| file);
-            text += &format!("diag {} {}\n", written(name), written(file));
+            text += &format!("diag {} {}\n", written(name), written(&named(path)));
         }
         for fact in &self.facts {
             text += &format!("{fact}\n");
@@ -257,10 +262,7 @@ impl<'a> Simulator<'a> {
                 self.replay(reply);
             }
             Command::Reload => self.reload(reply),
-            Command::Save(file) => match self.as_test() {
-                Ok(text) => reply.save = Some((file, text)),
-                Err(error) => reply.fail(error.to_string()),
-            },
+            Command::Save(file) => reply.save = Some(file),
             Command::Expect(expected) => match self.differs(expected) {
                 None => reply.note("as expected"),
                 Some(kind) => reply.fail(format!("not as expected: {}", kind.text().trim_end())),

@@ -62,7 +62,10 @@ fn session(files: &Files, lines: &[&str]) -> (String, Option<String>) {
         shown.push(format!("> {line}"));
         shown.extend(simulator.line(line).lines.into_iter().map(|line| line.text));
     }
-    (shown.join("\n"), simulator.as_test().ok())
+    (
+        shown.join("\n"),
+        simulator.as_test(true, str::to_owned).ok(),
+    )
 }
 
 #[test]
