@@ -95,6 +95,10 @@ pub const COMMANDS: &[(&str, &str)] = &[
         "session ID          postEvent reaches this session; replays",
     ),
     (
+        "fail",
+        "fail NAME|DI        this action of a module fails, or all DI calls; replays",
+    ),
+    (
         "expect",
         "expect state NAME   or $x VALUE, $x unset, #x VALUE, stopped true, problem TEXT",
     ),
@@ -109,10 +113,6 @@ pub const COMMANDS: &[(&str, &str)] = &[
         "reload              read the diagram again and replay",
     ),
     ("save", "save FILE.expect    keep what was done as a test"),
-    (
-        "fail",
-        "fail NAME|DI        this action of a module fails, or all DI calls; replays",
-    ),
     ("on", ""),
     ("help", "help                this list"),
     ("quit", "quit                leave"),

@@ -253,7 +253,7 @@ fn checks_that_fail_say_what_is() {
         ),
         (
             "fail bye",
-            "'fail' needs DI or the name of a module's action, such as conference.join",
+            "'fail' needs DI or the name of a module's action, such as conference.join; for files there is 'missing'",
         ),
         (
             "prompt",

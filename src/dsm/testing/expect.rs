@@ -171,7 +171,7 @@ pub(super) const SETUP: &[(&str, &str)] = &[
     ("session", "the id of a session"),
     (
         "fail",
-        "DI or the name of a module's action, such as conference.join",
+        "DI or the name of a module's action, such as conference.join; for files there is 'missing'",
     ),
 ];
 
