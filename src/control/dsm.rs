@@ -2,19 +2,19 @@
 //!
 //! It reads the arguments into a [`Command`]; the task that owns what is in place carries it out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{CREATE_SYSTEM_DSM, CallError, Calling, Component, Function, Kind, Parameter};
-use crate::session::event::{Params, SessionId};
 
 /// What the owner of the diagrams is told to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Post an event to a session or queue.
-    Post(SessionId, Box<Params>),
+    Post(String, Box<Params>),
     /// Read the diagrams of the main configuration again.
     ReloadDsms,
     /// Add a diagram to the main configuration.
@@ -49,6 +49,9 @@ pub enum Command {
         diagram: String,
     },
 }
+
+/// Parameters of an event.
+pub type Params = BTreeMap<String, String>;
 
 /// What became of a [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +114,7 @@ fn command(function: &str, arguments: &[Value]) -> Result<Option<Command>, CallE
     Ok(Some(match function {
         "postDSMEvent" => {
             let params = params(arguments.get(1)).ok_or_else(|| usage(function))?;
-            Command::Post(SessionId(text(0).into()), Box::new(params))
+            Command::Post(text(0), Box::new(params))
         }
         "reloadDSMs" => Command::ReloadDsms,
         "loadDSM" | "loadDSMWithPath" | "loadDSMWithPaths" => Command::LoadDsm {
@@ -303,10 +306,7 @@ mod tests {
         );
         assert_eq!(value, Ok(json!([200, "OK"])));
         let params = Params::from([("a".into(), "1".into()), ("b".into(), "2".into())]);
-        assert_eq!(
-            command,
-            Some(Command::Post(SessionId("x".into()), Box::new(params)))
-        );
+        assert_eq!(command, Some(Command::Post("x".into(), Box::new(params))));
 
         let names = || Outcome::Names(vec!["a".into(), "b".into()]);
         assert_eq!(

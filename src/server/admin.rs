@@ -80,7 +80,7 @@ impl Admin {
 
     async fn carry_out(&mut self, command: Command) -> Outcome {
         match command {
-            Command::Post(session, params) => self.post(session, params).await,
+            Command::Post(to, params) => self.post(SessionId(to.into()), params).await,
             Command::ReloadDsms => {
                 let config = self.config.clone();
                 self.change(move |next| {
