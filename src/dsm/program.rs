@@ -23,6 +23,8 @@ pub struct StateDiagram {
     pub(super) sources: Arc<SourceMap>,
     /// Diagrams that are called or jumped to by a literal name.
     pub(super) references: Vec<(Box<str>, Span)>,
+    /// Modules that it imports.
+    pub(super) imports: Vec<Box<str>>,
 }
 
 /// Index of a state in its diagram.
@@ -124,6 +126,11 @@ impl StateDiagram {
     /// The diagrams that it calls or jumps to by a literal name.
     pub fn references(&self) -> impl Iterator<Item = &str> {
         self.references.iter().map(|(name, _)| &**name)
+    }
+
+    /// The modules that it imports.
+    pub fn imports(&self) -> impl Iterator<Item = &str> {
+        self.imports.iter().map(|name| &**name)
     }
 
     pub(super) fn state(&self, id: StateId) -> &State {

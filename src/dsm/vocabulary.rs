@@ -4,6 +4,26 @@
 /// A word and what it stands for.
 pub type Word = (&'static str, &'static str);
 
+/// Modules that diagrams written for SEMS import and that this version of the server does not have.
+pub const MODULES_TO_COME: &[&str] = &[
+    "mod_aws",
+    "mod_conference",
+    "mod_curl",
+    "mod_dlg",
+    "mod_groups",
+    "mod_monitoring",
+    "mod_mysql",
+    "mod_py",
+    "mod_redis",
+    "mod_regex",
+    "mod_subscription",
+    "mod_sys",
+    "mod_uri",
+    "mod_utils",
+    "mod_xml",
+    "mod_zrtp",
+];
+
 /// What `@name` gives; the same names as [`SELECTS`](super::SELECTS). An outgoing call has the other
 /// side of each.
 pub const SELECT_MEANINGS: &[Word] = &[

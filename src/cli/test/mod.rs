@@ -4,6 +4,7 @@ mod explore;
 mod files;
 mod junit;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +16,9 @@ use super::{Exit, TestArgs};
 use crate::dsm::loader::FileSystem;
 use crate::dsm::source::{EntryKind, SourceProvider};
 use crate::dsm::testing::expect::MAX_BYTES;
-use crate::dsm::testing::{Coverage, Expectation, Failure, Outcome, beside, registry, updated};
+use crate::dsm::testing::{
+    Coverage, Expectation, Failure, Outcome, beside, registry, stand_ins, updated,
+};
 
 /// What became of one test.
 #[derive(Debug, Default)]
@@ -29,6 +32,8 @@ struct TestResult {
     /// Whether the file was written anew.
     updated: bool,
     seconds: f64,
+    /// Modules that were stood in for.
+    stand_ins: BTreeSet<String>,
 }
 
 /// Runs the command.
@@ -48,6 +53,13 @@ pub fn run(args: &TestArgs) -> Exit {
         .iter()
         .filter(|one| !one.failures.is_empty())
         .count();
+    let stand_ins: BTreeSet<&str> = results
+        .iter()
+        .flat_map(|one| one.stand_ins.iter().map(String::as_str))
+        .collect();
+    for module in stand_ins {
+        complain!("note: {module} is a stand-in: it shows its actions and does nothing");
+    }
     let mut out: String = results.iter().map(TestResult::render).collect();
     if args.coverage {
         out.push_str(&coverage.render());
@@ -140,6 +152,7 @@ impl Test<'_> {
             ));
         }
         let outcome = expectation.run(&program, folder, &FileSystem, registry);
+        result.stand_ins = stand_ins(&outcome.diagrams);
         if self.args.coverage || self.args.coverage_json.is_some() {
             coverage.add(&outcome.diagrams, &outcome.visits);
         }

@@ -27,6 +27,7 @@ use super::program::{State, StateDiagram, StateId, Target, Transition};
 use super::registry::Registry;
 use super::source::{SourceMap, Span};
 use super::syntax::ast;
+use super::vocabulary::MODULES_TO_COME;
 use crate::suggest::closest;
 use body::Bodies;
 
@@ -83,6 +84,7 @@ struct Check<'t> {
     /// The states the last transition leaves; none if a state was declared since.
     last_sources: Vec<ast::Name<'t>>,
     last_state: Option<ast::Name<'t>>,
+    imports: Vec<Box<str>>,
 }
 
 impl<'t> Check<'t> {
@@ -105,6 +107,7 @@ impl<'t> Check<'t> {
             transitions: HashMap::new(),
             last_sources: Vec::new(),
             last_state: None,
+            imports: Vec::new(),
         }
     }
 
@@ -123,7 +126,16 @@ impl<'t> Check<'t> {
 
     fn import(&mut self, name: &ast::Name<'t>) {
         match self.registry.module(name.text) {
-            Some(module) => self.bodies.import(module),
+            Some(module) => {
+                self.imports.push(name.text.into());
+                self.bodies.import(module);
+            }
+            None if MODULES_TO_COME.contains(&name.text) => {
+                self.bodies.import_unknown(name.text);
+                let message = format!("this version of the server has no module '{}'", name.text);
+                let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
+                self.report(finding.hint("it is a module of SEMS that is still to come"));
+            }
             None => {
                 let near = closest(name.text, self.registry.modules());
                 self.bodies.import_unknown(name.text);
@@ -289,6 +301,7 @@ impl<'t> Check<'t> {
             initial: self.initial,
             sources,
             references: std::mem::take(&mut self.bodies.references),
+            imports: self.imports,
         };
         // Where something is not understood, nothing can be said about what it leads to.
         let refused = |finding: &Diagnostic| finding.severity == Severity::Error;

@@ -25,7 +25,7 @@ use super::program::DiagramSet;
 use super::registry::{ConditionKind, Registry};
 use super::source::SourceProvider;
 use super::testing::expect::{Assertion, event_words, written};
-use super::testing::{Fact, FailureKind, TestHost, registry};
+use super::testing::{Fact, FailureKind, TestHost, registry, stand_ins};
 use super::value::Values;
 
 /// The name under which the simulated diagram is loaded, as in an `.expect` file.
@@ -138,6 +138,11 @@ impl<'a> Simulator<'a> {
             run,
         };
         let mut reply = Reply::default();
+        for module in stand_ins(&simulator.library.diagrams) {
+            reply.note(format!(
+                "{module} is a stand-in: it shows its actions and does nothing"
+            ));
+        }
         simulator.input(Input::Event(Event::new(EventKind::Start)), &mut reply);
         Ok((simulator, reply))
     }

@@ -3,7 +3,7 @@
 //! Knows which files, prompts and sessions exist, because a test says so. Its record has the format
 //! that [`expect`](super::expect) files compare with.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -12,6 +12,7 @@ use crate::dsm::host::{
     ActionContext, ActionError, ActionOutcome, Answer, B2bAction, Errno, Exception, HostAction,
     LogLevel, ModuleCall, ObjectAction, Problem, Trace,
 };
+use crate::dsm::program::DiagramSet;
 use crate::dsm::registry::{Module, ModuleArguments, Registry};
 use crate::dsm::value::Values;
 
@@ -58,6 +59,14 @@ pub fn registry() -> Registry {
         registry.add_module(module);
     }
     registry
+}
+
+/// The modules that these diagrams import and the server does not have.
+pub fn stand_ins(diagrams: &DiagramSet) -> BTreeSet<String> {
+    let server = Registry::default();
+    let imports = diagrams.iter().flat_map(|diagram| diagram.imports());
+    let missing = imports.filter(|name| server.module(name).is_none());
+    missing.map(str::to_owned).collect()
 }
 
 const STUBS: &[(&str, &str, ModuleArguments)] = &[

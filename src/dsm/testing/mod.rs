@@ -1,10 +1,10 @@
 //! Diagrams without a call: a host that records, and tests that say what has to be recorded.
 //!
 //! [`host`] stands in for a call. [`expect`] reads `.expect` files, [`run`] runs them upon the host,
-//! `fact` holds what is
-//! true of the call, `diff` shows what is different and [`updated`] writes it into the text. [`coverage`] adds up what
-//! tests reached, and [`explore`] finds ways through a diagram without tests. All of it is pure: files come from a
-//! [`SourceProvider`](super::SourceProvider), and threads are up to the command.
+//! `fact` holds what is true of the call, `diff` shows what is different and [`updated`] writes it into
+//! the text. [`coverage`] adds up what tests reached, and [`explore`] finds ways through a diagram without
+//! tests. All of it is pure: files come from a [`SourceProvider`](super::SourceProvider), and threads are
+//! up to the command.
 
 pub mod coverage;
 mod diff;
@@ -18,6 +18,6 @@ mod update;
 pub use coverage::Coverage;
 pub use expect::Expectation;
 pub use fact::{Fact, assignment};
-pub use host::{LOCAL_TAG, TestHost, registry};
+pub use host::{LOCAL_TAG, TestHost, registry, stand_ins};
 pub use run::{Failure, FailureKind, Outcome, beside};
 pub use update::updated;
