@@ -65,8 +65,12 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
         signal(SignalKind::hangup()),
+        signal(SignalKind::user_defined1()),
+        signal(SignalKind::user_defined2()),
     );
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup), Ok(mut user1), Ok(mut user2)) =
+        signals
+    else {
         complain!("cannot listen for signals");
         return Exit::Usage;
     };
@@ -87,6 +91,8 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
     loop {
         tokio::select! {
             _ = hangup.recv() => reload(&server, args).await,
+            _ = user1.recv() => server.signal(1).await,
+            _ = user2.recv() => server.signal(2).await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }

@@ -61,6 +61,8 @@ pub enum Control {
     },
     /// Refuse new calls, tell every session to end.
     Drain,
+    /// Tell every session of a signal, SIGUSR1 or SIGUSR2, by its number.
+    Signal(u8),
     /// End every session that is left.
     Terminate,
     /// Answer as soon as there is no session.
@@ -334,6 +336,7 @@ impl Driver {
                 let _ = answer.send(self.router.post(&to, *params));
             }
             Control::Drain => self.router.drain(),
+            Control::Signal(number) => self.router.signal(number),
             Control::Terminate => self.router.terminate_all(),
             Control::WhenIdle(answer) => self.when_idle.push(answer),
             Control::Inspect(answer) => {

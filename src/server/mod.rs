@@ -249,6 +249,11 @@ impl Server {
         names.await.map_err(|_| StartError::Ending)?
     }
 
+    /// Raises `system` with `#type` `User1` or `User2` in every diagram.
+    pub async fn signal(&self, number: u8) {
+        self.tell(Control::Signal(number)).await;
+    }
+
     /// Places a call.
     pub async fn dial(&self, dial: Dial) {
         // Fails only when the signalling task is gone, and then nobody can be called.

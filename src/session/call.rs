@@ -79,6 +79,8 @@ pub enum CallEvent {
     Performed(ActionToken, ActionResult),
     /// The server is shutting down.
     Shutdown,
+    /// The operator sent the signal with this number, SIGUSR1 or SIGUSR2.
+    User(u8),
     /// The SIP side is over; nothing can be sent any more.
     Ended,
 }

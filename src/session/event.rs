@@ -81,6 +81,8 @@ pub enum SessionEvent {
     Performed(ActionToken, ActionResult),
     /// The server is shutting down.
     Shutdown,
+    /// The operator sent the signal with this number, SIGUSR1 or SIGUSR2.
+    User(u8),
     /// The time for ending by oneself is over.
     Terminate,
 }
@@ -101,7 +103,9 @@ impl SessionEvent {
     pub fn urgency(&self) -> Urgency {
         match self {
             Self::Request(_, request) if request.method == Method::Bye => Urgency::Vital,
-            Self::Request(..) | Self::Media(_) | Self::Posted(_) => Urgency::Ordinary,
+            Self::Request(..) | Self::Media(_) | Self::Posted(_) | Self::User(_) => {
+                Urgency::Ordinary
+            }
             Self::Ack(_) | Self::Cancel(_) | Self::Response(..) => Urgency::Vital,
             _ => Urgency::Once,
         }

@@ -314,6 +314,13 @@ impl<M: Mailbox> Router<M> {
         }
     }
 
+    /// Tells every session of a signal of the operator.
+    pub fn signal(&self, number: u8) {
+        for id in self.sessions.keys() {
+            self.deliver(id, SessionEvent::User(number));
+        }
+    }
+
     /// Tells every session that is left to end now.
     pub fn terminate_all(&self) {
         for id in self.sessions.keys() {

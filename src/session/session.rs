@@ -122,6 +122,7 @@ impl SessionCore for Session {
                 self.tell(now, CallEvent::Performed(token, result));
             }
             SessionEvent::Shutdown => self.tell(now, CallEvent::Shutdown),
+            SessionEvent::User(number) => self.tell(now, CallEvent::User(number)),
             SessionEvent::Terminate => self.abandon(),
         }
         self.pump(now);

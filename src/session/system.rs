@@ -110,6 +110,10 @@ impl SessionCore for SystemSession {
             SessionEvent::Performed(token, result) => {
                 self.script.performed(now, token, result, &mut self.around);
             }
+            SessionEvent::User(number) => {
+                let name = format!("User{number}");
+                self.enqueue(Event::new(EventKind::System).with("type", name));
+            }
             SessionEvent::Shutdown => {
                 self.enqueue(Event::new(EventKind::System).with("type", "ServerShutdown"));
             }

@@ -19,6 +19,7 @@ transition "asked" OPEN - event(#question == count) / {
   postEvent(#from, answer);
 } -> OPEN;
 transition "told to go" OPEN - event(#question == go) / stop(false) -> OPEN;
+transition "signal" OPEN - system(#type == User2) / warn("clerk hears #type") -> OPEN;
 transition "end" OPEN - system(#type == ServerShutdown) / { warn("clerk closes"); stop(false); } -> OPEN;
 "#;
 
@@ -60,6 +61,9 @@ async fn a_system_diagram_starts_with_the_server_and_ends_with_it() {
     let mut server = calls_clerk();
     let line = server.process.line("clerk at your service");
     assert!(line.contains("SystemDSM_"), "{line}");
+    server.process.signal(rustix::process::Signal::USR1);
+    server.process.signal(rustix::process::Signal::USR2);
+    server.process.line("clerk hears User2");
     server.stop().expect("clerk closes");
 }
 

@@ -90,6 +90,10 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
             let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
             (params.iter().fold(posted, add), Afterwards::Nothing)
         }
+        CallEvent::User(number) => {
+            let event = of(EventKind::System).with("type", format!("User{number}"));
+            (event, Afterwards::Nothing)
+        }
         CallEvent::Shutdown => {
             let event = of(EventKind::System).with("type", "ServerShutdown");
             (event, Afterwards::StopUnlessProcessed)
