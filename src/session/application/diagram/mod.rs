@@ -85,7 +85,8 @@ impl Diagram {
             CallEvent::Invite => self.enqueue(
                 call,
                 Step {
-                    event: request_event(call.invite()),
+                    // Filled in if the script wants to see it.
+                    event: Event::new(EventKind::SipRequest),
                     afterwards: Afterwards::Invite,
                     version: None,
                 },
@@ -170,12 +171,15 @@ impl Diagram {
     /// Processes waiting events until one suspends, then sees to the end of the session.
     fn run(&mut self, now: Instant, call: &mut Call) {
         while !self.script.is_suspended() && !self.done {
-            let Some(step) = self.next_step(call) else {
+            let Some(mut step) = self.next_step(call) else {
                 return;
             };
-            if matches!(step.afterwards, Afterwards::Invite) && !self.wants_requests() {
-                self.script.raise(invite());
-                continue;
+            if matches!(step.afterwards, Afterwards::Invite) {
+                if !self.wants_requests() {
+                    self.script.raise(invite());
+                    continue;
+                }
+                step.event = request_event(call.invite());
             }
             let (script, mut around) = self.on_call(call);
             let done = script.process(now, step, &mut around);
