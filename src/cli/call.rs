@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::output::{complain, say};
+use super::runtime::start_runtime;
 use super::{CallArgs, DtmfStep, Exit};
 use crate::codec::CodecId;
 use crate::config::Config;
@@ -57,15 +58,10 @@ pub fn run(args: &CallArgs) -> Exit {
             };
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match start_runtime(&mut threads) {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain!("cannot start worker threads: {error}");
-            return Exit::Usage;
-        }
+        Err(exit) => return exit,
     };
     runtime.block_on(plan.carry_out())
 }

@@ -18,6 +18,7 @@ mod logging;
 pub mod lsp;
 mod output;
 mod playable;
+mod runtime;
 pub mod serve;
 pub mod sim;
 pub mod test;

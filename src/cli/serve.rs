@@ -7,6 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{complain, say};
+use super::runtime::start_runtime;
 use super::{Exit, ServeArgs, start_logging};
 use crate::config::Config;
 use crate::deployment::DeploymentError;
@@ -42,16 +43,10 @@ pub fn run(args: &ServeArgs) -> Exit {
         tracing::warn!("{notice}");
     }
     raise_file_limit();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .enable_all()
-        .build()
-    {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match start_runtime(threads.worker_threads(WORKERS)) {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain!("cannot start worker threads: {error}");
-            return Exit::Usage;
-        }
+        Err(exit) => return exit,
     };
     let exit = runtime.block_on(serve(config, args));
     // A file system that does not answer must not keep the server from ending.

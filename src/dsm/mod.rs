@@ -59,4 +59,5 @@ pub use load::{
 pub use program::{DiagramSet, StateDiagram};
 pub use registry::{Module, ModuleArguments, Registry, Signature};
 pub use source::SourceProvider;
+pub use syntax::KEYWORDS;
 pub use value::{MAX_VALUE_BYTES, MAX_VALUES, TooManyValues, Values};

@@ -17,23 +17,8 @@ use super::position::Lines;
 use super::server::Refusal;
 use super::uri::normal;
 use super::workspace::{Analysis, Cursor, Workspace};
+use crate::dsm::KEYWORDS;
 use crate::dsm::symbols::{Entity, Occurrence};
-
-/// Words that begin a declaration or statement, and so name nothing.
-const KEYWORDS: [&str; 12] = [
-    "import",
-    "function",
-    "initial",
-    "state",
-    "transition",
-    "enter",
-    "exit",
-    "exception",
-    "not",
-    "if",
-    "else",
-    "for",
-];
 
 /// Whether the name under the cursor can be renamed, and what it is.
 pub fn prepare(

@@ -99,6 +99,21 @@ struct Entry<M> {
     is_system: bool,
 }
 
+impl<M> Entry<M> {
+    /// A call that nothing leads to yet.
+    fn new(call_id: &[u8], mailbox: M) -> Self {
+        Self {
+            call_id: call_id.into(),
+            mailbox,
+            local: None,
+            servers: SmallVec::new(),
+            clients: SmallVec::new(),
+            queues: Vec::new(),
+            is_system: false,
+        }
+    }
+}
+
 /// See the module's documentation.
 pub struct Router<M> {
     sessions: HashMap<SessionId, Entry<M>>,
@@ -199,15 +214,8 @@ impl<M: Mailbox> Router<M> {
         invite: Option<(TransactionId, SocketAddr)>,
         mailbox: M,
     ) {
-        let mut entry = Entry {
-            call_id: call_id.into(),
-            mailbox,
-            local: invite.map(|(_, local)| local),
-            servers: SmallVec::new(),
-            clients: SmallVec::new(),
-            queues: Vec::new(),
-            is_system: false,
-        };
+        let mut entry = Entry::new(call_id, mailbox);
+        entry.local = invite.map(|(_, local)| local);
         if let Some((transaction, _)) = invite {
             entry.servers.push(transaction);
             self.servers.insert(transaction, id.clone());
@@ -229,13 +237,8 @@ impl<M: Mailbox> Router<M> {
             let _ = mailbox.post(SessionEvent::Shutdown);
         }
         let entry = Entry {
-            call_id: Box::default(),
-            mailbox,
-            local: None,
-            servers: SmallVec::new(),
-            clients: SmallVec::new(),
-            queues: Vec::new(),
             is_system: true,
+            ..Entry::new(b"", mailbox)
         };
         self.sessions.insert(id, entry);
     }

@@ -13,6 +13,7 @@ use std::{fs, io, thread};
 use self::files::find_tests;
 use super::output::{complain, print_out};
 use super::{Exit, TestArgs};
+use crate::dsm::Registry;
 use crate::dsm::loader::FileSystem;
 use crate::dsm::source::{EntryKind, SourceProvider};
 use crate::dsm::testing::expect::MAX_BYTES;
@@ -83,13 +84,18 @@ fn run_all(paths: &[String], args: &TestArgs) -> (Vec<TestResult>, Coverage) {
     let worker = || {
         let mut results = Vec::new();
         let mut coverage = Coverage::default();
-        let registry = registry();
+        let (registry, server) = (registry(), Registry::default());
         while let Some((index, path)) = {
             let index = next.fetch_add(1, Ordering::Relaxed);
             paths.get(index).map(|path| (index, path))
         } {
-            let test = Test { path, args };
-            results.push((index, test.run(&registry, &mut coverage)));
+            let test = Test {
+                path,
+                args,
+                registry: &registry,
+                server: &server,
+            };
+            results.push((index, test.run(&mut coverage)));
         }
         (results, coverage)
     };
@@ -114,16 +120,19 @@ fn run_all(paths: &[String], args: &TestArgs) -> (Vec<TestResult>, Coverage) {
 struct Test<'a> {
     path: &'a str,
     args: &'a TestArgs,
+    registry: &'a Registry,
+    /// What the server has, without stand-ins.
+    server: &'a Registry,
 }
 
 impl Test<'_> {
-    fn run(&self, registry: &crate::dsm::Registry, coverage: &mut Coverage) -> TestResult {
+    fn run(&self, coverage: &mut Coverage) -> TestResult {
         let started = std::time::Instant::now();
         let mut result = TestResult {
             path: self.path.to_owned(),
             ..TestResult::default()
         };
-        if let Err(failure) = self.run_file(registry, coverage, &mut result) {
+        if let Err(failure) = self.run_file(coverage, &mut result) {
             result.failures.push(failure);
         }
         result.seconds = started.elapsed().as_secs_f64();
@@ -131,12 +140,7 @@ impl Test<'_> {
     }
 
     /// The error is why nothing could be run, or written back.
-    fn run_file(
-        &self,
-        registry: &crate::dsm::Registry,
-        coverage: &mut Coverage,
-        result: &mut TestResult,
-    ) -> Result<(), String> {
+    fn run_file(&self, coverage: &mut Coverage, result: &mut TestResult) -> Result<(), String> {
         let path = self.path;
         let text = read(path)?;
         let expectation = Expectation::parse(&text)
@@ -151,8 +155,8 @@ impl Test<'_> {
                 "{path}: there is no diagram {program}; put it there, or name another with 'program FILE'\n"
             ));
         }
-        let outcome = expectation.run(&program, folder, &FileSystem, registry);
-        result.stand_ins = stand_ins(&outcome.diagrams);
+        let outcome = expectation.run(&program, folder, &FileSystem, self.registry);
+        result.stand_ins = stand_ins(&outcome.diagrams, self.server);
         if self.args.coverage || self.args.coverage_json.is_some() {
             coverage.add(&outcome.diagrams, &outcome.visits);
         }

@@ -138,7 +138,7 @@ impl<'a> Simulator<'a> {
             run,
         };
         let mut reply = Reply::default();
-        for module in stand_ins(&simulator.library.diagrams) {
+        for module in stand_ins(&simulator.library.diagrams, &Registry::default()) {
             reply.note(format!(
                 "{module} is a stand-in: it shows its actions and does nothing"
             ));

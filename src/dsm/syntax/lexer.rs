@@ -17,8 +17,8 @@ use super::super::include::Text;
 use super::super::source::Span;
 use super::token::{Arguments, Kind, Token};
 
-/// Words that mean something at the level of declarations and statements.
-const KEYWORDS: &[&str] = &[
+/// Words that mean something at the level of declarations and statements, and so name nothing.
+pub const KEYWORDS: &[&str] = &[
     "import",
     "function",
     "initial",

@@ -25,7 +25,7 @@ use error::{Parsed, SyntaxError, reject};
 use token::{Context, Kind, Tokens};
 
 pub use diagram::begins_declaration;
-pub use lexer::{is_keyword, lex, quoted_run};
+pub use lexer::{KEYWORDS, is_keyword, lex, quoted_run};
 pub use statement::split_at_in;
 pub use token::{Kind as TokenKind, Token};
 

@@ -61,9 +61,8 @@ pub fn registry() -> Registry {
     registry
 }
 
-/// The modules that these diagrams import and the server does not have.
-pub fn stand_ins(diagrams: &DiagramSet) -> BTreeSet<String> {
-    let server = Registry::default();
+/// The modules that these diagrams import and that are not among those of the `server`.
+pub fn stand_ins(diagrams: &DiagramSet, server: &Registry) -> BTreeSet<String> {
     let imports = diagrams.iter().flat_map(|diagram| diagram.imports());
     let missing = imports.filter(|name| server.module(name).is_none());
     missing.map(str::to_owned).collect()
