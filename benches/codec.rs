@@ -1,7 +1,7 @@
 //! Nanoseconds per 20 ms frame of each codec, in both directions and for a lost packet.
 
 use divan::Bencher;
-use muleteer::codec::{CodecId, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES};
+use muleteer::codec::{CodecId, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES, Variant};
 
 fn main() {
     divan::main();
@@ -19,7 +19,9 @@ fn voice(codec: CodecId) -> Vec<i16> {
 }
 
 fn payloads(codec: CodecId) -> Vec<Vec<u8>> {
-    let mut encoder = codec.encoder().expect("libopus is installed");
+    let mut encoder = codec
+        .encoder(Variant::default())
+        .expect("libopus is installed");
     let mut payload = [0; MAX_PAYLOAD_BYTES];
     voice(codec)
         .chunks(codec.sample_rate() as usize / 50)
@@ -30,11 +32,13 @@ fn payloads(codec: CodecId) -> Vec<Vec<u8>> {
         .collect()
 }
 
-#[divan::bench(args = CodecId::ALL)]
+#[divan::bench(args = CodecId::BUILT_IN)]
 fn encode(bencher: Bencher, codec: CodecId) {
     let pcm = voice(codec);
     let mut frames = pcm.chunks(codec.sample_rate() as usize / 50).cycle();
-    let mut encoder = codec.encoder().expect("libopus is installed");
+    let mut encoder = codec
+        .encoder(Variant::default())
+        .expect("libopus is installed");
     let mut payload = [0; MAX_PAYLOAD_BYTES];
     bencher.bench_local(|| {
         let frame = frames.next().expect("an endless iterator");
@@ -42,11 +46,13 @@ fn encode(bencher: Bencher, codec: CodecId) {
     });
 }
 
-#[divan::bench(args = CodecId::ALL)]
+#[divan::bench(args = CodecId::BUILT_IN)]
 fn decode(bencher: Bencher, codec: CodecId) {
     let payloads = payloads(codec);
     let mut payloads = payloads.iter().cycle();
-    let mut decoder = codec.decoder().expect("libopus is installed");
+    let mut decoder = codec
+        .decoder(Variant::default())
+        .expect("libopus is installed");
     let mut out = [0; MAX_PACKET_SAMPLES];
     bencher.bench_local(|| {
         let payload = payloads.next().expect("an endless iterator");
@@ -55,11 +61,13 @@ fn decode(bencher: Bencher, codec: CodecId) {
 }
 
 /// Every second packet is lost, so half of each figure is a decoded frame.
-#[divan::bench(args = CodecId::ALL)]
+#[divan::bench(args = CodecId::BUILT_IN)]
 fn conceal(bencher: Bencher, codec: CodecId) {
     let payloads = payloads(codec);
     let mut payloads = payloads.iter().cycle();
-    let mut decoder = codec.decoder().expect("libopus is installed");
+    let mut decoder = codec
+        .decoder(Variant::default())
+        .expect("libopus is installed");
     let mut out = [0; MAX_PACKET_SAMPLES];
     let frame_samples = codec.sample_rate() as usize / 50;
     bencher.bench_local(|| {

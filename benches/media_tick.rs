@@ -13,7 +13,7 @@ use muleteer::audio::Prompt;
 use muleteer::audio::playlist::PlaylistItem;
 use muleteer::codec::CodecId;
 use muleteer::media::{
-    Core, MediaCommand, MediaEvent, MediaIo, MediaStats, Output, Retired, StreamId,
+    Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired, StreamId,
     StreamParameters,
 };
 use muleteer::rtp::{PayloadType, RtpHeaderTemplate};
@@ -86,7 +86,7 @@ impl Load {
     fn frame(&mut self, codec: CodecId) {
         let mut datagram = [0x55; 172];
         let clock = self.peer.clock();
-        let payload_type = parameters(codec).send_format.0;
+        let payload_type = parameters(codec).send_format.payload_type;
         datagram[..12].copy_from_slice(self.peer.next_header(payload_type, false, clock));
         self.peer.advance(160);
         for &id in &self.ids {
@@ -99,12 +99,12 @@ impl Load {
 
 #[divan::bench(args = STREAMS)]
 fn announcement_pcmu(bencher: Bencher<'_, '_>, streams: u32) {
-    announcement(bencher, streams, CodecId::Pcmu);
+    announcement(bencher, streams, CodecId::PCMU);
 }
 
 #[divan::bench(args = STREAMS)]
 fn announcement_opus(bencher: Bencher<'_, '_>, streams: u32) {
-    announcement(bencher, streams, CodecId::Opus);
+    announcement(bencher, streams, CodecId::OPUS);
 }
 
 fn announcement(bencher: Bencher<'_, '_>, streams: u32, codec: CodecId) {
@@ -129,10 +129,10 @@ fn announcement(bencher: Bencher<'_, '_>, streams: u32, codec: CodecId) {
 #[divan::bench(args = STREAMS)]
 fn echo(bencher: Bencher<'_, '_>, streams: u32) {
     let echo = || vec![MediaCommand::SetOutput(Output::Echo)];
-    let mut load = Load::new(streams, CodecId::Pcmu, echo);
+    let mut load = Load::new(streams, CodecId::PCMU, echo);
     bencher
         .counter(ItemsCount::new(streams))
-        .bench_local(|| load.frame(CodecId::Pcmu));
+        .bench_local(|| load.frame(CodecId::PCMU));
 }
 
 fn peer() -> SocketAddr {
@@ -149,8 +149,10 @@ fn parameters(codec: CodecId) -> StreamParameters {
         follow_source: false,
         send: true,
         receive: true,
-        send_format: (payload_type, codec),
-        receive_formats: [(payload_type, codec)].into_iter().collect(),
+        send_format: MediaFormat::new(payload_type, codec),
+        receive_formats: [MediaFormat::new(payload_type, codec)]
+            .into_iter()
+            .collect(),
         telephone_event: None,
         ptime: Duration::from_millis(20),
         rtp_timeout: None,

@@ -1,7 +1,7 @@
 //! Samples and the length of a frame.
 
-/// Samples in the longest frame of one tick: 20 ms at 48 kHz, or 60 ms at 16 kHz.
-pub const MAX_FRAME_SAMPLES: usize = 960;
+/// Samples in the longest frame of one tick: 60 ms at 48 kHz.
+pub const MAX_FRAME_SAMPLES: usize = 2_880;
 
 /// Rounds and saturates a sample in the range of `i16`.
 pub fn saturate(sample: f32) -> i16 {

@@ -5,7 +5,7 @@
 
 use std::f64::consts::PI;
 
-use super::frame::{MAX_FRAME_SAMPLES, saturate};
+use super::frame::saturate;
 use super::resample::{ResampleError, greatest_common_divisor};
 
 /// Sample rates between which a [`LiveResampler`] converts, in Hz.
@@ -52,7 +52,7 @@ impl LiveResampler {
             down,
             filters: filters(up, down, taps),
             taps,
-            line: vec![0.0; taps - 1 + MAX_FRAME_SAMPLES].into(),
+            line: vec![0.0; taps - 1 + PART_SAMPLES].into(),
             offset: 0,
             phase: 0,
         })
@@ -70,7 +70,7 @@ impl LiveResampler {
             return len;
         }
         let mut written = 0;
-        for part in input.chunks(MAX_FRAME_SAMPLES) {
+        for part in input.chunks(PART_SAMPLES) {
             written += self.process_part(part, &mut out[written..]);
         }
         written
@@ -104,6 +104,8 @@ impl LiveResampler {
     }
 }
 
+/// Input samples that are converted at a time.
+const PART_SAMPLES: usize = 960;
 /// Taps of each filter when the rate rises. With the two constants below, the slope reaches from
 /// 80 to 104 % of the lower rate's band: 3.2 to 4.2 kHz for 8 kHz.
 const TAPS: usize = 32;

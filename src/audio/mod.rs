@@ -3,6 +3,7 @@
 //! Sessions and the file thread load and resample prompts; media threads play what is ready.
 //! Files are bytes here: shells read and write them. Samples are 16-bit, mono.
 
+mod encodings;
 pub mod frame;
 pub mod live_resample;
 pub mod playlist;

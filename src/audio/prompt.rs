@@ -3,21 +3,21 @@
 //! A session makes and encodes a prompt away from the media threads, which then only copy
 //! payloads out of it. The cache that holds prompts, and its limit, are the session's.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use super::encodings::Encodings;
 use super::resample::{self, ResampleError};
 use super::wav::{self, WavError};
-use crate::codec::{CodecError, CodecId, MAX_PAYLOAD_BYTES, OPUS_FRAME_SAMPLES};
+use crate::codec::{CodecError, Encoder, Encoding, MAX_PAYLOAD_BYTES, Packing};
 
 /// A mono announcement at one sample rate, with its encodings. Shared by `Arc`.
 #[derive(Debug)]
 pub struct Prompt {
     pcm: Box<[i16]>,
     sample_rate: u32,
-    encodings: [OnceLock<EncodedPrompt>; CodecId::ALL.len()],
+    encodings: Encodings,
 }
 
 impl Prompt {
@@ -37,32 +37,33 @@ impl Prompt {
         Self {
             pcm: pcm.into_boxed_slice(),
             sample_rate,
-            encodings: [const { OnceLock::new() }; CodecId::ALL.len()],
+            encodings: Encodings::default(),
         }
     }
 
-    /// The prompt as payloads of `codec`, made on the first call.
+    /// The prompt as payloads, made on the first call; a [`CodecId`](crate::codec::CodecId) alone
+    /// means its default parameters.
     ///
     /// The first call resamples and encodes the whole prompt: not for the media thread, which
     /// takes [`Prompt::ready`].
     ///
     /// # Errors
     /// [`AudioError::Resample`] and [`AudioError::Codec`] when the codec cannot take the prompt.
-    pub fn encoded(&self, codec: CodecId) -> Result<&EncodedPrompt, AudioError> {
-        let cell = &self.encodings[codec.index()];
-        if let Some(encoded) = cell.get() {
+    pub fn encoded(&self, encoding: impl Into<Encoding>) -> Result<&EncodedPrompt, AudioError> {
+        let encoding = encoding.into();
+        if let Some(encoded) = self.encodings.find(encoding) {
             return Ok(encoded);
         }
         // Two threads may encode at the same time; the first result is kept.
-        let pcm = resample::resample(&self.pcm, self.sample_rate, codec.sample_rate())?;
-        let encoded = EncodedPrompt::encode(codec, pcm)?;
-        Ok(cell.get_or_init(|| encoded))
+        let rate = encoding.codec.sample_rate();
+        let pcm = resample::resample(&self.pcm, self.sample_rate, rate)?;
+        let encoded = EncodedPrompt::encode(encoding, pcm)?;
+        Ok(self.encodings.add(encoding, encoded))
     }
 
-    /// The prompt as payloads of `codec` if [`Prompt::encoded`] was called before. Does not
-    /// allocate or wait.
-    pub fn ready(&self, codec: CodecId) -> Option<&EncodedPrompt> {
-        self.encodings[codec.index()].get()
+    /// The prompt as payloads if [`Prompt::encoded`] was called before. Does not allocate or wait.
+    pub fn ready(&self, encoding: impl Into<Encoding>) -> Option<&EncodedPrompt> {
+        self.encodings.find(encoding.into())
     }
 
     /// All samples, mono.
@@ -82,14 +83,11 @@ impl Prompt {
 
     /// Memory held by samples and encodings, for the limit of a cache.
     pub fn size_bytes(&self) -> usize {
-        let encoded = self.encodings.iter().filter_map(OnceLock::get);
-        size_of::<Self>()
-            + size_of_val(&*self.pcm)
-            + encoded.map(EncodedPrompt::size_bytes).sum::<usize>()
+        size_of::<Self>() + size_of_val(&*self.pcm) + self.encodings.size_bytes()
     }
 }
 
-/// A prompt as RTP payloads of one codec. Silence fills its last 20 ms.
+/// A prompt as RTP payloads of one encoding. Silence fills its last packet.
 #[derive(Debug)]
 pub struct EncodedPrompt {
     bytes: Box<[u8]>,
@@ -99,8 +97,8 @@ pub struct EncodedPrompt {
 /// How packets are found in the bytes.
 #[derive(Debug)]
 enum Layout {
-    /// One byte a sample: packets of any length can be cut.
-    SampleBytes,
+    /// Packets can be cut between any two units of so many samples in so many bytes.
+    Units { samples: usize, bytes: usize },
     /// Packet `i` of `frame_samples` samples is `bytes[ends[i - 1]..ends[i]]`.
     Frames {
         frame_samples: usize,
@@ -109,35 +107,23 @@ enum Layout {
 }
 
 impl EncodedPrompt {
-    fn encode(codec: CodecId, mut pcm: Vec<i16>) -> Result<Self, AudioError> {
-        let frame_samples = codec.sample_rate() as usize / 50;
+    fn encode(encoding: Encoding, mut pcm: Vec<i16>) -> Result<Self, AudioError> {
+        let Encoding { codec, variant, .. } = encoding;
+        let packet = encoding.frame().unwrap_or(CHUNK);
+        let frame_samples = codec.sample_rate() as usize * packet.as_millis() as usize / 1_000;
         pcm.resize(pcm.len().next_multiple_of(frame_samples), 0);
-        let samples = pcm.len();
-        let mut encoder = codec.encoder()?;
-        let (bytes, layout) = match codec {
-            CodecId::Pcmu | CodecId::Pcma => {
-                let mut bytes = vec![0; samples];
-                encoder.encode(&pcm, &mut bytes);
-                (bytes, Layout::SampleBytes)
-            }
-            CodecId::Opus => {
-                let mut bytes = Vec::new();
-                let mut ends = Vec::with_capacity(samples / OPUS_FRAME_SAMPLES);
-                let mut payload = [0; MAX_PAYLOAD_BYTES];
-                for frame in pcm.chunks_exact(OPUS_FRAME_SAMPLES) {
-                    let len = encoder.encode(frame, &mut payload);
-                    bytes.extend_from_slice(&payload[..len]);
-                    ends.push(u32::try_from(bytes.len()).map_err(|_| AudioError::TooLong)?);
+        let mut encoder = codec.encoder(variant)?;
+        let (bytes, layout) = match codec.packing(variant) {
+            Packing::Samples { samples, bytes } => {
+                let mut payload = vec![0; pcm.len() / samples * bytes];
+                let frame_bytes = frame_samples / samples * bytes;
+                let frames = pcm.chunks_exact(frame_samples);
+                for (frame, out) in frames.zip(payload.chunks_exact_mut(frame_bytes)) {
+                    encoder.encode(frame, out);
                 }
-                let frame_samples = OPUS_FRAME_SAMPLES;
-                (
-                    bytes,
-                    Layout::Frames {
-                        frame_samples,
-                        ends: ends.into(),
-                    },
-                )
+                (payload, Layout::Units { samples, bytes })
             }
+            Packing::Frames { .. } => encode_frames(&mut *encoder, &pcm, frame_samples)?,
         };
         Ok(Self {
             bytes: bytes.into(),
@@ -149,13 +135,15 @@ impl EncodedPrompt {
     /// the codec's sample rate); the last one may be shorter. Empty for a frame the codec chose
     /// not to send.
     ///
-    /// `None` past the end, and for a length that the codec cannot be cut to: G.711 goes with any
-    /// but 0, Opus with 20 ms only. Media thread; does not allocate.
+    /// `None` past the end, and for a length that the encoding cannot be cut to: a sample-based
+    /// one goes with any number of its units but 0, others with their own packet time only. Media
+    /// thread; does not allocate.
     pub fn payload(&self, index: usize, packet_samples: usize) -> Option<&[u8]> {
         match &self.layout {
-            Layout::SampleBytes => {
-                let start = index.checked_mul(packet_samples)?;
-                let end = self.bytes.len().min(start.checked_add(packet_samples)?);
+            Layout::Units { samples, bytes } => {
+                let packet_bytes = packet_samples / samples * bytes;
+                let start = index.checked_mul(packet_bytes)?;
+                let end = self.bytes.len().min(start.checked_add(packet_bytes)?);
                 self.bytes
                     .get(start..end)
                     .filter(|payload| !payload.is_empty())
@@ -176,21 +164,45 @@ impl EncodedPrompt {
         }
     }
 
-    /// All payload bytes of a codec whose packets can be cut anywhere, one byte a sample; `None`
-    /// for a frame-based one.
+    /// All payload bytes of a codec whose packets can be cut between any two units; `None` for
+    /// another one.
     pub fn sample_bytes(&self) -> Option<&[u8]> {
-        matches!(self.layout, Layout::SampleBytes).then_some(&self.bytes)
+        matches!(self.layout, Layout::Units { .. }).then_some(&self.bytes)
     }
 
     /// Memory held.
     pub fn size_bytes(&self) -> usize {
         let table = match &self.layout {
-            Layout::SampleBytes => 0,
+            Layout::Units { .. } => 0,
             Layout::Frames { ends, .. } => size_of_val(&**ends),
         };
         self.bytes.len() + table
     }
 }
+
+fn encode_frames(
+    encoder: &mut dyn Encoder,
+    pcm: &[i16],
+    frame_samples: usize,
+) -> Result<(Vec<u8>, Layout), AudioError> {
+    let mut bytes = Vec::new();
+    let mut ends = Vec::with_capacity(pcm.len() / frame_samples);
+    let mut payload = [0; MAX_PAYLOAD_BYTES];
+    for frame in pcm.chunks_exact(frame_samples) {
+        let len = encoder.encode(frame, &mut payload);
+        bytes.extend_from_slice(&payload[..len]);
+        ends.push(u32::try_from(bytes.len()).map_err(|_| AudioError::TooLong)?);
+    }
+    let ends = ends.into();
+    let layout = Layout::Frames {
+        frame_samples,
+        ends,
+    };
+    Ok((bytes, layout))
+}
+
+/// In which pieces a sample-based codec is given a prompt; any would do.
+const CHUNK: Duration = Duration::from_millis(20);
 
 /// Why a file cannot be a prompt.
 #[derive(Debug, Error)]
@@ -213,7 +225,7 @@ pub enum AudioError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::MAX_PACKET_SAMPLES;
+    use crate::codec::{CodecId, MAX_PACKET_SAMPLES, OPUS_FRAME_SAMPLES, Variant};
     use crate::probe::{level_at, sine};
 
     fn prompt() -> Prompt {
@@ -222,7 +234,7 @@ mod tests {
     }
 
     fn heard(encoded: &EncodedPrompt, codec: CodecId, packet_samples: usize) -> Vec<i16> {
-        let mut decoder = codec.decoder().unwrap();
+        let mut decoder = codec.decoder(Variant::default()).unwrap();
         let mut pcm = Vec::new();
         for index in 0.. {
             let Some(payload) = encoded.payload(index, packet_samples) else {
@@ -239,7 +251,7 @@ mod tests {
     fn a_file_sounds_the_same_in_every_codec() {
         let prompt = prompt();
         assert_eq!(prompt.duration(), Duration::from_secs(1));
-        for codec in CodecId::ALL {
+        for codec in CodecId::BUILT_IN {
             assert!(prompt.ready(codec).is_none());
             let encoded = prompt.encoded(codec).unwrap();
             let rate = codec.sample_rate();
@@ -254,7 +266,7 @@ mod tests {
     #[test]
     fn g711_is_cut_into_packets_of_any_length() {
         let prompt = Prompt::from_pcm(vec![7; 900], 8_000);
-        let encoded = prompt.encoded(CodecId::Pcma).unwrap();
+        let encoded = prompt.encoded(CodecId::PCMA).unwrap();
         let lengths = |samples| -> Vec<usize> {
             (0..)
                 .map_while(|index| encoded.payload(index, samples))
@@ -272,15 +284,44 @@ mod tests {
     #[test]
     fn opus_is_cut_at_its_frames_only() {
         let prompt = Prompt::from_pcm(vec![7; 900], 16_000);
-        let encoded = prompt.encoded(CodecId::Opus).unwrap();
+        let encoded = prompt.encoded(CodecId::OPUS).unwrap();
         assert_eq!(encoded.payload(0, 480), None);
         assert!(encoded.payload(2, OPUS_FRAME_SAMPLES).is_some());
         assert_eq!(encoded.payload(3, OPUS_FRAME_SAMPLES), None);
     }
 
     #[test]
+    fn frames_are_kept_for_each_packet_time() {
+        let prompt = Prompt::from_pcm(vec![7; 1_600], 16_000);
+        let (short, long) = [20, 40]
+            .map(|ms| {
+                let time = Duration::from_millis(ms);
+                Encoding::with_packet_time(CodecId::OPUS, Variant::default(), time).0
+            })
+            .into();
+        prompt.encoded(short).unwrap();
+        assert!(prompt.ready(long).is_none());
+        let encoded = prompt.encoded(long).unwrap();
+        assert!(encoded.payload(2, 2 * OPUS_FRAME_SAMPLES).is_some());
+        assert_eq!(encoded.payload(3, 2 * OPUS_FRAME_SAMPLES), None);
+        assert!(prompt.ready(short).is_some());
+    }
+
+    #[test]
+    fn threads_that_encode_at_once_get_the_same_payloads() {
+        let prompt = Prompt::from_pcm(vec![7; 8_000], 8_000);
+        let kept = std::thread::scope(|scope| {
+            let encode = || std::ptr::from_ref(prompt.encoded(CodecId::PCMU).unwrap()) as usize;
+            let threads = [(); 4].map(|()| scope.spawn(encode));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert_eq!(kept, [kept[0]; 4]);
+        assert_eq!(prompt.encodings.size_bytes(), 8_000);
+    }
+
+    #[test]
     fn an_empty_prompt_has_no_payload() {
-        for codec in CodecId::ALL {
+        for codec in CodecId::BUILT_IN {
             let prompt = Prompt::from_pcm(Vec::new(), 8_000);
             let encoded = prompt.encoded(codec).unwrap();
             assert_eq!(encoded.payload(0, codec.sample_rate() as usize / 50), None);
@@ -292,7 +333,7 @@ mod tests {
         let prompt = Prompt::from_pcm(vec![0; 8_000], 8_000);
         let before = prompt.size_bytes();
         assert!(before >= 16_000);
-        prompt.encoded(CodecId::Pcmu).unwrap();
+        prompt.encoded(CodecId::PCMU).unwrap();
         assert_eq!(prompt.size_bytes(), before + 8_000);
     }
 }

@@ -536,7 +536,7 @@ mod tests {
         };
         assert_eq!(args.duration, Some(Duration::from_millis(2500)));
         assert_eq!(args.local, Some("[::1]:0".parse().unwrap()));
-        assert_eq!(args.codec, [CodecId::Opus, CodecId::Pcmu]);
+        assert_eq!(args.codec, [CodecId::OPUS, CodecId::PCMU]);
         assert_eq!(args.dtmf.unwrap().steps().len(), 3);
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::output::{complain, say};
 use super::runtime::start_runtime;
 use super::{CallArgs, DtmfStep, Exit};
-use crate::codec::CodecId;
+use crate::codec::{CodecId, Codecs};
 use crate::config::Config;
 use crate::ids::Ids;
 use crate::net::address_towards;
@@ -244,9 +244,9 @@ fn play_root(config: &mut Config, path: &Path) -> Result<String, CallError> {
     Ok(name.to_owned())
 }
 
-fn codecs(chosen: &[CodecId]) -> Vec<CodecId> {
+fn codecs(chosen: &[CodecId]) -> Codecs {
     match chosen {
-        [] => CodecId::ALL.to_vec(),
-        chosen => chosen.to_vec(),
+        [] => Codecs::new(CodecId::BUILT_IN),
+        chosen => Codecs::new(chosen.iter().copied()),
     }
 }

@@ -4,8 +4,37 @@
 //! decoding in a table of 256. The tables are made once per process, with the first coder and so
 //! before the media path runs.
 
+use std::sync::LazyLock;
+
 use super::concealment::Concealment;
-use super::{CodecError, Decoder, Encoder};
+use super::{CodecError, CodecFactory, Decoder, Encoder, Packing, Variant};
+
+/// One of the two laws as a codec.
+pub(super) struct G711(pub(super) &'static LazyLock<Tables>);
+
+impl CodecFactory for G711 {
+    fn packing(&self, _: Variant) -> Packing {
+        Packing::Samples {
+            samples: 1,
+            bytes: 1,
+        }
+    }
+
+    fn samples_in(&self, _: Variant, payload: &[u8]) -> Option<usize> {
+        samples_in(payload)
+    }
+
+    fn encoder(&self, _: Variant) -> Result<Box<dyn Encoder>, CodecError> {
+        Ok(Box::new(G711Encoder { tables: self.0 }))
+    }
+
+    fn decoder(&self, _: Variant) -> Result<Box<dyn Decoder>, CodecError> {
+        Ok(Box::new(G711Decoder {
+            tables: self.0,
+            concealment: Concealment::new(),
+        }))
+    }
+}
 
 /// A companding law.
 pub(super) struct Tables {
@@ -16,12 +45,12 @@ pub(super) struct Tables {
 }
 
 /// Encodes one frame after the other by its tables.
-pub(super) struct G711Encoder {
+struct G711Encoder {
     tables: &'static Tables,
 }
 
 /// Decodes by its tables, and hides what is lost.
-pub(super) struct G711Decoder {
+struct G711Decoder {
     tables: &'static Tables,
     concealment: Concealment,
 }
@@ -32,7 +61,7 @@ const SAMPLES_PER_MS: usize = 8;
 const MAX_PAYLOAD: usize = 60 * SAMPLES_PER_MS;
 
 /// The number of samples in `payload`: one a byte, for lengths of 1 to 60 ms.
-pub(super) fn samples_in(payload: &[u8]) -> Option<usize> {
+fn samples_in(payload: &[u8]) -> Option<usize> {
     (SAMPLES_PER_MS..=MAX_PAYLOAD)
         .contains(&payload.len())
         .then_some(payload.len())
@@ -65,12 +94,6 @@ impl Tables {
     }
 }
 
-impl G711Encoder {
-    pub(super) fn new(tables: &'static Tables) -> Self {
-        Self { tables }
-    }
-}
-
 impl Encoder for G711Encoder {
     /// Encodes as many samples as there are, or none if `out` is too small.
     fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> usize {
@@ -81,15 +104,6 @@ impl Encoder for G711Encoder {
             *code = self.tables.code(sample);
         }
         pcm.len()
-    }
-}
-
-impl G711Decoder {
-    pub(super) fn new(tables: &'static Tables) -> Self {
-        Self {
-            tables,
-            concealment: Concealment::new(),
-        }
     }
 }
 

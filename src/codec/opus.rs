@@ -4,16 +4,33 @@
 //! says two channels, whatever is inside; a stereo or full-band packet from a peer is decoded to
 //! mono at 16 kHz by the library.
 
+use std::borrow::Cow;
+
 use audiopus::coder::{Decoder as LibDecoder, Encoder as LibEncoder};
 use audiopus::packet::Packet;
 use audiopus::{Application, Bitrate, Channels, MutSignals, SampleRate, Signal};
 
-use super::{CodecError, Decoder, Encoder, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES};
+use super::{
+    CodecDescription, CodecError, CodecFactory, Decoder, Encoder, MAX_PACKET_SAMPLES, Packing,
+    Variant,
+};
+use crate::rtp::ClockRate;
+
+pub(super) static DESCRIPTION: CodecDescription = CodecDescription {
+    encoding_name: "opus",
+    clock_rate: ClockRate::HZ_48000,
+    sample_rate: SAMPLE_RATE,
+    channels: 2,
+    static_payload_type: None,
+    factory: &Opus,
+};
 
 /// Sample rate on our side.
-pub(super) const SAMPLE_RATE: u32 = 16_000;
-/// Samples in the 20 ms frames in which prompts are encoded.
+const SAMPLE_RATE: u32 = 16_000;
+/// Samples in a frame of 20 ms.
 pub const OPUS_FRAME_SAMPLES: usize = 320;
+/// The largest single frame (RFC 6716 §3.4).
+const MAX_OPUS_BYTES: usize = 1_275;
 
 const LIB_RATE: SampleRate = SampleRate::Hz16000;
 /// Bit rate for wide-band speech (RFC 7587 §3.1.1 suggests 16 to 20 kb/s; a little is for FEC).
@@ -23,9 +40,45 @@ const COMPLEXITY: u8 = 5;
 /// Loss that the encoder prepares for; without it no FEC is sent.
 const EXPECTED_LOSS_PERCENT: u8 = 10;
 
+struct Opus;
+
+impl CodecFactory for Opus {
+    fn fmtp(&self, _: Option<&str>) -> Cow<'static, str> {
+        Cow::Borrowed("useinbandfec=1")
+    }
+
+    fn packing(&self, _: Variant) -> Packing {
+        Packing::Frames {
+            packet_ms: &[10, 20, 40, 60],
+            max_bytes: MAX_OPUS_BYTES,
+        }
+    }
+
+    fn samples_in(&self, _: Variant, payload: &[u8]) -> Option<usize> {
+        samples_in(payload)
+    }
+
+    fn encoder(&self, _: Variant) -> Result<Box<dyn Encoder>, CodecError> {
+        Ok(Box::new(OpusEncoder::new()?))
+    }
+
+    fn decoder(&self, _: Variant) -> Result<Box<dyn Decoder>, CodecError> {
+        Ok(Box::new(OpusDecoder::new()?))
+    }
+}
+
+fn unavailable(error: audiopus::Error) -> CodecError {
+    let code = match error {
+        audiopus::Error::Opus(code) => code as i32,
+        // The wrapper's own checks of our arguments.
+        _ => 0,
+    };
+    CodecError::Unavailable { code }
+}
+
 /// The number of samples at 16 kHz; `None` for an empty, malformed or oversized packet.
-pub(super) fn samples_in(payload: &[u8]) -> Option<usize> {
-    if payload.len() > MAX_PAYLOAD_BYTES {
+fn samples_in(payload: &[u8]) -> Option<usize> {
+    if payload.len() > MAX_OPUS_BYTES {
         return None;
     }
     let packet = Packet::try_from(payload).ok()?;
@@ -36,13 +89,11 @@ pub(super) fn samples_in(payload: &[u8]) -> Option<usize> {
 }
 
 /// Encodes Opus with in-band forward error correction.
-pub(super) struct OpusEncoder(LibEncoder);
+struct OpusEncoder(LibEncoder);
 
 impl OpusEncoder {
-    pub(super) fn new() -> Result<Self, CodecError> {
-        Self::configured()
-            .map(Self)
-            .map_err(CodecError::Unavailable)
+    fn new() -> Result<Self, CodecError> {
+        Self::configured().map(Self).map_err(unavailable)
     }
 
     fn configured() -> Result<LibEncoder, audiopus::Error> {
@@ -58,19 +109,19 @@ impl OpusEncoder {
 
 impl Encoder for OpusEncoder {
     fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> usize {
-        let len = out.len().min(MAX_PAYLOAD_BYTES);
+        let len = out.len().min(MAX_OPUS_BYTES);
         self.0.encode(pcm, &mut out[..len]).unwrap_or(0)
     }
 }
 
 /// Decodes Opus.
-pub(super) struct OpusDecoder(LibDecoder);
+struct OpusDecoder(LibDecoder);
 
 impl OpusDecoder {
-    pub(super) fn new() -> Result<Self, CodecError> {
+    fn new() -> Result<Self, CodecError> {
         LibDecoder::new(LIB_RATE, Channels::Mono)
             .map(Self)
-            .map_err(CodecError::Unavailable)
+            .map_err(unavailable)
     }
 
     /// Runs the decoder over `packet`, or over nothing for a lost one.
@@ -124,7 +175,7 @@ mod tests {
 
     fn packets(pcm: &[i16]) -> Vec<Vec<u8>> {
         let mut encoder = OpusEncoder::new().unwrap();
-        let mut payload = [0; MAX_PAYLOAD_BYTES];
+        let mut payload = [0; MAX_OPUS_BYTES];
         pcm.chunks_exact(OPUS_FRAME_SAMPLES)
             .map(|frame| {
                 let len = encoder.encode(frame, &mut payload);
@@ -172,7 +223,7 @@ mod tests {
     fn impossible_lengths_and_short_buffers_are_refused() {
         let mut decoder = OpusDecoder::new().unwrap();
         let mut out = [0; MAX_PACKET_SAMPLES];
-        let too_long = [0xFF; MAX_PAYLOAD_BYTES + 1];
+        let too_long = [0xFF; MAX_OPUS_BYTES + 1];
         assert_eq!(
             decoder.decode(&[], &mut out),
             Err(CodecError::PayloadSize { bytes: 0 })

@@ -2,11 +2,21 @@
 
 use std::sync::LazyLock;
 
-use super::g711::Tables;
+use super::CodecDescription;
+use super::g711::{G711, Tables};
+use crate::rtp::{ClockRate, PayloadType};
+
+pub(super) static DESCRIPTION: CodecDescription = CodecDescription {
+    encoding_name: "PCMU",
+    clock_rate: ClockRate::HZ_8000,
+    sample_rate: 8_000,
+    channels: 1,
+    static_payload_type: Some(PayloadType::PCMU),
+    factory: &G711(&TABLES),
+};
 
 /// The tables of µ-law.
-pub(super) static TABLES: LazyLock<Tables> =
-    LazyLock::new(|| Tables::new(encode_sample, decode_sample));
+static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables::new(encode_sample, decode_sample));
 
 /// The 16-bit sample of a µ-law code.
 pub(crate) fn ulaw_to_linear(code: u8) -> i16 {

@@ -1,242 +1,247 @@
-//! The codecs there are, and what the other layers may ask of one.
+//! What a codec is to the other layers, and how one is named.
 
-use thiserror::Error;
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 
-use super::g711::{G711Decoder, G711Encoder};
-use super::{g711, opus, pcma, pcmu};
+use super::{CodecError, Decoder, Encoder, MAX_PAYLOAD_BYTES, opus, pcma, pcmu};
 use crate::rtp::{ClockRate, PayloadType};
 
-/// A codec this server speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CodecId {
-    /// G.711 µ-law, 8 kHz.
-    Pcmu,
-    /// G.711 A-law, 8 kHz.
-    Pcma,
-    /// Opus as mono speech at 16 kHz; `opus/48000/2` in SDP (RFC 7587 §7).
-    Opus,
+/// Names a codec. Two are equal if they name the same [`CodecDescription`], which lives as long as
+/// the process.
+#[derive(Clone, Copy)]
+pub struct CodecId(&'static CodecDescription);
+
+/// Everything about a codec that does not change from call to call.
+pub struct CodecDescription {
+    /// The encoding name in an `rtpmap` attribute; compared ignoring case (RFC 8866 §6.6).
+    pub encoding_name: &'static str,
+    /// The rate of the RTP timestamp, which need not be the sample rate.
+    pub clock_rate: ClockRate,
+    /// Samples a second of the PCM that the coders take and give: 8,000 to 48,000.
+    pub sample_rate: u32,
+    /// The channel count in an `rtpmap` attribute. Opus says 2 even when it carries mono
+    /// (RFC 7587 §7); the coders are always mono.
+    pub channels: u8,
+    /// The payload number fixed by RFC 3551 §6, `None` for a dynamic one.
+    pub static_payload_type: Option<PayloadType>,
+    /// Reads parameters and payloads, and makes the coders.
+    pub factory: &'static dyn CodecFactory,
 }
 
-/// Turns PCM into payloads. One encoder serves one stream, in order.
-pub trait Encoder: Send {
-    /// Encodes one frame of mono PCM at [`CodecId::sample_rate`] into `out` and returns the
-    /// number of bytes written.
-    ///
-    /// `pcm` holds one packet's time: any length for G.711; 10, 20, 40 or 60 ms for Opus. Zero is
-    /// returned, and nothing should be sent, when `out` is too small or the codec cannot encode
-    /// that length.
-    ///
-    /// Media thread; does not allocate.
-    fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> usize;
-}
+/// The part of a codec that is code. Called by sessions and media threads at the same time.
+pub trait CodecFactory: Send + Sync {
+    /// What we write as `fmtp` parameters: into an offer (`offered` is `None`), or into the answer
+    /// to an offer that has these ("" if it has none). Empty for no `fmtp` line.
+    fn fmtp(&self, offered: Option<&str>) -> Cow<'static, str> {
+        let _ = offered;
+        Cow::Borrowed("")
+    }
 
-/// Turns payloads into PCM. One decoder serves one stream, in playout order.
-pub trait Decoder: Send {
-    /// Decodes one payload into `out`, mono at [`CodecId::sample_rate`], and returns the number
-    /// of samples written. An `out` of [`MAX_PACKET_SAMPLES`] is always large enough.
+    /// What the `fmtp` parameters of one side mean for the payloads that are sent to it, "" if it
+    /// gave none; `None` if this codec cannot work with them, so that the format is not agreed on.
     ///
-    /// Media thread; does not allocate.
+    /// Different texts of the same meaning give the same value, and a peer can bring about few
+    /// different ones: prompts are encoded, and kept, once for each.
+    fn variant(&self, fmtp: &str) -> Option<Variant> {
+        let _ = fmtp;
+        Some(Variant::default())
+    }
+
+    /// How audio is cut into payloads.
+    fn packing(&self, variant: Variant) -> Packing;
+
+    /// The number of samples in `payload`; `None` when the codec cannot have made a payload of
+    /// that length, so the packet is to be refused. Media thread; does not allocate.
+    fn samples_in(&self, variant: Variant, payload: &[u8]) -> Option<usize>;
+
+    /// Makes an encoder. Allocates.
     ///
     /// # Errors
-    /// [`CodecError::PayloadSize`] for a length the codec cannot have made,
-    /// [`CodecError::BufferTooSmall`] when `out` does not hold the packet's samples,
-    /// [`CodecError::Corrupt`] when the codec refuses the bytes.
-    fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError>;
+    /// [`CodecError::Unavailable`] when the codec's library refuses.
+    fn encoder(&self, variant: Variant) -> Result<Box<dyn Encoder>, CodecError>;
 
-    /// Fills `out` with a guess at what a lost packet held and returns the number of samples
-    /// written. `out` has the length of the lost packet, a multiple of 10 ms. Repeated calls fade
-    /// to silence.
+    /// Makes a decoder. Allocates.
     ///
-    /// Media thread; does not allocate.
-    fn conceal(&mut self, out: &mut [i16]) -> usize;
+    /// # Errors
+    /// [`CodecError::Unavailable`] when the codec's library refuses.
+    fn decoder(&self, variant: Variant) -> Result<Box<dyn Decoder>, CodecError>;
+}
 
-    /// Like [`Decoder::conceal`], when the packet after the lost one is already here: codecs with
-    /// in-band forward error correction find a coarse copy in `next_payload`. The next packet is
-    /// still to be decoded afterwards.
-    ///
-    /// Media thread; does not allocate.
-    fn recover(&mut self, next_payload: &[u8], out: &mut [i16]) -> usize {
-        let _ = next_payload;
-        self.conceal(out)
-    }
+/// The `fmtp` parameters of one direction as the codec's own number, such as the `mode` of iLBC or
+/// a packed set of options. Nobody else looks into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Variant(pub u64);
+
+/// How audio is cut into payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// A payload can be cut between any two units of so many samples in so many bytes
+    /// (a sample-based encoding, RFC 3551 §4.2): 1 and 1 for G.711, 8 and 3 for G.726-24. Ten
+    /// milliseconds are a whole number of units.
+    Samples {
+        /// Samples of one unit.
+        samples: usize,
+        /// Bytes of one unit.
+        bytes: usize,
+    },
+    /// A payload is encoded as a whole, of one or more frames.
+    Frames {
+        /// The packet times in milliseconds that the encoder takes. At least one of 10, 20, 30, 40
+        /// and 60; others are never used.
+        packet_ms: &'static [u8],
+        /// The longest payload that a peer may send, at most [`MAX_PAYLOAD_BYTES`].
+        max_bytes: usize,
+    },
 }
 
 impl CodecId {
-    /// Every codec, in the order in which we prefer them in an offer.
-    pub const ALL: [CodecId; 3] = [CodecId::Opus, CodecId::Pcmu, CodecId::Pcma];
+    /// G.711 µ-law, 8 kHz.
+    pub const PCMU: CodecId = CodecId(&pcmu::DESCRIPTION);
+    /// G.711 A-law, 8 kHz.
+    pub const PCMA: CodecId = CodecId(&pcma::DESCRIPTION);
+    /// Opus as mono speech at 16 kHz; `opus/48000/2` in SDP (RFC 7587 §7).
+    pub const OPUS: CodecId = CodecId(&opus::DESCRIPTION);
 
-    /// Finds the codec of an SDP format by its `rtpmap` parts; the name is compared ignoring case
-    /// (RFC 8866 §6.6). `None` when we do not speak it.
-    pub fn from_format(encoding_name: &str, clock_rate: u32, channels: u8) -> Option<CodecId> {
-        Self::ALL.into_iter().find(|id| {
-            id.encoding_name().eq_ignore_ascii_case(encoding_name)
-                && id.clock_rate().get() == clock_rate
-                && id.channels() == channels
-        })
+    /// The codecs that need nothing loaded, best first.
+    pub const BUILT_IN: [CodecId; 3] = [Self::OPUS, Self::PCMU, Self::PCMA];
+
+    /// Registers a codec for the rest of the process: its description is never freed, so that what
+    /// was handed to a media thread is always there. For the start of the server, not for calls.
+    pub fn register(description: CodecDescription) -> CodecId {
+        CodecId(Box::leak(Box::new(description)))
     }
 
-    /// The encoding name in an `rtpmap` attribute.
+    /// See [`CodecDescription::encoding_name`].
     pub fn encoding_name(self) -> &'static str {
-        match self {
-            CodecId::Pcmu => "PCMU",
-            CodecId::Pcma => "PCMA",
-            CodecId::Opus => "opus",
-        }
+        self.0.encoding_name
     }
 
-    /// The rate of the RTP timestamp, which need not be the sample rate.
+    /// See [`CodecDescription::clock_rate`].
     pub fn clock_rate(self) -> ClockRate {
-        match self {
-            CodecId::Pcmu | CodecId::Pcma => ClockRate::HZ_8000,
-            CodecId::Opus => ClockRate::HZ_48000,
-        }
+        self.0.clock_rate
     }
 
-    /// Samples a second of the PCM that the coders take and give.
+    /// See [`CodecDescription::sample_rate`].
     pub fn sample_rate(self) -> u32 {
-        match self {
-            CodecId::Pcmu | CodecId::Pcma => 8_000,
-            CodecId::Opus => opus::SAMPLE_RATE,
-        }
+        self.0.sample_rate
     }
 
-    /// Whether a payload can be cut between any two samples, each of which takes one byte
-    /// (a sample-based encoding, RFC 3551 §4.2).
-    pub fn is_sample_based(self) -> bool {
-        match self {
-            CodecId::Pcmu | CodecId::Pcma => true,
-            CodecId::Opus => false,
-        }
-    }
-
-    /// The channel count in an `rtpmap` attribute. Opus says 2 even when it carries mono
-    /// (RFC 7587 §7); the coders are always mono.
+    /// See [`CodecDescription::channels`].
     pub fn channels(self) -> u8 {
-        match self {
-            CodecId::Pcmu | CodecId::Pcma => 1,
-            CodecId::Opus => 2,
-        }
+        self.0.channels
     }
 
-    /// The payload number fixed by RFC 3551 §6, `None` for a dynamic one.
+    /// See [`CodecDescription::static_payload_type`].
     pub fn static_payload_type(self) -> Option<PayloadType> {
-        match self {
-            CodecId::Pcmu => Some(PayloadType::PCMU),
-            CodecId::Pcma => Some(PayloadType::PCMA),
-            CodecId::Opus => None,
-        }
+        self.0.static_payload_type
     }
 
-    /// The `fmtp` parameters we offer, without the payload number.
-    pub fn fmtp(self) -> Option<&'static str> {
-        match self {
-            CodecId::Pcmu | CodecId::Pcma => None,
-            CodecId::Opus => Some("useinbandfec=1"),
-        }
+    /// See [`CodecFactory::fmtp`].
+    pub fn fmtp(self, offered: Option<&str>) -> Cow<'static, str> {
+        self.0.factory.fmtp(offered)
     }
 
-    /// The number of samples in `payload` at [`CodecId::sample_rate`]; `None` when the codec
-    /// cannot have made a payload of that length, so the packet is to be refused.
-    ///
-    /// G.711 packets hold 1 to 60 ms, Opus packets 2.5 to 120 ms (RFC 7587 §4.2).
-    pub fn samples_in(self, payload: &[u8]) -> Option<usize> {
-        match self {
-            CodecId::Pcmu | CodecId::Pcma => g711::samples_in(payload),
-            CodecId::Opus => opus::samples_in(payload),
-        }
+    /// See [`CodecFactory::variant`].
+    pub fn variant(self, fmtp: &str) -> Option<Variant> {
+        self.0.factory.variant(fmtp)
     }
 
-    /// Makes an encoder. Allocates: not for the media thread.
-    ///
-    /// # Errors
-    /// [`CodecError::Unavailable`] when the codec's library refuses.
-    pub fn encoder(self) -> Result<Box<dyn Encoder>, CodecError> {
-        Ok(match self {
-            CodecId::Pcmu => Box::new(G711Encoder::new(&pcmu::TABLES)),
-            CodecId::Pcma => Box::new(G711Encoder::new(&pcma::TABLES)),
-            CodecId::Opus => Box::new(opus::OpusEncoder::new()?),
-        })
+    /// See [`CodecFactory::packing`].
+    pub fn packing(self, variant: Variant) -> Packing {
+        self.0.factory.packing(variant)
     }
 
-    /// Makes a decoder. Allocates: not for the media thread.
+    /// The longest payload to be expected of a peer: up to 60 ms of a sample-based codec.
+    pub fn max_bytes(self, variant: Variant) -> usize {
+        let bytes = match self.packing(variant) {
+            Packing::Samples { samples, bytes } => {
+                self.sample_rate() as usize * 60 / 1_000 / samples * bytes
+            }
+            Packing::Frames { max_bytes, .. } => max_bytes,
+        };
+        bytes.min(MAX_PAYLOAD_BYTES)
+    }
+
+    /// See [`CodecFactory::samples_in`].
+    pub fn samples_in(self, variant: Variant, payload: &[u8]) -> Option<usize> {
+        self.0.factory.samples_in(variant, payload)
+    }
+
+    /// See [`CodecFactory::encoder`].
     ///
     /// # Errors
-    /// [`CodecError::Unavailable`] when the codec's library refuses.
-    pub fn decoder(self) -> Result<Box<dyn Decoder>, CodecError> {
-        Ok(match self {
-            CodecId::Pcmu => Box::new(G711Decoder::new(&pcmu::TABLES)),
-            CodecId::Pcma => Box::new(G711Decoder::new(&pcma::TABLES)),
-            CodecId::Opus => Box::new(opus::OpusDecoder::new()?),
-        })
+    /// [`CodecError::Unavailable`].
+    pub fn encoder(self, variant: Variant) -> Result<Box<dyn Encoder>, CodecError> {
+        self.0.factory.encoder(variant)
     }
 
-    /// Position in [`CodecId::ALL`]-sized tables.
-    pub(crate) fn index(self) -> usize {
-        self as usize
+    /// See [`CodecFactory::decoder`].
+    ///
+    /// # Errors
+    /// [`CodecError::Unavailable`].
+    pub fn decoder(self, variant: Variant) -> Result<Box<dyn Decoder>, CodecError> {
+        self.0.factory.decoder(variant)
     }
 }
 
-/// The most samples one payload can decode to: 120 ms of Opus at 16 kHz.
-pub const MAX_PACKET_SAMPLES: usize = 1_920;
+impl PartialEq for CodecId {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
 
-/// The most bytes we accept or make in one payload: the largest single Opus frame
-/// (RFC 6716 §3.4), far above 60 ms of G.711.
-pub const MAX_PAYLOAD_BYTES: usize = 1_275;
+impl Eq for CodecId {}
 
-/// Why a codec did not do what was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum CodecError {
-    /// A payload length that the codec cannot have made; zero included.
-    #[error("a payload of {bytes} bytes is not a whole packet of this codec")]
-    PayloadSize {
-        /// Length of the refused payload.
-        bytes: usize,
-    },
-    /// The caller's buffer does not hold the packet.
-    #[error("the packet holds {needed} samples and the buffer {available}")]
-    BufferTooSmall {
-        /// Samples in the packet.
-        needed: usize,
-        /// Samples the buffer holds.
-        available: usize,
-    },
-    /// The length is possible and the content is not.
-    #[error("the payload is corrupt")]
-    Corrupt,
-    /// The codec's library could not make a coder.
-    #[error("the codec library cannot make a coder")]
-    Unavailable(#[source] audiopus::Error),
+impl Hash for CodecId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::from_ref(self.0).hash(state);
+    }
+}
+
+impl fmt::Debug for CodecId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for CodecId {
+    /// The name and the clock rate, as in an `rtpmap`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.encoding_name(), self.clock_rate().get())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::MAX_PACKET_SAMPLES;
 
     #[test]
-    fn formats_are_found_by_their_rtpmap() {
-        for id in CodecId::ALL {
-            let name = id.encoding_name().to_lowercase();
-            let found = CodecId::from_format(&name, id.clock_rate().get(), id.channels());
-            assert_eq!(found, Some(id));
-        }
-        assert_eq!(CodecId::from_format("opus", 48_000, 1), None);
-        assert_eq!(CodecId::from_format("PCMU", 16_000, 1), None);
-        assert_eq!(CodecId::from_format("G729", 8_000, 1), None);
-    }
-
-    #[test]
-    fn every_codec_has_an_index_of_its_own() {
-        let mut indices = CodecId::ALL.map(CodecId::index);
-        indices.sort_unstable();
-        assert_eq!(indices, [0, 1, 2]);
+    fn codecs_are_equal_by_identity() {
+        assert_eq!(CodecId::PCMU, CodecId::PCMU);
+        assert_ne!(CodecId::PCMU, CodecId::PCMA);
+        let again = |factory| {
+            CodecId::register(CodecDescription {
+                encoding_name: "PCMU",
+                clock_rate: ClockRate::HZ_8000,
+                sample_rate: 8_000,
+                channels: 1,
+                static_payload_type: Some(PayloadType::PCMU),
+                factory,
+            })
+        };
+        let registered = again(pcmu::DESCRIPTION.factory);
+        assert_ne!(registered, CodecId::PCMU);
+        assert_eq!(registered.to_string(), CodecId::PCMU.to_string());
     }
 
     #[test]
     fn g711_packets_of_1_to_60_ms_are_taken() {
         let mut out = [0; MAX_PACKET_SAMPLES];
-        for id in [CodecId::Pcmu, CodecId::Pcma] {
-            let mut decoder = id.decoder().unwrap();
+        let plain = Variant::default();
+        for id in [CodecId::PCMU, CodecId::PCMA] {
+            let mut decoder = id.decoder(plain).unwrap();
             for (bytes, good) in [
                 (0, false),
                 (7, false),
@@ -246,7 +251,7 @@ mod tests {
                 (481, false),
             ] {
                 let payload = vec![0x55; bytes];
-                assert_eq!(id.samples_in(&payload), good.then_some(bytes));
+                assert_eq!(id.samples_in(plain, &payload), good.then_some(bytes));
                 let expected = if good {
                     Ok(bytes)
                 } else {
@@ -261,7 +266,8 @@ mod tests {
                     available: 80
                 })
             );
-            assert_eq!(id.encoder().unwrap().encode(&[0; 160], &mut [0; 159]), 0);
+            let mut encoder = id.encoder(plain).unwrap();
+            assert_eq!(encoder.encode(&[0; 160], &mut [0; 159]), 0);
         }
     }
 }

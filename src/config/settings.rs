@@ -207,7 +207,7 @@ impl Default for Media {
     fn default() -> Media {
         Media {
             threads: None,
-            codecs: CodecId::ALL.to_vec(),
+            codecs: CodecId::BUILT_IN.to_vec(),
             slot: Duration::from_millis(5),
         }
     }

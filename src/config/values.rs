@@ -27,7 +27,7 @@ impl Setting for CodecId {
 
     fn parse(text: &str) -> Option<CodecId> {
         let named = |codec: &CodecId| codec.encoding_name().eq_ignore_ascii_case(text);
-        CodecId::ALL.into_iter().find(named)
+        CodecId::BUILT_IN.into_iter().find(named)
     }
 }
 

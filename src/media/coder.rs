@@ -4,63 +4,75 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::command::StreamParameters;
-use super::schedule::FRAME;
 use crate::audio::frame::MAX_FRAME_SAMPLES;
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::{EncodedPrompt, Prompt, Tone, ToneGenerator};
-use crate::codec::{CodecId, Encoder};
+use crate::codec::{CodecId, Encoder, Encoding, Packing, Variant};
 use crate::rtp::PayloadType;
 
 /// How audio is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Format {
     pub(super) payload_type: PayloadType,
-    pub(super) codec: CodecId,
+    pub(super) encoding: Encoding,
     pub(super) packet_time: Duration,
     /// Samples of one packet at the codec's sample rate.
-    pub(super) packet_samples: usize,
+    packet_samples: usize,
+    /// Where packets can be cut; `None` if each is encoded as a whole.
+    unit: Option<Unit>,
+}
+
+/// See [`Packing::Samples`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unit {
+    samples: usize,
+    bytes: usize,
 }
 
 impl Format {
-    /// A packet time that does not fit the frame clock, or the codec, becomes 20 ms.
     pub(super) fn new(parameters: &StreamParameters) -> Self {
-        let (payload_type, codec) = parameters.send_format;
-        let packet_time = if codec.is_sample_based() && PACKET_TIMES.contains(&parameters.ptime) {
-            parameters.ptime
-        } else {
-            FRAME
+        let send = parameters.send_format;
+        let (encoding, packet_time) =
+            Encoding::with_packet_time(send.codec, send.variant, parameters.ptime);
+        let unit = match send.codec.packing(send.variant) {
+            Packing::Samples { samples, bytes } => Some(Unit { samples, bytes }),
+            Packing::Frames { .. } => None,
         };
-        let packet_samples = samples_in(packet_time, codec.sample_rate());
         // Encoded here for the first stream of the process, so that a tick finds it ready.
-        let _ = SILENCE.encoded(codec);
+        let _ = SILENCE.encoded(encoding);
         Self {
-            payload_type,
-            codec,
+            payload_type: send.payload_type,
+            encoding,
             packet_time,
-            packet_samples,
+            packet_samples: samples_in(packet_time, send.codec.sample_rate()),
+            unit,
         }
     }
 
+    pub(super) fn codec(&self) -> CodecId {
+        self.encoding.codec
+    }
+
+    pub(super) fn unit(&self) -> Option<Unit> {
+        self.unit
+    }
+
     /// `span` in samples, rounded to the nearest: adding up stretches never drifts.
-    pub(super) fn samples(&self, span: Duration) -> usize {
-        samples_in(span, self.codec.sample_rate())
+    fn samples(&self, span: Duration) -> usize {
+        samples_in(span, self.codec().sample_rate())
+    }
+
+    /// `span` in bytes, rounded to the nearest unit.
+    pub(super) fn bytes(&self, unit: Unit, span: Duration) -> usize {
+        (self.samples(span) + unit.samples / 2) / unit.samples * unit.bytes
     }
 }
-
-/// The packet times that fit the frame clock.
-const PACKET_TIMES: [Duration; 5] = [
-    Duration::from_millis(10),
-    Duration::from_millis(20),
-    Duration::from_millis(30),
-    Duration::from_millis(40),
-    Duration::from_millis(60),
-];
 
 /// Turns stretches of playlist items into payload bytes.
 #[derive(Default)]
 pub(super) struct Coder {
     /// Made when something must be encoded while it is sent.
-    encoder: Option<(CodecId, Box<dyn Encoder>)>,
+    encoder: Option<(CodecId, Variant, Box<dyn Encoder>)>,
     tone: Option<PlayingTone>,
 }
 
@@ -74,29 +86,33 @@ struct PlayingTone {
 }
 
 impl Coder {
-    /// Fills `out`, one byte a sample, with `item` from `position` on; silence behind its end.
+    /// Fills `out`, whole units of a sample-based codec, with `item` from `position` on; silence
+    /// behind its end.
     pub(super) fn fill(
         &mut self,
         format: &Format,
+        unit: Unit,
         item: &PlaylistItem,
         position: Duration,
         out: &mut [u8],
     ) {
-        let Some(encoded) = encoding_of(format.codec, item) else {
+        let Some(encoded) = encoding_of(format.encoding, item) else {
             let mut pcm = [0; MAX_FRAME_SAMPLES];
-            let pcm = &mut pcm[..out.len()];
+            let pcm = &mut pcm[..out.len() / unit.bytes * unit.samples];
             self.render(format, item, position, pcm);
-            self.encode(format.codec, pcm, out);
+            self.encode(format.encoding, pcm, out);
             return;
         };
-        let start = format.samples(position);
-        let bytes = encoded
-            .sample_bytes()
-            .and_then(|bytes| bytes.get(start..))
+        let bytes = match item {
+            PlaylistItem::Silence(_) => None,
+            _ => encoded.sample_bytes(),
+        };
+        let bytes = bytes
+            .and_then(|bytes| bytes.get(format.bytes(unit, position)..))
             .unwrap_or_default();
         let ready = bytes.len().min(out.len());
         out[..ready].copy_from_slice(&bytes[..ready]);
-        fill_silence(format.codec, &mut out[ready..]);
+        fill_silence(format, &mut out[ready..]);
     }
 
     /// Writes the packet of `item` at `position` and returns its length. An item that has only
@@ -109,16 +125,20 @@ impl Coder {
         length: Duration,
         out: &mut [u8],
     ) -> usize {
-        let Some(encoded) = encoding_of(format.codec, item) else {
+        // After a change of codec or packet time the position may be inside of a ready packet.
+        let start = format.samples(position);
+        let ready = encoding_of(format.encoding, item)
+            .filter(|_| start.is_multiple_of(format.packet_samples));
+        let Some(encoded) = ready else {
             let mut pcm = [0; MAX_FRAME_SAMPLES];
             let pcm = &mut pcm[..format.packet_samples];
             let audible = format.samples(length).min(pcm.len());
             self.render(format, item, position, &mut pcm[..audible]);
-            return self.encode(format.codec, pcm, out);
+            return self.encode(format.encoding, pcm, out);
         };
         let index = match item {
             PlaylistItem::Silence(_) => SETTLED_SILENCE,
-            _ => format.samples(position) / format.packet_samples,
+            _ => start / format.packet_samples,
         };
         let payload = encoded
             .payload(index, format.packet_samples)
@@ -128,17 +148,16 @@ impl Coder {
     }
 
     /// Encodes samples of one packet; zero if that cannot be done.
-    pub(super) fn encode(&mut self, codec: CodecId, pcm: &[i16], out: &mut [u8]) -> usize {
-        if self
-            .encoder
-            .as_ref()
-            .is_none_or(|(made_for, _)| *made_for != codec)
-        {
-            self.encoder = codec.encoder().ok().map(|encoder| (codec, encoder));
+    pub(super) fn encode(&mut self, encoding: Encoding, pcm: &[i16], out: &mut [u8]) -> usize {
+        let Encoding { codec, variant, .. } = encoding;
+        let made_for = |made: &(CodecId, Variant, _)| (made.0, made.1) == (codec, variant);
+        if !self.encoder.as_ref().is_some_and(made_for) {
+            let made = codec.encoder(variant);
+            self.encoder = made.ok().map(|encoder| (codec, variant, encoder));
         }
         self.encoder
             .as_mut()
-            .map_or(0, |(_, encoder)| encoder.encode(pcm, out))
+            .map_or(0, |(_, _, encoder)| encoder.encode(pcm, out))
     }
 
     /// The samples of `item` from `position` on, at the codec's rate.
@@ -149,7 +168,7 @@ impl Coder {
         position: Duration,
         out: &mut [i16],
     ) {
-        let rate = format.codec.sample_rate();
+        let rate = format.codec().sample_rate();
         match item {
             PlaylistItem::Prompt { prompt, .. } => resampled(prompt, position, rate, out),
             PlaylistItem::Tone { tone, .. } => {
@@ -182,20 +201,21 @@ impl Coder {
 }
 
 /// The ready payloads of `item`, if it has any.
-fn encoding_of(codec: CodecId, item: &PlaylistItem) -> Option<&EncodedPrompt> {
+fn encoding_of(encoding: Encoding, item: &PlaylistItem) -> Option<&EncodedPrompt> {
     match item {
-        PlaylistItem::Prompt { prompt, .. } => prompt.ready(codec),
-        PlaylistItem::Silence(_) => SILENCE.ready(codec),
+        PlaylistItem::Prompt { prompt, .. } => prompt.ready(encoding),
+        PlaylistItem::Silence(_) => SILENCE.ready(encoding),
         PlaylistItem::Tone { .. } | PlaylistItem::Separator(_) => None,
     }
 }
 
-/// Fills `out` with the silence of a sample-based codec.
-pub(super) fn fill_silence(codec: CodecId, out: &mut [u8]) {
-    if let Some(silence) = SILENCE.ready(codec).and_then(EncodedPrompt::sample_bytes)
-        && let Some(&byte) = silence.first()
+/// Fills `out`, at most one packet, with the silence of a sample-based codec.
+pub(super) fn fill_silence(format: &Format, out: &mut [u8]) {
+    if let Some(silence) = SILENCE.ready(format.encoding)
+        && let Some(bytes) = silence.sample_bytes()
+        && let Some(settled) = bytes.len().checked_sub(out.len())
     {
-        out.fill(byte);
+        out.copy_from_slice(&bytes[settled..]);
     }
 }
 
@@ -219,8 +239,8 @@ fn samples_in(span: Duration, rate: u32) -> usize {
     (span.as_secs() * u64::from(rate) + part) as usize
 }
 
-/// 60 ms of silence, the longest packet time, encoded once for the whole process.
-static SILENCE: LazyLock<Prompt> = LazyLock::new(|| Prompt::from_pcm(vec![0; 480], 8_000));
+/// Three times the longest packet time of silence, encoded once for the whole process.
+static SILENCE: LazyLock<Prompt> = LazyLock::new(|| Prompt::from_pcm(vec![0; 3 * 480], 8_000));
 
-/// The 20 ms frame of [`SILENCE`] that is repeated: the first ones carry an encoder's start.
+/// The packet of [`SILENCE`] that is repeated: the first ones carry an encoder's start.
 const SETTLED_SILENCE: usize = 2;

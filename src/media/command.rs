@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::RecorderSink;
-use crate::codec::CodecId;
+use crate::codec::{CodecId, Variant};
 use crate::rtp::{ClockRate, Digit, PayloadType};
 
 /// Names one stream of one media thread; a used-up id never names a later stream.
@@ -55,15 +55,38 @@ pub struct StreamParameters {
     /// The peer may send, and we listen unless [`MediaCommand::SetReceiving`] says otherwise.
     pub receive: bool,
     /// What audio is sent as.
-    pub send_format: (PayloadType, CodecId),
-    /// What audio is accepted as.
-    pub receive_formats: SmallVec<[(PayloadType, CodecId); 4]>,
+    pub send_format: MediaFormat,
+    /// What audio is accepted as; the peer may change between these with any packet.
+    pub receive_formats: SmallVec<[MediaFormat; 4]>,
     /// Payload type and clock rate of telephone-event (RFC 4733).
     pub telephone_event: Option<(PayloadType, ClockRate)>,
-    /// Audio per packet that we send: 10, 20, 30, 40 or 60 ms; other values count as 20 ms.
+    /// Audio per packet that the peer asks for: 10 to 60 ms are sent, see
+    /// [`Encoding::with_packet_time`](crate::codec::Encoding::with_packet_time).
     pub ptime: Duration,
     /// How long nothing may come while we listen before [`MediaEvent::RtpTimeout`].
     pub rtp_timeout: Option<Duration>,
+}
+
+/// A codec under its number, with its parameters in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaFormat {
+    /// Its number in that direction.
+    pub payload_type: PayloadType,
+    /// The codec.
+    pub codec: CodecId,
+    /// What the `fmtp` parameters of the side that receives mean.
+    pub variant: Variant,
+}
+
+impl MediaFormat {
+    /// A format with the codec's default parameters.
+    pub fn new(payload_type: PayloadType, codec: CodecId) -> Self {
+        Self {
+            payload_type,
+            codec,
+            variant: Variant::default(),
+        }
+    }
 }
 
 /// Where a stream's outgoing audio comes from.

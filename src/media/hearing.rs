@@ -5,23 +5,21 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use super::command::MediaFormat;
 use crate::audio::LiveResampler;
-use crate::audio::frame::MAX_FRAME_SAMPLES;
-use crate::codec::{CodecId, Decoder, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES};
+use crate::codec::{Decoder, MAX_PACKET_SAMPLES};
 use crate::rtp::{JitterBuffer, JitterConfig, PayloadType, Pop, RtpPacket};
 
 /// One peer's audio while someone hears it.
 pub(super) struct Hearing {
-    formats: SmallVec<[(PayloadType, CodecId); 4]>,
+    formats: SmallVec<[Incoming; 4]>,
     jitter: JitterBuffer,
-    /// By [`CodecId::index`]; each is made when its first packet comes.
-    decoders: [Option<Box<dyn Decoder>>; CodecId::ALL.len()],
-    /// Codec and samples of the latest packet: what a lost one is taken to have been.
-    latest: Option<(CodecId, usize)>,
+    /// Number and samples of the latest packet: what a lost one is taken to have been.
+    latest: Option<(PayloadType, usize)>,
     /// From the rate of a codec to `sample_rate`; made when it is first needed.
     resampler: Option<(u32, LiveResampler)>,
     sample_rate: u32,
-    queue: Box<[i16; QUEUE_SAMPLES]>,
+    queue: Box<[i16]>,
     queued: usize,
     /// Samples at the front of the queue that are the current frame.
     frame: usize,
@@ -29,26 +27,34 @@ pub(super) struct Hearing {
     audible: bool,
 }
 
+/// A format that may come.
+struct Incoming {
+    format: MediaFormat,
+    /// Made when its first packet comes.
+    decoder: Option<Box<dyn Decoder>>,
+}
+
 impl Hearing {
     /// `formats` are what may come; samples are given out at `sample_rate` hertz.
-    pub(super) fn new(formats: &[(PayloadType, CodecId)], sample_rate: u32) -> Self {
-        let sample_based = formats.iter().all(|(_, codec)| codec.is_sample_based());
-        let payload_bytes = if sample_based {
-            LONGEST_G711_BYTES
-        } else {
-            MAX_PAYLOAD_BYTES
+    pub(super) fn new(formats: &[MediaFormat], sample_rate: u32) -> Self {
+        let payload_bytes = formats
+            .iter()
+            .map(|format| format.codec.max_bytes(format.variant))
+            .max();
+        let incoming = |&format| Incoming {
+            format,
+            decoder: None,
         };
         Self {
-            formats: SmallVec::from_slice(formats),
+            formats: formats.iter().map(incoming).collect(),
             jitter: JitterBuffer::new(JitterConfig {
-                payload_bytes,
+                payload_bytes: payload_bytes.unwrap_or_default(),
                 ..JitterConfig::default()
             }),
-            decoders: [const { None }; CodecId::ALL.len()],
             latest: None,
             resampler: None,
             sample_rate,
-            queue: Box::new([0; QUEUE_SAMPLES]),
+            queue: vec![0; samples_in(QUEUE_MS, sample_rate)].into(),
             queued: 0,
             frame: 0,
             audible: false,
@@ -79,8 +85,8 @@ impl Hearing {
     pub(super) fn advance(&mut self, packet_time: Duration) {
         self.queue.copy_within(self.frame..self.queued, 0);
         self.queued -= self.frame;
-        let wanted = packet_time.as_millis() as usize * self.sample_rate as usize / 1_000;
-        self.frame = wanted.min(MAX_FRAME_SAMPLES);
+        let wanted = packet_time.as_millis() as usize;
+        self.frame = samples_in(wanted.min(LONGEST_FRAME_MS), self.sample_rate);
         while self.queued < self.frame && self.decode_next() {}
         self.audible = self.queued > 0;
         if self.queued < self.frame {
@@ -101,82 +107,95 @@ impl Hearing {
 
     /// Puts the samples of the next packet into the queue; false if there is none.
     fn decode_next(&mut self) -> bool {
-        let mut pcm = [0; MAX_PACKET_SAMPLES];
-        let (codec, samples) = match self.jitter.pop() {
+        let (payload_type, coded) = match self.jitter.pop() {
             Pop::Empty => return false,
-            Pop::Packet(packet) => {
-                let payload_type = packet.payload_type;
-                let known = self
-                    .formats
-                    .iter()
-                    .find(|(agreed, _)| *agreed == payload_type);
-                let Some(&(_, codec)) = known else {
-                    return true;
-                };
-                let Some(decoder) = decoder(&mut self.decoders, codec) else {
-                    return true;
-                };
-                // A payload that its codec refuses is as good as lost.
-                let Ok(samples) = decoder.decode(packet.payload, &mut pcm) else {
-                    return true;
-                };
-                (codec, samples)
-            }
+            Pop::Packet(packet) => (packet.payload_type, Coded::Packet(packet.payload)),
             Pop::Lost => {
-                let Some((codec, samples)) = self.latest else {
+                let Some((payload_type, samples)) = self.latest else {
                     return true;
                 };
-                let Some(decoder) = decoder(&mut self.decoders, codec) else {
-                    return true;
-                };
-                let out = &mut pcm[..samples];
-                let samples = match self.jitter.following_payload() {
-                    Some(next) => decoder.recover(next, out),
-                    None => decoder.conceal(out),
-                };
-                (codec, samples)
+                let following = self.jitter.following_payload();
+                (payload_type, Coded::Lost { samples, following })
             }
         };
-        self.latest = Some((codec, samples));
-        self.enqueue(codec.sample_rate(), &pcm[..samples]);
+        let agreed = |incoming: &&mut Incoming| incoming.format.payload_type == payload_type;
+        let Some(incoming) = self.formats.iter_mut().find(agreed) else {
+            return true;
+        };
+        let room = &mut self.queue[self.queued..];
+        let rate = incoming.format.codec.sample_rate();
+        let samples = if rate == self.sample_rate {
+            let samples = incoming.decode(&coded, room);
+            self.queued += samples;
+            samples
+        } else {
+            let mut pcm = [0; MAX_PACKET_SAMPLES];
+            let samples = incoming.decode(&coded, &mut pcm);
+            if let Some(resampler) = resampler(&mut self.resampler, rate, self.sample_rate) {
+                self.queued += resampler.process(&pcm[..samples], room);
+            }
+            samples
+        };
+        if samples > 0 {
+            self.latest = Some((payload_type, samples));
+        }
         true
     }
+}
 
-    /// Adds samples of `rate` hertz to the queue. What does not fit is left out.
-    fn enqueue(&mut self, rate: u32, pcm: &[i16]) {
-        let room = &mut self.queue[self.queued..];
-        if rate == self.sample_rate {
-            let fits = pcm.len().min(room.len());
-            room[..fits].copy_from_slice(&pcm[..fits]);
-            self.queued += fits;
-            return;
+/// What is due of one packet.
+enum Coded<'a> {
+    Packet(&'a [u8]),
+    Lost {
+        /// In the packet before.
+        samples: usize,
+        /// Of the packet behind, if it is here.
+        following: Option<&'a [u8]>,
+    },
+}
+
+impl Incoming {
+    /// Decodes into `out` and returns the number of samples. A payload that its codec refuses is as
+    /// good as lost: zero.
+    fn decode(&mut self, coded: &Coded<'_>, out: &mut [i16]) -> usize {
+        if self.decoder.is_none() {
+            self.decoder = self.format.codec.decoder(self.format.variant).ok();
         }
-        if self
-            .resampler
-            .as_ref()
-            .is_none_or(|(from, _)| *from != rate)
-        {
-            let made = LiveResampler::new(rate, self.sample_rate);
-            self.resampler = made.ok().map(|resampler| (rate, resampler));
-        }
-        if let Some((_, resampler)) = &mut self.resampler {
-            self.queued += resampler.process(pcm, room);
+        let Some(decoder) = &mut self.decoder else {
+            return 0;
+        };
+        match *coded {
+            Coded::Packet(payload) => decoder.decode(payload, out).unwrap_or(0),
+            Coded::Lost { samples, following } => {
+                let Some(out) = out.get_mut(..samples) else {
+                    return 0;
+                };
+                match following {
+                    Some(next) => decoder.recover(next, out),
+                    None => decoder.conceal(out),
+                }
+            }
         }
     }
 }
 
-fn decoder(
-    decoders: &mut [Option<Box<dyn Decoder>>],
-    codec: CodecId,
-) -> Option<&mut (dyn Decoder + 'static)> {
-    let slot = &mut decoders[codec.index()];
-    if slot.is_none() {
-        *slot = codec.decoder().ok();
+/// The resampler from `from`, made anew if there is one from elsewhere.
+fn resampler(
+    made: &mut Option<(u32, LiveResampler)>,
+    from: u32,
+    to: u32,
+) -> Option<&mut LiveResampler> {
+    if made.as_ref().is_none_or(|(rate, _)| *rate != from) {
+        *made = LiveResampler::new(from, to).ok().map(|new| (from, new));
     }
-    slot.as_deref_mut()
+    made.as_mut().map(|(_, resampler)| resampler)
 }
 
-/// A frame, and the longest packet at twice its rate behind it.
-const QUEUE_SAMPLES: usize = MAX_FRAME_SAMPLES + 2 * MAX_PACKET_SAMPLES;
-/// 60 ms, the longest packet that a sample-based codec accepts.
-const LONGEST_G711_BYTES: usize = 480;
+fn samples_in(ms: usize, sample_rate: u32) -> usize {
+    ms * sample_rate as usize / 1_000
+}
+
+/// The longest frame that is given out.
+const LONGEST_FRAME_MS: usize = 60;
+/// A frame that lacks its last sample, and the longest packet behind it.
+const QUEUE_MS: usize = LONGEST_FRAME_MS + 120;

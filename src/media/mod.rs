@@ -25,7 +25,9 @@ mod stats;
 mod stream;
 mod thread;
 
-pub use command::{EventSink, MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
+pub use command::{
+    EventSink, MediaCommand, MediaEvent, MediaFormat, Output, StreamId, StreamParameters,
+};
 pub use core::{Core, MediaIo, Retired};
 pub use file_io::{FileIo, RecordingDone};
 pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};

@@ -9,17 +9,16 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use super::command::{MediaEvent, StreamParameters};
+use super::command::{MediaEvent, MediaFormat, StreamParameters};
 use super::core::MediaIo;
 use super::hearing::Hearing;
 use super::stream::Turn;
-use crate::codec::CodecId;
 use crate::rtp::{
     ClockRate, DigitPress, EventReceiver, PayloadType, RtpPacket, SourceLatch, Verdict,
 };
 
 pub(super) struct Receiver {
-    formats: SmallVec<[(PayloadType, CodecId); 4]>,
+    formats: SmallVec<[MediaFormat; 4]>,
     telephone_event: Option<(PayloadType, ClockRate)>,
     events: Option<EventReceiver>,
     /// The peer's address by its latest description that named one.
@@ -208,11 +207,12 @@ impl Receiver {
         {
             return Some(Content::Event);
         }
-        let (_, codec) = self
+        let format = self
             .formats
             .iter()
-            .find(|(agreed, _)| *agreed == packet.payload_type)?;
-        codec.samples_in(packet.payload).map(|_| Content::Audio)
+            .find(|agreed| agreed.payload_type == packet.payload_type)?;
+        let samples = format.codec.samples_in(format.variant, packet.payload);
+        samples.map(|_| Content::Audio)
     }
 
     fn take_event(

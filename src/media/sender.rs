@@ -122,7 +122,7 @@ impl Sender {
 
     /// Samples a second of what is sent, once that is agreed.
     pub(super) fn sample_rate(&self) -> Option<u32> {
-        self.format.map(|format| format.codec.sample_rate())
+        self.format.map(|format| format.codec().sample_rate())
     }
 
     /// Notes that ticks were left out: the next packet does not continue the last one.
@@ -150,7 +150,7 @@ impl Sender {
             (Output::Playlist, _) => self.play(&format, turn),
             (Output::Echo, Some(pcm)) => {
                 self.coder
-                    .encode(format.codec, pcm, &mut turn.packet[RTP_HEADER_BYTES..])
+                    .encode(format.encoding, pcm, &mut turn.packet[RTP_HEADER_BYTES..])
             }
             (Output::Echo, None) | (Output::None, _) => 0,
         };
@@ -158,7 +158,7 @@ impl Sender {
             self.talking = false;
             return 0;
         }
-        let timestamp = self.timestamp(clock, tick, format.codec.clock_rate());
+        let timestamp = self.timestamp(clock, tick, format.codec().clock_rate());
         let header = self
             .header
             .next_header(format.payload_type, !self.talking, timestamp);
@@ -214,9 +214,9 @@ impl Sender {
                     length,
                 } => {
                     let payload = &mut turn.packet[RTP_HEADER_BYTES..];
-                    if format.codec.is_sample_based() {
-                        let end = format.samples(filled + length);
-                        coder.fill(format, item, position, &mut payload[len..end]);
+                    if let Some(unit) = format.unit() {
+                        let end = format.bytes(unit, filled + length);
+                        coder.fill(format, unit, item, position, &mut payload[len..end]);
                         (len, filled) = (end, filled + length);
                     } else {
                         len = coder.frame(format, item, position, length, payload);
@@ -233,10 +233,11 @@ impl Sender {
             }
             return 0;
         }
-        if format.codec.is_sample_based() {
-            let payload = &mut turn.packet[RTP_HEADER_BYTES..][len..format.packet_samples];
-            coder::fill_silence(format.codec, payload);
-            len = format.packet_samples;
+        if let Some(unit) = format.unit() {
+            let end = format.bytes(unit, format.packet_time);
+            let payload = &mut turn.packet[RTP_HEADER_BYTES..][len..end];
+            coder::fill_silence(format, payload);
+            len = end;
         }
         len
     }

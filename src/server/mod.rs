@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::admin::{Admin, Reload, Requests};
-use crate::codec::CodecId;
+use crate::codec::Codecs;
 use crate::config::{
     ApplicationSelector, Config, Listen, ListenTransport, LoadError, load_selector,
 };
@@ -88,7 +88,7 @@ impl Server {
         let deployment = Deployment::load(config)?;
         let (udp, tcp) = open_sockets(&config.sip.listen)?;
         let media = MediaPool::start(media_config(config, ids))?;
-        let codecs = config.media.codecs.clone();
+        let codecs = Codecs::new(config.media.codecs.iter().copied());
         Ok(Self::assemble(
             config,
             ids,
@@ -169,6 +169,7 @@ impl Server {
             rtp_address: config.rtp.address,
             settings: Settings {
                 capabilities: Arc::new(capabilities(&parts.codecs)),
+                codecs: parts.codecs,
                 rtp_timeout: config.rtp.timeout,
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
@@ -342,7 +343,7 @@ pub struct PhoneLine {
     /// Address of its SIP sockets; port 0 takes free ones.
     pub local: SocketAddr,
     /// Codecs it offers, best first.
-    pub codecs: Vec<CodecId>,
+    pub codecs: Codecs,
 }
 
 /// What a server is assembled from.
@@ -353,7 +354,7 @@ struct Parts {
     udp: Vec<UdpListener>,
     tcp: Vec<TcpAcceptor>,
     media: MediaPool,
-    codecs: Vec<CodecId>,
+    codecs: Codecs,
 }
 
 fn open_sockets(listen: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpAcceptor>), ListenError> {

@@ -16,9 +16,9 @@ use super::event::{
 };
 use crate::audio::prompt::Prompt;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
-use crate::codec::CodecId;
+use crate::codec::{CodecId, Codecs, Encoding};
 use crate::dsm::ActionResult;
-use crate::media::{MediaCommand, MediaEvent, StreamParameters};
+use crate::media::{MediaCommand, MediaEvent, MediaFormat, StreamParameters};
 use crate::rtp::{ClockRate, PayloadType};
 use crate::sdp::{
     AudioFormat, Capabilities, Direction, NegotiatedAudio, NegotiationError, OfferAnswer,
@@ -94,6 +94,8 @@ pub struct CallSetup {
     pub media: SocketAddr,
     /// What we can send and receive, in our order.
     pub capabilities: Arc<Capabilities>,
+    /// The codecs behind them.
+    pub codecs: Codecs,
     /// How long nothing may be heard from a peer that should send; None: for ever.
     pub rtp_timeout: Option<Duration>,
     /// How long a diagram may work on after a handled hang-up.
@@ -107,6 +109,8 @@ pub struct Call {
     usage: InviteUsage,
     negotiation: OfferAnswer,
     audio: Option<NegotiatedAudio>,
+    /// What audio is sent as, once negotiated.
+    encoding: Option<Encoding>,
     /// Changes made to the stream's playlist.
     playlist_version: u32,
     /// Whether `SessionStart` has been told.
@@ -126,6 +130,7 @@ impl Call {
             usage,
             negotiation,
             audio: None,
+            encoding: None,
             playlist_version: 0,
             started: false,
             awaits_answer_in_ack: false,
@@ -157,7 +162,7 @@ impl Call {
 
     /// The codec audio is sent with, once negotiated.
     pub fn codec(&self) -> Option<CodecId> {
-        self.audio.as_ref().and_then(|audio| codec_of(&audio.send))
+        self.encoding.map(|encoding| encoding.codec)
     }
 
     /// Whether the peer agreed to telephone events.
@@ -227,17 +232,17 @@ impl Call {
         self.playlist_version
     }
 
-    /// Asks for a prompt in the call's codec. Before negotiation: in our first one.
+    /// Asks for a prompt in the call's encoding. Before negotiation: in PCMU.
     pub fn load_prompt(&mut self, file: AudioFile) {
-        let codec = self.codec().unwrap_or(CodecId::Pcmu);
-        let output = SessionOutput::LoadPrompt { file, codec };
+        let encoding = self.encoding.unwrap_or(CodecId::PCMU.into());
+        let output = SessionOutput::LoadPrompt { file, encoding };
         self.outputs.push_back(output);
     }
 
     /// Asks for what is heard to be recorded, at the rate of the call's codec; before negotiation: of
-    /// our first one.
+    /// PCMU.
     pub fn record(&mut self, file: AudioFile) {
-        let sample_rate = self.codec().unwrap_or(CodecId::Pcmu).sample_rate();
+        let sample_rate = self.codec().unwrap_or(CodecId::PCMU).sample_rate();
         let output = SessionOutput::Record { file, sample_rate };
         self.outputs.push_back(output);
     }
@@ -391,10 +396,31 @@ impl Call {
     }
 
     fn use_audio(&mut self, audio: NegotiatedAudio) {
-        if let Some(parameters) = stream_parameters(&audio, self.setup.rtp_timeout) {
+        if let Some(parameters) = self.stream_parameters(&audio) {
+            let MediaFormat { codec, variant, .. } = parameters.send_format;
+            let (encoding, _) = Encoding::with_packet_time(codec, variant, parameters.ptime);
+            self.encoding = Some(encoding);
             self.media(MediaCommand::Configure(Box::new(parameters)));
         }
         self.audio = Some(audio);
+    }
+
+    fn stream_parameters(&self, audio: &NegotiatedAudio) -> Option<StreamParameters> {
+        let format = |format: &AudioFormat| media_format(&self.setup.codecs, format);
+        Some(StreamParameters {
+            remote: audio.remote,
+            follow_source: audio.remote_name.is_some(),
+            send: audio.direction.sends(),
+            receive: audio.direction.receives(),
+            send_format: format(&audio.send)?,
+            receive_formats: audio.receive.iter().filter_map(format).collect(),
+            telephone_event: audio.telephone_event.as_ref().and_then(|format| {
+                let clock_rate = ClockRate::new(format.clock_rate)?;
+                Some((PayloadType::new(format.payload_type)?, clock_rate))
+            }),
+            ptime: audio.ptime,
+            rtp_timeout: self.setup.rtp_timeout,
+        })
     }
 
     fn start(&mut self) {
@@ -413,55 +439,32 @@ fn status_of(error: &NegotiationError) -> StatusCode {
     }
 }
 
-fn codec_of(format: &AudioFormat) -> Option<CodecId> {
-    CodecId::from_format(&format.encoding_name, format.clock_rate, format.channels)
-}
-
-fn stream_parameters(
-    audio: &NegotiatedAudio,
-    rtp_timeout: Option<Duration>,
-) -> Option<StreamParameters> {
-    let send_format = (
-        PayloadType::new(audio.send.payload_type)?,
-        codec_of(&audio.send)?,
-    );
-    let receive_formats = audio
-        .receive
-        .iter()
-        .filter_map(|format| Some((PayloadType::new(format.payload_type)?, codec_of(format)?)))
-        .collect();
-    Some(StreamParameters {
-        remote: audio.remote,
-        follow_source: audio.remote_name.is_some(),
-        send: audio.direction.sends(),
-        receive: audio.direction.receives(),
-        send_format,
-        receive_formats,
-        telephone_event: audio.telephone_event.as_ref().and_then(|format| {
-            let clock_rate = ClockRate::new(format.clock_rate)?;
-            Some((PayloadType::new(format.payload_type)?, clock_rate))
-        }),
-        ptime: audio.ptime,
-        rtp_timeout,
+/// `format` in terms of the media threads; `None` if it is not one of `codecs`.
+fn media_format(codecs: &Codecs, format: &AudioFormat) -> Option<MediaFormat> {
+    let codec = codecs.find(&format.encoding_name, format.clock_rate, format.channels)?;
+    Some(MediaFormat {
+        payload_type: PayloadType::new(format.payload_type)?,
+        codec,
+        variant: codec.variant(format.fmtp.as_deref().unwrap_or_default())?,
     })
 }
 
 /// What we offer: these codecs in this order, and telephone events (RFC 4733) for their clock
 /// rates. Dynamic payload numbers are given out from 96 on.
-pub fn capabilities(codecs: &[CodecId]) -> Capabilities {
+pub fn capabilities(codecs: &Codecs) -> Capabilities {
     let mut formats = Vec::new();
     let mut dynamic = 96..=127u8;
     let mut number = |fixed: Option<PayloadType>| match fixed {
         Some(payload_type) => payload_type.get(),
         None => dynamic.next().unwrap_or(127),
     };
-    for codec in codecs {
+    for codec in codecs.iter() {
         formats.push(AudioFormat {
             payload_type: number(codec.static_payload_type()),
             encoding_name: codec.encoding_name().to_owned(),
             clock_rate: codec.clock_rate().get(),
             channels: codec.channels(),
-            fmtp: codec.fmtp().map(str::to_owned),
+            fmtp: Some(codec.fmtp(None).into_owned()).filter(|fmtp| !fmtp.is_empty()),
         });
     }
     let mut clock_rates: Vec<u32> = codecs
@@ -490,8 +493,8 @@ pub fn capabilities(codecs: &[CodecId]) -> Capabilities {
 mod tests {
     use super::*;
 
-    fn numbers(codecs: &[CodecId]) -> Vec<(u8, String)> {
-        let formats = capabilities(codecs).formats;
+    fn numbers<const N: usize>(codecs: [CodecId; N]) -> Vec<(u8, String)> {
+        let formats = capabilities(&Codecs::new(codecs)).formats;
         let number = |format: AudioFormat| {
             let AudioFormat {
                 payload_type,
@@ -513,14 +516,14 @@ mod tests {
             (97, "telephone-event/8000"),
             (98, "telephone-event/48000"),
         ];
-        let found = numbers(&[CodecId::Opus, CodecId::Pcma, CodecId::Pcmu]);
+        let found = numbers([CodecId::OPUS, CodecId::PCMA, CodecId::PCMU]);
         let found: Vec<_> = found.iter().map(|(n, name)| (*n, name.as_str())).collect();
         assert_eq!(found, expected);
     }
 
     #[test]
     fn no_two_formats_share_a_number() {
-        let mut used: Vec<_> = numbers(CodecId::ALL.as_slice())
+        let mut used: Vec<_> = numbers(CodecId::BUILT_IN)
             .into_iter()
             .map(|f| f.0)
             .collect();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::audio::prompt::Prompt;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
-use crate::codec::CodecId;
+use crate::codec::Encoding;
 use crate::dsm::{ActionResult, DiCall};
 use crate::media::{MediaCommand, MediaEvent};
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
@@ -199,12 +199,12 @@ pub enum SessionOutput {
     Sip(Command),
     /// Tell the session's stream.
     Media(MediaCommand),
-    /// Load a prompt for this codec; [`SessionEvent::Prompt`] answers.
+    /// Load a prompt and encode it like this; [`SessionEvent::Prompt`] answers.
     LoadPrompt {
         /// Which.
         file: AudioFile,
         /// What the stream sends with.
-        codec: CodecId,
+        encoding: Encoding,
     },
     /// Have this done outside; [`SessionEvent::Performed`] answers.
     Perform {

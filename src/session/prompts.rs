@@ -1,7 +1,7 @@
 //! SHELL: loads audio files once and shares them between calls.
 //!
 //! A prompt is read, decoded, resampled and encoded off the signalling and media threads, once for
-//! each codec, and kept until the memory limit asks for room. A file that was replaced on disk is
+//! each encoding, and kept until the memory limit asks for room. A file that was replaced on disk is
 //! noticed at the next play, at most `RECHECK` later; calls that play the old one finish it. That a
 //! file is missing is remembered for as long, because looking a name up in several places, most of
 //! which do not have it, is how announcements are found. What the server writes itself is known to
@@ -22,7 +22,7 @@ use tokio::sync::OnceCell;
 use super::event::{AudioFile, PromptError};
 use super::safe_path;
 use crate::audio::prompt::Prompt;
-use crate::codec::CodecId;
+use crate::codec::Encoding;
 
 /// How long a file is taken to be unchanged without a look at the disk.
 const RECHECK: Duration = Duration::from_secs(1);
@@ -56,7 +56,7 @@ struct Cache {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     file: AudioFile,
-    codec: CodecId,
+    encoding: Encoding,
 }
 
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl PromptStore {
     pub fn cached(
         &self,
         file: &AudioFile,
-        codec: CodecId,
+        encoding: Encoding,
     ) -> Option<Result<Arc<Prompt>, PromptError>> {
         let mut cache = self.lock();
         if let Some((at, error)) = cache.missing.get(file)
@@ -103,7 +103,7 @@ impl PromptStore {
         let clock = cache.clock;
         let entry = cache.entries.get_mut(&Key {
             file: file.clone(),
-            codec,
+            encoding,
         })?;
         if entry.checked.elapsed() >= self.recheck {
             return None;
@@ -119,14 +119,14 @@ impl PromptStore {
     pub async fn load(
         self: &Arc<Self>,
         file: &AudioFile,
-        codec: CodecId,
+        encoding: Encoding,
     ) -> Result<Arc<Prompt>, PromptError> {
-        if let Some(known) = self.cached(file, codec) {
+        if let Some(known) = self.cached(file, encoding) {
             return known;
         }
         let key = Key {
             file: file.clone(),
-            codec,
+            encoding,
         };
         let changes = self.lock().changes;
         self.forget_if_changed(&key).await;
@@ -263,10 +263,10 @@ impl PromptStore {
             )));
         }
         let bytes = std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
-        let prompt = Prompt::from_wav(&bytes, key.codec.sample_rate())
+        let prompt = Prompt::from_wav(&bytes, key.encoding.codec.sample_rate())
             .map_err(|error| unreadable(error.to_string()))?;
         prompt
-            .encoded(key.codec)
+            .encoded(key.encoding)
             .map_err(|error| unreadable(error.to_string()))?;
         Ok(Loaded {
             prompt: Arc::new(prompt),

@@ -184,8 +184,8 @@ impl<S: SessionCore> Task<S> {
                     }
                 }
                 SessionOutput::Media(command) => self.command(command).await,
-                SessionOutput::LoadPrompt { file, codec } => {
-                    match self.context.prompts.cached(&file, codec) {
+                SessionOutput::LoadPrompt { file, encoding } => {
+                    match self.context.prompts.cached(&file, encoding) {
                         Some(known) => {
                             let now = Instant::now();
                             self.guarded(|session| {
@@ -195,7 +195,7 @@ impl<S: SessionCore> Task<S> {
                         None => {
                             let prompts = self.context.prompts.clone();
                             self.work.spawn(async move {
-                                let loaded = prompts.load(&file, codec).await;
+                                let loaded = prompts.load(&file, encoding).await;
                                 Completion::Event(SessionEvent::Prompt(loaded))
                             });
                         }

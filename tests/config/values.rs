@@ -48,7 +48,7 @@ fn every_key_can_be_set() {
     assert_eq!(config.rtp.address, Some("192.0.2.1".parse().unwrap()));
     assert_eq!(config.rtp.timeout, None);
     assert_eq!(config.media.threads.map(|n| n.get()), Some(2));
-    assert_eq!(config.media.codecs, [CodecId::Pcma]);
+    assert_eq!(config.media.codecs, [CodecId::PCMA]);
     assert_eq!(config.media.slot, Duration::from_millis(10));
     assert_eq!(
         config.app.application,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use muleteer::codec::{CodecId, Variant};
 use muleteer::media::{MediaCommand, Output};
 use muleteer::rtp::PayloadType;
 
@@ -52,7 +53,7 @@ fn packets_of_another_length_are_evened_out() {
         let mut rig = echoing();
         for _ in 0..600 / ms {
             let mut payload = vec![0; ms * 8];
-            let mut encoder = muleteer::codec::CodecId::Pcmu.encoder().unwrap();
+            let mut encoder = CodecId::PCMU.encoder(Variant::default()).unwrap();
             encoder.encode(&sine(400.0, ms), &mut payload);
             let datagram = rig.peer_packet(PayloadType::PCMU, ms as u32 * 8, &payload);
             rig.receive(PEER, &datagram);

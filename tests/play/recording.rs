@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muleteer::audio::recorder::{RecorderSource, recorder};
 use muleteer::codec::CodecId;
-use muleteer::media::MediaCommand;
+use muleteer::media::{MediaCommand, MediaFormat};
 use muleteer::rtp::PayloadType;
 
 use crate::support::audio::{ms_of, silent_ms, sine};
@@ -110,7 +110,7 @@ fn a_recording_keeps_its_rate_when_another_codec_is_agreed() {
     let mut rig = Rig::new();
     let mut source = record(&mut rig, None);
     rig.peer_says(PEER, &sine(440.0, 500));
-    let opus = (PayloadType::new(96).unwrap(), CodecId::Opus);
+    let opus = MediaFormat::new(PayloadType::new(96).unwrap(), CodecId::OPUS);
     let mut changed = parameters();
     changed.send_format = opus;
     rig.command(MediaCommand::Configure(Box::new(changed)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use muleteer::codec::CodecId;
+use muleteer::codec::{CodecId, Variant};
 use muleteer::media::{
     MediaCommand, MediaConfig, MediaEvent, MediaPool, OpenError, Output, StartError, StreamHandle,
     StreamParameters,
@@ -51,7 +51,7 @@ fn towards(peer: &UdpSocket) -> Box<StreamParameters> {
 
 fn hear(peer: &UdpSocket, packets: usize) -> Vec<i16> {
     let mut pcm = Vec::new();
-    let mut decoder = CodecId::Pcmu.decoder().unwrap();
+    let mut decoder = CodecId::PCMU.decoder(Variant::default()).unwrap();
     for _ in 0..packets {
         let (mut datagram, mut samples) = ([0; 1_500], [0; 480]);
         let len = peer.recv(&mut datagram).unwrap();
@@ -134,7 +134,7 @@ fn an_echo_crosses_real_sockets() {
         .command(MediaCommand::SetOutput(Output::Echo))
         .unwrap();
     let mut header = RtpHeaderTemplate::new(1);
-    let mut encoder = CodecId::Pcmu.encoder().unwrap();
+    let mut encoder = CodecId::PCMU.encoder(Variant::default()).unwrap();
     // The first packets may come before the stream listens.
     eventually("the stream listens", || pool.totals().active_streams == 1);
     for frame in sine(440.0, 100).chunks_exact(160) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muleteer::audio::Prompt;
 use muleteer::codec::CodecId;
-use muleteer::media::{MediaCommand, MediaEvent, StreamId};
+use muleteer::media::{MediaCommand, MediaEvent, MediaFormat, StreamId};
 use muleteer::rtp::PayloadType;
 
 use crate::support::media::{Rig, looped, parameters, tone_prompt};
@@ -91,10 +91,10 @@ fn opus_runs_on_a_48_khz_clock() {
     let mut rig = Rig::silent();
     let payload_type = PayloadType::new(96).unwrap();
     let mut parameters = parameters();
-    parameters.send_format = (payload_type, CodecId::Opus);
+    parameters.send_format = MediaFormat::new(payload_type, CodecId::OPUS);
     rig.command(MediaCommand::Configure(Box::new(parameters)));
     let prompt = Prompt::from_pcm(crate::support::audio::sine(440.0, 210), 8_000);
-    prompt.encoded(CodecId::Opus).unwrap();
+    prompt.encoded(CodecId::OPUS).unwrap();
     rig.play(&prompt.into());
     rig.run_ms(500);
     let packets = rig.audio();
@@ -110,7 +110,7 @@ fn a_codec_can_change_in_the_middle_of_a_prompt() {
     rig.play(&tone_prompt(440.0, 1_000));
     rig.run_ms(500);
     let mut other = parameters();
-    other.send_format = (PayloadType::PCMA, CodecId::Pcma);
+    other.send_format = MediaFormat::new(PayloadType::PCMA, CodecId::PCMA);
     rig.command(MediaCommand::Configure(Box::new(other)));
     rig.run_ms(1_000);
     let packets = rig.audio();

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use muleteer::audio::playlist::PlaylistItem;
 use muleteer::audio::prompt::Prompt;
 use muleteer::audio::recorder::{RecordingMeter, recorder};
-use muleteer::codec::CodecId;
+use muleteer::codec::{CodecId, Codecs};
 use muleteer::config::ApplicationSelector;
 use muleteer::dsm::{ActionError, Errno};
 use muleteer::ids::Ids;
@@ -128,6 +128,7 @@ impl Agent {
             allow: vec![Invite, Ack, Bye, Cancel, Options],
             ..EndpointConfig::default()
         };
+        let codecs = Codecs::new([CodecId::PCMU, CodecId::PCMA]);
         Self {
             endpoint: Endpoint::new(config, ids.seed()),
             router,
@@ -139,7 +140,8 @@ impl Agent {
             unwritable: BTreeSet::new(),
             studio: None,
             settings: Settings {
-                capabilities: Arc::new(capabilities(&[CodecId::Pcmu, CodecId::Pcma])),
+                capabilities: Arc::new(capabilities(&codecs)),
+                codecs,
                 rtp_timeout: None,
                 linger: LINGER,
                 user_agent: "agent".to_owned(),

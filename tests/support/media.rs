@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use muleteer::audio::Prompt;
 use muleteer::audio::playlist::PlaylistItem;
-use muleteer::codec::CodecId;
+use muleteer::codec::{CodecId, Variant};
 use muleteer::media::{
-    Core, MediaCommand, MediaEvent, MediaIo, MediaStats, Retired, StreamId, StreamParameters,
+    Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Retired, StreamId,
+    StreamParameters,
 };
 use muleteer::rtp::{ClockRate, PayloadType, RtpHeaderTemplate, RtpPacket};
 
@@ -171,7 +172,7 @@ impl Rig {
 
     /// The peer says `pcm` in packets of 20 ms while time passes.
     pub fn peer_says(&mut self, from: &str, pcm: &[i16]) {
-        let mut encoder = CodecId::Pcmu.encoder().expect("PCMU");
+        let mut encoder = CodecId::PCMU.encoder(Variant::default()).expect("PCMU");
         for frame in pcm.chunks_exact(160) {
             let mut payload = [0; 160];
             encoder.encode(frame, &mut payload);
@@ -184,7 +185,7 @@ impl Rig {
     /// All audio that the peer heard, as if it had no pauses.
     pub fn heard(&self) -> Vec<i16> {
         let mut pcm = Vec::new();
-        let mut decoder = CodecId::Pcmu.decoder().expect("PCMU");
+        let mut decoder = CodecId::PCMU.decoder(Variant::default()).expect("PCMU");
         for packet in self.audio() {
             let mut samples = [0; 480];
             let count = decoder.decode(packet.payload, &mut samples).expect("PCMU");
@@ -219,8 +220,10 @@ pub fn parameters() -> StreamParameters {
         follow_source: false,
         send: true,
         receive: true,
-        send_format: (PayloadType::PCMU, CodecId::Pcmu),
-        receive_formats: [(PayloadType::PCMU, CodecId::Pcmu)].into_iter().collect(),
+        send_format: MediaFormat::new(PayloadType::PCMU, CodecId::PCMU),
+        receive_formats: [MediaFormat::new(PayloadType::PCMU, CodecId::PCMU)]
+            .into_iter()
+            .collect(),
         telephone_event: Some((TELEPHONE_EVENT, ClockRate::HZ_8000)),
         ptime: Duration::from_millis(20),
         rtp_timeout: None,
@@ -230,7 +233,7 @@ pub fn parameters() -> StreamParameters {
 /// A prompt that is the tone `hertz` for `ms`, ready to be sent as PCMU.
 pub fn tone_prompt(hertz: f64, ms: usize) -> Arc<Prompt> {
     let prompt = Prompt::from_pcm(audio::sine(hertz, ms), audio::SAMPLE_RATE);
-    prompt.encoded(CodecId::Pcmu).expect("PCMU");
+    prompt.encoded(CodecId::PCMU).expect("PCMU");
     Arc::new(prompt)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use muleteer::audio::recorder::{RecorderSink, RecorderSource, RecordingEnded, duration_of};
-use muleteer::codec::CodecId;
+use muleteer::codec::{CodecId, Variant};
 use muleteer::media::{Core, MediaCommand, MediaEvent, MediaIo, MediaStats, Retired, StreamId};
 use muleteer::rtp::{Digit, PayloadType, RtpHeaderTemplate, RtpPacket};
 
@@ -96,7 +96,7 @@ impl Studio {
     /// The caller says 20 ms.
     pub fn say(&mut self, now: Instant, call: usize, pcm: &[i16]) {
         let mut payload = [0; 160];
-        let mut encoder = CodecId::Pcmu.encoder().expect("PCMU");
+        let mut encoder = CodecId::PCMU.encoder(Variant::default()).expect("PCMU");
         encoder.encode(pcm, &mut payload);
         self.receive(now, call, PayloadType::PCMU, 160, &payload);
     }
@@ -130,7 +130,7 @@ impl Studio {
     /// The audio that the caller heard since the last time, as if it had no pauses; and the keys.
     pub fn heard(&mut self, call: usize) -> (Vec<i16>, String) {
         let (mut pcm, mut keys) = (Vec::new(), String::new());
-        let mut decoder = CodecId::Pcmu.decoder().expect("PCMU");
+        let mut decoder = CodecId::PCMU.decoder(Variant::default()).expect("PCMU");
         for (_, bytes) in self.world.sent.extract_if(.., |(to, _)| *to == call) {
             let packet = RtpPacket::parse(&bytes).expect("we send RTP");
             if packet.payload_type.get() == TELEPHONE_EVENT {

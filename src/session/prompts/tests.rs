@@ -1,9 +1,10 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::codec::CodecId;
 
 const NEVER: Duration = Duration::from_secs(3600);
-const PCMU: CodecId = CodecId::Pcmu;
+const PCMU: CodecId = CodecId::PCMU;
 
 fn named(name: &str) -> AudioFile {
     AudioFile::Name(name.to_owned())
@@ -47,7 +48,7 @@ impl Folder {
     }
 
     async fn load(&self, name: &str) -> Result<Arc<Prompt>, PromptError> {
-        self.store.load(&named(name), PCMU).await
+        self.store.load(&named(name), PCMU.into()).await
     }
 }
 
@@ -55,14 +56,18 @@ impl Folder {
 async fn a_loaded_file_is_shared_and_not_read_again() {
     let folder = Folder::new(1 << 20);
     folder.write("a.wav", 800);
-    assert!(folder.store.cached(&named("a.wav"), PCMU).is_none());
+    assert!(folder.store.cached(&named("a.wav"), PCMU.into()).is_none());
     let first = folder.load("a.wav").await.unwrap();
     assert_eq!(first.pcm().len(), 800);
     assert!(first.ready(PCMU).is_some());
     folder.write("a.wav", 400);
     let second = folder.load("a.wav").await.unwrap();
     assert!(Arc::ptr_eq(&first, &second));
-    let cached = folder.store.cached(&named("a.wav"), PCMU).unwrap().unwrap();
+    let cached = folder
+        .store
+        .cached(&named("a.wav"), PCMU.into())
+        .unwrap()
+        .unwrap();
     assert!(Arc::ptr_eq(&first, &cached));
 }
 
@@ -94,16 +99,16 @@ async fn that_a_file_is_missing_is_remembered_for_a_while() {
     folder.write("a.wav", 800);
     assert_eq!(folder.load("a.wav").await.unwrap_err(), missing);
     assert!(matches!(
-        folder.store.cached(&named("a.wav"), PCMU),
+        folder.store.cached(&named("a.wav"), PCMU.into()),
         Some(Err(_))
     ));
     folder.pass_time(Duration::ZERO);
-    assert!(folder.store.cached(&named("a.wav"), PCMU).is_none());
+    assert!(folder.store.cached(&named("a.wav"), PCMU.into()).is_none());
     folder.load("a.wav").await.unwrap();
     folder.pass_time(NEVER);
     // The old knowledge is not believed again.
     assert!(matches!(
-        folder.store.cached(&named("a.wav"), PCMU),
+        folder.store.cached(&named("a.wav"), PCMU.into()),
         Some(Ok(_))
     ));
 }
@@ -131,7 +136,7 @@ async fn beyond_the_limit_the_longest_unused_goes() {
     folder.load("b.wav").await.unwrap();
     folder.load("a.wav").await.unwrap();
     folder.load("c.wav").await.unwrap();
-    let cached = |name| folder.store.cached(&named(name), PCMU).is_some();
+    let cached = |name| folder.store.cached(&named(name), PCMU.into()).is_some();
     assert!(cached("a.wav") && !cached("b.wav") && cached("c.wav"));
     assert_eq!(folder.store.memory_bytes(), 2 * one);
 }
@@ -152,7 +157,7 @@ async fn loads_at_one_time_share_one_read() {
     folder.write("a.wav", 80_000);
     let loads = (0..20).map(|_| {
         let store = folder.store.clone();
-        tokio::spawn(async move { store.load(&named("a.wav"), PCMU).await.unwrap() })
+        tokio::spawn(async move { store.load(&named("a.wav"), PCMU.into()).await.unwrap() })
     });
     let loads: Vec<_> = loads.collect();
     let mut prompts = Vec::new();
@@ -171,7 +176,7 @@ async fn each_codec_has_a_prompt_of_its_own() {
     let narrow = folder.load("a.wav").await.unwrap();
     let wide = folder
         .store
-        .load(&named("a.wav"), CodecId::Opus)
+        .load(&named("a.wav"), CodecId::OPUS.into())
         .await
         .unwrap();
     assert_eq!((narrow.sample_rate(), wide.sample_rate()), (8000, 16_000));
@@ -205,7 +210,7 @@ async fn folders_are_searched_in_order() {
     let roots = [&first, &second].map(|one| one.folder.path().to_owned());
     let store = Arc::new(PromptStore::new(roots.into(), 1 << 20));
     for (name, samples) in [("a.wav", 100), ("b.wav", 300)] {
-        let prompt = store.load(&named(name), PCMU).await.unwrap();
+        let prompt = store.load(&named(name), PCMU.into()).await.unwrap();
         assert_eq!(prompt.pcm().len(), samples);
     }
 }
@@ -256,7 +261,7 @@ async fn a_path_of_the_operator_is_taken_from_anywhere() {
     let path = elsewhere.folder.path().join("a.wav");
     let load = |file: AudioFile| {
         let store = folder.store.clone();
-        async move { store.load(&file, PCMU).await }
+        async move { store.load(&file, PCMU.into()).await }
     };
     let prompt = load(AudioFile::Path(path.as_path().into())).await.unwrap();
     assert_eq!(prompt.pcm().len(), 300);
@@ -279,6 +284,6 @@ async fn missing_names_of_any_length_cost_no_memory() {
         let error = folder.load(name).await.unwrap_err();
         assert!(matches!(error, PromptError::Missing { .. }));
     }
-    assert!(folder.store.cached(&named(&short), PCMU).is_some());
-    assert!(folder.store.cached(&named(&long), PCMU).is_none());
+    assert!(folder.store.cached(&named(&short), PCMU.into()).is_some());
+    assert!(folder.store.cached(&named(&long), PCMU.into()).is_none());
 }

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::*;
+use crate::codec::Codecs;
 use crate::control::{Calling, Component, Components, Function};
 use crate::dsm::DiCall;
 use crate::media::{MediaConfig, MediaPool};
@@ -87,6 +88,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
                 codec_order: Vec::new(),
                 ptime: Duration::from_millis(20),
             }),
+            codecs: Codecs::new([]),
             rtp_timeout: None,
             linger: Duration::ZERO,
             user_agent: String::new(),
