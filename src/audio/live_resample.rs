@@ -1,6 +1,6 @@
 //! Sample rate conversion of live streams, frame by frame.
 //!
-//! A polyphase filter between 8, 16, 24, 32 and 48 kHz. It delays by half its length, 2 ms of the
+//! A polyphase filter between 8, 16, 24, 32, 44.1 and 48 kHz. It delays by half its length, 2 ms of the
 //! lower rate, where the FFT of [`super::resample`] would delay by 10 ms or more.
 
 use std::f64::consts::PI;
@@ -9,7 +9,7 @@ use super::frame::saturate;
 use super::resample::{ResampleError, greatest_common_divisor};
 
 /// Sample rates between which a [`LiveResampler`] converts, in Hz.
-pub const LIVE_SAMPLE_RATES: [u32; 5] = [8_000, 16_000, 24_000, 32_000, 48_000];
+pub const LIVE_SAMPLE_RATES: [u32; 6] = [8_000, 16_000, 24_000, 32_000, 44_100, 48_000];
 
 /// Converts one mono stream. Media thread; allocates in [`LiveResampler::new`] only.
 #[derive(Debug)]
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn other_rates_are_refused() {
-        let refused = LiveResampler::new(44_100, 8_000).unwrap_err();
-        assert_eq!(refused, ResampleError::UnsupportedRate(44_100));
+        let refused = LiveResampler::new(22_050, 8_000).unwrap_err();
+        assert_eq!(refused, ResampleError::UnsupportedRate(22_050));
     }
 }

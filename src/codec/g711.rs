@@ -31,7 +31,7 @@ impl CodecFactory for G711 {
     fn decoder(&self, _: Variant) -> Result<Box<dyn Decoder>, CodecError> {
         Ok(Box::new(G711Decoder {
             tables: self.0,
-            concealment: Concealment::new(),
+            concealment: Concealment::new(8_000),
         }))
     }
 }

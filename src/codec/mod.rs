@@ -6,14 +6,17 @@
 //! [`crate::audio::prompt`] encodes prompts ahead of time. A coder allocates when it is made and
 //! never again. Nothing here knows of packets, timestamps or calls.
 //!
-//! ITU-T G.711 (`pcmu`, `pcma`), RFC 6716 and RFC 7587 (`opus`).
+//! ITU-T G.711 (`pcmu`, `pcma`), ITU-T G.722, RFC 3551 (`l16`), RFC 6716 and RFC 7587 (`opus`).
 
 mod codecs;
 mod coder;
 mod concealment;
 mod encoding;
 mod g711;
+mod g722;
+mod l16;
 mod opus;
+mod parameters;
 mod pcma;
 mod pcmu;
 mod registry;
@@ -21,7 +24,7 @@ mod registry;
 pub use codecs::Codecs;
 pub use coder::{CodecError, Decoder, Encoder, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES};
 pub use encoding::Encoding;
-pub use opus::OPUS_FRAME_SAMPLES;
+pub use opus::OpusSettings;
 pub use registry::{CodecDescription, CodecFactory, CodecId, Packing, Variant};
 
 pub(crate) use pcma::alaw_to_linear;

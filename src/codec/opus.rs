@@ -1,50 +1,104 @@
-//! Opus through the system's libopus: mono speech, coded at 16 kHz.
+//! Opus through the system's libopus, mono.
 //!
 //! RFC 6716 (codec), RFC 7587 (payload format). The RTP clock is always 48 kHz and SDP always
 //! says two channels, whatever is inside; a stereo or full-band packet from a peer is decoded to
-//! mono at 16 kHz by the library.
+//! mono at our rate by the library. What a peer asks for in its `fmtp` (RFC 7587 §6.1) bounds what
+//! we send to it: bit rate, bandwidth, constant bit rate, error correction and gaps in silence.
 
 use std::borrow::Cow;
 
 use audiopus::coder::{Decoder as LibDecoder, Encoder as LibEncoder};
 use audiopus::packet::Packet;
-use audiopus::{Application, Bitrate, Channels, MutSignals, SampleRate, Signal};
+use audiopus::{Application, Bandwidth, Bitrate, Channels, MutSignals, SampleRate, Signal};
 
+use super::parameters::{flag, number};
 use super::{
-    CodecDescription, CodecError, CodecFactory, Decoder, Encoder, MAX_PACKET_SAMPLES, Packing,
-    Variant,
+    CodecDescription, CodecError, CodecFactory, CodecId, Decoder, Encoder, MAX_PACKET_SAMPLES,
+    Packing, Variant,
 };
 use crate::rtp::ClockRate;
 
-pub(super) static DESCRIPTION: CodecDescription = CodecDescription {
-    encoding_name: "opus",
-    clock_rate: ClockRate::HZ_48000,
-    sample_rate: SAMPLE_RATE,
-    channels: 2,
-    static_payload_type: None,
-    factory: &Opus,
-};
+pub(super) static DESCRIPTION: CodecDescription =
+    description(OpusSettings::DEFAULT.sample_rate, &OpusSettings::DEFAULT);
 
-/// Sample rate on our side.
-const SAMPLE_RATE: u32 = 16_000;
-/// Samples in a frame of 20 ms.
-pub const OPUS_FRAME_SAMPLES: usize = 320;
-/// The largest single frame (RFC 6716 §3.4).
-const MAX_OPUS_BYTES: usize = 1_275;
+const fn description(sample_rate: u32, factory: &'static OpusSettings) -> CodecDescription {
+    CodecDescription {
+        encoding_name: "opus",
+        clock_rate: ClockRate::HZ_48000,
+        sample_rate,
+        channels: 2,
+        static_payload_type: None,
+        factory,
+    }
+}
 
-const LIB_RATE: SampleRate = SampleRate::Hz16000;
-/// Bit rate for wide-band speech (RFC 7587 §3.1.1 suggests 16 to 20 kb/s; a little is for FEC).
-const BITS_PER_SECOND: i32 = 24_000;
-/// Effort of 0..=10; 5 costs half of 10 and few hear the difference. Picked by measuring.
-const COMPLEXITY: u8 = 5;
-/// Loss that the encoder prepares for; without it no FEC is sent.
-const EXPECTED_LOSS_PERCENT: u8 = 10;
+/// How we speak Opus to everyone; a peer may ask for less.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpusSettings {
+    /// Samples a second on our side: one of [`OpusSettings::SAMPLE_RATES`].
+    pub sample_rate: u32,
+    /// Bits a second that we send: 6,000 to 510,000.
+    pub bitrate: u32,
+    /// Effort of the encoder, 0 to 10.
+    pub complexity: u8,
+    /// Whether we send in-band forward error correction to peers that use it.
+    pub fec: bool,
+    /// Percentage of loss that the error correction prepares for, 0 to 100; without any there is
+    /// none.
+    pub loss_percent: u8,
+    /// Whether little is sent in silence, to peers that ask for it, and we ask for it ourselves.
+    pub dtx: bool,
+}
 
-struct Opus;
+impl OpusSettings {
+    /// Out of the rates of the codec, those that everything else here works with.
+    pub const SAMPLE_RATES: [u32; 4] = [8_000, 16_000, 24_000, 48_000];
 
-impl CodecFactory for Opus {
+    const DEFAULT: Self = Self {
+        sample_rate: 16_000,
+        // RFC 7587 §3.1.1 suggests 16 to 20 kb/s for wide-band speech; a little is for FEC.
+        bitrate: 24_000,
+        // 5 costs half of 10 and few hear the difference. Picked by measuring.
+        complexity: 5,
+        fec: true,
+        loss_percent: 10,
+        dtx: false,
+    };
+}
+
+impl Default for OpusSettings {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl CodecId {
+    /// Opus with these settings; [`CodecId::OPUS`] for the default ones, and otherwise
+    /// [registered](CodecId::register).
+    pub fn opus(settings: &OpusSettings) -> CodecId {
+        if *settings == OpusSettings::DEFAULT {
+            return CodecId::OPUS;
+        }
+        let settings: &'static OpusSettings = Box::leak(Box::new(settings.clone()));
+        CodecId::register(description(settings.sample_rate, settings))
+    }
+}
+
+impl CodecFactory for OpusSettings {
     fn fmtp(&self, _: Option<&str>) -> Cow<'static, str> {
-        Cow::Borrowed("useinbandfec=1")
+        let mut fmtp = String::from("useinbandfec=1");
+        if self.sample_rate < 48_000 {
+            let rate = self.sample_rate;
+            fmtp += &format!(";maxplaybackrate={rate};sprop-maxcapturerate={rate}");
+        }
+        if self.dtx {
+            fmtp += ";usedtx=1";
+        }
+        fmtp.into()
+    }
+
+    fn variant(&self, fmtp: &str) -> Option<Variant> {
+        Some(Wishes::of(fmtp, self).pack())
     }
 
     fn packing(&self, _: Variant) -> Packing {
@@ -55,16 +109,119 @@ impl CodecFactory for Opus {
     }
 
     fn samples_in(&self, _: Variant, payload: &[u8]) -> Option<usize> {
-        samples_in(payload)
+        samples_in(payload, rate_of(self.sample_rate))
     }
 
-    fn encoder(&self, _: Variant) -> Result<Box<dyn Encoder>, CodecError> {
-        Ok(Box::new(OpusEncoder::new()?))
+    fn encoder(&self, variant: Variant) -> Result<Box<dyn Encoder>, CodecError> {
+        let encoder = self.configured(Wishes::unpack(variant));
+        Ok(Box::new(OpusEncoder(encoder.map_err(unavailable)?)))
     }
 
     fn decoder(&self, _: Variant) -> Result<Box<dyn Decoder>, CodecError> {
-        Ok(Box::new(OpusDecoder::new()?))
+        let rate = rate_of(self.sample_rate);
+        let library = LibDecoder::new(rate, Channels::Mono).map_err(unavailable)?;
+        Ok(Box::new(OpusDecoder { library, rate }))
     }
+}
+
+impl OpusSettings {
+    fn configured(&self, wishes: Wishes) -> Result<LibEncoder, audiopus::Error> {
+        let rate = rate_of(self.sample_rate);
+        let mut encoder = LibEncoder::new(rate, Channels::Mono, Application::Voip)?;
+        let bitrate = match wishes.max_bitrate {
+            0 => self.bitrate,
+            wish => wish.min(self.bitrate),
+        };
+        encoder.set_bitrate(Bitrate::BitsPerSecond(bitrate as i32))?;
+        encoder.set_complexity(self.complexity)?;
+        encoder.set_signal(Signal::Voice)?;
+        encoder.set_inband_fec(wishes.fec)?;
+        encoder.set_packet_loss_perc(self.loss_percent)?;
+        encoder.set_dtx(wishes.dtx)?;
+        encoder.set_vbr(!wishes.constant_bitrate)?;
+        if let Some(bandwidth) = bandwidth_of(wishes.max_rate) {
+            encoder.set_max_bandwidth(bandwidth)?;
+        }
+        Ok(encoder)
+    }
+}
+
+/// What a peer asks for, as far as it makes a difference to what we would send anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Wishes {
+    fec: bool,
+    dtx: bool,
+    constant_bitrate: bool,
+    /// Bits a second, one of [`BITRATES`]; 0 for no bound.
+    max_bitrate: u32,
+    /// Samples a second that it plays, out of [`RATES`]; 0 for no bound.
+    max_rate: u32,
+}
+
+/// Bit rates that a peer's limit is rounded down to, so that few kinds of encoded prompts exist.
+const BITRATES: [u32; 12] = [
+    6_000, 8_000, 12_000, 16_000, 20_000, 24_000, 32_000, 48_000, 64_000, 96_000, 128_000, 256_000,
+];
+/// The sampling rates of the five bandwidths (RFC 6716 §2), likewise.
+const RATES: [u32; 5] = [8_000, 12_000, 16_000, 24_000, 48_000];
+
+impl Wishes {
+    /// RFC 7587 §6.1. What is not given, or is no number, counts as its default.
+    fn of(fmtp: &str, ours: &OpusSettings) -> Self {
+        let bound = |name, steps: &[u32], own: u32| {
+            let limit = number(fmtp, name).filter(|limit| *limit < own)?;
+            let possible = steps.iter().take_while(|step| **step <= limit);
+            // A bound below the least possible counts as that.
+            possible.last().or(steps.first()).copied()
+        };
+        Self {
+            fec: ours.fec && flag(fmtp, "useinbandfec"),
+            dtx: ours.dtx && flag(fmtp, "usedtx"),
+            constant_bitrate: flag(fmtp, "cbr"),
+            max_bitrate: bound("maxaveragebitrate", &BITRATES, ours.bitrate).unwrap_or(0),
+            max_rate: bound("maxplaybackrate", &RATES, ours.sample_rate).unwrap_or(0),
+        }
+    }
+
+    fn pack(self) -> Variant {
+        let flags = [self.fec, self.dtx, self.constant_bitrate];
+        let flags = flags
+            .iter()
+            .rev()
+            .fold(0, |bits, flag| bits << 1 | u64::from(*flag));
+        let numbers = u64::from(self.max_bitrate) << 32 | u64::from(self.max_rate) << 8;
+        Variant(numbers | flags)
+    }
+
+    fn unpack(Variant(bits): Variant) -> Self {
+        let flag = |bit: u32| bits >> bit & 1 != 0;
+        Self {
+            fec: flag(0),
+            dtx: flag(1),
+            constant_bitrate: flag(2),
+            max_bitrate: (bits >> 32) as u32,
+            max_rate: (bits >> 8) as u32 & 0xFF_FFFF,
+        }
+    }
+}
+
+fn rate_of(sample_rate: u32) -> SampleRate {
+    match sample_rate {
+        8_000 => SampleRate::Hz8000,
+        24_000 => SampleRate::Hz24000,
+        48_000 => SampleRate::Hz48000,
+        _ => SampleRate::Hz16000,
+    }
+}
+
+fn bandwidth_of(max_rate: u32) -> Option<Bandwidth> {
+    Some(match max_rate {
+        8_000 => Bandwidth::Narrowband,
+        12_000 => Bandwidth::Mediumband,
+        16_000 => Bandwidth::Wideband,
+        24_000 => Bandwidth::Superwideband,
+        _ => return None,
+    })
 }
 
 fn unavailable(error: audiopus::Error) -> CodecError {
@@ -76,74 +233,57 @@ fn unavailable(error: audiopus::Error) -> CodecError {
     CodecError::Unavailable { code }
 }
 
-/// The number of samples at 16 kHz; `None` for an empty, malformed or oversized packet.
-fn samples_in(payload: &[u8]) -> Option<usize> {
+/// The largest single frame (RFC 6716 §3.4).
+const MAX_OPUS_BYTES: usize = 1_275;
+
+/// The number of samples at `rate`; `None` for an empty, malformed or oversized packet.
+fn samples_in(payload: &[u8], rate: SampleRate) -> Option<usize> {
     if payload.len() > MAX_OPUS_BYTES {
         return None;
     }
     let packet = Packet::try_from(payload).ok()?;
-    let samples = audiopus::packet::nb_samples(packet, LIB_RATE).ok()?;
+    let samples = audiopus::packet::nb_samples(packet, rate).ok()?;
     (1..=MAX_PACKET_SAMPLES)
         .contains(&samples)
         .then_some(samples)
 }
 
-/// Encodes Opus with in-band forward error correction.
 struct OpusEncoder(LibEncoder);
-
-impl OpusEncoder {
-    fn new() -> Result<Self, CodecError> {
-        Self::configured().map(Self).map_err(unavailable)
-    }
-
-    fn configured() -> Result<LibEncoder, audiopus::Error> {
-        let mut encoder = LibEncoder::new(LIB_RATE, Channels::Mono, Application::Voip)?;
-        encoder.set_bitrate(Bitrate::BitsPerSecond(BITS_PER_SECOND))?;
-        encoder.set_complexity(COMPLEXITY)?;
-        encoder.set_signal(Signal::Voice)?;
-        encoder.set_inband_fec(true)?;
-        encoder.set_packet_loss_perc(EXPECTED_LOSS_PERCENT)?;
-        Ok(encoder)
-    }
-}
 
 impl Encoder for OpusEncoder {
     fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> usize {
         let len = out.len().min(MAX_OPUS_BYTES);
-        self.0.encode(pcm, &mut out[..len]).unwrap_or(0)
+        match self.0.encode(pcm, &mut out[..len]) {
+            // Nothing was said: the packet need not be sent (RFC 7587 §3.1.3).
+            Ok(..=2) | Err(_) => 0,
+            Ok(bytes) => bytes,
+        }
     }
 }
 
-/// Decodes Opus.
-struct OpusDecoder(LibDecoder);
+struct OpusDecoder {
+    library: LibDecoder,
+    rate: SampleRate,
+}
 
 impl OpusDecoder {
-    fn new() -> Result<Self, CodecError> {
-        LibDecoder::new(LIB_RATE, Channels::Mono)
-            .map(Self)
-            .map_err(unavailable)
-    }
-
     /// Runs the decoder over `packet`, or over nothing for a lost one.
     fn run(&mut self, packet: Option<&[u8]>, out: &mut [i16], fec: bool) -> Option<usize> {
         let packet = packet.map(Packet::try_from).transpose().ok()?;
         let out = MutSignals::try_from(out).ok()?;
-        self.0.decode(packet, out, fec).ok()
+        self.library.decode(packet, out, fec).ok()
     }
 }
 
 impl Decoder for OpusDecoder {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
-        let needed = samples_in(payload).ok_or(CodecError::PayloadSize {
-            bytes: payload.len(),
-        })?;
-        if out.len() < needed {
-            return Err(CodecError::BufferTooSmall {
-                needed,
-                available: out.len(),
-            });
-        }
-        self.run(Some(payload), &mut out[..needed], false)
+        let bytes = payload.len();
+        let needed = samples_in(payload, self.rate).ok_or(CodecError::PayloadSize { bytes })?;
+        let available = out.len();
+        let out = out
+            .get_mut(..needed)
+            .ok_or(CodecError::BufferTooSmall { needed, available })?;
+        self.run(Some(payload), out, false)
             .ok_or(CodecError::Corrupt)
     }
 
@@ -152,7 +292,7 @@ impl Decoder for OpusDecoder {
     }
 
     fn recover(&mut self, next_payload: &[u8], out: &mut [i16]) -> usize {
-        if samples_in(next_payload).is_none() {
+        if samples_in(next_payload, self.rate).is_none() {
             return self.conceal(out);
         }
         self.run(Some(next_payload), out, true)
@@ -166,100 +306,4 @@ fn silence(out: &mut [i16]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use rand::rngs::SmallRng;
-    use rand::{RngExt, SeedableRng};
-
-    use super::*;
-    use crate::probe::{level_at, sine};
-
-    fn packets(pcm: &[i16]) -> Vec<Vec<u8>> {
-        let mut encoder = OpusEncoder::new().unwrap();
-        let mut payload = [0; MAX_OPUS_BYTES];
-        pcm.chunks_exact(OPUS_FRAME_SAMPLES)
-            .map(|frame| {
-                let len = encoder.encode(frame, &mut payload);
-                payload[..len].to_vec()
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_tone_keeps_its_level() {
-        let mut decoder = OpusDecoder::new().unwrap();
-        let mut heard = Vec::new();
-        for payload in packets(&sine(1_000.0, 8_000.0, SAMPLE_RATE, 16_000)) {
-            let mut out = [0; MAX_PACKET_SAMPLES];
-            assert_eq!(samples_in(&payload), Some(OPUS_FRAME_SAMPLES));
-            let samples = decoder.decode(&payload, &mut out).unwrap();
-            heard.extend_from_slice(&out[..samples]);
-        }
-        assert_eq!(heard.len(), 16_000);
-        let level = level_at(&heard[4_000..], SAMPLE_RATE, 1_000.0);
-        assert!((level - 8_000.0).abs() < 800.0, "{level}");
-    }
-
-    #[test]
-    fn a_lost_packet_is_concealed_or_recovered_from_the_next() {
-        let tone = packets(&sine(300.0, 8_000.0, SAMPLE_RATE, 9_600));
-        let mut out = [0; OPUS_FRAME_SAMPLES];
-        for recover in [false, true] {
-            let mut decoder = OpusDecoder::new().unwrap();
-            for payload in &tone[..10] {
-                decoder.decode(payload, &mut out).unwrap();
-            }
-            let samples = match recover {
-                true => decoder.recover(&tone[11], &mut out),
-                false => decoder.conceal(&mut out),
-            };
-            assert_eq!(samples, OPUS_FRAME_SAMPLES);
-            let level = level_at(&out, SAMPLE_RATE, 300.0);
-            assert!(level > 3_000.0, "{level}");
-            assert_eq!(decoder.decode(&tone[11], &mut out), Ok(OPUS_FRAME_SAMPLES));
-        }
-    }
-
-    #[test]
-    fn impossible_lengths_and_short_buffers_are_refused() {
-        let mut decoder = OpusDecoder::new().unwrap();
-        let mut out = [0; MAX_PACKET_SAMPLES];
-        let too_long = [0xFF; MAX_OPUS_BYTES + 1];
-        assert_eq!(
-            decoder.decode(&[], &mut out),
-            Err(CodecError::PayloadSize { bytes: 0 })
-        );
-        let bytes = too_long.len();
-        assert_eq!(
-            decoder.decode(&too_long, &mut out),
-            Err(CodecError::PayloadSize { bytes })
-        );
-        let payload = &packets(&[0; OPUS_FRAME_SAMPLES])[0];
-        assert_eq!(
-            decoder.decode(payload, &mut out[..100]),
-            Err(CodecError::BufferTooSmall {
-                needed: OPUS_FRAME_SAMPLES,
-                available: 100
-            })
-        );
-        let mut encoder = OpusEncoder::new().unwrap();
-        assert_eq!(encoder.encode(&[0; 77], &mut [0; 100]), 0);
-        assert_eq!(encoder.encode(&[0; OPUS_FRAME_SAMPLES], &mut []), 0);
-    }
-
-    #[test]
-    fn random_payloads_never_panic_or_overrun() {
-        let mut random = SmallRng::seed_from_u64(9);
-        let mut decoder = OpusDecoder::new().unwrap();
-        let mut out = [0; MAX_PACKET_SAMPLES];
-        for _ in 0..5_000 {
-            let mut payload = [0u8; 200];
-            random.fill(&mut payload[..]);
-            let len = random.random_range(0..=payload.len());
-            match decoder.decode(&payload[..len], &mut out) {
-                Ok(samples) => assert_eq!(Some(samples), samples_in(&payload[..len])),
-                Err(error) => assert!(!matches!(error, CodecError::BufferTooSmall { .. })),
-            }
-            decoder.recover(&payload[..len], &mut out[..OPUS_FRAME_SAMPLES]);
-        }
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::{CodecError, Decoder, Encoder, MAX_PAYLOAD_BYTES, opus, pcma, pcmu};
+use super::{CodecError, Decoder, Encoder, MAX_PAYLOAD_BYTES, g722, l16, opus, pcma, pcmu};
 use crate::rtp::{ClockRate, PayloadType};
 
 /// Names a codec. Two are equal if they name the same [`CodecDescription`], which lives as long as
@@ -103,8 +103,28 @@ impl CodecId {
     /// Opus as mono speech at 16 kHz; `opus/48000/2` in SDP (RFC 7587 §7).
     pub const OPUS: CodecId = CodecId(&opus::DESCRIPTION);
 
-    /// The codecs that need nothing loaded, best first.
-    pub const BUILT_IN: [CodecId; 3] = [Self::OPUS, Self::PCMU, Self::PCMA];
+    /// G.722 at 64 kb/s, 16 kHz.
+    pub const G722: CodecId = CodecId(&g722::DESCRIPTION);
+    /// Uncompressed, 8 kHz.
+    pub const L16_8000: CodecId = CodecId(&l16::L16_8000);
+    /// Uncompressed, 16 kHz.
+    pub const L16_16000: CodecId = CodecId(&l16::L16_16000);
+    /// Uncompressed, 44.1 kHz.
+    pub const L16_44100: CodecId = CodecId(&l16::L16_44100);
+    /// Uncompressed, 48 kHz.
+    pub const L16_48000: CodecId = CodecId(&l16::L16_48000);
+
+    /// The codecs that need nothing loaded, best first; those that few networks carry at the end.
+    pub const BUILT_IN: [CodecId; 8] = [
+        Self::OPUS,
+        Self::G722,
+        Self::PCMU,
+        Self::PCMA,
+        Self::L16_16000,
+        Self::L16_8000,
+        Self::L16_48000,
+        Self::L16_44100,
+    ];
 
     /// Registers a codec for the rest of the process: its description is never freed, so that what
     /// was handed to a media thread is always there. For the start of the server, not for calls.

@@ -60,6 +60,10 @@ pub struct ClockRate(NonZeroU32);
 impl ClockRate {
     /// 8,000 Hz: G.711 and most telephone events.
     pub const HZ_8000: ClockRate = ClockRate(NonZeroU32::new(8_000).expect("not zero"));
+    /// 16,000 Hz.
+    pub const HZ_16000: ClockRate = ClockRate(NonZeroU32::new(16_000).expect("not zero"));
+    /// 44,100 Hz: uncompressed audio.
+    pub const HZ_44100: ClockRate = ClockRate(NonZeroU32::new(44_100).expect("not zero"));
     /// 48,000 Hz: Opus.
     pub const HZ_48000: ClockRate = ClockRate(NonZeroU32::new(48_000).expect("not zero"));
 
