@@ -339,7 +339,7 @@ pub struct CallArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
 
-    /// Codecs to offer, best first [default: all]
+    /// Codecs to offer, best first [default: all but L16]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = setting::<CodecId>)]
     pub codec: Vec<CodecId>,
 
@@ -549,7 +549,7 @@ mod tests {
             ("muleteer call sip:a@b --local host", "expected ADDRESS"),
             (
                 "muleteer call sip:a@b --codec G729",
-                "expected one of `opus`, `PCMU`, `PCMA`",
+                "expected one of `opus`, `G722`, `PCMU`, `PCMA`",
             ),
             ("muleteer call bob", "invalid value 'bob' for '<URI>'"),
             ("muleteer check", "<PATH>..."),

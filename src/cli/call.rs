@@ -121,7 +121,7 @@ impl Plan {
         };
         let line = PhoneLine {
             local,
-            codecs: codecs(&args.codec),
+            codecs: codecs(&args.codec, &config),
         };
         Ok(Self {
             line,
@@ -244,9 +244,12 @@ fn play_root(config: &mut Config, path: &Path) -> Result<String, CallError> {
     Ok(name.to_owned())
 }
 
-fn codecs(chosen: &[CodecId]) -> Codecs {
-    match chosen {
-        [] => Codecs::new(CodecId::BUILT_IN),
-        chosen => Codecs::new(chosen.iter().copied()),
+/// What a server would speak by default, unless something else was chosen.
+fn codecs(chosen: &[CodecId], config: &Config) -> Codecs {
+    if !chosen.is_empty() {
+        return Codecs::new(chosen.iter().copied());
     }
+    let exclude = &config.codec.exclude;
+    let is_usual = |codec: &CodecId| !exclude.iter().any(|name| name.names(*codec));
+    Codecs::new(CodecId::BUILT_IN.into_iter().filter(is_usual))
 }

@@ -21,7 +21,7 @@ mod pcma;
 mod pcmu;
 mod registry;
 
-pub use codecs::Codecs;
+pub use codecs::{CodecChoiceError, CodecName, Codecs};
 pub use coder::{CodecError, Decoder, Encoder, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES};
 pub use encoding::Encoding;
 pub use opus::OpusSettings;

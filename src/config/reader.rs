@@ -115,6 +115,17 @@ impl<'a> Section<'a> {
         .unwrap_or(default)
     }
 
+    /// One of the numbers in `choices`.
+    pub fn choice(&mut self, key: &'static str, default: u32, choices: &[u32]) -> u32 {
+        let listed: Vec<String> = choices.iter().map(u32::to_string).collect();
+        let expected = format!("one of {}", listed.join(", "));
+        self.value(key, &expected, &default.to_string(), |node| {
+            let number = u32::try_from(node.value.integer()?).ok()?;
+            choices.contains(&number).then_some(number)
+        })
+        .unwrap_or(default)
+    }
+
     /// A number of milliseconds in `range`.
     pub fn millis(
         &mut self,
@@ -206,6 +217,13 @@ impl<'a> Section<'a> {
             Some(values) => values,
             None => default,
         }
+    }
+
+    /// Values written as strings; there may be none.
+    pub fn any_settings<T: Setting>(&mut self, key: &'static str, default: Vec<T>) -> Vec<T> {
+        let read = |node: &Node| T::parse(node.value.text()?);
+        self.list(key, T::EXPECTED, &quoted(T::EXAMPLE), read)
+            .unwrap_or(default)
     }
 
     /// Names; `None` without the key.

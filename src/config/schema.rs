@@ -3,7 +3,10 @@
 use std::num::NonZeroU16;
 
 use super::reader::Section;
-use super::settings::{App, Audio, Config, Dsm, Http, Limits, Log, Media, Rtp, Shutdown, Sip};
+use super::settings::{
+    App, Audio, Codec, Config, Dsm, Http, Limits, Log, Media, Rtp, Shutdown, Sip,
+};
+use crate::codec::OpusSettings;
 
 impl Config {
     /// Reads the whole file.
@@ -12,6 +15,7 @@ impl Config {
             sip: file.section("sip", Sip::read),
             rtp: file.section("rtp", Rtp::read),
             media: file.section("media", Media::read),
+            codec: file.section("codec", Codec::read),
             http: file.section("http", Http::read),
             app: file.section("app", App::read),
             dsm: file.section("dsm", Dsm::read),
@@ -54,9 +58,35 @@ impl Media {
         let default = Media::default();
         Media {
             threads: NonZeroU16::new(section.integer("threads", 0, 0..=256)),
-            codecs: section.settings("codecs", default.codecs),
             slot: section.millis_of("slot_ms", default.slot, &[1, 2, 5, 10]),
         }
+    }
+}
+
+impl Codec {
+    fn read(section: &mut Section<'_>) -> Codec {
+        let default = Codec::default();
+        Codec {
+            order: section.any_settings("order", default.order),
+            exclude: section.any_settings("exclude", default.exclude),
+            opus: section.section("opus", opus),
+        }
+    }
+}
+
+fn opus(section: &mut Section<'_>) -> OpusSettings {
+    let default = OpusSettings::default();
+    OpusSettings {
+        sample_rate: section.choice(
+            "sample_rate",
+            default.sample_rate,
+            &OpusSettings::SAMPLE_RATES,
+        ),
+        bitrate: section.integer("bitrate", default.bitrate, 6_000..=510_000),
+        complexity: section.integer("complexity", default.complexity, 0..=10),
+        fec: section.boolean("fec", default.fec),
+        loss_percent: section.integer("loss_percent", default.loss_percent, 0..=100),
+        dtx: section.boolean("dtx", default.dtx),
     }
 }
 

@@ -9,7 +9,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::codec::CodecId;
+use crate::codec::{CodecName, OpusSettings};
 
 use super::values::{ApplicationRule, Listen, LogFormat, LogLevel, PortRange};
 
@@ -22,6 +22,8 @@ pub struct Config {
     pub rtp: Rtp,
     /// `[media]`: media threads.
     pub media: Media,
+    /// `[codec]`.
+    pub codec: Codec,
     /// `[http]`: reserved for the management listener.
     pub http: Http,
     /// `[app]`: which application takes a call.
@@ -79,11 +81,20 @@ pub struct Rtp {
 pub struct Media {
     /// `threads`: number of media threads, up to 256; `None` (0) starts one per core.
     pub threads: Option<NonZeroU16>,
-    /// `codecs`: what is accepted and offered, best first.
-    pub codecs: Vec<CodecId>,
     /// `slot_ms`: calls are spread over the 20 ms frame in steps of so many milliseconds: 1, 2, 5 or
     /// 10. Smaller steps smooth the load, larger ones wake the processor less often.
     pub slot: Duration,
+}
+
+/// `[codec]`: which codecs calls may use, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Codec {
+    /// `order`: codecs that are preferred to the caller's own order, best first.
+    pub order: Vec<CodecName>,
+    /// `exclude`: codecs that are neither offered nor accepted.
+    pub exclude: Vec<CodecName>,
+    /// `[codec.opus]`.
+    pub opus: OpusSettings,
 }
 
 /// `[http]`: reserved. This build has no HTTP listener; [`Config::notices`] says so if a key is set.
@@ -207,8 +218,17 @@ impl Default for Media {
     fn default() -> Media {
         Media {
             threads: None,
-            codecs: CodecId::BUILT_IN.to_vec(),
             slot: Duration::from_millis(5),
+        }
+    }
+}
+
+impl Default for Codec {
+    fn default() -> Codec {
+        Codec {
+            order: Vec::new(),
+            exclude: CodecName::parse("L16").into_iter().collect(),
+            opus: OpusSettings::default(),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use crate::codec::CodecId;
+use crate::codec::{CodecId, CodecName};
 use crate::sip::transport::DEFAULT_PORT;
 
 /// A value that is written as one string.
@@ -20,14 +20,27 @@ pub trait Setting: Sized {
     fn parse(text: &str) -> Option<Self>;
 }
 
-/// A codec, by its name in session descriptions, in any case.
+/// A codec, built in or loaded; whether there is such a one shows when the server starts.
+impl Setting for CodecName {
+    const EXPECTED: &'static str = "the name of a codec, such as `opus` or `L16/16000`";
+    const EXAMPLE: &'static str = "PCMU";
+
+    fn parse(text: &str) -> Option<CodecName> {
+        CodecName::parse(text)
+    }
+}
+
+/// A built-in codec, by its name in session descriptions, in any case.
 impl Setting for CodecId {
-    const EXPECTED: &'static str = "one of `opus`, `PCMU`, `PCMA`";
+    const EXPECTED: &'static str =
+        "one of `opus`, `G722`, `PCMU`, `PCMA`, or `L16` with a rate as in `L16/16000`";
     const EXAMPLE: &'static str = "PCMU";
 
     fn parse(text: &str) -> Option<CodecId> {
-        let named = |codec: &CodecId| codec.encoding_name().eq_ignore_ascii_case(text);
-        CodecId::BUILT_IN.into_iter().find(named)
+        let name = CodecName::parse(text)?;
+        CodecId::BUILT_IN
+            .into_iter()
+            .find(|codec| name.names(*codec))
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::admin::{Admin, Reload, Requests};
-use crate::codec::Codecs;
+use crate::codec::{CodecChoiceError, CodecId, Codecs};
 use crate::config::{
     ApplicationSelector, Config, Listen, ListenTransport, LoadError, load_selector,
 };
@@ -54,6 +54,9 @@ pub enum StartError {
     /// The application mapping has mistakes, or cannot be read.
     #[error("{0}\nthis is the file that [app] mapping names")]
     Mapping(#[from] LoadError),
+    /// `[codec]` asks for what there is not.
+    #[error("{0}\nthis is said of [codec] order and exclude")]
+    Codecs(#[from] CodecChoiceError),
     /// Diagrams and what belongs to them cannot be loaded.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),
@@ -88,7 +91,7 @@ impl Server {
         let deployment = Deployment::load(config)?;
         let (udp, tcp) = open_sockets(&config.sip.listen)?;
         let media = MediaPool::start(media_config(config, ids))?;
-        let codecs = Codecs::new(config.media.codecs.iter().copied());
+        let codecs = codecs(&config.codec)?;
         Ok(Self::assemble(
             config,
             ids,
@@ -355,6 +358,16 @@ struct Parts {
     tcp: Vec<TcpAcceptor>,
     media: MediaPool,
     codecs: Codecs,
+}
+
+/// The codecs of the configuration.
+fn codecs(config: &crate::config::Codec) -> Result<Codecs, CodecChoiceError> {
+    let opus = CodecId::opus(&config.opus);
+    let as_configured = |codec| {
+        if codec == CodecId::OPUS { opus } else { codec }
+    };
+    let available = CodecId::BUILT_IN.map(as_configured);
+    Codecs::chosen(available, &config.order, &config.exclude)
 }
 
 fn open_sockets(listen: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpAcceptor>), ListenError> {

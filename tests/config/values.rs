@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use muleteer::codec::CodecId;
+use muleteer::codec::OpusSettings;
 use muleteer::config::{ApplicationRule, Config, LoadError, LogFormat, LogLevel, load};
 
 fn parse(text: &str, overrides: &[&str]) -> Config {
@@ -31,7 +31,8 @@ fn every_key_can_be_set() {
         r#"
         sip = { listen = "udp:127.0.0.1:0", server_header = "", t1_ms = 100, t2_ms = 1000, t4_ms = 2000 }
         rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0 }
-        media = { threads = 2, codecs = ["pcma"], slot_ms = 10 }
+        media = { threads = 2, slot_ms = 10 }
+        codec = { order = ["pcma", "L16/16000"], exclude = [], opus = { sample_rate = 48000, bitrate = 32000, complexity = 10, fec = false, loss_percent = 0, dtx = true } }
         http = { listen = "127.0.0.1:8080" }
         app = { application = "echo", mapping = "m.conf" }
         dsm = { path = ["../dsm", "/srv/dsm"], modules = [], prompts = ["p"], required_prompts = "welcome", prompt_sets_path = "sets", prompt_sets = ["de", "en"], register = ["a"], linger_s = 5, set_param_variables = true }
@@ -48,7 +49,18 @@ fn every_key_can_be_set() {
     assert_eq!(config.rtp.address, Some("192.0.2.1".parse().unwrap()));
     assert_eq!(config.rtp.timeout, None);
     assert_eq!(config.media.threads.map(|n| n.get()), Some(2));
-    assert_eq!(config.media.codecs, [CodecId::PCMA]);
+    let order: Vec<_> = config.codec.order.iter().map(ToString::to_string).collect();
+    assert_eq!(order, ["pcma", "L16/16000"]);
+    assert!(config.codec.exclude.is_empty());
+    let opus = OpusSettings {
+        sample_rate: 48_000,
+        bitrate: 32_000,
+        complexity: 10,
+        fec: false,
+        loss_percent: 0,
+        dtx: true,
+    };
+    assert_eq!(config.codec.opus, opus);
     assert_eq!(config.media.slot, Duration::from_millis(10));
     assert_eq!(
         config.app.application,

@@ -96,7 +96,7 @@ fn test_signal() -> Vec<i16> {
         let triangle = (phase >> 15) as i32 - 65_536;
         let triangle = triangle.abs() - 32_768;
         let loud = i32::try_from(i / 2_000 % 4).unwrap();
-        let sum = (triangle >> loud) + ((noise >> 16) as i32 - 32_768 >> (loud + 3));
+        let sum = (triangle >> loud) + (((noise >> 16) as i32 - 32_768) >> (loud + 3));
         (sum.clamp(-32_768, 32_767) >> 1) as i16
     };
     (0..32_000).map(sample).collect()
