@@ -154,6 +154,7 @@ fn parameters(codec: CodecId) -> StreamParameters {
             .into_iter()
             .collect(),
         telephone_event: None,
+        receive_events: [].into_iter().collect(),
         ptime: Duration::from_millis(20),
         rtp_timeout: None,
     }

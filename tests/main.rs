@@ -10,6 +10,7 @@ mod support;
 mod agent;
 mod answer_call;
 mod bundle;
+mod codec;
 mod config;
 mod dsm_checklist;
 mod dsm_format;

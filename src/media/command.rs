@@ -58,8 +58,10 @@ pub struct StreamParameters {
     pub send_format: MediaFormat,
     /// What audio is accepted as; the peer may change between these with any packet.
     pub receive_formats: SmallVec<[MediaFormat; 4]>,
-    /// Payload type and clock rate of telephone-event (RFC 4733).
+    /// What keys are sent as: payload type and clock rate of telephone-event (RFC 4733).
     pub telephone_event: Option<(PayloadType, ClockRate)>,
+    /// What keys may come as; one for each clock rate of `receive_formats`, as agreed.
+    pub receive_events: SmallVec<[(PayloadType, ClockRate); 2]>,
     /// Audio per packet that the peer asks for: 10 to 60 ms are sent, see
     /// [`Encoding::with_packet_time`](crate::codec::Encoding::with_packet_time).
     pub ptime: Duration,

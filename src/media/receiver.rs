@@ -19,8 +19,9 @@ use crate::rtp::{
 
 pub(super) struct Receiver {
     formats: SmallVec<[MediaFormat; 4]>,
-    telephone_event: Option<(PayloadType, ClockRate)>,
-    events: Option<EventReceiver>,
+    event_formats: SmallVec<[(PayloadType, ClockRate); 2]>,
+    /// The clock rate that keys come at now, and what they are heard by.
+    events: Option<(ClockRate, EventReceiver)>,
     /// The peer's address by its latest description that named one.
     signalled: Option<SocketAddr>,
     latch: SourceLatch,
@@ -42,7 +43,7 @@ impl Default for Receiver {
     fn default() -> Self {
         Self {
             formats: SmallVec::new(),
-            telephone_event: None,
+            event_formats: SmallVec::new(),
             events: None,
             signalled: None,
             latch: SourceLatch::new(None),
@@ -72,11 +73,9 @@ impl Receiver {
             self.formats = parameters.receive_formats.clone();
             self.hearing = None;
         }
-        if self.telephone_event != parameters.telephone_event {
-            self.telephone_event = parameters.telephone_event;
-            self.events = self
-                .telephone_event
-                .map(|(_, rate)| EventReceiver::new(rate));
+        if self.event_formats != parameters.receive_events {
+            self.event_formats = parameters.receive_events.clone();
+            self.events = None;
         }
     }
 
@@ -142,7 +141,7 @@ impl Receiver {
                     hearing.push(now, &packet);
                 }
             }
-            Content::Event => self.take_event(now, turn, &packet),
+            Content::Event(rate) => self.take_event(now, turn, rate, &packet),
         }
     }
 
@@ -153,7 +152,7 @@ impl Receiver {
         packet_time: Duration,
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
-        if let Some(events) = &mut self.events
+        if let Some((_, events)) = &mut self.events
             && let Some(press) = events.handle_timeout(now)
         {
             self.report(turn, press);
@@ -201,11 +200,9 @@ impl Receiver {
 
     /// What an agreed packet holds; `None` for a payload type or size that is not ours.
     fn content(&self, packet: &RtpPacket<'_>) -> Option<Content> {
-        if self
-            .telephone_event
-            .is_some_and(|(agreed, _)| agreed == packet.payload_type)
-        {
-            return Some(Content::Event);
+        let mut events = self.event_formats.iter();
+        if let Some((_, rate)) = events.find(|(agreed, _)| *agreed == packet.payload_type) {
+            return Some(Content::Event(*rate));
         }
         let format = self
             .formats
@@ -219,14 +216,17 @@ impl Receiver {
         &mut self,
         now: Instant,
         turn: &mut Turn<'_, impl MediaIo>,
+        rate: ClockRate,
         packet: &RtpPacket<'_>,
     ) {
         if let Some(hearing) = &mut self.hearing {
             hearing.push_other(now, packet);
         }
-        let Some(events) = &mut self.events else {
-            return;
-        };
+        // Another rate means another codec; a key that was held has ended with it.
+        let known = self.events.take().filter(|(known, _)| *known == rate);
+        let (_, events) = self
+            .events
+            .insert(known.unwrap_or_else(|| (rate, EventReceiver::new(rate))));
         for press in events.handle_packet(now, packet) {
             self.report(turn, press);
         }
@@ -247,13 +247,12 @@ impl Receiver {
         if let Some(hearing) = &mut self.hearing {
             hearing.reset();
         }
-        self.events = self
-            .telephone_event
-            .map(|(_, rate)| EventReceiver::new(rate));
+        self.events = None;
     }
 }
 
 enum Content {
     Audio,
-    Event,
+    /// At this clock rate.
+    Event(ClockRate),
 }

@@ -40,8 +40,13 @@ impl FrameClock {
 
     /// The media time of `tick` in units of `clock_rate`, wrapped as RTP timestamps are.
     pub(super) fn timestamp(&self, tick: Tick, clock_rate: u32) -> u32 {
-        let per_slot = self.slot.as_micros() as u64 * u64::from(clock_rate) / 1_000_000;
-        tick.wrapping_mul(per_slot) as u32
+        // A slot need not be a whole number of units: 2 ms are 88.2 at 44,100 Hz.
+        let micros = tick * self.slot.as_micros() as u64;
+        let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
+        let rate = u64::from(clock_rate);
+        seconds
+            .wrapping_mul(rate)
+            .wrapping_add(rest * rate / 1_000_000) as u32
     }
 
     /// `span` in whole ticks.

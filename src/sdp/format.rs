@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::description::{Attribute, MediaDescription};
+use crate::codec::{CodecId, Codecs};
 use crate::rtp::{PayloadType, static_payload};
 
 /// The encoding name of RFC 4733 events.
@@ -36,6 +37,16 @@ impl AudioFormat {
     /// Whether this carries key presses rather than sound.
     pub fn is_telephone_event(&self) -> bool {
         self.encoding_name.eq_ignore_ascii_case(TELEPHONE_EVENT)
+    }
+
+    /// The parameters, "" if there are none.
+    pub fn parameters(&self) -> &str {
+        self.fmtp.as_deref().unwrap_or_default()
+    }
+
+    /// The codec of this name, if it is among `codecs`.
+    pub fn codec(&self, codecs: &Codecs) -> Option<CodecId> {
+        codecs.find(&self.encoding_name, self.clock_rate, self.channels)
     }
 
     /// The `a=rtpmap` line and, if there are parameters, the `a=fmtp` line.

@@ -1,6 +1,5 @@
 //! The offer/answer exchange of one dialog (RFC 3264), for one audio stream.
 
-use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use super::description::{
     SessionDescription, Time,
 };
 use super::format::{AudioFormat, EventSet};
+use crate::codec::{CodecId, Codecs, Encoding};
 
 /// The shortest packet we send, whatever the peer asks for.
 pub const MIN_PTIME: Duration = Duration::from_millis(10);
@@ -22,9 +22,9 @@ pub struct Capabilities {
     /// each clock rate that has one; its `fmtp` lists the events understood. Payload types are the
     /// numbers our offers use; answers use the peer's.
     pub formats: Vec<AudioFormat>,
-    /// Encoding names to prefer. An answer lists these first, in this order, then the rest in the
-    /// order of the offer; an offer likewise, the rest in the order of `formats`.
-    pub codec_order: Vec<String>,
+    /// The codecs behind the formats. An answer lists those that are preferred first, in their
+    /// order, then the rest in the order of the offer.
+    pub codecs: Codecs,
     /// The packet length of our offers, and to a peer that asks for none.
     pub ptime: Duration,
 }
@@ -44,9 +44,14 @@ pub struct NegotiatedAudio {
     /// What may arrive, with our payload types and parameters; the peer may change between them
     /// with any packet. Without telephone-event.
     pub receive: Vec<AudioFormat>,
-    /// The telephone-event in both directions, its `fmtp` holding the events both understand.
+    /// What to send keys as, with the peer's payload type: the telephone-event at the clock rate of
+    /// `send` if there is one. Its `fmtp` holds the events both understand.
     pub telephone_event: Option<AudioFormat>,
-    /// The length of the packets we send: a multiple of 10 ms from [`MIN_PTIME`] to [`MAX_PTIME`].
+    /// What keys may arrive as, with our payload types: one for each clock rate of `receive`, first
+    /// that of `send` (RFC 4733 §2.1).
+    pub receive_events: Vec<AudioFormat>,
+    /// The length of the packets we send, which the codec can make: a multiple of 10 ms from
+    /// [`MIN_PTIME`] to [`MAX_PTIME`].
     pub ptime: Duration,
 }
 
@@ -93,6 +98,7 @@ pub struct OfferAnswer {
 #[derive(Debug)]
 struct OpenOffer {
     formats: Vec<AudioFormat>,
+    codecs: Codecs,
     direction: Direction,
     ptime: Duration,
 }
@@ -137,7 +143,7 @@ impl OfferAnswer {
             Some((index, common)) => {
                 let agreed = self.agree(&offer, &offer.media[index], common, capabilities)?;
                 self.audio_index = index;
-                self.remember_numbers(agreed.receive.iter().chain(&agreed.telephone_event));
+                self.remember_numbers(agreed.receive.iter().chain(&agreed.receive_events));
                 media[index].port = local.port();
                 describe_audio(&mut media[index], &agreed);
                 agreed
@@ -185,6 +191,7 @@ impl OfferAnswer {
         }
         self.open_offer = Some(OpenOffer {
             formats,
+            codecs: capabilities.codecs.clone(),
             direction,
             ptime: capabilities.ptime,
         });
@@ -207,24 +214,16 @@ impl OfferAnswer {
         if !media.is_rtp_avp_audio() {
             return Err(SdpError::NotMirrored.into());
         }
-        let common = common_formats(&media.audio_formats(), &offered.formats);
-        let Some((send, _)) = common.codecs.first().filter(|_| media.port != 0) else {
+        let common = Common::of(&media.audio_formats(), &offered.formats, &offered.codecs);
+        if common.codecs.is_empty() || media.port == 0 {
             return Err(NegotiationError::NotAcceptable);
-        };
+        }
         let connection = answer.connection_of(media).ok_or(SdpError::NoConnection)?;
-        let (remote, remote_name) = destination(connection, media.port);
-        let agreed = NegotiatedAudio {
-            remote,
-            remote_name,
-            direction: answer
-                .direction_of(media)
-                .reversed()
-                .within(offered.direction),
-            send: send.clone(),
-            telephone_event: common.telephone_event(send.clock_rate, EventNumber::Ours),
-            ptime: send_ptime(media, offered.ptime),
-            receive: common.codecs.into_iter().map(|(_, ours)| ours).collect(),
-        };
+        let direction = answer
+            .direction_of(media)
+            .reversed()
+            .within(offered.direction);
+        let agreed = common.agreed(connection, media, direction, offered.ptime);
         self.agreed = Some(agreed.clone());
         Ok(agreed)
     }
@@ -253,23 +252,11 @@ impl OfferAnswer {
     ) -> Result<NegotiatedAudio, SdpError> {
         common
             .codecs
-            .sort_by_key(|(_, ours)| capabilities.rank(ours));
+            .sort_by_key(|pair| capabilities.codecs.rank(pair.codec));
+        common.number_by_offer();
         let connection = offer.connection_of(media).ok_or(SdpError::NoConnection)?;
-        let (remote, remote_name) = destination(connection, media.port);
-        let send = common.codecs[0].0.clone();
-        let receive = common.codecs.iter().map(|(theirs, ours)| AudioFormat {
-            payload_type: theirs.payload_type,
-            ..ours.clone()
-        });
-        Ok(NegotiatedAudio {
-            remote,
-            remote_name,
-            direction: offer.direction_of(media).reversed(),
-            receive: receive.collect(),
-            telephone_event: common.telephone_event(send.clock_rate, EventNumber::Theirs),
-            ptime: send_ptime(media, capabilities.ptime),
-            send,
-        })
+        let direction = offer.direction_of(media).reversed();
+        Ok(common.agreed(connection, media, direction, capabilities.ptime))
     }
 
     /// What holds after an offer that switches the stream in use off by port 0 (RFC 3264 §8.2).
@@ -342,68 +329,123 @@ impl OfferAnswer {
 }
 
 impl Capabilities {
-    /// Where `codec_order` puts a format; formats that it does not name come last.
-    fn rank(&self, format: &AudioFormat) -> usize {
-        let is_named = |name: &String| name.eq_ignore_ascii_case(&format.encoding_name);
-        self.codec_order
-            .iter()
-            .position(is_named)
-            .unwrap_or(usize::MAX)
-    }
-
+    /// Codecs first.
     fn formats_to_offer(&self) -> Vec<AudioFormat> {
         let mut formats = self.formats.clone();
-        formats.sort_by_key(|format| (format.is_telephone_event(), self.rank(format)));
+        formats.sort_by_key(AudioFormat::is_telephone_event);
         formats
     }
 }
 
-/// What two lists of formats share, each pair as (theirs, ours), in their order.
+/// What two lists of formats share, in the order of theirs.
 struct Common {
-    codecs: Vec<(AudioFormat, AudioFormat)>,
+    codecs: Vec<CommonCodec>,
+    /// Theirs and ours.
     events: Vec<(AudioFormat, AudioFormat)>,
 }
 
-/// Whose payload type a format takes that both sides number.
-#[derive(Clone, Copy)]
-enum EventNumber {
-    Ours,
-    Theirs,
+struct CommonCodec {
+    codec: CodecId,
+    theirs: AudioFormat,
+    ours: AudioFormat,
 }
 
 impl Common {
-    /// The telephone-event at the clock rate of the codec in use. Where that is missing, any other:
-    /// phones that offer Opus with nothing but `telephone-event/8000` do send it.
-    fn telephone_event(&self, clock_rate: u32, number: EventNumber) -> Option<AudioFormat> {
-        let usable = self.events.iter().filter_map(|(theirs, ours)| {
-            let events = EventSet::of(theirs).intersection(EventSet::of(ours));
-            let payload_type = match number {
-                EventNumber::Ours => ours.payload_type,
-                EventNumber::Theirs => theirs.payload_type,
-            };
-            let fmtp = Some(events.to_string());
-            (!events.is_empty()).then(|| AudioFormat {
-                payload_type,
-                fmtp,
-                ..ours.clone()
+    fn of(theirs: &[AudioFormat], ours: &[AudioFormat], known: &Codecs) -> Self {
+        let pairs = theirs.iter().filter_map(|format| {
+            let own = ours.iter().find(|own| own.is_same_encoding(format))?;
+            Some((format.clone(), own.clone()))
+        });
+        let (events, codecs): (Vec<_>, Vec<_>) =
+            pairs.partition(|(theirs, _)| theirs.is_telephone_event());
+        let codecs = codecs.into_iter().filter_map(|(theirs, ours)| {
+            let codec = theirs.codec(known)?;
+            // Parameters that the codec cannot work with make it another format.
+            codec.variant(theirs.parameters())?;
+            Some(CommonCodec {
+                codec,
+                theirs,
+                ours,
             })
         });
-        // Of equal keys `max_by_key` takes the last, so the position breaks ties for the first.
+        Self {
+            codecs: codecs.take(MAX_CODECS).collect(),
+            events,
+        }
+    }
+
+    /// An answer takes the numbers of the offer, and says what we make of its parameters.
+    fn number_by_offer(&mut self) {
+        for CommonCodec {
+            codec,
+            theirs,
+            ours,
+        } in &mut self.codecs
+        {
+            ours.payload_type = theirs.payload_type;
+            let fmtp = codec.fmtp(Some(theirs.parameters()));
+            ours.fmtp = Some(fmtp.into_owned()).filter(|fmtp| !fmtp.is_empty());
+        }
+        for (theirs, ours) in &mut self.events {
+            ours.payload_type = theirs.payload_type;
+        }
+    }
+
+    /// What is agreed on, with the best codec first. There is one.
+    fn agreed(
+        self,
+        connection: &ConnectionAddress,
+        media: &MediaDescription,
+        direction: Direction,
+        ptime: Duration,
+    ) -> NegotiatedAudio {
+        let (remote, remote_name) = destination(connection, media.port);
+        let best = &self.codecs[0];
+        let send = best.theirs.clone();
+        let variant = best.codec.variant(send.parameters()).unwrap_or_default();
+        let wanted = send_ptime(media, ptime);
+        let (_, ptime) = Encoding::with_packet_time(best.codec, variant, wanted);
+        let events = self.events_for(send.clock_rate);
+        NegotiatedAudio {
+            remote,
+            remote_name,
+            direction,
+            ptime,
+            telephone_event: events.first().map(|(theirs, _)| theirs.clone()),
+            receive_events: events.into_iter().map(|(_, ours)| ours).collect(),
+            receive: self.codecs.into_iter().map(|pair| pair.ours).collect(),
+            send,
+        }
+    }
+
+    /// The telephone-events at the clock rates of the codecs, that of the codec in use first. Where
+    /// there is none, any other: phones that offer Opus with nothing but `telephone-event/8000` do
+    /// send it.
+    fn events_for(&self, clock_rate: u32) -> Vec<(AudioFormat, AudioFormat)> {
+        let mut usable: Vec<(AudioFormat, AudioFormat)> = Vec::new();
+        for (theirs, ours) in &self.events {
+            let events = EventSet::of(theirs).intersection(EventSet::of(ours));
+            let is_new = usable
+                .iter()
+                .all(|(_, own)| own.clock_rate != ours.clock_rate);
+            if !events.is_empty() && is_new {
+                let understood = |format: &AudioFormat| AudioFormat {
+                    fmtp: Some(events.to_string()),
+                    ..format.clone()
+                };
+                usable.push((understood(theirs), understood(ours)));
+            }
+        }
+        usable.sort_by_key(|(_, ours)| ours.clock_rate != clock_rate);
+        let rates = |rate| self.codecs.iter().any(|pair| pair.ours.clock_rate == rate);
+        let mut first = true;
+        usable.retain(|(_, ours)| std::mem::take(&mut first) || rates(ours.clock_rate));
         usable
-            .enumerate()
-            .max_by_key(|(index, event)| (event.clock_rate == clock_rate, Reverse(*index)))
-            .map(|(_, event)| event)
     }
 }
 
-fn common_formats(theirs: &[AudioFormat], ours: &[AudioFormat]) -> Common {
-    let pairs = theirs.iter().filter_map(|format| {
-        let own = ours.iter().find(|own| own.is_same_encoding(format))?;
-        Some((format.clone(), own.clone()))
-    });
-    let (events, codecs) = pairs.partition(|(theirs, _)| theirs.is_telephone_event());
-    Common { codecs, events }
-}
+/// Codecs that are agreed on with one peer, at most: each may come to cost a decoder.
+const MAX_CODECS: usize = 8;
 
 /// The first stream that can be used, and what it has in common with us.
 fn select_stream(
@@ -414,7 +456,8 @@ fn select_stream(
     candidates
         .filter(|(_, media)| media.is_rtp_avp_audio() && media.port != 0)
         .find_map(|(index, media)| {
-            let common = common_formats(&media.audio_formats(), &capabilities.formats);
+            let formats = media.audio_formats();
+            let common = Common::of(&formats, &capabilities.formats, &capabilities.codecs);
             (!common.codecs.is_empty()).then_some((index, common))
         })
 }
@@ -441,7 +484,7 @@ fn describe_audio(section: &mut MediaDescription, agreed: &NegotiatedAudio) {
     let formats: Vec<_> = agreed
         .receive
         .iter()
-        .chain(&agreed.telephone_event)
+        .chain(&agreed.receive_events)
         .cloned()
         .collect();
     section.formats = formats

@@ -172,7 +172,6 @@ impl Server {
             rtp_address: config.rtp.address,
             settings: Settings {
                 capabilities: Arc::new(capabilities(&parts.codecs)),
-                codecs: parts.codecs,
                 rtp_timeout: config.rtp.timeout,
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),

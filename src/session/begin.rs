@@ -13,7 +13,6 @@ use super::catalog::Application;
 use super::event::SessionId;
 use super::router::NewCall;
 use super::session::Session;
-use crate::codec::Codecs;
 use crate::sdp::{Capabilities, Direction, OfferAnswer};
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::invite_usage::{ALLOW, InviteUsage};
@@ -31,8 +30,6 @@ const RETRY_AFTER_S: &str = "5";
 pub struct Settings {
     /// What we can send and receive.
     pub capabilities: Arc<Capabilities>,
-    /// The codecs behind them.
-    pub codecs: Codecs,
     /// How long nothing may be heard from a peer that should send; None: for ever.
     pub rtp_timeout: Option<Duration>,
     /// How long a diagram may work on after a handled hang-up.
@@ -130,7 +127,6 @@ fn setup(id: SessionId, media: SocketAddr, settings: &Settings) -> CallSetup {
         id,
         media,
         capabilities: settings.capabilities.clone(),
-        codecs: settings.codecs.clone(),
         rtp_timeout: settings.rtp_timeout,
         linger: settings.linger,
     }

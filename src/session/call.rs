@@ -94,8 +94,6 @@ pub struct CallSetup {
     pub media: SocketAddr,
     /// What we can send and receive, in our order.
     pub capabilities: Arc<Capabilities>,
-    /// The codecs behind them.
-    pub codecs: Codecs,
     /// How long nothing may be heard from a peer that should send; None: for ever.
     pub rtp_timeout: Option<Duration>,
     /// How long a diagram may work on after a handled hang-up.
@@ -406,7 +404,7 @@ impl Call {
     }
 
     fn stream_parameters(&self, audio: &NegotiatedAudio) -> Option<StreamParameters> {
-        let format = |format: &AudioFormat| media_format(&self.setup.codecs, format);
+        let format = |format: &AudioFormat| media_format(&self.setup.capabilities.codecs, format);
         Some(StreamParameters {
             remote: audio.remote,
             follow_source: audio.remote_name.is_some(),
@@ -414,10 +412,12 @@ impl Call {
             receive: audio.direction.receives(),
             send_format: format(&audio.send)?,
             receive_formats: audio.receive.iter().filter_map(format).collect(),
-            telephone_event: audio.telephone_event.as_ref().and_then(|format| {
-                let clock_rate = ClockRate::new(format.clock_rate)?;
-                Some((PayloadType::new(format.payload_type)?, clock_rate))
-            }),
+            telephone_event: audio.telephone_event.as_ref().and_then(event_format),
+            receive_events: audio
+                .receive_events
+                .iter()
+                .filter_map(event_format)
+                .collect(),
             ptime: audio.ptime,
             rtp_timeout: self.setup.rtp_timeout,
         })
@@ -441,12 +441,17 @@ fn status_of(error: &NegotiationError) -> StatusCode {
 
 /// `format` in terms of the media threads; `None` if it is not one of `codecs`.
 fn media_format(codecs: &Codecs, format: &AudioFormat) -> Option<MediaFormat> {
-    let codec = codecs.find(&format.encoding_name, format.clock_rate, format.channels)?;
+    let codec = format.codec(codecs)?;
     Some(MediaFormat {
         payload_type: PayloadType::new(format.payload_type)?,
         codec,
-        variant: codec.variant(format.fmtp.as_deref().unwrap_or_default())?,
+        variant: codec.variant(format.parameters())?,
     })
+}
+
+fn event_format(format: &AudioFormat) -> Option<(PayloadType, ClockRate)> {
+    let clock_rate = ClockRate::new(format.clock_rate)?;
+    Some((PayloadType::new(format.payload_type)?, clock_rate))
 }
 
 /// What we offer: these codecs in this order, and telephone events (RFC 4733) for their clock
@@ -484,7 +489,7 @@ pub fn capabilities(codecs: &Codecs) -> Capabilities {
     }
     Capabilities {
         formats,
-        codec_order: Vec::new(),
+        codecs: codecs.clone(),
         ptime: Duration::from_millis(20),
     }
 }

@@ -212,6 +212,11 @@ impl Scene {
         self.studio().heard(call)
     }
 
+    /// The payload types of the audio that was heard so far.
+    pub fn payload_types(&mut self) -> Vec<u8> {
+        self.studio().payload_types.iter().copied().collect()
+    }
+
     /// The agent and the time.
     pub fn with_agent<T>(&mut self, work: impl FnOnce(&mut Agent, Instant) -> T) -> T {
         let now = self.world.now;

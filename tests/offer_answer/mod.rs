@@ -8,6 +8,7 @@ mod robustness;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use muleteer::codec::{CodecId, CodecName, Codecs};
 use muleteer::sdp::{
     AudioFormat, Capabilities, NegotiatedAudio, NegotiationError, OfferAnswer, SessionDescription,
 };
@@ -47,8 +48,26 @@ fn capabilities() -> Capabilities {
             events(101, 8000),
             events(102, 48_000),
         ],
-        codec_order: Vec::new(),
+        codecs: Codecs::new([CodecId::OPUS, CodecId::PCMU, CodecId::PCMA]),
         ptime: Duration::from_millis(20),
+    }
+}
+
+/// What a server says that speaks these codecs.
+fn speaking<const N: usize>(codecs: [CodecId; N]) -> Capabilities {
+    muleteer::session::call::capabilities(&Codecs::new(codecs))
+}
+
+/// The capabilities above, preferring these codecs.
+fn preferring(order: &[&str]) -> Capabilities {
+    let order: Vec<_> = order
+        .iter()
+        .map(|name| CodecName::parse(name).unwrap())
+        .collect();
+    let plain = capabilities();
+    Capabilities {
+        codecs: Codecs::chosen(plain.codecs.iter(), &order, &[]).unwrap(),
+        ..plain
     }
 }
 

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muleteer::codec::{CodecId, MAX_PAYLOAD_BYTES, Variant};
 use muleteer::media::{
-    Core, MediaCommand, MediaEvent, MediaIo, MediaStats, Output, Retired, StreamId,
+    Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired, StreamId,
+    StreamParameters,
 };
 use muleteer::rtp::{PayloadType, RtpHeaderTemplate};
 
@@ -32,10 +34,12 @@ struct Steady {
     now: Instant,
     sink: Sink,
     peer: RtpHeaderTemplate,
+    /// Number, ticks and payload of each packet of the peer.
+    said: (PayloadType, u32, Vec<u8>),
 }
 
 impl Steady {
-    fn new(commands: Vec<MediaCommand>) -> Self {
+    fn new(codec: CodecId, commands: Vec<MediaCommand>) -> Self {
         let now = Instant::now();
         let mut core = Core::new(
             now,
@@ -45,40 +49,61 @@ impl Steady {
         );
         let (id, mut sink) = (StreamId::new(0, 0), Sink::default());
         core.open(id);
+        let number = codec.static_payload_type().or(PayloadType::new(96));
+        let format = MediaFormat::new(number.unwrap(), codec);
         core.handle_command(
             now,
             id,
-            MediaCommand::Configure(Box::new(parameters())),
+            MediaCommand::Configure(Box::new(StreamParameters {
+                send_format: format,
+                receive_formats: [format].into_iter().collect(),
+                ..parameters()
+            })),
             &mut sink,
         );
         for command in commands {
             core.handle_command(now, id, command, &mut sink);
         }
+        let pcm: Vec<i16> = (0..codec.sample_rate() / 50)
+            .map(|n| (n * 1_000) as i16)
+            .collect();
+        let mut payload = [0; MAX_PAYLOAD_BYTES];
+        let mut encoder = codec.encoder(Variant::default()).unwrap();
+        let bytes = encoder.encode(&pcm, &mut payload);
+        let ticks = codec.clock_rate().ticks_in(Duration::from_millis(20));
         Self {
             core,
             id,
             now,
             sink,
             peer: RtpHeaderTemplate::new(5),
+            said: (format.payload_type, ticks, payload[..bytes].to_vec()),
         }
     }
 
     /// One frame in which the peer's packet comes and a tick is handled.
     fn frame(&mut self, source: SocketAddr) {
-        let mut datagram = [0x55; 172];
+        let (number, ticks, payload) = &self.said;
+        let mut datagram = [0; 12 + MAX_PAYLOAD_BYTES];
         let clock = self.peer.clock();
-        datagram[..12].copy_from_slice(self.peer.next_header(PayloadType::PCMU, false, clock));
-        self.peer.advance(160);
+        datagram[..12].copy_from_slice(self.peer.next_header(*number, false, clock));
+        datagram[12..12 + payload.len()].copy_from_slice(payload);
+        let datagram = &datagram[..12 + payload.len()];
+        self.peer.advance(*ticks);
         self.core
-            .handle_datagram(self.now, self.id, source, &datagram, &mut self.sink);
+            .handle_datagram(self.now, self.id, source, datagram, &mut self.sink);
         self.now += Duration::from_millis(20);
         self.core.handle_timeout(self.now, &mut self.sink);
     }
 }
 
 fn assert_steady(commands: Vec<MediaCommand>) {
+    assert_steady_in(CodecId::PCMU, commands);
+}
+
+fn assert_steady_in(codec: CodecId, commands: Vec<MediaCommand>) {
     let source = PEER.parse().unwrap();
-    let mut steady = Steady::new(commands);
+    let mut steady = Steady::new(codec, commands);
     for _ in 0..20 {
         steady.frame(source);
     }
@@ -100,6 +125,18 @@ fn an_announcement_does_not_allocate() {
 #[test]
 fn an_echo_does_not_allocate() {
     assert_steady(vec![MediaCommand::SetOutput(Output::Echo)]);
+}
+
+#[test]
+fn an_echo_in_any_codec_does_not_allocate() {
+    for codec in [
+        CodecId::OPUS,
+        CodecId::G722,
+        CodecId::PCMA,
+        CodecId::L16_16000,
+    ] {
+        assert_steady_in(codec, vec![MediaCommand::SetOutput(Output::Echo)]);
+    }
 }
 
 #[test]

@@ -141,7 +141,6 @@ impl Agent {
             studio: None,
             settings: Settings {
                 capabilities: Arc::new(capabilities(&codecs)),
-                codecs,
                 rtp_timeout: None,
                 linger: LINGER,
                 user_agent: "agent".to_owned(),

@@ -225,6 +225,9 @@ pub fn parameters() -> StreamParameters {
             .into_iter()
             .collect(),
         telephone_event: Some((TELEPHONE_EVENT, ClockRate::HZ_8000)),
+        receive_events: [(TELEPHONE_EVENT, ClockRate::HZ_8000)]
+            .into_iter()
+            .collect(),
         ptime: Duration::from_millis(20),
         rtp_timeout: None,
     }

@@ -1,5 +1,6 @@
 //! The audio of an agent's calls in virtual time: a real media core, and callers who speak and listen.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ pub struct Studio {
     core: Core,
     world: World,
     callers: Vec<RtpHeaderTemplate>,
+    /// Of the audio heard so far.
+    pub payload_types: BTreeSet<u8>,
 }
 
 #[derive(Default)]
@@ -60,6 +63,7 @@ impl Studio {
             core: Core::new(start, slot, 5, Arc::new(MediaStats::default())),
             world: World::default(),
             callers: Vec::new(),
+            payload_types: BTreeSet::new(),
         }
     }
 
@@ -130,7 +134,8 @@ impl Studio {
     /// The audio that the caller heard since the last time, as if it had no pauses; and the keys.
     pub fn heard(&mut self, call: usize) -> (Vec<i16>, String) {
         let (mut pcm, mut keys) = (Vec::new(), String::new());
-        let mut decoder = CodecId::PCMU.decoder(Variant::default()).expect("PCMU");
+        let mut decoders = [CodecId::PCMU, CodecId::PCMA]
+            .map(|codec| codec.decoder(Variant::default()).expect("G.711"));
         for (_, bytes) in self.world.sent.extract_if(.., |(to, _)| *to == call) {
             let packet = RtpPacket::parse(&bytes).expect("we send RTP");
             if packet.payload_type.get() == TELEPHONE_EVENT {
@@ -141,8 +146,10 @@ impl Studio {
                 }
                 continue;
             }
+            self.payload_types.insert(packet.payload_type.get());
+            let decoder = &mut decoders[usize::from(packet.payload_type == PayloadType::PCMA)];
             let mut samples = [0; 480];
-            let count = decoder.decode(packet.payload, &mut samples).expect("PCMU");
+            let count = decoder.decode(packet.payload, &mut samples).expect("G.711");
             pcm.extend_from_slice(&samples[..count]);
         }
         (pcm, keys)

@@ -85,10 +85,9 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
         settings: Settings {
             capabilities: Arc::new(Capabilities {
                 formats: Vec::new(),
-                codec_order: Vec::new(),
+                codecs: Codecs::new([]),
                 ptime: Duration::from_millis(20),
             }),
-            codecs: Codecs::new([]),
             rtp_timeout: None,
             linger: Duration::ZERO,
             user_agent: String::new(),
