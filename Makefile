@@ -2,9 +2,12 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD_PACKAGES := cc pkg-config libopus-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) sip-tester baresip-core
+# What the loadable codecs open when they are loaded; spandsp is what G.726 is compared with.
+CODEC_PACKAGES := libgsm1 libspeex1 libopencore-amrnb0 libopencore-amrwb0 libvo-amrwbenc0 \
+	libcodec2-1.0 libbcg729-0 libspandsp2
+TEST_PACKAGES := $(BUILD_PACKAGES) $(CODEC_PACKAGES) sip-tester baresip-core
 
-.PHONY: help run test test-quick lint bench prompts packages test-packages
+.PHONY: help run plugins test test-quick lint bench prompts packages test-packages
 
 help: ## Lists these commands.
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -12,6 +15,9 @@ help: ## Lists these commands.
 run: packages ## Builds the server and runs it with conf/muleteer.toml.
 	cargo build --release
 	exec $(TARGET)/release/muleteer serve --config conf/muleteer.toml
+
+plugins: ## Builds the loadable codecs of plugins/, next to the server.
+	cargo build --release $(addprefix -p ,$(notdir $(wildcard plugins/codec_*)))
 
 test: test-packages lint ## Runs every check, with the SIP phones and load tools it needs.
 	cargo test --workspace

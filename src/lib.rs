@@ -21,6 +21,7 @@ pub mod ids; // random identifiers
 pub mod lsp; // CORE: the language server for editors
 pub mod media; // CORE core.rs, playlist; SHELL thread.rs, file_io.rs
 pub mod net; // SHELL: SIP sockets and the signalling task
+pub mod plugin; // SHELL: shared objects that are loaded at the start
 pub mod rtp; // CORE: packets, telephone events, jitter buffer
 pub mod sdp; // CORE: session descriptions, offer and answer
 pub mod server; // wiring: the only spawner

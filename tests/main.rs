@@ -11,6 +11,7 @@ mod agent;
 mod answer_call;
 mod bundle;
 mod codec;
+mod codec_plugins;
 mod config;
 mod dsm_checklist;
 mod dsm_format;

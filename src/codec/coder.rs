@@ -13,6 +13,13 @@ pub trait Encoder: Send {
     ///
     /// Media thread; does not allocate.
     fn encode(&mut self, pcm: &[i16], out: &mut [u8]) -> usize;
+
+    /// Takes what the peer asks for in its payloads, see
+    /// [`CodecFactory::request_in`](super::CodecFactory::request_in). Media thread; does not
+    /// allocate.
+    fn request(&mut self, request: u32) {
+        let _ = request;
+    }
 }
 
 /// Turns payloads into PCM. One decoder serves one stream, in playout order.

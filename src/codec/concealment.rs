@@ -21,7 +21,7 @@ const HOLD: usize = 80;
 const FADE: usize = 400;
 
 /// The last samples heard, and where the synthetic signal is in them.
-pub(super) struct Concealment {
+pub(crate) struct Concealment {
     sample_rate: usize,
     /// Three of the longest pitch periods, oldest first.
     history: Box<[i16]>,
@@ -34,7 +34,7 @@ pub(super) struct Concealment {
 
 impl Concealment {
     /// For a codec of `sample_rate` samples a second, at least 8,000.
-    pub(super) fn new(sample_rate: u32) -> Self {
+    pub(crate) fn new(sample_rate: u32) -> Self {
         let sample_rate = sample_rate as usize;
         let longest = (MAX_PERIOD * sample_rate).div_ceil(BASE_RATE);
         Self {
@@ -48,7 +48,7 @@ impl Concealment {
 
     /// Remembers a decoded packet. The first one after a loss is cross-faded with what the
     /// concealment would have played next.
-    pub(super) fn received(&mut self, pcm: &mut [i16]) {
+    pub(crate) fn received(&mut self, pcm: &mut [i16]) {
         if self.period > 0 {
             let overlap = self.scaled(OVERLAP).min(pcm.len());
             for (i, sample) in pcm[..overlap].iter_mut().enumerate() {
@@ -62,7 +62,7 @@ impl Concealment {
     }
 
     /// Fills `out` with the continuation of what was heard; returns its length.
-    pub(super) fn conceal(&mut self, out: &mut [i16]) -> usize {
+    pub(crate) fn conceal(&mut self, out: &mut [i16]) -> usize {
         if self.period == 0 {
             self.begin();
         }

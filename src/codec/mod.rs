@@ -27,5 +27,6 @@ pub use encoding::Encoding;
 pub use opus::OpusSettings;
 pub use registry::{CodecDescription, CodecFactory, CodecId, Packing, Variant};
 
+pub(crate) use concealment::Concealment;
 pub(crate) use pcma::alaw_to_linear;
 pub(crate) use pcmu::ulaw_to_linear;

@@ -55,6 +55,13 @@ pub trait CodecFactory: Send + Sync {
     /// that length, so the packet is to be refused. Media thread; does not allocate.
     fn samples_in(&self, variant: Variant, payload: &[u8]) -> Option<usize>;
 
+    /// What `payload` asks of our encoder of the same codec, as the codec mode request of RFC 4867
+    /// §4.3.1 does. Media thread; does not allocate.
+    fn request_in(&self, variant: Variant, payload: &[u8]) -> Option<u32> {
+        let _ = (variant, payload);
+        None
+    }
+
     /// Makes an encoder. Allocates.
     ///
     /// # Errors
@@ -186,6 +193,11 @@ impl CodecId {
     /// See [`CodecFactory::samples_in`].
     pub fn samples_in(self, variant: Variant, payload: &[u8]) -> Option<usize> {
         self.0.factory.samples_in(variant, payload)
+    }
+
+    /// See [`CodecFactory::request_in`].
+    pub fn request_in(self, variant: Variant, payload: &[u8]) -> Option<u32> {
+        self.0.factory.request_in(variant, payload)
     }
 
     /// See [`CodecFactory::encoder`].

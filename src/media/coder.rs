@@ -73,6 +73,8 @@ impl Format {
 pub(super) struct Coder {
     /// Made when something must be encoded while it is sent.
     encoder: Option<(CodecId, Variant, Box<dyn Encoder>)>,
+    /// What the peer last asked of an encoder of that codec.
+    request: Option<(CodecId, u32)>,
     tone: Option<PlayingTone>,
 }
 
@@ -147,13 +149,30 @@ impl Coder {
         payload.len()
     }
 
+    /// Passes on what the peer asks of an encoder of `codec`, now or when there is one.
+    pub(super) fn follow(&mut self, codec: CodecId, request: u32) {
+        if self.request.replace((codec, request)) == Some((codec, request)) {
+            return;
+        }
+        if let Some((made_for, _, encoder)) = &mut self.encoder
+            && *made_for == codec
+        {
+            encoder.request(request);
+        }
+    }
+
     /// Encodes samples of one packet; zero if that cannot be done.
     pub(super) fn encode(&mut self, encoding: Encoding, pcm: &[i16], out: &mut [u8]) -> usize {
         let Encoding { codec, variant, .. } = encoding;
         let made_for = |made: &(CodecId, Variant, _)| (made.0, made.1) == (codec, variant);
         if !self.encoder.as_ref().is_some_and(made_for) {
-            let made = codec.encoder(variant);
-            self.encoder = made.ok().map(|encoder| (codec, variant, encoder));
+            let made = codec.encoder(variant).ok().map(|mut encoder| {
+                if let Some((_, request)) = self.request.filter(|(known, _)| *known == codec) {
+                    encoder.request(request);
+                }
+                (codec, variant, encoder)
+            });
+            self.encoder = made;
         }
         self.encoder
             .as_mut()

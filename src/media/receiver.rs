@@ -13,6 +13,7 @@ use super::command::{MediaEvent, MediaFormat, StreamParameters};
 use super::core::MediaIo;
 use super::hearing::Hearing;
 use super::stream::Turn;
+use crate::codec::CodecId;
 use crate::rtp::{
     ClockRate, DigitPress, EventReceiver, PayloadType, RtpPacket, SourceLatch, Verdict,
 };
@@ -37,6 +38,8 @@ pub(super) struct Receiver {
     quiet_since: Option<Instant>,
     was_listening: bool,
     hearing: Option<Box<Hearing>>,
+    /// What the peer asked of our encoder of that codec.
+    request: Option<(CodecId, u32)>,
 }
 
 impl Default for Receiver {
@@ -55,6 +58,7 @@ impl Default for Receiver {
             quiet_since: None,
             was_listening: false,
             hearing: None,
+            request: None,
         }
     }
 }
@@ -136,7 +140,8 @@ impl Receiver {
         turn.stats.packets_received.increment();
         self.quiet_since = Some(now);
         match content {
-            Content::Audio => {
+            Content::Audio { request } => {
+                self.request = request.or(self.request);
                 if let Some(hearing) = &mut self.hearing {
                     hearing.push(now, &packet);
                 }
@@ -194,6 +199,11 @@ impl Receiver {
         self.allowed && (self.receiving || self.forced && self.detecting)
     }
 
+    /// What the peer has asked of our encoder since the last call.
+    pub(super) fn take_request(&mut self) -> Option<(CodecId, u32)> {
+        self.request.take()
+    }
+
     fn takes_audio(&self) -> bool {
         self.allowed && self.receiving
     }
@@ -208,8 +218,12 @@ impl Receiver {
             .formats
             .iter()
             .find(|agreed| agreed.payload_type == packet.payload_type)?;
-        let samples = format.codec.samples_in(format.variant, packet.payload);
-        samples.map(|_| Content::Audio)
+        let MediaFormat { codec, variant, .. } = *format;
+        codec.samples_in(variant, packet.payload)?;
+        let request = codec.request_in(variant, packet.payload);
+        Some(Content::Audio {
+            request: request.map(|request| (codec, request)),
+        })
     }
 
     fn take_event(
@@ -252,7 +266,7 @@ impl Receiver {
 }
 
 enum Content {
-    Audio,
+    Audio { request: Option<(CodecId, u32)> },
     /// At this clock rate.
     Event(ClockRate),
 }

@@ -13,7 +13,7 @@ use super::core::{MediaIo, Retired};
 use super::schedule::{FRAME, FrameClock, Tick};
 use super::stream::Turn;
 use crate::audio::playlist::{Playlist, PlaylistItem, Step};
-use crate::codec::MAX_PAYLOAD_BYTES;
+use crate::codec::{CodecId, MAX_PAYLOAD_BYTES};
 use crate::rtp::{
     ClockRate, Digit, EventSender, PayloadType, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpTimestamp,
 };
@@ -85,6 +85,11 @@ impl Sender {
         for item in self.playlist.flush() {
             turn.io.retire(Retired::Item(item));
         }
+    }
+
+    /// Takes what the peer asks of what is encoded for it. Ready payloads stay as they are.
+    pub(super) fn follow(&mut self, codec: CodecId, request: u32) {
+        self.coder.follow(codec, request);
     }
 
     pub(super) fn set_output(&mut self, output: Output) {

@@ -106,6 +106,9 @@ impl Stream {
         datagram: &[u8],
     ) {
         self.receiver.handle_datagram(now, turn, source, datagram);
+        if let Some((codec, request)) = self.receiver.take_request() {
+            self.sender.follow(codec, request);
+        }
     }
 
     /// Takes in one packet time of what the peer sent.

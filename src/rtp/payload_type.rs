@@ -63,9 +63,11 @@ pub fn static_payload(payload_type: PayloadType) -> Option<StaticPayload> {
 }
 
 /// RFC 3551 table 4. G722 has an 8 kHz clock although it samples at 16 kHz (§4.5.2).
+/// Number 2 is reserved there for what RFC 1890 called G721.
 #[rustfmt::skip]
-const TABLE: [(u8, &str, u32, u8); 18] = [
+const TABLE: [(u8, &str, u32, u8); 19] = [
     (0, "PCMU", 8_000, 1),
+    (2, "G721", 8_000, 1),
     (3, "GSM", 8_000, 1),
     (4, "G723", 8_000, 1),
     (5, "DVI4", 8_000, 1),
@@ -97,7 +99,8 @@ mod tests {
         assert_eq!(named(0), Some("PCMU"));
         assert_eq!(named(8), Some("PCMA"));
         assert_eq!(named(9), Some("G722"));
-        assert_eq!(named(2), None);
+        assert_eq!(named(2), Some("G721"));
+        assert_eq!(named(1), None);
         assert_eq!(named(96), None);
         assert_eq!(PayloadType::new(128), None);
     }

@@ -159,19 +159,19 @@ impl G729Decoder {
     /// Decodes one frame of speech or silence; an empty one is lost. After a silence descriptor the
     /// library goes on with comfort noise.
     fn frame(&mut self, code: &[u8], out: &mut [i16; FRAME_SAMPLES]) {
-        let (lost, sid) = (u8::from(code.is_empty()), u8::from(code.len() == SID_BYTES));
-        // SAFETY: no more than the length says is read, and 80 samples are written.
-        unsafe {
-            (self.library.decode)(
-                self.state,
-                code.as_ptr(),
-                code.len() as u8,
-                lost,
-                sid,
-                0,
-                out.as_mut_ptr(),
-            );
-        }
+        let (lost, sid) = (code.is_empty(), code.len() == SID_BYTES);
+        // The library may look at as many bytes as speech has, and knows a lost frame by null.
+        let mut bytes = [0; FRAME_BYTES];
+        bytes[..code.len()].copy_from_slice(code);
+        let ptr = if lost {
+            std::ptr::null()
+        } else {
+            bytes.as_ptr()
+        };
+        let len = code.len() as u8;
+        let out = out.as_mut_ptr();
+        // SAFETY: no more than a frame of speech is read, and 80 samples are written.
+        unsafe { (self.library.decode)(self.state, ptr, len, lost.into(), sid.into(), 0, out) }
     }
 }
 

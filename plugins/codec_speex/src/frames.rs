@@ -1,10 +1,16 @@
 //! How many frames a payload holds: a walk over their headers, as decoders take it.
+//!
+//! It is strict, because the library writes to standard error about each frame that it refuses: a
+//! peer must not be able to bring that about.
 
 /// Bits of a narrow-band frame by its mode, the header of 5 bits included (RFC 5574 §3.2, Speex
-/// manual, table 9.2). Modes 9 to 12 are reserved.
+/// manual, table 9.2). Modes 9 to 12 are reserved; 13 is a message between applications, on whose length the
+/// manual and the library do not agree, so that it is refused.
 const NARROW: [usize; 9] = [5, 43, 119, 160, 220, 300, 364, 492, 79];
 /// Bits of a layer of wide band by its mode, the header of 4 bits included (table 10.1).
 const WIDE: [usize; 5] = [4, 36, 112, 192, 352];
+/// Wide and ultra-wide band.
+const MAX_LAYERS: usize = 2;
 /// Bits of the messages to the application, by their code.
 const IN_BAND: [usize; 16] = [1, 1, 4, 4, 4, 4, 4, 4, 8, 8, 16, 16, 32, 32, 64, 64];
 
@@ -12,18 +18,21 @@ const IN_BAND: [usize; 16] = [1, 1, 4, 4, 4, 4, 4, 4, 8, 8, 16, 16, 32, 32, 64, 
 pub(crate) fn frames_in(payload: &[u8], max: usize) -> Option<usize> {
     let end = payload.len() * 8;
     let (mut at, mut frames) = (0, 0);
+    // Since the last frame; there are none before the first.
+    let mut layers = MAX_LAYERS;
     while end - at >= 5 {
         at += if bits(payload, at, 1) == 1 {
-            *WIDE.get(bits(payload, at + 1, 3)).filter(|_| frames > 0)?
+            layers += 1;
+            *WIDE
+                .get(bits(payload, at + 1, 3))
+                .filter(|_| layers <= MAX_LAYERS)?
         } else {
             match bits(payload, at + 1, 4) {
                 15 => break,
                 14 if end - at < 9 => return None,
                 14 => 9 + IN_BAND[bits(payload, at + 5, 4)],
-                13 if end - at < 10 => return None,
-                13 => 10 + 8 * bits(payload, at + 5, 5),
                 mode => {
-                    frames += 1;
+                    (frames, layers) = (frames + 1, 0);
                     *NARROW.get(mode)?
                 }
             }
@@ -84,5 +93,9 @@ mod tests {
         assert_eq!(frames_in(&whole[..19], 6), None, "cut off");
         assert_eq!(frames_in(&payload(&[(0, 5 * 7)]), 6), None, "seven frames");
         assert_eq!(frames_in(&payload(&[(14, 5), (14, 4)]), 6), None);
+        assert_eq!(frames_in(&payload(&[(13, 5), (0, 200)]), 6), None);
+        let layers = |count| [&[(0, 5)][..], &[(0b1000, 4)].repeat(count), &[(0, 5)]].concat();
+        assert_eq!(frames_in(&payload(&layers(2)), 6), Some(2));
+        assert_eq!(frames_in(&payload(&layers(3)), 6), None);
     }
 }

@@ -126,7 +126,7 @@ typedef struct muleteer_codec {
                       size_t capacity);
     /*
      * Fills `out` with a guess at what a lost packet held; returns the samples written. Later calls
-     * in a row fade to silence. NULL: the server does it, for a sample rate of 8000 only.
+     * in a row fade to silence. NULL: the server repeats the last pitch period.
      */
     int32_t (*conceal)(void *decoder, int16_t *out, size_t samples);
     void (*decoder_free)(void *decoder);

@@ -73,7 +73,7 @@ pub trait Encoder: Send {
 /// Turns payloads into PCM: one stream's, in playout order.
 pub trait Decoder: Send {
     /// Whether [`Decoder::conceal`] does something. If not, the server repeats the last pitch
-    /// period, which it can for a sample rate of 8 kHz only.
+    /// period.
     const CONCEALS: bool = false;
 
     /// Decodes one payload into `out` and returns the samples written.

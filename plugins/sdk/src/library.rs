@@ -1,5 +1,7 @@
 //! Libraries of the system, opened at run time.
 
+use std::error::Error as _;
+
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use thiserror::Error;
 
@@ -15,7 +17,10 @@ pub struct SystemLibrary {
 #[non_exhaustive]
 pub enum LibraryError {
     /// None of its names could be opened.
-    #[error("{file} cannot be opened ({source}); on Debian: apt install {package}")]
+    #[error(
+        "{file} cannot be opened ({}); on Debian: apt install {package}",
+        reason(source)
+    )]
     Missing {
         /// The first name that was tried.
         file: &'static str,
@@ -32,6 +37,13 @@ pub enum LibraryError {
         /// The function.
         function: &'static str,
     },
+}
+
+/// The linker's own words, which are behind "dlopen failed".
+fn reason(error: &libloading::Error) -> String {
+    error
+        .source()
+        .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 impl SystemLibrary {
