@@ -67,6 +67,7 @@ impl Codec {
     fn read(section: &mut Section<'_>) -> Codec {
         let default = Codec::default();
         Codec {
+            load: section.names("load").unwrap_or(default.load),
             order: section.any_settings("order", default.order),
             exclude: section.any_settings("exclude", default.exclude),
             opus: section.section("opus", opus),

@@ -89,6 +89,8 @@ pub struct Media {
 /// `[codec]`: which codecs calls may use, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Codec {
+    /// `load`: names of codec objects, `libcodec_NAME.so` in the folders of `[dsm] modules`.
+    pub load: Vec<String>,
     /// `order`: codecs that are preferred to the caller's own order, best first.
     pub order: Vec<CodecName>,
     /// `exclude`: codecs that are neither offered nor accepted.
@@ -226,6 +228,7 @@ impl Default for Media {
 impl Default for Codec {
     fn default() -> Codec {
         Codec {
+            load: Vec::new(),
             order: Vec::new(),
             exclude: CodecName::parse("L16").into_iter().collect(),
             opus: OpusSettings::default(),

@@ -27,6 +27,7 @@ use crate::deployment::{Deployment, DeploymentError};
 use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
 use crate::net::{Control, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener};
+use crate::plugin::{LoadError as LoadCodecError, load_codecs};
 use crate::session::begin::{Dial, Settings};
 use crate::session::call::capabilities;
 use crate::session::catalog::Catalog;
@@ -60,6 +61,9 @@ pub enum StartError {
     /// Diagrams and what belongs to them cannot be loaded.
     #[error(transparent)]
     Deployment(#[from] DeploymentError),
+    /// A codec cannot be loaded.
+    #[error("{0}\nthis is a codec that [codec] load names")]
+    Load(#[from] LoadCodecError),
     /// The server is ending.
     #[error("the server is ending")]
     Ending,
@@ -89,9 +93,9 @@ impl Server {
     pub fn start(config: &Config, ids: &mut Ids) -> Result<Self, StartError> {
         let selector = load_selector(&config.app)?;
         let deployment = Deployment::load(config)?;
+        let codecs = codecs(config)?;
         let (udp, tcp) = open_sockets(&config.sip.listen)?;
         let media = MediaPool::start(media_config(config, ids))?;
-        let codecs = codecs(&config.codec)?;
         Ok(Self::assemble(
             config,
             ids,
@@ -359,14 +363,17 @@ struct Parts {
     codecs: Codecs,
 }
 
-/// The codecs of the configuration.
-fn codecs(config: &crate::config::Codec) -> Result<Codecs, CodecChoiceError> {
+/// The codecs of the configuration: those that are built in, and then those that are loaded.
+fn codecs(config: &Config) -> Result<Codecs, StartError> {
+    let loaded = load_codecs(&config.dsm.modules, &config.codec.load)?;
+    let config = &config.codec;
     let opus = CodecId::opus(&config.opus);
     let as_configured = |codec| {
         if codec == CodecId::OPUS { opus } else { codec }
     };
-    let available = CodecId::BUILT_IN.map(as_configured);
-    Codecs::chosen(available, &config.order, &config.exclude)
+    let available = CodecId::BUILT_IN.map(as_configured).into_iter();
+    let available = available.chain(loaded);
+    Ok(Codecs::chosen(available, &config.order, &config.exclude)?)
 }
 
 fn open_sockets(listen: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpAcceptor>), ListenError> {

@@ -3,7 +3,7 @@
 use muleteer::plugin::LoadError;
 
 use super::objects::{compile, folder, load_from, source};
-use crate::support::process::Folder;
+use crate::support::process::{Folder, Process, ServerProcess, muleteer};
 
 /// The message about `libcodec_x.so`, which is `linear8.c` with these flags.
 fn refused(flags: &[&str]) -> String {
@@ -42,4 +42,53 @@ fn a_codec_cannot_be_loaded_twice() {
         error.to_string().ends_with("GSM/8000 is there already"),
         "{error}"
     );
+}
+
+/// Runs the server with these settings until it gives up.
+fn start_fails(settings: &[&str], libraries: &Folder) -> String {
+    let mut command = muleteer();
+    command.args(["serve", "--set", "sip.listen=[\"udp:127.0.0.1:0\"]"]);
+    command.args(["--set", &modules()]);
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    command.env("LD_LIBRARY_PATH", libraries.path());
+    let ended = Process::start(&mut command).ended();
+    assert!(!ended.status.success(), "{}", ended.text());
+    ended.text()
+}
+
+#[test]
+fn a_library_that_cannot_be_opened_is_named_with_its_package() {
+    // What the linker finds first is no library, as good as none.
+    let libraries = Folder::new(&[("libgsm.so.1", "broken")]);
+    let text = start_fails(&["codec.load=[\"gsm\"]"], &libraries);
+    for part in [
+        "libcodec_gsm.so",
+        "libgsm.so.1 cannot be opened",
+        "apt install libgsm1",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn a_server_starts_with_the_codecs_that_its_configuration_names() {
+    let load = "codec.load=[\"gsm\", \"g726\"]";
+    let order = "codec.order=[\"GSM\", \"G726-32\"]";
+    ServerProcess::start(&["--set", &modules(), "--set", load, "--set", order]).stop();
+}
+
+#[test]
+fn a_codec_that_was_not_loaded_cannot_be_preferred() {
+    let settings = ["codec.load=[\"g726\"]", "codec.order=[\"GSM\"]"];
+    let text = start_fails(&settings, &Folder::new(&[]));
+    for part in ["no codec is called GSM", "AAL2-G726-40/8000"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+/// The setting that finds the objects.
+fn modules() -> String {
+    format!("dsm.modules=[{:?}]", folder().display().to_string())
 }

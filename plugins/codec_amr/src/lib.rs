@@ -43,7 +43,7 @@ impl<B: Band> Codec for Amr<B> {
 
     /// The payload format, the highest mode and whether it is fixed: see [`Variant`].
     fn variant(fmtp: &str) -> Option<u64> {
-        Variant::parse::<B>(fmtp).map(Variant::to_bits::<B>)
+        Variant::parse::<B>(fmtp).map(|variant| variant.to_bits::<B>())
     }
 
     fn packing(_: u64) -> Packing {
@@ -136,7 +136,7 @@ impl Variant {
     }
 
     /// 0 for the defaults: bandwidth-efficient, the highest mode, changes allowed.
-    fn to_bits<B: Band>(self) -> u64 {
+    fn to_bits<B: Band>(&self) -> u64 {
         let below = B::MODES as u64 - 1 - u64::from(self.top);
         below << 2 | u64::from(self.fixed) << 1 | u64::from(self.format == Format::OctetAligned)
     }
