@@ -1,12 +1,13 @@
 //! The contract is the same in C and in Rust.
 
 use std::mem::offset_of;
+use std::process::Command;
 
 use libloading::os::unix::Library;
 use muleteer::codec::Variant;
 use muleteer_sdk::abi::{self, Codec, CodecTable, Message, Packing, Text};
 
-use super::objects::{compile, load_from, source};
+use super::objects::{compile, compile_program, files, load_from, source};
 use crate::support::audio::{level, sine};
 use crate::support::process::Folder;
 
@@ -96,4 +97,17 @@ fn a_codec_in_c_is_loaded_and_heard() {
     let mut lost = [0; 160];
     assert_eq!(decoder.conceal(&mut lost), 160);
     assert!(level(&lost[..80], 1_000.0) > 5_000.0);
+}
+
+/// The libraries behind the codecs included, of whose memory our own allocator knows nothing.
+#[test]
+fn no_coder_allocates_while_it_runs() {
+    let folder = Folder::new(&[]);
+    let program = folder.file("allocation");
+    compile_program(&source("allocation.c"), &program, &["-ldl"]);
+    let output = Command::new(&program).args(files()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert_eq!(text.lines().count(), 19, "{text}");
+    assert!(text.lines().all(|line| line.ends_with(" 0")), "{text}");
 }

@@ -66,33 +66,31 @@ const muleteer_codec linear8 = {
     .decoder_free = free,
 };
 
-#ifndef NO_ENTRY
-static const muleteer_codec *const codecs[] = {&linear8};
-
-static const muleteer_codec_table table = {
-    .size = sizeof(muleteer_codec_table),
-#ifdef WRONG_VERSION
-    .abi_major = MULETEER_CODEC_ABI_MAJOR + 1,
-#else
-    .abi_major = MULETEER_CODEC_ABI_MAJOR,
-#endif
-    .abi_minor = MULETEER_CODEC_ABI_MINOR,
-    .codec_count = 1,
-    .codecs = codecs,
-};
-
+#if defined REFUSES
 const muleteer_codec_table *muleteer_codecs(muleteer_message *problem)
 {
-    (void)table;
-#ifdef REFUSES
     static const char text[] = "no licence was found";
     memcpy(problem->ptr, text, sizeof text - 1);
     problem->len = sizeof text - 1;
     return NULL;
+}
+#elif !defined NO_ENTRY
+const muleteer_codec_table *muleteer_codecs(muleteer_message *problem)
+{
+    static const muleteer_codec *const codecs[] = {&linear8};
+    static const muleteer_codec_table table = {
+        .size = sizeof(muleteer_codec_table),
+#ifdef WRONG_VERSION
+        .abi_major = MULETEER_CODEC_ABI_MAJOR + 1,
 #else
+        .abi_major = MULETEER_CODEC_ABI_MAJOR,
+#endif
+        .abi_minor = MULETEER_CODEC_ABI_MINOR,
+        .codec_count = 1,
+        .codecs = codecs,
+    };
     (void)problem;
     return &table;
-#endif
 }
 #endif
 

@@ -57,15 +57,23 @@ pub fn load_from(folder: &Path, names: &[&str]) -> Result<Vec<CodecId>, LoadErro
     load_codecs(&[folder.to_owned()], &names)
 }
 
+/// The objects, as files.
+pub fn files() -> impl Iterator<Item = PathBuf> {
+    let file = |name| folder().join(format!("libcodec_{name}.so"));
+    NAMES.iter().map(file)
+}
+
 /// Compiles C to a shared object.
 pub fn compile(source: &Path, object: &Path, flags: &[&str]) {
+    compile_program(source, object, &[&["-shared", "-fPIC"], flags].concat());
+}
+
+/// Compiles C to a program.
+pub fn compile_program(source: &Path, program: &Path, flags: &[&str]) {
     let mut cc = Command::new("cc");
-    cc.args([
-        "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-std=c11",
-    ]);
-    cc.args(flags).arg("-I");
-    cc.arg(project_root().join("plugins/sdk/include"));
-    cc.arg("-o").arg(object).arg(source);
+    cc.args(["-Wall", "-Wextra", "-Werror", "-std=c11"]);
+    cc.arg("-I").arg(project_root().join("plugins/sdk/include"));
+    cc.arg("-o").arg(program).arg(source).args(flags);
     let status = cc.status().expect("a C compiler");
     assert!(status.success(), "{cc:?}");
 }

@@ -323,7 +323,7 @@ fn ilbc_is_loaded_where_there_is_a_library() {
     // SAFETY: it has no start-up code. From now on the linker knows it by its name.
     std::mem::forget(unsafe { Library::open(Some(&object), RTLD_NOW | RTLD_LOCAL) }.unwrap());
     let ilbc = load_from(folder(), &["ilbc"]).unwrap()[0];
-    assert_eq!(ilbc.fmtp(None), "mode=20");
+    assert_eq!(ilbc.fmtp(None), "mode=30");
     assert_eq!(ilbc.fmtp(Some("mode=20")), "mode=20");
     assert_eq!(ilbc.fmtp(Some("")), "mode=30");
     assert_eq!(ilbc.variant("mode=25"), None);

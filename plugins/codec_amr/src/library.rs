@@ -32,9 +32,18 @@ pub(crate) struct Library {
 static LIBRARY: OnceLock<Library> = OnceLock::new();
 
 pub(crate) fn open() -> Result<(), LibraryError> {
-    let narrow = SystemLibrary::open("libopencore-amrnb.so.0", "libopencore-amrnb0")?;
-    let wide = SystemLibrary::open("libopencore-amrwb.so.0", "libopencore-amrwb0")?;
-    let wide_encoder = SystemLibrary::open("libvo-amrwbenc.so.0", "libvo-amrwbenc0")?;
+    let narrow = SystemLibrary::open(
+        "libopencore-amrnb.so.0",
+        "on Debian: apt install libopencore-amrnb0",
+    )?;
+    let wide = SystemLibrary::open(
+        "libopencore-amrwb.so.0",
+        "on Debian: apt install libopencore-amrwb0",
+    )?;
+    let wide_encoder = SystemLibrary::open(
+        "libvo-amrwbenc.so.0",
+        "on Debian: apt install libvo-amrwbenc0",
+    )?;
     // SAFETY: the types are those of the headers.
     let functions = unsafe {
         Library {

@@ -32,7 +32,7 @@ struct Library {
 static LIBRARY: OnceLock<Library> = OnceLock::new();
 
 fn open() -> Result<(), LibraryError> {
-    let library = SystemLibrary::open("libcodec2.so.1.0", "libcodec2-1.0")?;
+    let library = SystemLibrary::open("libcodec2.so.1.0", "on Debian: apt install libcodec2-1.0")?;
     // SAFETY: the types are those of codec2.h.
     let functions = unsafe {
         Library {

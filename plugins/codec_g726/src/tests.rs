@@ -15,7 +15,8 @@ struct Reference {
 
 impl Reference {
     fn new(bits: usize, aal2: bool) -> Self {
-        let library = SystemLibrary::open("libspandsp.so.2", "libspandsp2").unwrap();
+        let library =
+            SystemLibrary::open("libspandsp.so.2", "on Debian: apt install libspandsp2").unwrap();
         // SAFETY: the types are those of spandsp/g726.h. Linear samples; packing to the left is 1,
         // to the right 2. The state is never freed.
         unsafe {

@@ -35,7 +35,7 @@ struct Library {
 static LIBRARY: OnceLock<Library> = OnceLock::new();
 
 fn open() -> Result<(), LibraryError> {
-    let library = SystemLibrary::open("libbcg729.so.0", "libbcg729-0")?;
+    let library = SystemLibrary::open("libbcg729.so.0", "on Debian: apt install libbcg729-0")?;
     // SAFETY: the types are those of bcg729/encoder.h and bcg729/decoder.h.
     let functions = unsafe {
         Library {

@@ -33,7 +33,7 @@ struct Library {
 static LIBRARY: OnceLock<Library> = OnceLock::new();
 
 fn open() -> Result<(), LibraryError> {
-    let library = SystemLibrary::open("libgsm.so.1", "libgsm1")?;
+    let library = SystemLibrary::open("libgsm.so.1", "on Debian: apt install libgsm1")?;
     // SAFETY: the types are those of gsm.h.
     let functions = unsafe {
         Library {

@@ -50,7 +50,7 @@ const FILES: [&str; 4] = ["libilbc.so.3", "libilbc.so.2", "libilbc.so.0", "libil
 fn open() -> Result<(), LibraryError> {
     let mut found = FILES
         .iter()
-        .map(|file| SystemLibrary::open(file, "libilbc-dev of another source: Debian has none"));
+        .map(|file| SystemLibrary::open(file, "Debian has no package of it"));
     let first = found.next().expect("there are names");
     let library = first.or_else(|error| found.find_map(Result::ok).ok_or(error))?;
     // SAFETY: the types are those of ilbc.h.
@@ -90,8 +90,8 @@ impl Codec for Ilbc {
         clock_rate: 8_000,
         sample_rate: 8_000,
         static_payload_type: None,
-        // Frames of 20 ms go well with all else; a peer may answer 30.
-        fmtp: "mode=20",
+        // What a peer may answer to an offer of 20, but not the other way round (RFC 3952 §5).
+        fmtp: "mode=30",
     };
 
     fn variant(fmtp: &str) -> Option<u64> {

@@ -3,9 +3,9 @@
 //! It is strict, because the library writes to standard error about each frame that it refuses: a
 //! peer must not be able to bring that about.
 
-/// Bits of a narrow-band frame by its mode, the header of 5 bits included (RFC 5574 §3.2, Speex
-/// manual, table 9.2). Modes 9 to 12 are reserved; 13 is a message between applications, on whose length the
-/// manual and the library do not agree, so that it is refused.
+/// Bits of a narrow-band frame by its mode, the header of 5 bits included (RFC 5574 §3.3, Speex
+/// manual, table 9.2). Modes 9 to 12 are reserved; 13 is a message between applications, on whose
+/// length the manual and the library do not agree, so that it is refused.
 const NARROW: [usize; 9] = [5, 43, 119, 160, 220, 300, 364, 492, 79];
 /// Bits of a layer of wide band by its mode, the header of 4 bits included (table 10.1).
 const WIDE: [usize; 5] = [4, 36, 112, 192, 352];

@@ -46,7 +46,7 @@ impl<const RATE: u32> Codec for Speex<RATE> {
     };
 
     /// 0, or one more than the first mode that the peer prefers: the modes 1 to 8 of narrow band,
-    /// or the qualities 0 to 10 of wide band (RFC 5574 §3.1.1).
+    /// or the qualities 0 to 10 of wide band (RFC 5574 §4.1.1).
     fn variant(fmtp: &str) -> Option<u64> {
         let modes = fmtp::parameter(fmtp, "mode").unwrap_or("any");
         let range = if RATE == 8_000 { 1..=8u64 } else { 0..=10 };
@@ -129,7 +129,7 @@ impl<const RATE: u32> SpeexEncoder<RATE> {
     }
 }
 
-/// 15 kb/s in narrow band, 28 kb/s in wide band: what RFC 5574 §3.1.1 takes for wide band when
+/// 15 kb/s in narrow band, 28 kb/s in wide band: what RFC 5574 §4.1.1 takes for wide band when
 /// nothing is said. Narrow band gets more than its default there, for music on hold.
 const DEFAULT_QUALITY: c_int = 8;
 /// Effort of 1 to 10; above 3 few hear a difference. Picked by feel.

@@ -31,7 +31,7 @@ pub(crate) struct Library {
 static LIBRARY: OnceLock<Library> = OnceLock::new();
 
 pub(crate) fn open() -> Result<(), LibraryError> {
-    let library = SystemLibrary::open("libspeex.so.1", "libspeex1")?;
+    let library = SystemLibrary::open("libspeex.so.1", "on Debian: apt install libspeex1")?;
     // SAFETY: the types are those of the headers.
     let functions = unsafe {
         Library {

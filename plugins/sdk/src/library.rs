@@ -16,16 +16,13 @@ pub struct SystemLibrary {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LibraryError {
-    /// None of its names could be opened.
-    #[error(
-        "{file} cannot be opened ({}); on Debian: apt install {package}",
-        reason(source)
-    )]
+    /// It cannot be opened.
+    #[error("{file} cannot be opened ({}); {remedy}", reason(source))]
     Missing {
-        /// The first name that was tried.
+        /// The library.
         file: &'static str,
-        /// The package that has it.
-        package: &'static str,
+        /// What the operator can do about it.
+        remedy: &'static str,
         /// What the dynamic linker says.
         source: libloading::Error,
     },
@@ -47,11 +44,12 @@ fn reason(error: &libloading::Error) -> String {
 }
 
 impl SystemLibrary {
-    /// Opens `file`, which `package` installs.
+    /// Opens `file`. `remedy` tells the operator what to do where it is missing, as in "on Debian:
+    /// apt install libgsm1".
     ///
     /// # Errors
     /// [`LibraryError::Missing`].
-    pub fn open(file: &'static str, package: &'static str) -> Result<Self, LibraryError> {
+    pub fn open(file: &'static str, remedy: &'static str) -> Result<Self, LibraryError> {
         // SAFETY: the codec libraries of the system run nothing of note when they are opened.
         let library = unsafe { Library::open(Some(file), RTLD_NOW | RTLD_LOCAL) };
         match library {
@@ -61,7 +59,7 @@ impl SystemLibrary {
             }),
             Err(source) => Err(LibraryError::Missing {
                 file,
-                package,
+                remedy,
                 source,
             }),
         }
