@@ -266,7 +266,9 @@ impl Receiver {
 }
 
 enum Content {
-    Audio { request: Option<(CodecId, u32)> },
+    Audio {
+        request: Option<(CodecId, u32)>,
+    },
     /// At this clock rate.
     Event(ClockRate),
 }

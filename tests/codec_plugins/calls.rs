@@ -173,6 +173,21 @@ fn loaded_codecs_are_agreed_on() {
     assert!(text.contains("a=rtpmap:2 G721/8000\r\n"), "{text}");
     let text = answer("100", &["a=rtpmap:100 amr-wb/16000/1"]);
     assert!(text.contains("m=audio 10000 RTP/AVP 100\r\n"), "{text}");
+    // Both payload formats, as 3GPP phones offer them, and one that we do not have.
+    let offered = [
+        "a=rtpmap:101 AMR/8000",
+        "a=fmtp:101 mode-set=0,2,4,7",
+        "a=rtpmap:102 AMR/8000",
+        "a=fmtp:102 octet-align=1",
+        "a=rtpmap:103 AMR/8000",
+        "a=fmtp:103 octet-align=1; interleaving=4",
+    ];
+    let text = answer("101 102 103", &offered);
+    assert!(text.contains("RTP/AVP 101 102\r\n"), "{text}");
+    let fmtp = "a=fmtp:101 mode-set=0,2,4,7; mode-change-capability=2\r\n";
+    assert!(text.contains(fmtp), "{text}");
+    let fmtp = "a=fmtp:102 octet-align=1; mode-change-capability=2\r\n";
+    assert!(text.contains(fmtp), "{text}");
     let text = answer("18", &["a=fmtp:18 annexb=yes"]);
     assert!(text.contains("a=fmtp:18 annexb=no\r\n"), "{text}");
 }
