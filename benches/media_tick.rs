@@ -16,7 +16,7 @@ use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired, StreamId,
     StreamParameters,
 };
-use muleteer::rtp::{PayloadType, RtpHeaderTemplate};
+use muleteer::rtp::{PayloadType, RtpHeaderTemplate, SourceRule};
 
 fn main() {
     divan::main();
@@ -147,6 +147,7 @@ fn parameters(codec: CodecId) -> StreamParameters {
     StreamParameters {
         remote: Some(peer()),
         follow_source: false,
+        source_rule: SourceRule::default(),
         send: true,
         receive: true,
         send_format: MediaFormat::new(payload_type, codec),

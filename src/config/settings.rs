@@ -74,6 +74,8 @@ pub struct Rtp {
     /// `timeout_s`: a call that should receive but hears nothing for so long has lost its peer;
     /// `None` (0) never gives up. Up to a day.
     pub timeout: Option<Duration>,
+    /// `strict_source`: only the host that a peer's session description names is listened to.
+    pub strict_source: bool,
 }
 
 /// `[media]`: media threads.
@@ -210,6 +212,7 @@ impl Default for Rtp {
             address: None,
             ports: PortRange::DEFAULT,
             timeout: Some(Duration::from_secs(300)),
+            strict_source: false,
         }
     }
 }

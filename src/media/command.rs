@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::RecorderSink;
 use crate::codec::{CodecId, Variant};
-use crate::rtp::{ClockRate, Digit, PayloadType};
+use crate::rtp::{ClockRate, Digit, PayloadType, SourceRule};
 
 /// Names one stream of one media thread; a used-up id never names a later stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +50,8 @@ pub struct StreamParameters {
     /// The peer wants RTP, but named a host that is not resolved: it is sent to where the peer is heard
     /// from.
     pub follow_source: bool,
+    /// What is known of where the peer's RTP comes from.
+    pub source_rule: SourceRule,
     /// We may send.
     pub send: bool,
     /// The peer may send, and we listen unless [`MediaCommand::SetReceiving`] says otherwise.

@@ -14,7 +14,7 @@ use super::core::MediaIo;
 use super::hearing::Hearing;
 use super::stream::Turn;
 use crate::rtp::{
-    ClockRate, DigitPress, EventReceiver, PayloadType, RtpPacket, SourceLatch, Verdict,
+    ClockRate, DigitPress, EventReceiver, PayloadType, RtpPacket, SourceLatch, SourceRule, Verdict,
 };
 
 pub(super) struct Receiver {
@@ -22,8 +22,8 @@ pub(super) struct Receiver {
     event_formats: SmallVec<[(PayloadType, ClockRate); 2]>,
     /// The clock rate that keys come at now, and what they are heard by.
     events: Option<(ClockRate, EventReceiver)>,
-    /// The peer's address by its latest description that named one.
-    signalled: Option<SocketAddr>,
+    /// What the latest description that named an address or a host says of the peer's source.
+    signalled: Option<(Option<SocketAddr>, SourceRule)>,
     latch: SourceLatch,
     /// The peer may send, by agreement.
     allowed: bool,
@@ -46,7 +46,7 @@ impl Default for Receiver {
             event_formats: SmallVec::new(),
             events: None,
             signalled: None,
-            latch: SourceLatch::new(None),
+            latch: SourceLatch::new(None, SourceRule::default()),
             allowed: false,
             receiving: true,
             detecting: true,
@@ -65,9 +65,11 @@ impl Receiver {
     pub(super) fn configure(&mut self, parameters: &StreamParameters) {
         self.allowed = parameters.receive;
         self.timeout = parameters.rtp_timeout;
-        if parameters.remote.is_some() && self.signalled != parameters.remote {
-            self.signalled = parameters.remote;
-            self.latch.reset(parameters.remote);
+        let signalled = Some((parameters.remote, parameters.source_rule));
+        let held = parameters.remote.is_none() && !parameters.follow_source;
+        if !held && self.signalled != signalled {
+            self.signalled = signalled;
+            self.latch.reset(parameters.remote, parameters.source_rule);
         }
         if self.formats != parameters.receive_formats {
             self.formats = parameters.receive_formats.clone();
@@ -118,20 +120,19 @@ impl Receiver {
         if !self.is_listening() {
             return;
         }
-        let agreed = RtpPacket::parse(datagram)
-            .ok()
-            .and_then(|packet| Some((packet, self.content(&packet)?)));
-        let Some((packet, content)) = agreed else {
+        let Some(packet) = parse(datagram) else {
             turn.stats.packets_malformed.increment();
             return;
         };
-        match self.latch.check(now, source) {
+        let Some((content, rate)) = self.content(&packet) else {
+            turn.stats.packets_not_agreed.increment();
+            return;
+        };
+        match self.latch.check(now, source, &packet, rate) {
             Verdict::Accepted => {}
+            Verdict::Moved => turn.stats.sources_moved.increment(),
             Verdict::Latched => self.forget(),
-            Verdict::Refused => {
-                turn.stats.packets_from_strangers.increment();
-                return;
-            }
+            Verdict::Refused(refusal) => return turn.stats.refused(refusal).increment(),
         }
         turn.stats.packets_received.increment();
         self.quiet_since = Some(now);
@@ -141,7 +142,7 @@ impl Receiver {
                     hearing.push(now, &packet);
                 }
             }
-            Content::Event(rate) => self.take_event(now, turn, rate, &packet),
+            Content::Event => self.take_event(now, turn, rate, &packet),
         }
     }
 
@@ -185,9 +186,9 @@ impl Receiver {
         hearing.heard()
     }
 
-    /// Where the peer really sends from (symmetric RTP, RFC 4961).
+    /// Where to send instead of the address in SDP (symmetric RTP, RFC 4961).
     pub(super) fn learned_address(&self) -> Option<SocketAddr> {
-        self.latch.source()
+        self.latch.destination()
     }
 
     pub(super) fn is_listening(&self) -> bool {
@@ -198,18 +199,19 @@ impl Receiver {
         self.allowed && self.receiving
     }
 
-    /// What an agreed packet holds; `None` for a payload type or size that is not ours.
-    fn content(&self, packet: &RtpPacket<'_>) -> Option<Content> {
+    /// What an agreed packet holds, and what its timestamp counts in; `None` for a payload type or
+    /// size that is not ours.
+    fn content(&self, packet: &RtpPacket<'_>) -> Option<(Content, ClockRate)> {
         let mut events = self.event_formats.iter();
         if let Some((_, rate)) = events.find(|(agreed, _)| *agreed == packet.payload_type) {
-            return Some(Content::Event(*rate));
+            return Some((Content::Event, *rate));
         }
         let format = self
             .formats
             .iter()
             .find(|agreed| agreed.payload_type == packet.payload_type)?;
-        let samples = format.codec.samples_in(format.variant, packet.payload);
-        samples.map(|_| Content::Audio)
+        format.codec.samples_in(format.variant, packet.payload)?;
+        Some((Content::Audio, format.codec.clock_rate()))
     }
 
     fn take_event(
@@ -253,6 +255,14 @@ impl Receiver {
 
 enum Content {
     Audio,
-    /// At this clock rate.
-    Event(ClockRate),
+    Event,
 }
+
+/// Reads a datagram; `None` for what is no RTP packet, or longer than one can be.
+fn parse(datagram: &[u8]) -> Option<RtpPacket<'_>> {
+    let whole = datagram.len() <= MAX_DATAGRAM;
+    RtpPacket::parse(datagram).ok().filter(|_| whole)
+}
+
+/// No RTP packet over Ethernet is longer.
+pub(super) const MAX_DATAGRAM: usize = 1_500;

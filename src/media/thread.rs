@@ -330,5 +330,5 @@ const READ_ROUNDS: usize = 8;
 const HAND_OVER: usize = 64;
 /// How long fewer may wait. Picked by feel.
 const HAND_OVER_AFTER: Duration = Duration::from_millis(100);
-/// Larger than any RTP packet over Ethernet; a longer datagram is cut, and then refused.
-const MAX_DATAGRAM: usize = 1_500;
+/// A longer datagram than one of RTP is cut, and then refused for its length.
+const MAX_DATAGRAM: usize = super::receiver::MAX_DATAGRAM + 1;

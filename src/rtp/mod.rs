@@ -13,6 +13,7 @@ mod jitter_buffer;
 mod packet;
 mod payload_type;
 mod source;
+mod source_run;
 mod telephone_event;
 
 pub use field::{ClockRate, RtpTimestamp, SequenceNumber, Ssrc};
@@ -20,7 +21,7 @@ pub use header::{RTP_HEADER_BYTES, RtpHeaderTemplate};
 pub use jitter_buffer::{BufferedPacket, JitterBuffer, JitterConfig, JitterCounters, Pop, Push};
 pub use packet::{RtpError, RtpPacket};
 pub use payload_type::{PayloadType, StaticPayload, static_payload};
-pub use source::{LEARNING_WINDOW, SourceLatch, Verdict};
+pub use source::{LEARNING_WINDOW, Refusal, SourceLatch, SourceRule, Verdict};
 pub use telephone_event::{
     Digit, DigitPress, DigitPresses, EVENT_PAYLOAD_BYTES, EVENT_QUEUE, EVENT_TIMEOUT, EventPacket,
     EventQueueFull, EventReceiver, EventSender,

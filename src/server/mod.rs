@@ -28,7 +28,7 @@ use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
 use crate::net::{Control, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener};
 use crate::session::begin::{Dial, Settings};
-use crate::session::call::capabilities;
+use crate::session::call::{RtpPolicy, capabilities};
 use crate::session::catalog::Catalog;
 use crate::session::pool::{SessionContext, SessionPool};
 use crate::session::prompts::PromptStore;
@@ -172,7 +172,10 @@ impl Server {
             rtp_address: config.rtp.address,
             settings: Settings {
                 capabilities: Arc::new(capabilities(&parts.codecs)),
-                rtp_timeout: config.rtp.timeout,
+                rtp: RtpPolicy {
+                    timeout: config.rtp.timeout,
+                    strict_source: config.rtp.strict_source,
+                },
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
             },

@@ -11,7 +11,7 @@ use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Retired, StreamId,
     StreamParameters,
 };
-use muleteer::rtp::{ClockRate, PayloadType, RtpHeaderTemplate, RtpPacket};
+use muleteer::rtp::{ClockRate, PayloadType, RtpHeaderTemplate, RtpPacket, SourceRule};
 
 use super::audio;
 
@@ -218,6 +218,7 @@ pub fn parameters() -> StreamParameters {
     StreamParameters {
         remote: Some(PEER.parse().expect("an address")),
         follow_source: false,
+        source_rule: SourceRule::default(),
         send: true,
         receive: true,
         send_format: MediaFormat::new(PayloadType::PCMU, CodecId::PCMU),
