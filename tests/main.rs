@@ -26,6 +26,7 @@ mod play;
 mod process;
 mod recording;
 mod robustness;
+mod rtcp;
 mod rtp_security;
 mod shipped;
 mod shutdown;

@@ -76,6 +76,8 @@ pub struct Rtp {
     pub timeout: Option<Duration>,
     /// `strict_source`: only the host that a peer's session description names is listened to.
     pub strict_source: bool,
+    /// `rtcp`: reports are sent and received.
+    pub rtcp: bool,
 }
 
 /// `[media]`: media threads.
@@ -213,6 +215,7 @@ impl Default for Rtp {
             ports: PortRange::DEFAULT,
             timeout: Some(Duration::from_secs(300)),
             strict_source: false,
+            rtcp: true,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::figures::FiguresSink;
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::RecorderSink;
 use crate::codec::{CodecId, Variant};
@@ -52,6 +53,8 @@ pub struct StreamParameters {
     pub follow_source: bool,
     /// What is known of where the peer's RTP comes from.
     pub source_rule: SourceRule,
+    /// How RTCP goes; `None`: not at all.
+    pub rtcp: Option<RtcpParameters>,
     /// We may send.
     pub send: bool,
     /// The peer may send, and we listen unless [`MediaCommand::SetReceiving`] says otherwise.
@@ -91,6 +94,15 @@ impl MediaFormat {
             variant: Variant::default(),
         }
     }
+}
+
+/// How the RTCP of a stream goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RtcpParameters {
+    /// By the ports of RTP, in both directions (RFC 5761).
+    pub mux: bool,
+    /// Where the peer wants it otherwise; `None`: at the port above that of RTP.
+    pub remote: Option<SocketAddr>,
 }
 
 /// Where a stream's outgoing audio comes from.
@@ -139,6 +151,8 @@ pub enum MediaCommand {
     StartRecording(Box<RecorderSink>),
     /// Ends the recording.
     StopRecording,
+    /// Tells what the stream has done so far.
+    Measure(FiguresSink),
     /// Ends the stream. Dropping its handle says the same.
     Close,
 }

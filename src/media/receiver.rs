@@ -14,7 +14,8 @@ use super::core::MediaIo;
 use super::hearing::Hearing;
 use super::stream::Turn;
 use crate::rtp::{
-    ClockRate, DigitPress, EventReceiver, PayloadType, RtpPacket, SourceLatch, SourceRule, Verdict,
+    ClockRate, DigitPress, EventReceiver, PayloadType, Reception, RtpPacket, SourceLatch,
+    SourceRule, Ssrc, Verdict,
 };
 
 pub(super) struct Receiver {
@@ -25,6 +26,7 @@ pub(super) struct Receiver {
     /// What the latest description that named an address or a host says of the peer's source.
     signalled: Option<(Option<SocketAddr>, SourceRule)>,
     latch: SourceLatch,
+    reception: Reception,
     /// The peer may send, by agreement.
     allowed: bool,
     receiving: bool,
@@ -47,6 +49,7 @@ impl Default for Receiver {
             events: None,
             signalled: None,
             latch: SourceLatch::new(None, SourceRule::default()),
+            reception: Reception::default(),
             allowed: false,
             receiving: true,
             detecting: true,
@@ -131,10 +134,15 @@ impl Receiver {
         match self.latch.check(now, source, &packet, rate) {
             Verdict::Accepted => {}
             Verdict::Moved => turn.stats.sources_moved.increment(),
-            Verdict::Latched => self.forget(),
+            Verdict::Latched => {
+                self.forget();
+                self.reception.restart();
+            }
             Verdict::Refused(refusal) => return turn.stats.refused(refusal).increment(),
         }
         turn.stats.packets_received.increment();
+        let timed = matches!(content, Content::Audio);
+        self.reception.count(now, &packet, rate, timed);
         self.quiet_since = Some(now);
         match content {
             Content::Audio => {
@@ -189,6 +197,28 @@ impl Receiver {
     /// Where to send instead of the address in SDP (symmetric RTP, RFC 4961).
     pub(super) fn learned_address(&self) -> Option<SocketAddr> {
         self.latch.destination()
+    }
+
+    /// The SSRC that is listened to.
+    pub(super) fn peer_ssrc(&self) -> Option<Ssrc> {
+        self.latch.ssrc()
+    }
+
+    /// Whether `source` is on the peer's host.
+    pub(super) fn is_peer_host(&self, source: SocketAddr) -> bool {
+        self.latch.is_host(source.ip())
+    }
+
+    /// A sign of life of the peer that is no audio.
+    pub(super) fn heard_of(&mut self, now: Instant) {
+        if self.quiet_since.is_some() {
+            self.quiet_since = Some(now);
+        }
+    }
+
+    /// How the peer is received.
+    pub(super) fn reception(&mut self) -> &mut Reception {
+        &mut self.reception
     }
 
     pub(super) fn is_listening(&self) -> bool {

@@ -33,6 +33,12 @@ pub struct MediaStats {
     pub packets_malformed: Counter,
     /// Peers that went on from another address in the middle of a call, as after a NAT bound anew.
     pub sources_moved: Counter,
+    /// RTCP packets handed to the network.
+    pub rtcp_sent: Counter,
+    /// RTCP packets accepted from a stream's own peer.
+    pub rtcp_received: Counter,
+    /// RTCP datagrams from elsewhere, or that cannot be read.
+    pub rtcp_refused: Counter,
     /// Ticks that began later than the next one was due.
     pub late_ticks: Counter,
     /// Ticks that were left out because the thread was too late to catch up without a burst.
@@ -76,6 +82,9 @@ pub struct MediaTotals {
     pub packets_not_agreed: u64,
     pub packets_malformed: u64,
     pub sources_moved: u64,
+    pub rtcp_sent: u64,
+    pub rtcp_received: u64,
+    pub rtcp_refused: u64,
     pub late_ticks: u64,
     pub skipped_ticks: u64,
     pub events_dropped: u64,
@@ -97,6 +106,9 @@ impl MediaTotals {
         self.packets_not_agreed += stats.packets_not_agreed.value();
         self.packets_malformed += stats.packets_malformed.value();
         self.sources_moved += stats.sources_moved.value();
+        self.rtcp_sent += stats.rtcp_sent.value();
+        self.rtcp_received += stats.rtcp_received.value();
+        self.rtcp_refused += stats.rtcp_refused.value();
         self.late_ticks += stats.late_ticks.value();
         self.skipped_ticks += stats.skipped_ticks.value();
         self.events_dropped += stats.events_dropped.value();

@@ -175,6 +175,7 @@ impl Server {
                 rtp: RtpPolicy {
                     timeout: config.rtp.timeout,
                     strict_source: config.rtp.strict_source,
+                    rtcp: config.rtp.rtcp,
                 },
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),

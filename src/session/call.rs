@@ -18,7 +18,7 @@ use crate::audio::prompt::Prompt;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::{CodecId, Codecs, Encoding};
 use crate::dsm::ActionResult;
-use crate::media::{MediaCommand, MediaEvent, MediaFormat, StreamParameters};
+use crate::media::{MediaCommand, MediaEvent, MediaFormat, RtcpParameters, StreamParameters};
 use crate::rtp::{ClockRate, PayloadType, SourceRule};
 use crate::sdp::{
     AudioFormat, Capabilities, Direction, NegotiatedAudio, NegotiationError, OfferAnswer,
@@ -92,6 +92,8 @@ pub struct RtpPolicy {
     pub timeout: Option<Duration>,
     /// Only the host that a session description names is listened to and sent to.
     pub strict_source: bool,
+    /// RTCP is sent and received.
+    pub rtcp: bool,
 }
 
 /// What a call is given at its beginning.
@@ -423,6 +425,10 @@ impl Call {
                 signalling_host: self.setup.signalling_host,
                 strict: self.setup.rtp.strict_source,
             },
+            rtcp: self.setup.rtp.rtcp.then_some(RtcpParameters {
+                mux: audio.rtcp_mux,
+                remote: audio.remote_rtcp,
+            }),
             send: audio.direction.sends(),
             receive: audio.direction.receives(),
             send_format: format(&audio.send)?,
