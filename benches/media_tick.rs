@@ -16,7 +16,7 @@ use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired, StreamId,
     StreamParameters,
 };
-use muleteer::rtp::{PayloadType, RtpHeaderTemplate};
+use muleteer::rtp::{PayloadType, RtpHeaderTemplate, SourceRule};
 
 fn main() {
     divan::main();
@@ -28,6 +28,8 @@ const STREAMS: [u32; 3] = [100, 1_000, 10_000];
 struct Nowhere;
 
 impl MediaIo for Nowhere {
+    fn send_control(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {}
+    fn control_port(&mut self, _: StreamId, _: bool) {}
     fn send(&mut self, _: StreamId, _: SocketAddr, packet: &[u8]) {
         divan::black_box(packet);
     }
@@ -147,6 +149,8 @@ fn parameters(codec: CodecId) -> StreamParameters {
     StreamParameters {
         remote: Some(peer()),
         follow_source: false,
+        source_rule: SourceRule::default(),
+        rtcp: None,
         send: true,
         receive: true,
         send_format: MediaFormat::new(payload_type, codec),

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use divan::Bencher;
 use muleteer::rtp::{
-    JitterBuffer, JitterConfig, PayloadType, Pop, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpPacket,
-    SourceLatch, Verdict,
+    ClockRate, JitterBuffer, JitterConfig, PayloadType, Pop, RTP_HEADER_BYTES, RtpHeaderTemplate,
+    RtpPacket, SourceLatch, SourceRule, Verdict,
 };
 
 fn main() {
@@ -34,13 +34,14 @@ fn receive(bencher: Bencher) {
     let datagrams = datagrams();
     let mut datagrams = datagrams.iter().cycle();
     let source: SocketAddr = ([192, 0, 2, 1], 4_000).into();
-    let mut latch = SourceLatch::new(Some(source));
+    let mut latch = SourceLatch::new(Some(source), SourceRule::default());
     let mut buffer = JitterBuffer::new(JitterConfig::default());
     let now = Instant::now();
     bencher.bench_local(|| {
         let datagram = datagrams.next().expect("an endless iterator");
         let packet = RtpPacket::parse(datagram).expect("made above");
-        if latch.check(now, source) != Verdict::Refused {
+        let verdict = latch.check(now, source, &packet, ClockRate::HZ_8000);
+        if !matches!(verdict, Verdict::Refused(_)) {
             buffer.push(now, &packet);
         }
         matches!(buffer.pop(), Pop::Packet(_))

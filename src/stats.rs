@@ -101,7 +101,7 @@ impl Sample {
 /// The name of a value is that of its field, with `sip_` before those of the endpoint and `media_`
 /// before those of media threads.
 pub fn samples(stats: &Stats, endpoint: &EndpointStats, media: &MediaTotals) -> Vec<Sample> {
-    let mut samples = Vec::with_capacity(48);
+    let mut samples = Vec::with_capacity(64);
     stats.sample(&mut samples);
     sample_endpoint(endpoint, &mut samples);
     sample_media(media, &mut samples);
@@ -188,7 +188,16 @@ fn sample_media(totals: &MediaTotals, samples: &mut Vec<Sample>) {
         packets_unsent,
         packets_received,
         packets_from_strangers,
+        packets_unproven,
+        packets_of_other_ssrc,
+        packets_out_of_sequence,
+        packets_repeated,
+        packets_not_agreed,
         packets_malformed,
+        sources_moved,
+        rtcp_sent,
+        rtcp_received,
+        rtcp_refused,
         late_ticks,
         skipped_ticks,
         events_dropped,
@@ -201,7 +210,16 @@ fn sample_media(totals: &MediaTotals, samples: &mut Vec<Sample>) {
         Sample::counter("media_packets_unsent", packets_unsent),
         Sample::counter("media_packets_received", packets_received),
         Sample::counter("media_packets_from_strangers", packets_from_strangers),
+        Sample::counter("media_packets_unproven", packets_unproven),
+        Sample::counter("media_packets_of_other_ssrc", packets_of_other_ssrc),
+        Sample::counter("media_packets_out_of_sequence", packets_out_of_sequence),
+        Sample::counter("media_packets_repeated", packets_repeated),
+        Sample::counter("media_packets_not_agreed", packets_not_agreed),
         Sample::counter("media_packets_malformed", packets_malformed),
+        Sample::counter("media_sources_moved", sources_moved),
+        Sample::counter("media_rtcp_sent", rtcp_sent),
+        Sample::counter("media_rtcp_received", rtcp_received),
+        Sample::counter("media_rtcp_refused", rtcp_refused),
         Sample::counter("media_late_ticks", late_ticks),
         Sample::counter("media_skipped_ticks", skipped_ticks),
         Sample::counter("media_events_dropped", events_dropped),

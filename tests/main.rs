@@ -27,6 +27,8 @@ mod play;
 mod process;
 mod recording;
 mod robustness;
+mod rtcp;
+mod rtp_security;
 mod shipped;
 mod shutdown;
 mod sip_endpoint;

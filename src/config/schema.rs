@@ -49,6 +49,8 @@ impl Rtp {
             address: section.optional("address"),
             ports: section.setting("ports", default.ports),
             timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
+            strict_source: section.boolean("strict_source", default.strict_source),
+            rtcp: section.boolean("rtcp", default.rtcp),
         }
     }
 }

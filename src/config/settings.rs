@@ -74,6 +74,10 @@ pub struct Rtp {
     /// `timeout_s`: a call that should receive but hears nothing for so long has lost its peer;
     /// `None` (0) never gives up. Up to a day.
     pub timeout: Option<Duration>,
+    /// `strict_source`: only the host that a peer's session description names is listened to.
+    pub strict_source: bool,
+    /// `rtcp`: reports are sent and received.
+    pub rtcp: bool,
 }
 
 /// `[media]`: media threads.
@@ -212,6 +216,8 @@ impl Default for Rtp {
             address: None,
             ports: PortRange::DEFAULT,
             timeout: Some(Duration::from_secs(300)),
+            strict_source: false,
+            rtcp: true,
         }
     }
 }

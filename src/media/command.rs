@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::figures::FiguresSink;
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::RecorderSink;
 use crate::codec::{CodecId, Variant};
-use crate::rtp::{ClockRate, Digit, PayloadType};
+use crate::rtp::{ClockRate, Digit, PayloadType, SourceRule};
 
 /// Names one stream of one media thread; a used-up id never names a later stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +51,10 @@ pub struct StreamParameters {
     /// The peer wants RTP, but named a host that is not resolved: it is sent to where the peer is heard
     /// from.
     pub follow_source: bool,
+    /// What is known of where the peer's RTP comes from.
+    pub source_rule: SourceRule,
+    /// How RTCP goes; `None`: not at all.
+    pub rtcp: Option<RtcpParameters>,
     /// We may send.
     pub send: bool,
     /// The peer may send, and we listen unless [`MediaCommand::SetReceiving`] says otherwise.
@@ -89,6 +94,15 @@ impl MediaFormat {
             variant: Variant::default(),
         }
     }
+}
+
+/// How the RTCP of a stream goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RtcpParameters {
+    /// By the ports of RTP, in both directions (RFC 5761).
+    pub mux: bool,
+    /// Where the peer wants it otherwise; `None`: at the port above that of RTP.
+    pub remote: Option<SocketAddr>,
 }
 
 /// Where a stream's outgoing audio comes from.
@@ -137,6 +151,8 @@ pub enum MediaCommand {
     StartRecording(Box<RecorderSink>),
     /// Ends the recording.
     StopRecording,
+    /// Tells what the stream has done so far.
+    Measure(FiguresSink),
     /// Ends the stream. Dropping its handle says the same.
     Close,
 }

@@ -15,6 +15,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::command::{MediaCommand, MediaEvent, StreamId};
+use super::reports::WallClock;
 use super::schedule::{FRAME, FrameClock, Placement, Schedule, Tick};
 use super::sender::PacketBuffer;
 use super::stats::MediaStats;
@@ -30,6 +31,11 @@ pub trait MediaIo {
     fn event(&mut self, stream: StreamId, event: MediaEvent);
     /// Begins or ends reading the stream's socket; what came while it was not read is not wanted.
     fn listen(&mut self, stream: StreamId, listening: bool);
+    /// Sends one RTCP packet, by the stream's own RTCP port if it has one.
+    fn send_control(&mut self, stream: StreamId, destination: SocketAddr, packet: &[u8]);
+    /// Opens or closes an RTCP port beside the stream's; what comes there goes to
+    /// [`Core::handle_control_datagram`]. Without one, RTCP shares the port of RTP.
+    fn control_port(&mut self, stream: StreamId, open: bool);
     /// Takes something whose destructor is too slow for a media thread.
     fn retire(&mut self, retired: Retired);
     /// The stream is gone: close its socket.
@@ -67,6 +73,7 @@ pub struct Core {
     next_tick: Tick,
     random: StdRng,
     stats: Arc<MediaStats>,
+    wall_clock: WallClock,
     /// Streams whose activity may have changed in the running tick.
     changed: Vec<u32>,
     /// Where packets are put together, one after the other.
@@ -97,9 +104,20 @@ impl Core {
             next_tick: 0,
             random: StdRng::seed_from_u64(seed),
             stats,
+            wall_clock: WallClock {
+                start,
+                at_start: Duration::ZERO,
+            },
             changed: Vec::new(),
             packet: Box::new([0; size_of::<PacketBuffer>()]),
         }
+    }
+
+    /// Tells the time of day at `start`, since 1900, for sender reports; else they count from 0, as a
+    /// sender without a clock may (RFC 3550 §6.4.1).
+    pub fn with_wall_clock(mut self, at_start: Duration) -> Self {
+        self.wall_clock.at_start = at_start;
+        self
     }
 
     /// Adds a stream, which does nothing until it is configured.
@@ -131,9 +149,7 @@ impl Core {
         command: MediaCommand,
         io: &mut impl MediaIo,
     ) {
-        if matches!(command, MediaCommand::Close) {
-            return self.close(id, io);
-        }
+        let closes = matches!(command, MediaCommand::Close);
         let Some(slot) = slot_of(&mut self.slots, id) else {
             return;
         };
@@ -144,12 +160,14 @@ impl Core {
                     id,
                     io,
                     stats: &self.stats,
+                    wall_clock: self.wall_clock,
                     packet: &mut self.packet,
                 },
                 command,
             );
         }));
         match handled {
+            Ok(()) if closes => self.close(id, io),
             Ok(()) => self.reschedule(now, id, io),
             Err(_) => self.fail(id, io),
         }
@@ -172,9 +190,38 @@ impl Core {
                 id,
                 io,
                 stats: &self.stats,
+                wall_clock: self.wall_clock,
                 packet: &mut self.packet,
             };
             slot.stream.handle_datagram(now, turn, source, datagram);
+        }));
+        if handled.is_err() {
+            self.fail(id, io);
+        }
+    }
+
+    /// Takes one datagram that came from `source` to the stream's RTCP port.
+    pub fn handle_control_datagram(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        source: SocketAddr,
+        datagram: &[u8],
+        io: &mut impl MediaIo,
+    ) {
+        let Some(slot) = slot_of(&mut self.slots, id) else {
+            return;
+        };
+        let handled = catch_unwind(AssertUnwindSafe(|| {
+            let turn = &mut Turn {
+                id,
+                io,
+                stats: &self.stats,
+                wall_clock: self.wall_clock,
+                packet: &mut self.packet,
+            };
+            slot.stream
+                .handle_control_datagram(now, turn, source, datagram);
         }));
         if handled.is_err() {
             self.fail(id, io);
@@ -230,12 +277,15 @@ impl Core {
                     id: slot.id,
                     io,
                     stats: &self.stats,
+                    wall_clock: self.wall_clock,
                     packet: &mut self.packet,
                 };
                 let clock = &self.clock;
                 let done = catch_unwind(AssertUnwindSafe(|| match pass {
                     Pass::Read => slot.stream.read(now, turn),
-                    Pass::Write => slot.stream.write(clock, tick, tick > slot.next_due, turn),
+                    Pass::Write => slot
+                        .stream
+                        .write(now, clock, tick, tick > slot.next_due, turn),
                 }));
                 if done.is_err() {
                     slot.stream.set_failed();

@@ -6,18 +6,20 @@
 //! socket; `thread`, `sockets` and `file_io` are the shell around it. SDP, calls and the choice of
 //! prompts are the session's.
 //!
-//! RFC 3550 (RTP; RTCP is not sent), RFC 3551 (audio profile), RFC 4733 (telephone events).
+//! RFC 3550 (RTP and RTCP), RFC 5761 (both on one port), RFC 3551 (audio profile), RFC 4733 (telephone events).
 //! A stream sends to the address of the session description until its peer is heard, and then
 //! where it was heard from (symmetric RTP, RFC 4961).
 
 mod coder;
 mod command;
 mod core;
+mod figures;
 mod file_io;
 mod hearing;
 mod pool;
 mod ports;
 mod receiver;
+mod reports;
 mod schedule;
 mod sender;
 mod sockets;
@@ -26,9 +28,11 @@ mod stream;
 mod thread;
 
 pub use command::{
-    EventSink, MediaCommand, MediaEvent, MediaFormat, Output, StreamId, StreamParameters,
+    EventSink, MediaCommand, MediaEvent, MediaFormat, Output, RtcpParameters, StreamId,
+    StreamParameters,
 };
 pub use core::{Core, MediaIo, Retired};
+pub use figures::{FiguresSink, StreamFigures};
 pub use file_io::{FileIo, RecordingDone};
 pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};
 pub use ports::OpenError;

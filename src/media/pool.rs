@@ -8,14 +8,14 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle, Thread};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::command::{EventSink, MediaCommand, StreamId};
 use super::core::Core;
 use super::file_io::{FileIo, FileThread};
 use super::ports::{OpenError, PortAllocator};
 use super::schedule::FRAME;
-use super::sockets::{Opened, Port};
+use super::sockets::{Control, Opened, Port};
 use super::stats::MediaTotals;
 use super::thread::{Request, Shared, Worker};
 
@@ -129,6 +129,7 @@ impl MediaPool {
         let id = shared.new_id();
         let opened = Box::new(Opened {
             port: Port::new(socket),
+            control: Control::Shared,
             sink,
         });
         if shared.push(id, Request::Open(opened)).is_err() {
@@ -187,7 +188,9 @@ impl MediaThread {
     fn start(index: usize, share: usize, config: &MediaConfig, files: FileIo) -> io::Result<Self> {
         let shared = Arc::new(Shared::new(share));
         let seed = config.seed.wrapping_add(index as u64);
-        let core = Core::new(Instant::now(), config.slot, seed, shared.stats.clone());
+        let time_of_day = SystemTime::now().duration_since(UNIX_EPOCH);
+        let core = Core::new(Instant::now(), config.slot, seed, shared.stats.clone())
+            .with_wall_clock(UNIX_EPOCH_NTP + time_of_day.unwrap_or_default());
         let worker = Worker::new(core, files, shared.clone())?;
         let joined = thread::Builder::new()
             .name(format!("media-{index}"))
@@ -259,6 +262,8 @@ impl fmt::Debug for StreamHandle {
     }
 }
 
+/// From the era of NTP to that of Unix (RFC 5905 §6).
+const UNIX_EPOCH_NTP: Duration = Duration::from_secs(2_208_988_800);
 /// Slot lengths that divide [`FRAME`] and a 10 ms packet time into whole slots.
 const SLOTS_MS: [u64; 4] = [1, 2, 5, 10];
 const _: () = assert!(FRAME.as_millis() == 20);

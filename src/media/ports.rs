@@ -92,7 +92,8 @@ impl PortAllocator {
     }
 }
 
-fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
+/// A socket that does not block, bound to `address`.
+pub(super) fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::DGRAM.nonblocking(),

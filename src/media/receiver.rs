@@ -15,7 +15,8 @@ use super::hearing::Hearing;
 use super::stream::Turn;
 use crate::codec::CodecId;
 use crate::rtp::{
-    ClockRate, DigitPress, EventReceiver, PayloadType, RtpPacket, SourceLatch, Verdict,
+    ClockRate, DigitPress, EventReceiver, PayloadType, Reception, RtpPacket, SourceLatch,
+    SourceRule, Ssrc, Verdict,
 };
 
 pub(super) struct Receiver {
@@ -23,9 +24,10 @@ pub(super) struct Receiver {
     event_formats: SmallVec<[(PayloadType, ClockRate); 2]>,
     /// The clock rate that keys come at now, and what they are heard by.
     events: Option<(ClockRate, EventReceiver)>,
-    /// The peer's address by its latest description that named one.
-    signalled: Option<SocketAddr>,
+    /// What the latest description that named an address or a host says of the peer's source.
+    signalled: Option<(Option<SocketAddr>, SourceRule)>,
     latch: SourceLatch,
+    reception: Reception,
     /// The peer may send, by agreement.
     allowed: bool,
     receiving: bool,
@@ -49,7 +51,8 @@ impl Default for Receiver {
             event_formats: SmallVec::new(),
             events: None,
             signalled: None,
-            latch: SourceLatch::new(None),
+            latch: SourceLatch::new(None, SourceRule::default()),
+            reception: Reception::default(),
             allowed: false,
             receiving: true,
             detecting: true,
@@ -69,9 +72,11 @@ impl Receiver {
     pub(super) fn configure(&mut self, parameters: &StreamParameters) {
         self.allowed = parameters.receive;
         self.timeout = parameters.rtp_timeout;
-        if parameters.remote.is_some() && self.signalled != parameters.remote {
-            self.signalled = parameters.remote;
-            self.latch.reset(parameters.remote);
+        let signalled = Some((parameters.remote, parameters.source_rule));
+        let held = parameters.remote.is_none() && !parameters.follow_source;
+        if !held && self.signalled != signalled {
+            self.signalled = signalled;
+            self.latch.reset(parameters.remote, parameters.source_rule);
         }
         if self.formats != parameters.receive_formats {
             self.formats = parameters.receive_formats.clone();
@@ -122,22 +127,26 @@ impl Receiver {
         if !self.is_listening() {
             return;
         }
-        let agreed = RtpPacket::parse(datagram)
-            .ok()
-            .and_then(|packet| Some((packet, self.content(&packet)?)));
-        let Some((packet, content)) = agreed else {
+        let Some(packet) = parse(datagram) else {
             turn.stats.packets_malformed.increment();
             return;
         };
-        match self.latch.check(now, source) {
+        let Some((content, rate)) = self.content(&packet) else {
+            turn.stats.packets_not_agreed.increment();
+            return;
+        };
+        match self.latch.check(now, source, &packet, rate) {
             Verdict::Accepted => {}
-            Verdict::Latched => self.forget(),
-            Verdict::Refused => {
-                turn.stats.packets_from_strangers.increment();
-                return;
+            Verdict::Moved => turn.stats.sources_moved.increment(),
+            Verdict::Latched => {
+                self.forget();
+                self.reception.restart();
             }
+            Verdict::Refused(refusal) => return turn.stats.refused(refusal).increment(),
         }
         turn.stats.packets_received.increment();
+        let timed = matches!(content, Content::Audio { .. });
+        self.reception.count(now, &packet, rate, timed);
         self.quiet_since = Some(now);
         match content {
             Content::Audio { request } => {
@@ -146,7 +155,7 @@ impl Receiver {
                     hearing.push(now, &packet);
                 }
             }
-            Content::Event(rate) => self.take_event(now, turn, rate, &packet),
+            Content::Event => self.take_event(now, turn, rate, &packet),
         }
     }
 
@@ -190,9 +199,31 @@ impl Receiver {
         hearing.heard()
     }
 
-    /// Where the peer really sends from (symmetric RTP, RFC 4961).
+    /// Where to send instead of the address in SDP (symmetric RTP, RFC 4961).
     pub(super) fn learned_address(&self) -> Option<SocketAddr> {
-        self.latch.source()
+        self.latch.destination()
+    }
+
+    /// The SSRC that is listened to.
+    pub(super) fn peer_ssrc(&self) -> Option<Ssrc> {
+        self.latch.ssrc()
+    }
+
+    /// Whether `source` is on the peer's host.
+    pub(super) fn is_peer_host(&self, source: SocketAddr) -> bool {
+        self.latch.is_host(source.ip())
+    }
+
+    /// A sign of life of the peer that is no audio.
+    pub(super) fn heard_of(&mut self, now: Instant) {
+        if self.quiet_since.is_some() {
+            self.quiet_since = Some(now);
+        }
+    }
+
+    /// How the peer is received.
+    pub(super) fn reception(&mut self) -> &mut Reception {
+        &mut self.reception
     }
 
     pub(super) fn is_listening(&self) -> bool {
@@ -208,11 +239,12 @@ impl Receiver {
         self.allowed && self.receiving
     }
 
-    /// What an agreed packet holds; `None` for a payload type or size that is not ours.
-    fn content(&self, packet: &RtpPacket<'_>) -> Option<Content> {
+    /// What an agreed packet holds, and what its timestamp counts in; `None` for a payload type or
+    /// size that is not ours.
+    fn content(&self, packet: &RtpPacket<'_>) -> Option<(Content, ClockRate)> {
         let mut events = self.event_formats.iter();
         if let Some((_, rate)) = events.find(|(agreed, _)| *agreed == packet.payload_type) {
-            return Some(Content::Event(*rate));
+            return Some((Content::Event, *rate));
         }
         let format = self
             .formats
@@ -221,9 +253,8 @@ impl Receiver {
         let MediaFormat { codec, variant, .. } = *format;
         codec.samples_in(variant, packet.payload)?;
         let request = codec.request_in(variant, packet.payload);
-        Some(Content::Audio {
-            request: request.map(|request| (codec, request)),
-        })
+        let request = request.map(|request| (codec, request));
+        Some((Content::Audio { request }, codec.clock_rate()))
     }
 
     fn take_event(
@@ -266,9 +297,18 @@ impl Receiver {
 }
 
 enum Content {
+    /// With what the peer asks of our encoder of a codec, if it does.
     Audio {
         request: Option<(CodecId, u32)>,
     },
-    /// At this clock rate.
-    Event(ClockRate),
+    Event,
 }
+
+/// Reads a datagram; `None` for what is no RTP packet, or longer than one can be.
+fn parse(datagram: &[u8]) -> Option<RtpPacket<'_>> {
+    let whole = datagram.len() <= MAX_DATAGRAM;
+    RtpPacket::parse(datagram).ok().filter(|_| whole)
+}
+
+/// No RTP packet over Ethernet is longer.
+pub(super) const MAX_DATAGRAM: usize = 1_500;

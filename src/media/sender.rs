@@ -16,6 +16,7 @@ use crate::audio::playlist::{Playlist, PlaylistItem, Step};
 use crate::codec::{CodecId, MAX_PAYLOAD_BYTES};
 use crate::rtp::{
     ClockRate, Digit, EventSender, PayloadType, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpTimestamp,
+    Ssrc,
 };
 
 /// Room for the largest packet we send.
@@ -245,6 +246,22 @@ impl Sender {
             len = end;
         }
         len
+    }
+
+    /// Our SSRC.
+    pub(super) fn ssrc(&self) -> Ssrc {
+        self.header.ssrc()
+    }
+
+    /// What audio is sent as, once that is agreed.
+    pub(super) fn codec(&self) -> Option<CodecId> {
+        self.format.map(|format| format.codec())
+    }
+
+    /// The media clock at `tick`, once audio is agreed.
+    pub(super) fn media_clock(&self, clock: &FrameClock, tick: Tick) -> Option<RtpTimestamp> {
+        let rate = self.codec()?.clock_rate();
+        Some(self.timestamp(clock, tick, rate))
     }
 
     fn timestamp(&self, clock: &FrameClock, tick: Tick, rate: ClockRate) -> RtpTimestamp {

@@ -15,11 +15,31 @@ use rustix::time::Timespec;
 use socket2::SockRef;
 
 use super::command::{EventSink, StreamId};
+use super::ports::bind_udp;
 
 /// A stream's ways to the world: to its peer and to its session.
 pub(super) struct Opened {
     pub(super) port: Port,
+    pub(super) control: Control,
     pub(super) sink: EventSink,
+}
+
+/// How the RTCP of a stream goes.
+pub(super) enum Control {
+    /// By the port of RTP.
+    Shared,
+    /// By the port above it.
+    Own(Port),
+    /// That port was taken: not at all.
+    None,
+}
+
+/// A socket that has something.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ready {
+    pub(super) id: StreamId,
+    /// It is the stream's RTCP socket.
+    pub(super) control: bool,
 }
 
 /// One stream's socket.
@@ -48,6 +68,14 @@ impl Port {
             connected: None,
             unconnectable: false,
         }
+    }
+
+    /// A socket at the port above this one's, for RTCP.
+    pub(super) fn next_port(&self) -> io::Result<Port> {
+        let mut address = self.socket.local_addr()?;
+        let port = address.port().checked_add(1);
+        address.set_port(port.ok_or(io::ErrorKind::AddrNotAvailable)?);
+        bind_udp(address).map(Port::new)
     }
 
     /// Sends one packet; false if the system did not take it.
@@ -162,6 +190,17 @@ impl Sockets {
         }
     }
 
+    /// Begins to listen to the RTCP socket of `id`. A report comes every few seconds and is read at the
+    /// next wake-up, so the smallest buffer is large enough.
+    pub(super) fn add_control(&mut self, id: StreamId, port: &mut Port) {
+        let data = epoll::EventData::new_u64(id.to_bits() | CONTROL);
+        if epoll::add(&self.epoll, &port.socket, data, epoll::EventFlags::IN).is_ok() {
+            port.listening = true;
+            self.listening += 1;
+        }
+        port.deafen();
+    }
+
     /// Ends to listen to `port`.
     pub(super) fn remove(&mut self, port: &mut Port) {
         if !port.listening {
@@ -183,7 +222,7 @@ impl Sockets {
     }
 
     /// Puts the streams whose sockets have a datagram into `ready`, without waiting.
-    pub(super) fn find_ready(&self, ready: &mut Vec<StreamId>) {
+    pub(super) fn find_ready(&self, ready: &mut Vec<Ready>) {
         ready.clear();
         if self.listening == 0 {
             return;
@@ -194,12 +233,18 @@ impl Sockets {
             ready.extend(
                 events
                     .iter()
-                    .map(|event| StreamId::from_bits(event.data.u64())),
+                    .map(|event| event.data.u64())
+                    .map(|bits| Ready {
+                        id: StreamId::from_bits(bits & !CONTROL),
+                        control: bits & CONTROL != 0,
+                    }),
             );
         }
     }
 }
 
+/// Marks the RTCP socket of a stream in an epoll registration; no key is that large.
+const CONTROL: u64 = 1 << 31;
 const NO_TIME: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 0,

@@ -1,6 +1,7 @@
 //! Counters of one media thread, written by that thread alone and read by anyone.
 
 use crate::counter::{Counter, Gauge};
+use crate::rtp::Refusal;
 
 /// What one media thread has done since it started.
 #[derive(Debug, Default)]
@@ -15,10 +16,29 @@ pub struct MediaStats {
     pub packets_unsent: Counter,
     /// RTP packets accepted from a stream's own peer.
     pub packets_received: Counter,
-    /// Datagrams from an address that is not the stream's peer.
+    /// RTP packets from an address that is not the stream's peer.
     pub packets_from_strangers: Counter,
-    /// Datagrams that are no RTP, or of a payload type or size that was not agreed.
+    /// RTP packets of sources that had not proved to be the stream's peer, before it had one. Each call
+    /// from behind a NAT has two or three.
+    pub packets_unproven: Counter,
+    /// RTP packets of an SSRC that did not belong to the stream, from its peer's address.
+    pub packets_of_other_ssrc: Counter,
+    /// RTP packets whose number did not belong to the stream, from its peer's address.
+    pub packets_out_of_sequence: Counter,
+    /// RTP packets that had come before.
+    pub packets_repeated: Counter,
+    /// RTP packets of a payload type or size that was not agreed.
+    pub packets_not_agreed: Counter,
+    /// Datagrams that are no RTP, or too long for it.
     pub packets_malformed: Counter,
+    /// Peers that went on from another address in the middle of a call, as after a NAT bound anew.
+    pub sources_moved: Counter,
+    /// RTCP packets handed to the network.
+    pub rtcp_sent: Counter,
+    /// RTCP packets accepted from a stream's own peer.
+    pub rtcp_received: Counter,
+    /// RTCP datagrams from elsewhere, or that cannot be read.
+    pub rtcp_refused: Counter,
     /// Ticks that began later than the next one was due.
     pub late_ticks: Counter,
     /// Ticks that were left out because the thread was too late to catch up without a burst.
@@ -27,6 +47,19 @@ pub struct MediaStats {
     pub events_dropped: Counter,
     /// Streams ended by a fault of ours.
     pub streams_failed: Counter,
+}
+
+impl MediaStats {
+    /// The counter for packets that were dropped for this reason.
+    pub(super) fn refused(&self, refusal: Refusal) -> &Counter {
+        match refusal {
+            Refusal::Stranger => &self.packets_from_strangers,
+            Refusal::Unproven => &self.packets_unproven,
+            Refusal::Ssrc => &self.packets_of_other_ssrc,
+            Refusal::Sequence => &self.packets_out_of_sequence,
+            Refusal::Repeated => &self.packets_repeated,
+        }
+    }
 }
 
 /// The counters of all threads, added up at one moment.
@@ -42,7 +75,16 @@ pub struct MediaTotals {
     pub packets_unsent: u64,
     pub packets_received: u64,
     pub packets_from_strangers: u64,
+    pub packets_unproven: u64,
+    pub packets_of_other_ssrc: u64,
+    pub packets_out_of_sequence: u64,
+    pub packets_repeated: u64,
+    pub packets_not_agreed: u64,
     pub packets_malformed: u64,
+    pub sources_moved: u64,
+    pub rtcp_sent: u64,
+    pub rtcp_received: u64,
+    pub rtcp_refused: u64,
     pub late_ticks: u64,
     pub skipped_ticks: u64,
     pub events_dropped: u64,
@@ -57,7 +99,16 @@ impl MediaTotals {
         self.packets_unsent += stats.packets_unsent.value();
         self.packets_received += stats.packets_received.value();
         self.packets_from_strangers += stats.packets_from_strangers.value();
+        self.packets_unproven += stats.packets_unproven.value();
+        self.packets_of_other_ssrc += stats.packets_of_other_ssrc.value();
+        self.packets_out_of_sequence += stats.packets_out_of_sequence.value();
+        self.packets_repeated += stats.packets_repeated.value();
+        self.packets_not_agreed += stats.packets_not_agreed.value();
         self.packets_malformed += stats.packets_malformed.value();
+        self.sources_moved += stats.sources_moved.value();
+        self.rtcp_sent += stats.rtcp_sent.value();
+        self.rtcp_received += stats.rtcp_received.value();
+        self.rtcp_refused += stats.rtcp_refused.value();
         self.late_ticks += stats.late_ticks.value();
         self.skipped_ticks += stats.skipped_ticks.value();
         self.events_dropped += stats.events_dropped.value();

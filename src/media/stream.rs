@@ -5,19 +5,23 @@ use std::time::{Duration, Instant};
 
 use super::command::{MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
 use super::core::{MediaIo, Retired};
+use super::figures::{Measured, StreamFigures};
 use super::receiver::Receiver;
+use super::reports::{Moment, Reports, Sent, WallClock};
 use super::schedule::{FrameClock, Tick};
 use super::sender::{PacketBuffer, Sender};
 use super::stats::MediaStats;
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::RecorderSink;
 use crate::audio::silence::SilenceWatch;
+use crate::rtp::{RTP_HEADER_BYTES, Report, is_rtcp};
 
 /// What a stream may use of the world while something is done with it.
 pub(super) struct Turn<'a, Io> {
     pub(super) id: StreamId,
     pub(super) io: &'a mut Io,
     pub(super) stats: &'a MediaStats,
+    pub(super) wall_clock: WallClock,
     /// Where a packet is put together.
     pub(super) packet: &'a mut PacketBuffer,
 }
@@ -44,6 +48,12 @@ pub(super) struct Stream {
     sends: bool,
     /// Where to, unless the receiver learned a better address.
     destination: Option<SocketAddr>,
+    packets_sent: u64,
+    /// Of payload.
+    octets_sent: u64,
+    /// Made when RTCP is first agreed.
+    reports: Option<Box<Reports>>,
+    seed: u64,
     failed: bool,
 }
 
@@ -56,6 +66,10 @@ impl Stream {
             silence: None,
             sends: false,
             destination: None,
+            packets_sent: 0,
+            octets_sent: 0,
+            reports: None,
+            seed,
             failed: false,
         }
     }
@@ -67,7 +81,7 @@ impl Stream {
         command: MediaCommand,
     ) {
         match command {
-            MediaCommand::Configure(parameters) => self.configure(&parameters),
+            MediaCommand::Configure(parameters) => self.configure(&parameters, turn),
             MediaCommand::Append(item) => self.sender.append(item, turn),
             MediaCommand::Prepend(item) => self.sender.prepend(item, turn),
             MediaCommand::Flush => self.sender.flush(turn),
@@ -85,17 +99,27 @@ impl Stream {
             }
             MediaCommand::StopRecording => self.stop_recording(turn),
             MediaCommand::WatchSilence(after) => self.silence = after.map(SilenceWatch::new),
+            MediaCommand::Measure(sink) => sink.tell(self.figures()),
             // The core ends the stream itself.
-            MediaCommand::Close => {}
+            MediaCommand::Close => self.send_bye(turn),
         }
         self.receiver.settle(now, self.heard_at());
     }
 
-    fn configure(&mut self, parameters: &StreamParameters) {
+    fn configure(&mut self, parameters: &StreamParameters, turn: &mut Turn<'_, impl MediaIo>) {
         self.sends = parameters.send && (parameters.remote.is_some() || parameters.follow_source);
         self.destination = parameters.remote;
         self.sender.configure(parameters);
         self.receiver.configure(parameters);
+        match (parameters.rtcp, &mut self.reports) {
+            (None, reports) => *reports = None,
+            (Some(rtcp), Some(reports)) => reports.configure(rtcp),
+            (Some(rtcp), reports) => {
+                *reports = Some(Box::new(Reports::new(rtcp, self.seed.rotate_left(32))));
+            }
+        }
+        let own_port = parameters.rtcp.is_some_and(|rtcp| !rtcp.mux);
+        turn.io.control_port(turn.id, own_port);
     }
 
     pub(super) fn handle_datagram(
@@ -105,9 +129,38 @@ impl Stream {
         source: SocketAddr,
         datagram: &[u8],
     ) {
+        let reports = self.reports.as_ref();
+        if is_rtcp(datagram) && reports.is_some_and(|reports| reports.shares_port()) {
+            return self.handle_control_datagram(now, turn, source, datagram);
+        }
         self.receiver.handle_datagram(now, turn, source, datagram);
         if let Some((codec, request)) = self.receiver.take_request() {
             self.sender.follow(codec, request);
+        }
+    }
+
+    /// Takes in RTCP, of the peer's host alone.
+    pub(super) fn handle_control_datagram(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_, impl MediaIo>,
+        source: SocketAddr,
+        datagram: &[u8],
+    ) {
+        let Some(reports) = &mut self.reports else {
+            return;
+        };
+        let ntp = turn.wall_clock.ntp(now);
+        let (ours, peer) = (self.sender.ssrc(), self.receiver.peer_ssrc());
+        let taken = self.receiver.is_peer_host(source)
+            && reports
+                .handle(now, ntp, source, datagram, ours, peer)
+                .is_ok();
+        if taken {
+            self.receiver.heard_of(now);
+            turn.stats.rtcp_received.increment();
+        } else {
+            turn.stats.rtcp_refused.increment();
         }
     }
 
@@ -137,6 +190,21 @@ impl Stream {
     /// Sends what is due at `tick`; `late` says that ticks of this stream were left out.
     pub(super) fn write(
         &mut self,
+        now: Instant,
+        clock: &FrameClock,
+        tick: Tick,
+        late: bool,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) {
+        self.send_audio(clock, tick, late, turn);
+        let reports = self.reports.as_mut();
+        if reports.is_some_and(|reports| reports.is_due(now)) {
+            self.send_report(now, clock, tick, turn);
+        }
+    }
+
+    fn send_audio(
+        &mut self,
         clock: &FrameClock,
         tick: Tick,
         late: bool,
@@ -153,7 +221,67 @@ impl Stream {
             .next_packet(clock, tick, self.receiver.heard(), turn);
         if len > 0 {
             turn.io.send(turn.id, destination, &turn.packet[..len]);
+            self.packets_sent += 1;
+            self.octets_sent += (len - RTP_HEADER_BYTES) as u64;
         }
+    }
+
+    fn send_report(
+        &mut self,
+        now: Instant,
+        clock: &FrameClock,
+        tick: Tick,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) {
+        let sent = self.sender.media_clock(clock, tick).map(|clock| Sent {
+            packets: self.packets_sent,
+            octets: self.octets_sent,
+            clock,
+        });
+        let moment = Moment {
+            now,
+            // The moment of the media clock, which is that of the tick.
+            ntp: turn.wall_clock.ntp(clock.time_of(tick)),
+            ssrc: self.sender.ssrc(),
+            sent: sent.filter(|sent| sent.packets > 0),
+            reception: self.receiver.reception(),
+        };
+        let reports = self.reports.as_mut();
+        let report = reports.and_then(|reports| reports.report(moment));
+        self.send_control(report, turn);
+    }
+
+    fn send_bye(&mut self, turn: &mut Turn<'_, impl MediaIo>) {
+        let reports = self.reports.as_ref();
+        let bye = reports.and_then(|reports| reports.bye(self.sender.ssrc()));
+        self.send_control(bye, turn);
+    }
+
+    fn send_control(&self, report: Option<Report>, turn: &mut Turn<'_, impl MediaIo>) {
+        let followed = self.receiver.learned_address();
+        let (Some(report), Some(reports), Some(rtp)) =
+            (report, &self.reports, followed.or(self.destination))
+        else {
+            return;
+        };
+        if let Some(destination) = reports.destination(rtp, followed.is_some()) {
+            let len = report.write(turn.packet);
+            turn.io
+                .send_control(turn.id, destination, &turn.packet[..len]);
+        }
+    }
+
+    /// What the stream has done so far, and how it sounded.
+    fn figures(&mut self) -> StreamFigures {
+        let peer = self.reports.as_ref().map(|reports| reports.peer());
+        StreamFigures::new(&Measured {
+            packets_sent: self.packets_sent,
+            octets_sent: self.octets_sent,
+            peer: peer.unwrap_or_default(),
+            codec: self.sender.codec(),
+            packet_time: self.sender.packet_time(),
+            reception: self.receiver.reception(),
+        })
     }
 
     /// Whether ticks are to come: there is something to send, or someone to listen to.

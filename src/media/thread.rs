@@ -19,7 +19,7 @@ use crossbeam_queue::ArrayQueue;
 use super::command::{MediaCommand, MediaEvent, StreamId};
 use super::core::{Core, MediaIo, Retired};
 use super::file_io::{Discarded, FileIo};
-use super::sockets::{Opened, Sockets};
+use super::sockets::{Control, Opened, Ready, Sockets};
 use super::stats::MediaStats;
 
 /// What is told to one media thread.
@@ -114,7 +114,7 @@ pub(super) struct Worker {
     world: World,
     shared: Arc<Shared>,
     /// Streams with something to read, and where it is read to; kept to spare the allocation.
-    ready: Vec<StreamId>,
+    ready: Vec<Ready>,
     datagram: Box<[u8; MAX_DATAGRAM]>,
 }
 
@@ -197,11 +197,16 @@ impl Worker {
             if self.ready.is_empty() {
                 return;
             }
-            for &id in &self.ready {
+            for &Ready { id, control } in &self.ready {
                 let out = &mut self.datagram[..];
-                if let Some((len, source)) = self.world.receive(id, out) {
-                    self.core
-                        .handle_datagram(now, id, source, &out[..len], &mut self.world);
+                let Some((len, source)) = self.world.receive(id, control, out) else {
+                    continue;
+                };
+                let (core, world) = (&mut self.core, &mut self.world);
+                if control {
+                    core.handle_control_datagram(now, id, source, &out[..len], world);
+                } else {
+                    core.handle_datagram(now, id, source, &out[..len], world);
                 }
             }
         }
@@ -236,8 +241,18 @@ impl World {
         }
     }
 
-    fn receive(&mut self, id: StreamId, out: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        self.stream(id)?.port.receive(out)
+    fn receive(
+        &mut self,
+        id: StreamId,
+        control: bool,
+        out: &mut [u8],
+    ) -> Option<(usize, SocketAddr)> {
+        let stream = self.stream(id)?;
+        match (&mut stream.control, control) {
+            (_, false) => stream.port.receive(out),
+            (Control::Own(port), true) => port.receive(out),
+            (Control::Shared | Control::None, true) => None,
+        }
     }
 
     fn discard(&mut self, thing: Discarded) {
@@ -279,6 +294,51 @@ impl MediaIo for World {
         }
     }
 
+    fn send_control(&mut self, id: StreamId, destination: SocketAddr, packet: &[u8]) {
+        let Some(stream) = self.stream(id) else {
+            return;
+        };
+        let sent = match &mut stream.control {
+            Control::Shared => stream.port.send(destination, packet),
+            Control::Own(port) => port.send(destination, packet),
+            Control::None => false,
+        };
+        if sent {
+            self.shared.stats.rtcp_sent.increment();
+        }
+    }
+
+    fn control_port(&mut self, id: StreamId, open: bool) {
+        let Some(stream) = self
+            .streams
+            .get_mut(id.index())
+            .and_then(Option::as_deref_mut)
+        else {
+            return;
+        };
+        match (&stream.control, open) {
+            (Control::Shared, true) => {
+                stream.control = match stream.port.next_port() {
+                    Ok(mut port) => {
+                        self.sockets.add_control(id, &mut port);
+                        Control::Own(port)
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "a call goes without RTCP: its port is taken");
+                        Control::None
+                    }
+                };
+            }
+            (Control::Own(_) | Control::None, false) => {
+                let before = std::mem::replace(&mut stream.control, Control::Shared);
+                if let Control::Own(port) = &before {
+                    self.sockets.forget(port);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn event(&mut self, id: StreamId, event: MediaEvent) {
         let Some(stream) = self.stream(id) else {
             return;
@@ -316,6 +376,9 @@ impl MediaIo for World {
         };
         self.turned.retain(|turned| *turned != id);
         self.sockets.forget(&stream.port);
+        if let Control::Own(port) = &stream.control {
+            self.sockets.forget(port);
+        }
         self.discard(Discarded::Opened(stream));
         self.shared.release(id);
     }
@@ -330,5 +393,5 @@ const READ_ROUNDS: usize = 8;
 const HAND_OVER: usize = 64;
 /// How long fewer may wait. Picked by feel.
 const HAND_OVER_AFTER: Duration = Duration::from_millis(100);
-/// Larger than any RTP packet over Ethernet; a longer datagram is cut, and then refused.
-const MAX_DATAGRAM: usize = 1_500;
+/// A longer datagram than one of RTP is cut, and then refused for its length.
+const MAX_DATAGRAM: usize = super::receiver::MAX_DATAGRAM + 1;

@@ -2,9 +2,9 @@
 //!
 //! A media thread drives everything here, with a datagram or a tick of its frame clock. Nothing
 //! here owns a socket, knows what a call is, or understands audio; nothing allocates after its
-//! constructor. RTCP is not implemented.
+//! constructor.
 //!
-//! RFC 3550 (packets, sequence rules of §A.1), RFC 3551 (static payload types),
+//! RFC 3550 (packets, RTCP reports, rules of §A), RFC 3551 (static payload types),
 //! RFC 4733 (telephone events), RFC 4961 (symmetric RTP).
 
 mod field;
@@ -12,7 +12,11 @@ mod header;
 mod jitter_buffer;
 mod packet;
 mod payload_type;
+mod quality;
+mod reception;
+mod rtcp;
 mod source;
+mod source_run;
 mod telephone_event;
 
 pub use field::{ClockRate, RtpTimestamp, SequenceNumber, Ssrc};
@@ -20,7 +24,13 @@ pub use header::{RTP_HEADER_BYTES, RtpHeaderTemplate};
 pub use jitter_buffer::{BufferedPacket, JitterBuffer, JitterConfig, JitterCounters, Pop, Push};
 pub use packet::{RtpError, RtpPacket};
 pub use payload_type::{PayloadType, StaticPayload, static_payload};
-pub use source::{LEARNING_WINDOW, SourceLatch, Verdict};
+pub use quality::{Impairment, mean_opinion_score};
+pub use reception::Reception;
+pub use rtcp::{
+    Cname, Compound, MAX_REPORT_BYTES, Report, ReportBlock, ReportBlocks, RtcpError, RtcpPacket,
+    SenderInfo, Sources, is_rtcp,
+};
+pub use source::{LEARNING_WINDOW, Refusal, SourceLatch, SourceRule, Verdict};
 pub use telephone_event::{
     Digit, DigitPress, DigitPresses, EVENT_PAYLOAD_BYTES, EVENT_QUEUE, EVENT_TIMEOUT, EventPacket,
     EventQueueFull, EventReceiver, EventSender,

@@ -1,9 +1,10 @@
 //! The model of a session description: what an offer/answer exchange looks at, and no more.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::format::{self, AudioFormat};
+use super::offer_answer::is_unicast;
 use super::{normalise, reader};
 
 /// A session description (RFC 8866 §5).
@@ -179,6 +180,28 @@ impl MediaDescription {
     /// `a=maxptime`, in milliseconds: the longest packet its sender accepts.
     pub fn maxptime_ms(&self) -> Option<u32> {
         self.milliseconds("maxptime")
+    }
+
+    /// Whether a property attribute such as `a=rtcp-mux` is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.attributes.iter().any(|a| a.name == name)
+    }
+
+    /// Where RTCP goes that does not share the port of RTP, which goes to `rtp`: the port, and perhaps
+    /// the address, of `a=rtcp` (RFC 3605 §2.1), else the next port.
+    pub fn rtcp_address(&self, rtp: SocketAddr) -> Option<SocketAddr> {
+        let stated = self.attributes.iter().find(|a| a.name == "rtcp");
+        let Some(stated) = stated.and_then(|a| a.value.as_deref()) else {
+            let port = rtp.port().checked_add(1)?;
+            return Some(SocketAddr::new(rtp.ip(), port));
+        };
+        let mut fields = stated.split_ascii_whitespace();
+        let port = fields.next()?.parse().ok().filter(|port| *port != 0)?;
+        let ip = match fields.nth(2) {
+            Some(address) => address.parse().ok().filter(|ip| is_unicast(*ip))?,
+            None => rtp.ip(),
+        };
+        Some(SocketAddr::new(ip, port))
     }
 
     fn milliseconds(&self, name: &str) -> Option<u32> {

@@ -15,6 +15,8 @@ pub const MIN_PTIME: Duration = Duration::from_millis(10);
 /// The longest packet we send, whatever the peer asks for.
 pub const MAX_PTIME: Duration = Duration::from_millis(60);
 
+const RTCP_MUX: &str = "rtcp-mux";
+
 /// What our side can do, as the caller configures it.
 #[derive(Debug, Clone)]
 pub struct Capabilities {
@@ -37,6 +39,11 @@ pub struct NegotiatedAudio {
     pub remote: Option<SocketAddr>,
     /// The host name and port to resolve, when the peer gave a name instead of an address.
     pub remote_name: Option<(String, u16)>,
+    /// Where to send RTCP if it does not share the port of RTP: `a=rtcp` (RFC 3605), else the port above
+    /// that of RTP (RFC 3550 §11). `None` as for `remote`.
+    pub remote_rtcp: Option<SocketAddr>,
+    /// RTP and RTCP share a port, in both directions (RFC 5761 §5.1.1).
+    pub rtcp_mux: bool,
     /// Our direction.
     pub direction: Direction,
     /// What to send, with the peer's payload type and parameters.
@@ -177,7 +184,7 @@ impl OfferAnswer {
                 .map(|format| format.payload_type.to_string())
                 .collect(),
             connection: None,
-            attributes: audio_attributes(&formats, capabilities.ptime, direction),
+            attributes: audio_attributes(&formats, capabilities.ptime, direction, true),
         };
         let mut media: Vec<_> = self
             .last_sent
@@ -266,6 +273,7 @@ impl OfferAnswer {
         (media.is_rtp_avp_audio() && media.port == 0).then(|| NegotiatedAudio {
             remote: None,
             remote_name: None,
+            remote_rtcp: None,
             direction: Direction::Inactive,
             ..agreed.clone()
         })
@@ -409,6 +417,8 @@ impl Common {
         NegotiatedAudio {
             remote,
             remote_name,
+            remote_rtcp: remote.and_then(|remote| media.rtcp_address(remote)),
+            rtcp_mux: media.has(RTCP_MUX),
             direction,
             ptime,
             telephone_event: events.first().map(|(theirs, _)| theirs.clone()),
@@ -491,15 +501,18 @@ fn describe_audio(section: &mut MediaDescription, agreed: &NegotiatedAudio) {
         .iter()
         .map(|format| format.payload_type.to_string())
         .collect();
-    section.attributes = audio_attributes(&formats, agreed.ptime, agreed.direction);
+    section.attributes =
+        audio_attributes(&formats, agreed.ptime, agreed.direction, agreed.rtcp_mux);
 }
 
 fn audio_attributes(
     formats: &[AudioFormat],
     ptime: Duration,
     direction: Direction,
+    rtcp_mux: bool,
 ) -> Vec<Attribute> {
     let mut attributes: Vec<_> = formats.iter().flat_map(AudioFormat::attributes).collect();
+    attributes.extend(rtcp_mux.then(|| Attribute::flag(RTCP_MUX)));
     attributes.push(Attribute::value("ptime", ptime.as_millis()));
     attributes.push(Attribute::flag(direction.as_str()));
     attributes
@@ -517,7 +530,7 @@ fn destination(
 }
 
 /// Unspecified addresses are a hold of old (RFC 3264 §8.4); the others would make us flood a net.
-fn is_unicast(address: IpAddr) -> bool {
+pub(super) fn is_unicast(address: IpAddr) -> bool {
     let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     !(address.is_unspecified() || address.is_multicast() || is_broadcast)
 }

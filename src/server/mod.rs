@@ -29,7 +29,7 @@ use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
 use crate::net::{Control, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener};
 use crate::plugin::{LoadError as LoadCodecError, load_codecs};
 use crate::session::begin::{Dial, Settings};
-use crate::session::call::capabilities;
+use crate::session::call::{RtpPolicy, capabilities};
 use crate::session::catalog::Catalog;
 use crate::session::pool::{SessionContext, SessionPool};
 use crate::session::prompts::PromptStore;
@@ -176,7 +176,11 @@ impl Server {
             rtp_address: config.rtp.address,
             settings: Settings {
                 capabilities: Arc::new(capabilities(&parts.codecs)),
-                rtp_timeout: config.rtp.timeout,
+                rtp: RtpPolicy {
+                    timeout: config.rtp.timeout,
+                    strict_source: config.rtp.strict_source,
+                    rtcp: config.rtp.rtcp,
+                },
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
             },

@@ -3,12 +3,12 @@
 //! A core: whoever starts sessions has opened the stream for their audio and brings its address.
 //! [`pool`](super::pool) does so for tasks, tests for a world of their own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::application::phone::PhoneScript;
-use super::call::{Call, CallSetup};
+use super::call::{Call, CallSetup, RtpPolicy};
 use super::catalog::Application;
 use super::event::SessionId;
 use super::router::NewCall;
@@ -30,8 +30,8 @@ const RETRY_AFTER_S: &str = "5";
 pub struct Settings {
     /// What we can send and receive.
     pub capabilities: Arc<Capabilities>,
-    /// How long nothing may be heard from a peer that should send; None: for ever.
-    pub rtp_timeout: Option<Duration>,
+    /// How streams treat their peers.
+    pub rtp: RtpPolicy,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
     /// User-Agent of our requests, or empty.
@@ -80,8 +80,12 @@ pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result
         ..
     } = call;
     let negotiation = OfferAnswer::new(session_number(&id));
+    let setup = CallSetup {
+        signalling_host: signalling_host(&invite),
+        ..setup(id, media, settings)
+    };
     let usage = InviteUsage::uas(transaction, invite, dialog);
-    let call = Call::new(setup(id, media, settings), usage, negotiation);
+    let call = Call::new(setup, usage, negotiation);
     Ok(Session::new(call, &application, true))
 }
 
@@ -127,7 +131,8 @@ fn setup(id: SessionId, media: SocketAddr, settings: &Settings) -> CallSetup {
         id,
         media,
         capabilities: settings.capabilities.clone(),
-        rtp_timeout: settings.rtp_timeout,
+        rtp: settings.rtp,
+        signalling_host: None,
         linger: settings.linger,
     }
 }
@@ -158,6 +163,14 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: String, user_agent: &str) -> R
         headers,
         body: body.into(),
     }
+}
+
+/// The host that an INVITE was first sent from: what the first hop saw, else what the caller wrote
+/// (RFC 3261 §18.2.1). Behind a NAT it is that of RTP too.
+fn signalling_host(invite: &Request) -> Option<IpAddr> {
+    let vias = invite.headers.vias().ok()?;
+    let first = vias.last()?;
+    first.received().or_else(|| first.host.ip())
 }
 
 /// Where the peer reaches us inside the dialog (RFC 3261 §8.1.1.8).

@@ -5,7 +5,7 @@
 //! [`CallEvent`]s. It knows no application.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::audio::prompt::Prompt;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::{CodecId, Codecs, Encoding};
 use crate::dsm::ActionResult;
-use crate::media::{MediaCommand, MediaEvent, MediaFormat, StreamParameters};
-use crate::rtp::{ClockRate, PayloadType};
+use crate::media::{MediaCommand, MediaEvent, MediaFormat, RtcpParameters, StreamParameters};
+use crate::rtp::{ClockRate, PayloadType, SourceRule};
 use crate::sdp::{
     AudioFormat, Capabilities, Direction, NegotiatedAudio, NegotiationError, OfferAnswer,
 };
@@ -85,6 +85,17 @@ pub enum CallEvent {
     Ended,
 }
 
+/// How streams treat their peers, as the operator wants it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RtpPolicy {
+    /// How long nothing may be heard from a peer that should send; None: for ever.
+    pub timeout: Option<Duration>,
+    /// Only the host that a session description names is listened to and sent to.
+    pub strict_source: bool,
+    /// RTCP is sent and received.
+    pub rtcp: bool,
+}
+
 /// What a call is given at its beginning.
 #[derive(Debug, Clone)]
 pub struct CallSetup {
@@ -94,8 +105,10 @@ pub struct CallSetup {
     pub media: SocketAddr,
     /// What we can send and receive, in our order.
     pub capabilities: Arc<Capabilities>,
-    /// How long nothing may be heard from a peer that should send; None: for ever.
-    pub rtp_timeout: Option<Duration>,
+    /// How the stream treats its peer.
+    pub rtp: RtpPolicy,
+    /// Where the peer's signalling comes from, as far as that is known.
+    pub signalling_host: Option<IpAddr>,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
 }
@@ -408,6 +421,14 @@ impl Call {
         Some(StreamParameters {
             remote: audio.remote,
             follow_source: audio.remote_name.is_some(),
+            source_rule: SourceRule {
+                signalling_host: self.setup.signalling_host,
+                strict: self.setup.rtp.strict_source,
+            },
+            rtcp: self.setup.rtp.rtcp.then_some(RtcpParameters {
+                mux: audio.rtcp_mux,
+                remote: audio.remote_rtcp,
+            }),
             send: audio.direction.sends(),
             receive: audio.direction.receives(),
             send_format: format(&audio.send)?,
@@ -419,7 +440,7 @@ impl Call {
                 .filter_map(event_format)
                 .collect(),
             ptime: audio.ptime,
-            rtp_timeout: self.setup.rtp_timeout,
+            rtp_timeout: self.setup.rtp.timeout,
         })
     }
 

@@ -27,7 +27,7 @@ use super::recordings;
 use super::router::{Mailbox, Undelivered};
 use crate::audio::recorder::{RecorderSink, RecordingEnded};
 use crate::dsm::ActionResult;
-use crate::media::{MediaBusy, MediaCommand, OpenError, StreamHandle};
+use crate::media::{FiguresSink, MediaBusy, MediaCommand, OpenError, StreamHandle};
 use crate::sip::dialog::invite_usage::Command;
 use crate::sip::message::{Response, StatusCode};
 
@@ -42,6 +42,8 @@ const RESERVED_FOR_ONCE: usize = 8;
 const BUSY: Duration = Duration::from_millis(5);
 /// How often. After a second it is not busy but broken.
 const BUSY_TRIES: usize = 200;
+/// How long a media thread may take to tell the figures of a stream that ends.
+const MEASURE: Duration = Duration::from_millis(200);
 /// How long the disk may take to complete the recordings of a call that is over.
 const FINISH_RECORDING: Duration = Duration::from_secs(5);
 
@@ -155,6 +157,7 @@ impl<S: SessionCore> Task<S> {
             }
         }
         self.refuse_late_requests().await;
+        self.log_figures().await;
         self.complete_recordings().await;
         let session = self.id;
         // The signalling task outlives its sessions, except at the very end of the server.
@@ -343,6 +346,41 @@ impl<S: SessionCore> Task<S> {
             // Fails only at the very end of the server.
             let _ = self.context.sip.send(answer).await;
         }
+    }
+
+    /// One line on the audio of the call, if there was any.
+    async fn log_figures(&mut self) {
+        if self.stream.is_none() {
+            return;
+        }
+        let (tell, told) = oneshot::channel();
+        let sink = FiguresSink::new(move |figures| {
+            // We may have given up.
+            let _ = tell.send(figures);
+        });
+        self.command(MediaCommand::Measure(sink)).await;
+        let Ok(Ok(figures)) = timeout(MEASURE, told).await else {
+            return;
+        };
+        if figures.packets_sent + figures.packets_received == 0 {
+            return;
+        }
+        let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
+        tracing::info!(
+            session = %self.id,
+            packets_sent = figures.packets_sent,
+            octets_sent = figures.octets_sent,
+            packets_received = figures.packets_received,
+            octets_received = figures.octets_received,
+            packets_lost = figures.packets_lost,
+            jitter_ms = ms(figures.jitter),
+            mos = figures.score,
+            peer_lost = figures.peer_lost,
+            peer_jitter_ms = figures.peer_jitter.map(ms),
+            peer_mos = figures.peer_score,
+            round_trip_ms = figures.round_trip.map(ms),
+            "audio of the call"
+        );
     }
 
     /// Closes the stream and waits until its recordings are complete, unless the disk takes too long.

@@ -219,7 +219,7 @@ fn times_are_those_of_the_offer() {
 }
 
 #[test]
-fn rtcp_mux_bundle_and_keys_are_not_claimed() {
+fn bundle_and_keys_are_not_claimed() {
     let offer = body(&["m=audio 4000 RTP/AVP 0
         a=rtcp-mux
         a=rtcp:4001
@@ -231,7 +231,42 @@ fn rtcp_mux_bundle_and_keys_are_not_claimed() {
         .iter()
         .map(|a| a.name.clone())
         .collect();
-    assert_eq!(names, ["rtpmap", "ptime", "sendrecv"]);
+    assert_eq!(names, ["rtpmap", "rtcp-mux", "ptime", "sendrecv"]);
+}
+
+#[test]
+fn rtcp_goes_where_the_offer_says() {
+    for (attributes, port) in [
+        ("a=ptime:20", Some("192.0.2.1:4001")),
+        ("a=rtcp:53020", Some("192.0.2.1:53020")),
+        (
+            "a=rtcp:53020 IN IP4 198.51.100.9",
+            Some("198.51.100.9:53020"),
+        ),
+        (
+            "a=rtcp:53020 IN IP6 2001:db8::9",
+            Some("[2001:db8::9]:53020"),
+        ),
+        ("a=rtcp:0", None),
+        ("a=rtcp:70000", None),
+        ("a=rtcp:9 IN IP4 0.0.0.0", None),
+        ("a=rtcp:9 IN IP4 224.0.0.1", None),
+        ("a=rtcp:9 IN IP4 host.example.com", None),
+    ] {
+        let offer = body(&[&format!("m=audio 4000 RTP/AVP 0\n{attributes}")]);
+        let (answer, audio) = answer(&offer);
+        let expected = port.map(|port| port.parse().unwrap());
+        assert_eq!(audio.remote_rtcp, expected, "{attributes}");
+        assert!(!audio.rtcp_mux && !answer.media[0].has("rtcp-mux"));
+    }
+    let (_, audio) = answer(&body(&["m=audio 65535 RTP/AVP 0"]));
+    assert_eq!(audio.remote_rtcp, None, "there is no port above");
+}
+
+#[test]
+fn a_shared_port_is_agreed_on_if_the_offer_has_it() {
+    let (answer, audio) = answer(&body(&["m=audio 4000 RTP/AVP 0\na=rtcp-mux"]));
+    assert!(audio.rtcp_mux && answer.media[0].has("rtcp-mux"));
 }
 
 #[test]

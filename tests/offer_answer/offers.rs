@@ -8,6 +8,15 @@ fn accept(answer: &str, direction: Direction) -> Result<NegotiatedAudio, Negotia
 }
 
 #[test]
+fn a_shared_port_is_used_if_the_answer_has_it() {
+    for (attributes, mux) in [("a=rtcp-mux", true), ("a=rtcp:4009", false)] {
+        let answer = body(&[&format!("m=audio 4000 RTP/AVP 0\n{attributes}")]);
+        let audio = accept(&answer, SendRecv).unwrap();
+        assert_eq!(audio.rtcp_mux, mux);
+    }
+}
+
+#[test]
 fn an_invite_without_offer_gets_ours() {
     let mut exchange = OfferAnswer::new(4);
     let offer = exchange.offer(&capabilities(), local(), SendRecv);
@@ -27,6 +36,7 @@ fn an_invite_without_offer_gets_ours() {
          a=fmtp:101 0-16\r\n\
          a=rtpmap:102 telephone-event/48000\r\n\
          a=fmtp:102 0-16\r\n\
+         a=rtcp-mux\r\n\
          a=ptime:20\r\n\
          a=sendrecv\r\n"
     );

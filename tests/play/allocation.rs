@@ -6,19 +6,23 @@ use std::time::{Duration, Instant};
 
 use muleteer::codec::{CodecId, MAX_PAYLOAD_BYTES, Variant};
 use muleteer::media::{
-    Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired, StreamId,
-    StreamParameters,
+    Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired,
+    RtcpParameters, StreamId, StreamParameters,
 };
 use muleteer::rtp::{PayloadType, RtpHeaderTemplate};
 
 use crate::support::alloc::allocations_in;
 use crate::support::media::{PEER, looped, parameters, tone_prompt};
 
-/// Counts what is sent, and keeps nothing.
+/// Counts packets and reports that are sent, and keeps nothing.
 #[derive(Default)]
-struct Sink(usize);
+struct Sink(usize, usize);
 
 impl MediaIo for Sink {
+    fn send_control(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {
+        self.1 += 1;
+    }
+    fn control_port(&mut self, _: StreamId, _: bool) {}
     fn send(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {
         self.0 += 1;
     }
@@ -57,6 +61,10 @@ impl Steady {
             MediaCommand::Configure(Box::new(StreamParameters {
                 send_format: format,
                 receive_formats: [format].into_iter().collect(),
+                rtcp: Some(RtcpParameters {
+                    mux: true,
+                    remote: None,
+                }),
                 ..parameters()
             })),
             &mut sink,
@@ -114,6 +122,7 @@ fn assert_steady_in(codec: CodecId, commands: Vec<MediaCommand>) {
         }
     });
     assert_eq!(steady.sink.0 - before, 500);
+    assert!(steady.sink.1 > 0, "reports are part of it");
     assert_eq!(allocations, 0);
 }
 

@@ -1,10 +1,13 @@
 //! What a running server says about its calls.
 
+use std::time::Duration;
+
 use muleteer::sip::message::StatusCode;
 use serde_json::Value;
 
+use crate::support::audio::{sine, wav_file};
 use crate::support::caller::Caller;
-use crate::support::process::{Folder, ServerProcess, Stream};
+use crate::support::process::{Folder, Process, ServerProcess, Stream, muleteer};
 
 /// A diagram that plays a file that is not there and does not mind.
 const FORGETFUL: &str = r#"
@@ -35,6 +38,30 @@ async fn a_missing_prompt_is_named_with_the_folders_looked_in() {
     }
     assert!(line.contains(&caller.call_id), "{line}");
     assert_eq!(caller.bye().await.status, StatusCode::OK);
+    server.stop();
+}
+
+#[test]
+fn a_call_leaves_one_line_on_its_audio() {
+    let mut server = ServerProcess::start(&[]);
+    let prompt = Folder::new(&[]);
+    let wav = prompt.file("tone.wav");
+    std::fs::write(&wav, wav_file(&sine(440.0, 1_000))).expect("a file");
+    let wav = wav.to_str().expect("text");
+    let call = [
+        "call",
+        &server.uri("echo"),
+        "--play",
+        wav,
+        "--duration",
+        "2",
+    ];
+    let ended = Process::start(muleteer().args(call)).ended_within(Duration::from_secs(60));
+    ended.expect_code(0);
+    let line = server.process.line("audio of the call");
+    for figure in ["packets_sent=", "packets_lost=0", "jitter_ms=", "mos=4."] {
+        assert!(line.contains(figure), "{figure} in {line}");
+    }
     server.stop();
 }
 

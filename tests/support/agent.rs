@@ -21,7 +21,7 @@ use muleteer::ids::Ids;
 use muleteer::media::{MediaCommand, MediaEvent};
 use muleteer::rtp::Digit;
 use muleteer::session::begin::{self, Dial, Settings};
-use muleteer::session::call::capabilities;
+use muleteer::session::call::{RtpPolicy, capabilities};
 use muleteer::session::safe_path;
 use muleteer::session::{
     AudioFile, Catalog, Limits, Mailbox, NewCall, PromptError, RecordError, Routed, Router,
@@ -141,7 +141,7 @@ impl Agent {
             studio: None,
             settings: Settings {
                 capabilities: Arc::new(capabilities(&codecs)),
-                rtp_timeout: None,
+                rtp: RtpPolicy::default(),
                 linger: LINGER,
                 user_agent: "agent".to_owned(),
             },

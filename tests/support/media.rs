@@ -11,7 +11,7 @@ use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Retired, StreamId,
     StreamParameters,
 };
-use muleteer::rtp::{ClockRate, PayloadType, RtpHeaderTemplate, RtpPacket};
+use muleteer::rtp::{ClockRate, PayloadType, RtpHeaderTemplate, RtpPacket, SourceRule};
 
 use super::audio;
 
@@ -28,6 +28,10 @@ pub struct Sent {
 }
 
 impl Sent {
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub fn packet(&self) -> RtpPacket<'_> {
         RtpPacket::parse(&self.bytes).expect("we send RTP")
     }
@@ -40,6 +44,9 @@ pub struct World {
     pub sent: Vec<Sent>,
     pub events: Vec<(Duration, MediaEvent)>,
     pub listening: bool,
+    /// RTCP that the stream sent.
+    pub reports: Vec<(Duration, SocketAddr, Vec<u8>)>,
+    pub control_port: bool,
     pub closed: bool,
     pub retired: usize,
     /// The next packet meets a fault.
@@ -57,6 +64,14 @@ impl MediaIo for World {
             to,
             bytes: packet.to_vec(),
         });
+    }
+
+    fn send_control(&mut self, _: StreamId, to: SocketAddr, packet: &[u8]) {
+        self.reports.push((self.now, to, packet.to_vec()));
+    }
+
+    fn control_port(&mut self, _: StreamId, open: bool) {
+        self.control_port = open;
     }
 
     fn event(&mut self, _: StreamId, event: MediaEvent) {
@@ -157,6 +172,14 @@ impl Rig {
             .handle_datagram(now, self.id, source, datagram, &mut self.world);
     }
 
+    /// A datagram arrives at the RTCP port.
+    pub fn receive_control(&mut self, from: &str, datagram: &[u8]) {
+        let source = from.parse().expect("an address");
+        let now = self.now();
+        self.core
+            .handle_control_datagram(now, self.id, source, datagram, &mut self.world);
+    }
+
     /// The peer's next packet.
     pub fn peer_packet(
         &mut self,
@@ -218,6 +241,8 @@ pub fn parameters() -> StreamParameters {
     StreamParameters {
         remote: Some(PEER.parse().expect("an address")),
         follow_source: false,
+        source_rule: SourceRule::default(),
+        rtcp: None,
         send: true,
         receive: true,
         send_format: MediaFormat::new(PayloadType::PCMU, CodecId::PCMU),

@@ -39,6 +39,8 @@ impl World {
 }
 
 impl MediaIo for World {
+    fn send_control(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {}
+    fn control_port(&mut self, _: StreamId, _: bool) {}
     fn send(&mut self, id: StreamId, _: SocketAddr, packet: &[u8]) {
         let number = self.number(id);
         self.sent.push((number, packet.to_vec()));

@@ -88,7 +88,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
                 codecs: Codecs::new([]),
                 ptime: Duration::from_millis(20),
             }),
-            rtp_timeout: None,
+            rtp: crate::session::call::RtpPolicy::default(),
             linger: Duration::ZERO,
             user_agent: String::new(),
         },

@@ -1,0 +1,70 @@
+//! The same over real sockets.
+
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use muleteer::codec::{CodecId, Variant};
+use muleteer::media::{MediaCommand, MediaConfig, MediaPool, Output, StreamParameters};
+
+use super::talker::{ATTACKER_HZ, PEER_HZ, Talker};
+use crate::support::audio::ms_of;
+use crate::support::media::parameters;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+fn an_attacker_on_another_host_is_neither_heard_nor_sent_to() {
+    let pool = MediaPool::start(MediaConfig {
+        threads: 1,
+        ports: 24_600..=24_699,
+        ..MediaConfig::default()
+    })
+    .unwrap();
+    let stream = pool.open(LOOPBACK, Box::new(|_| true)).unwrap();
+    let victim = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+    let attacker = UdpSocket::bind(("127.0.0.66", 0)).unwrap();
+    victim.set_read_timeout(Some(PATIENCE)).unwrap();
+    attacker.set_nonblocking(true).unwrap();
+    let configured = StreamParameters {
+        remote: Some(victim.local_addr().unwrap()),
+        ..parameters()
+    };
+    stream
+        .command(MediaCommand::Configure(Box::new(configured)))
+        .unwrap();
+    stream
+        .command(MediaCommand::SetOutput(Output::Echo))
+        .unwrap();
+    let begin = Instant::now();
+    while pool.totals().active_streams == 0 {
+        assert!(begin.elapsed() < PATIENCE, "the stream listens");
+        std::thread::yield_now();
+    }
+    let (mut voice, mut noise) = (Talker::peer(""), Talker::attacker(""));
+    let mut heard = Vec::new();
+    let mut echo = [0; 1_500];
+    // Each round waits for an echo, so that the stream keeps the time.
+    for round in 0..40 {
+        attacker
+            .send_to(&noise.packet(), stream.local_addr())
+            .unwrap();
+        victim
+            .send_to(&voice.packet(), stream.local_addr())
+            .unwrap();
+        if round >= 3 {
+            let len = victim.recv(&mut echo).unwrap();
+            let mut pcm = [0; 480];
+            let mut decoder = CodecId::PCMU.decoder(Variant::default()).unwrap();
+            let samples = decoder.decode(&echo[12..len], &mut pcm).unwrap();
+            heard.extend_from_slice(&pcm[..samples]);
+        }
+    }
+    assert!(ms_of(&heard, PEER_HZ) >= 300);
+    assert_eq!(ms_of(&heard, ATTACKER_HZ), 0);
+    assert!(
+        attacker.recv(&mut echo).is_err(),
+        "nothing comes to the attacker"
+    );
+    assert!(pool.totals().packets_from_strangers > 0);
+}
