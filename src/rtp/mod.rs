@@ -22,6 +22,6 @@ pub use packet::{RtpError, RtpPacket};
 pub use payload_type::{PayloadType, StaticPayload, static_payload};
 pub use source::{LEARNING_WINDOW, SourceLatch, Verdict};
 pub use telephone_event::{
-    Digit, DigitPress, DigitPresses, EVENT_PAYLOAD_BYTES, EVENT_QUEUE, EVENT_TIMEOUT, EventPacket,
-    EventQueueFull, EventReceiver, EventSender,
+    Digit, DigitPress, DigitPresses, DigitSource, EVENT_PAYLOAD_BYTES, EVENT_QUEUE, EVENT_TIMEOUT,
+    EventPacket, EventQueueFull, EventReceiver, EventSender,
 };

@@ -13,6 +13,7 @@ use super::catalog::Application;
 use super::event::SessionId;
 use super::router::NewCall;
 use super::session::Session;
+use crate::config::Dtmf;
 use crate::sdp::{Capabilities, Direction, OfferAnswer};
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::invite_usage::{ALLOW, InviteUsage};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub capabilities: Arc<Capabilities>,
     /// How long nothing may be heard from a peer that should send; None: for ever.
     pub rtp_timeout: Option<Duration>,
+    /// How keys are heard and sent.
+    pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
     /// User-Agent of our requests, or empty.
@@ -128,6 +131,7 @@ fn setup(id: SessionId, media: SocketAddr, settings: &Settings) -> CallSetup {
         media,
         capabilities: settings.capabilities.clone(),
         rtp_timeout: settings.rtp_timeout,
+        dtmf: settings.dtmf,
         linger: settings.linger,
     }
 }
