@@ -18,10 +18,11 @@ use crate::rtp::{Digit, DigitPress};
 
 /// Hears keys in a steady flow of audio.
 ///
-/// It hears tones of 32 ms and none of 24 ms, and tells two equal keys apart that are 40 ms apart.
+/// It hears tones of 38 ms and none of 24 ms, and tells two equal keys apart that are 40 ms apart.
 /// Media thread; never allocates.
 #[derive(Debug, Clone)]
 pub struct DtmfDetector {
+    sample_rate: u32,
     bank: Bank,
     /// The latest blocks, the latest last.
     window: [Block; WINDOW],
@@ -31,9 +32,10 @@ pub struct DtmfDetector {
 }
 
 impl DtmfDetector {
-    /// For audio of `sample_rate` samples a second: 8,000 or a multiple.
+    /// For audio of `sample_rate` samples a second, at least 8,000.
     pub fn new(sample_rate: u32) -> Self {
         Self {
+            sample_rate,
             bank: Bank::new(sample_rate),
             window: [Block::default(); WINDOW],
             candidate: None,
@@ -43,7 +45,7 @@ impl DtmfDetector {
 
     /// Samples a second of the audio.
     pub fn sample_rate(&self) -> u32 {
-        self.bank.samples as u32 * 1_000 / BLOCK_MS
+        self.sample_rate
     }
 
     /// Takes the next samples, and tells `report` of each key that ended in them.
@@ -66,11 +68,11 @@ impl DtmfDetector {
         let pair = self.bank.pair_in(&self.window);
         let repeated = pair.filter(|pair| self.candidate.is_some_and(|before| before.is(pair)));
         self.candidate = pair;
-        if let Some(held) = &mut self.held {
-            if repeated.is_none_or(|pair| held.pair.is(&pair)) {
-                let ended = held.take_block(&block);
-                return ended.then(|| self.held.take())?.map(Held::press);
-            }
+        if let Some(held) = &mut self.held
+            && repeated.is_none_or(|pair| held.pair.is(&pair))
+        {
+            let ended = held.take_block(&block);
+            return ended.then(|| self.held.take())?.map(Held::press);
         }
         let begun = repeated.and_then(Held::new)?;
         self.held.replace(begun).map(Held::press)
@@ -353,7 +355,7 @@ impl Mul for Complex {
 }
 
 const TONES: usize = 8;
-/// A whole number of samples at every rate.
+/// A whole number of samples at every rate but 44,100 Hz, where it is cut by a fraction of one.
 const BLOCK_MS: u32 = 8;
 const BLOCKS_PER_SECOND: f32 = 125.0;
 /// Blocks of a window.

@@ -13,6 +13,8 @@ use crate::rtp::{Digit, DigitPress};
 pub(super) struct ToneEar {
     wanted: bool,
     detector: Option<Box<DtmfDetector>>,
+    /// How long nothing has come.
+    gap: Duration,
 }
 
 impl ToneEar {
@@ -33,9 +35,24 @@ impl ToneEar {
         }
     }
 
-    /// Takes the next frame, and tells `report` of each key that ended in it.
-    pub(super) fn hear(&mut self, frame: &[i16], report: impl FnMut(DigitPress)) {
-        if let Some(detector) = &mut self.detector {
+    /// Takes the next frame, of this length, and tells `report` of each key that ended in it.
+    /// `came` says whether the peer said any of it; a packet that is late does not end a key.
+    pub(super) fn hear(
+        &mut self,
+        frame: &[i16],
+        length: Duration,
+        came: bool,
+        report: impl FnMut(DigitPress),
+    ) {
+        let Some(detector) = &mut self.detector else {
+            return;
+        };
+        self.gap = if came {
+            Duration::ZERO
+        } else {
+            self.gap.saturating_add(length)
+        };
+        if came || self.gap > BRIDGED {
             detector.hear(frame, report);
         }
     }
@@ -71,3 +88,6 @@ impl ToneMouth {
         true
     }
 }
+
+/// What is missing for so long is taken to come yet; what is missing for longer is silence.
+const BRIDGED: Duration = Duration::from_millis(60);

@@ -2,7 +2,7 @@
 //!
 //! Digits are taken from packets as they come. Audio is kept, ordered and decoded only while
 //! someone wants to hear it; a caller who listens to a menu and presses keys costs neither a
-//! jitter buffer nor a decoder.
+//! jitter buffer nor a decoder, unless the keys have to be heard in the audio.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -166,7 +166,8 @@ impl Receiver {
             hearing.advance(packet_time);
             // What is told as an event right now need not be told as a tone as well.
             let held = self.events.held();
-            self.tones.hear(hearing.frame(), |press| {
+            let (frame, came) = (hearing.frame(), hearing.heard().is_some());
+            self.tones.hear(frame, packet_time, came, |press| {
                 if held != Some(press.digit) {
                     turn.event(digit_event(press, DigitSource::Tone));
                 }

@@ -15,7 +15,7 @@ use muleteer::audio::playlist::PlaylistItem;
 use muleteer::audio::prompt::Prompt;
 use muleteer::audio::recorder::{RecordingMeter, recorder};
 use muleteer::codec::{CodecId, Codecs};
-use muleteer::config::{ApplicationSelector, Dtmf};
+use muleteer::config::{ApplicationSelector, DigitDetection, DigitSending, Dtmf};
 use muleteer::dsm::{ActionError, Errno};
 use muleteer::ids::Ids;
 use muleteer::media::{MediaCommand, MediaEvent};
@@ -155,6 +155,11 @@ impl Agent {
     /// Chooses the applications of new calls otherwise than by the user part of the Request-URI.
     pub fn select_by(&mut self, selector: ApplicationSelector) {
         self.router.reload(selector, self.catalog.clone());
+    }
+
+    /// How new calls hear and send keys.
+    pub fn set_dtmf(&mut self, inband: DigitDetection, send: DigitSending) {
+        self.settings.dtmf = Dtmf { inband, send };
     }
 
     /// New calls get what is in this catalog.

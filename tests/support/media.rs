@@ -28,6 +28,10 @@ pub struct Sent {
 }
 
 impl Sent {
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     pub fn packet(&self) -> RtpPacket<'_> {
         RtpPacket::parse(&self.bytes).expect("we send RTP")
     }
