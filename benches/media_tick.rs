@@ -160,6 +160,8 @@ fn parameters(codec: CodecId) -> StreamParameters {
         telephone_event: None,
         receive_events: [].into_iter().collect(),
         ptime: Duration::from_millis(20),
+        hear_tones: false,
+        send_tones: false,
         rtp_timeout: None,
     }
 }

@@ -19,6 +19,7 @@ mod dsm_language;
 mod dsm_reference;
 mod dsm_run;
 mod dsm_test;
+mod dtmf;
 mod graph;
 mod interop;
 mod lsp;

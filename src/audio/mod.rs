@@ -3,6 +3,8 @@
 //! Sessions and the file thread load and resample prompts; media threads play what is ready.
 //! Files are bytes here: shells read and write them. Samples are 16-bit, mono.
 
+pub mod dtmf;
+pub mod dtmf_detector;
 mod encodings;
 pub mod frame;
 pub mod live_resample;
@@ -14,6 +16,8 @@ pub mod silence;
 pub mod tone;
 pub mod wav;
 
+pub use dtmf::DtmfSender;
+pub use dtmf_detector::DtmfDetector;
 pub use live_resample::LiveResampler;
 pub use prompt::{AudioError, EncodedPrompt, Prompt};
 pub use tone::{Cadence, Tone, ToneGenerator};

@@ -1,7 +1,6 @@
 //! Tones: one or two sines, steady or in a cadence.
 //!
-//! A media thread fills its frames from a [`ToneGenerator`]. In-band DTMF and detection of tones
-//! are not here.
+//! A media thread fills its frames from a [`ToneGenerator`]. The tones of keys are in [`super::dtmf`].
 
 use std::f64::consts::TAU;
 use std::time::Duration;
@@ -156,14 +155,14 @@ const RAMP: Duration = Duration::from_millis(5);
 
 /// A sine by its phase in turns, which stays exact however long it runs.
 #[derive(Debug, Clone)]
-struct Oscillator {
+pub(super) struct Oscillator {
     turns: f64,
     step: f64,
 }
 
 impl Oscillator {
     /// A step of 0 stays at the sine of 0.
-    fn new(hertz: f64, sample_rate: u32) -> Self {
+    pub(super) fn new(hertz: f64, sample_rate: u32) -> Self {
         let step = hertz / f64::from(sample_rate);
         Self {
             turns: 0.0,
@@ -175,7 +174,7 @@ impl Oscillator {
         }
     }
 
-    fn next(&mut self) -> f64 {
+    pub(super) fn next(&mut self) -> f64 {
         let value = (self.turns * TAU).sin();
         self.turns = (self.turns + self.step).fract();
         value

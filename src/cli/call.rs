@@ -185,7 +185,6 @@ fn tell(report: &Report, record: Option<&Path>) -> String {
         Report::Progress(status, reason) => format!("{} {reason}", status.code()),
         Report::Answered(codec) => format!("answered, {codec}"),
         Report::Pressed(digit) => format!("pressed {}", digit.to_char()),
-        Report::NoKeys => "the other side takes no keys: none was pressed".to_owned(),
         Report::NoAnswer => "nobody answered".to_owned(),
         Report::Played => "the file has been played".to_owned(),
         Report::PlayFailed(error) => format!("cannot play: {error}"),

@@ -29,9 +29,10 @@ pub use app_selection::{ApplicationSelector, NoApplication, SelectionInput};
 pub use error::{ConfigError, ConfigErrors, Location, Problem};
 pub use file::{LoadError, load, load_selector};
 pub use settings::{
-    App, ApplicationSettings, Audio, Codec, Config, Dsm, Http, Limits, Log, Media, Rtp, Shutdown,
-    Sip,
+    App, ApplicationSettings, Audio, Codec, Config, Dsm, Dtmf, Http, Limits, Log, Media, Rtp,
+    Shutdown, Sip,
 };
 pub use values::{
-    ApplicationRule, Listen, ListenTransport, LogFormat, LogLevel, PortRange, Setting,
+    ApplicationRule, DigitDetection, DigitSending, Listen, ListenTransport, LogFormat, LogLevel,
+    PortRange, Setting,
 };

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use super::reader::Section;
 use super::settings::{
-    App, Audio, Codec, Config, Dsm, Http, Limits, Log, Media, Rtp, Shutdown, Sip,
+    App, Audio, Codec, Config, Dsm, Dtmf, Http, Limits, Log, Media, Rtp, Shutdown, Sip,
 };
 use crate::codec::OpusSettings;
 
@@ -16,6 +16,7 @@ impl Config {
             rtp: file.section("rtp", Rtp::read),
             media: file.section("media", Media::read),
             codec: file.section("codec", Codec::read),
+            dtmf: file.section("dtmf", Dtmf::read),
             http: file.section("http", Http::read),
             app: file.section("app", App::read),
             dsm: file.section("dsm", Dsm::read),
@@ -61,6 +62,16 @@ impl Media {
         Media {
             threads: NonZeroU16::new(section.integer("threads", 0, 0..=256)),
             slot: section.millis_of("slot_ms", default.slot, &[1, 2, 5, 10]),
+        }
+    }
+}
+
+impl Dtmf {
+    fn read(section: &mut Section<'_>) -> Dtmf {
+        let default = Dtmf::default();
+        Dtmf {
+            inband: section.setting("inband", default.inband),
+            send: section.setting("send", default.send),
         }
     }
 }

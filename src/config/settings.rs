@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use crate::codec::{CodecName, OpusSettings};
 
-use super::values::{ApplicationRule, Listen, LogFormat, LogLevel, PortRange};
+use super::values::{
+    ApplicationRule, DigitDetection, DigitSending, Listen, LogFormat, LogLevel, PortRange,
+};
 
 /// Everything an operator can set.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -24,6 +26,8 @@ pub struct Config {
     pub media: Media,
     /// `[codec]`.
     pub codec: Codec,
+    /// `[dtmf]`: keys.
+    pub dtmf: Dtmf,
     /// `[http]`: reserved for the management listener.
     pub http: Http,
     /// `[app]`: which application takes a call.
@@ -88,6 +92,15 @@ pub struct Media {
     /// `slot_ms`: calls are spread over the 20 ms frame in steps of so many milliseconds: 1, 2, 5 or
     /// 10. Smaller steps smooth the load, larger ones wake the processor less often.
     pub slot: Duration,
+}
+
+/// `[dtmf]`: keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dtmf {
+    /// `inband`: when keys are heard as tones in the audio.
+    pub inband: DigitDetection,
+    /// `send`: how keys are sent.
+    pub send: DigitSending,
 }
 
 /// `[codec]`: which codecs calls may use, and how.

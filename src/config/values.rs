@@ -211,6 +211,61 @@ impl Setting for SocketAddr {
     }
 }
 
+/// When keys are heard as tones in the audio. Telephone-events and INFO are heard in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DigitDetection {
+    /// Never.
+    Off,
+    /// When the peer did not agree to telephone-events.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+}
+
+impl Setting for DigitDetection {
+    const EXPECTED: &'static str = "one of `off`, `auto`, `on`";
+    const EXAMPLE: &'static str = "auto";
+
+    fn parse(text: &str) -> Option<DigitDetection> {
+        match text {
+            "off" => Some(DigitDetection::Off),
+            "auto" => Some(DigitDetection::Auto),
+            "on" => Some(DigitDetection::On),
+            _ => None,
+        }
+    }
+}
+
+/// How keys are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DigitSending {
+    /// As telephone-events if the peer agreed to them, else as tones.
+    #[default]
+    Auto,
+    /// As telephone-events, or not at all.
+    Rtp,
+    /// As tones in the audio.
+    Inband,
+    /// By SIP INFO.
+    Info,
+}
+
+impl Setting for DigitSending {
+    const EXPECTED: &'static str = "one of `auto`, `rtp`, `inband`, `info`";
+    const EXAMPLE: &'static str = "auto";
+
+    fn parse(text: &str) -> Option<DigitSending> {
+        match text {
+            "auto" => Some(DigitSending::Auto),
+            "rtp" => Some(DigitSending::Rtp),
+            "inband" => Some(DigitSending::Inband),
+            "info" => Some(DigitSending::Info),
+            _ => None,
+        }
+    }
+}
+
 /// The least severe level that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogLevel {

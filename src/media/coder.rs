@@ -17,7 +17,7 @@ pub(super) struct Format {
     pub(super) encoding: Encoding,
     pub(super) packet_time: Duration,
     /// Samples of one packet at the codec's sample rate.
-    packet_samples: usize,
+    pub(super) packet_samples: usize,
     /// Where packets can be cut; `None` if each is encoded as a whole.
     unit: Option<Unit>,
 }

@@ -9,7 +9,7 @@ use super::figures::FiguresSink;
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::RecorderSink;
 use crate::codec::{CodecId, Variant};
-use crate::rtp::{ClockRate, Digit, PayloadType, SourceRule};
+use crate::rtp::{ClockRate, Digit, DigitSource, PayloadType, SourceRule};
 
 /// Names one stream of one media thread; a used-up id never names a later stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,6 +67,10 @@ pub struct StreamParameters {
     pub telephone_event: Option<(PayloadType, ClockRate)>,
     /// What keys may come as; one for each clock rate of `receive_formats`, as agreed.
     pub receive_events: SmallVec<[(PayloadType, ClockRate); 2]>,
+    /// Keys are heard in the audio too.
+    pub hear_tones: bool,
+    /// Keys are sent as tones in the audio, and not as telephone-events.
+    pub send_tones: bool,
     /// Audio per packet that the peer asks for: 10 to 60 ms are sent, see
     /// [`Encoding::with_packet_time`](crate::codec::Encoding::with_packet_time).
     pub ptime: Duration,
@@ -138,9 +142,9 @@ pub enum MediaCommand {
     DetectDigits(bool),
     /// Whether digits are heard even while receiving is off.
     ForceDigits(bool),
-    /// Sends a telephone-event of this length; it goes before audio.
+    /// Sends a key of this length, as a telephone-event or as a tone; it goes before audio.
     SendDigit {
-        /// The event.
+        /// Which.
         digit: Digit,
         /// How long the key is held.
         duration: Duration,
@@ -178,6 +182,8 @@ pub enum MediaEvent {
         digit: Digit,
         /// How long it was held.
         duration: Duration,
+        /// Where it was heard. The same press may be told of once by each source.
+        source: DigitSource,
     },
     /// The peer was heard and has fallen silent.
     Silence,

@@ -13,6 +13,7 @@
 mod coder;
 mod command;
 mod core;
+mod digits;
 mod figures;
 mod file_io;
 mod hearing;

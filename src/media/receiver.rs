@@ -2,7 +2,7 @@
 //!
 //! Digits are taken from packets as they come. Audio is kept, ordered and decoded only while
 //! someone wants to hear it; a caller who listens to a menu and presses keys costs neither a
-//! jitter buffer nor a decoder.
+//! jitter buffer nor a decoder, unless the keys have to be heard in the audio.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,19 +11,20 @@ use smallvec::SmallVec;
 
 use super::command::{MediaEvent, MediaFormat, StreamParameters};
 use super::core::MediaIo;
+use super::digits::ToneEar;
 use super::hearing::Hearing;
 use super::stream::Turn;
 use crate::codec::CodecId;
 use crate::rtp::{
-    ClockRate, DigitPress, EventReceiver, PayloadType, Reception, RtpPacket, SourceLatch,
-    SourceRule, Ssrc, Verdict,
+    ClockRate, DigitPress, DigitSource, EventReceiver, PayloadType, Reception, RtpPacket,
+    SourceLatch, SourceRule, Ssrc, Verdict,
 };
 
 pub(super) struct Receiver {
     formats: SmallVec<[MediaFormat; 4]>,
     event_formats: SmallVec<[(PayloadType, ClockRate); 2]>,
-    /// The clock rate that keys come at now, and what they are heard by.
-    events: Option<(ClockRate, EventReceiver)>,
+    events: EventReceiver,
+    tones: ToneEar,
     /// What the latest description that named an address or a host says of the peer's source.
     signalled: Option<(Option<SocketAddr>, SourceRule)>,
     latch: SourceLatch,
@@ -49,7 +50,8 @@ impl Default for Receiver {
         Self {
             formats: SmallVec::new(),
             event_formats: SmallVec::new(),
-            events: None,
+            events: EventReceiver::default(),
+            tones: ToneEar::default(),
             signalled: None,
             latch: SourceLatch::new(None, SourceRule::default()),
             reception: Reception::default(),
@@ -82,10 +84,8 @@ impl Receiver {
             self.formats = parameters.receive_formats.clone();
             self.hearing = None;
         }
-        if self.event_formats != parameters.receive_events {
-            self.event_formats = parameters.receive_events.clone();
-            self.events = None;
-        }
+        self.event_formats.clone_from(&parameters.receive_events);
+        self.tones.set_wanted(parameters.hear_tones);
     }
 
     pub(super) fn set_receiving(&mut self, receiving: bool) {
@@ -115,6 +115,7 @@ impl Receiver {
         if self.hearing.as_ref().map(|hearing| hearing.sample_rate()) != wanted {
             self.hearing = wanted.map(|rate| Box::new(Hearing::new(&self.formats, rate)));
         }
+        self.tones.settle(wanted.filter(|_| self.wants_tones()));
     }
 
     pub(super) fn handle_datagram(
@@ -166,9 +167,7 @@ impl Receiver {
         packet_time: Duration,
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
-        if let Some((_, events)) = &mut self.events
-            && let Some(press) = events.handle_timeout(now)
-        {
+        if let Some(press) = self.events.handle_timeout(now) {
             self.report(turn, press);
         }
         if let (Some(since), Some(timeout)) = (self.quiet_since, self.timeout)
@@ -179,22 +178,30 @@ impl Receiver {
         }
         if let Some(hearing) = &mut self.hearing {
             hearing.advance(packet_time);
+            // What is told as an event right now need not be told as a tone as well.
+            let held = self.events.held();
+            let (frame, came) = (hearing.frame(), hearing.heard().is_some());
+            self.tones.hear(frame, packet_time, came, |press| {
+                if held != Some(press.digit) {
+                    turn.event(digit_event(press, DigitSource::Tone));
+                }
+            });
         }
     }
 
     /// The samples of this packet time, silence where nothing came; `None` if nobody wanted any.
     pub(super) fn frame(&self) -> Option<&[i16]> {
-        self.hearing.as_deref().map(Hearing::frame)
+        self.heard_hearing().map(Hearing::frame)
     }
 
     /// The same, if the peer said something.
     pub(super) fn heard(&self) -> Option<&[i16]> {
-        self.hearing.as_deref().and_then(Hearing::heard)
+        self.heard_hearing().and_then(Hearing::heard)
     }
 
     /// Goes on by one packet time ahead of the clock; `None` if nothing more has come.
     pub(super) fn hear_on(&mut self, packet_time: Duration) -> Option<&[i16]> {
-        let hearing = self.hearing.as_deref_mut()?;
+        let hearing = self.hearing.as_deref_mut().filter(|_| self.receiving)?;
         hearing.advance(packet_time);
         hearing.heard()
     }
@@ -235,8 +242,18 @@ impl Receiver {
         self.request.take()
     }
 
+    /// Whether keys are to be heard in the audio.
+    pub(super) fn wants_tones(&self) -> bool {
+        self.tones.is_wanted() && self.detecting
+    }
+
     fn takes_audio(&self) -> bool {
-        self.allowed && self.receiving
+        self.allowed && (self.receiving || self.forced && self.wants_tones())
+    }
+
+    /// While receiving is off, audio is for the keys in it alone.
+    fn heard_hearing(&self) -> Option<&Hearing> {
+        self.hearing.as_deref().filter(|_| self.receiving)
     }
 
     /// What an agreed packet holds, and what its timestamp counts in; `None` for a payload type or
@@ -267,23 +284,14 @@ impl Receiver {
         if let Some(hearing) = &mut self.hearing {
             hearing.push_other(now, packet);
         }
-        // Another rate means another codec; a key that was held has ended with it.
-        let known = self.events.take().filter(|(known, _)| *known == rate);
-        let (_, events) = self
-            .events
-            .insert(known.unwrap_or_else(|| (rate, EventReceiver::new(rate))));
-        for press in events.handle_packet(now, packet) {
+        for press in self.events.handle_packet(now, rate, packet) {
             self.report(turn, press);
         }
     }
 
     fn report(&self, turn: &mut Turn<'_, impl MediaIo>, press: DigitPress) {
         if self.detecting {
-            let duration = Duration::from_millis(press.duration_ms.into());
-            turn.event(MediaEvent::Digit {
-                digit: press.digit,
-                duration,
-            });
+            turn.event(digit_event(press, DigitSource::Event));
         }
     }
 
@@ -292,7 +300,14 @@ impl Receiver {
         if let Some(hearing) = &mut self.hearing {
             hearing.reset();
         }
-        self.events = None;
+    }
+}
+
+fn digit_event(press: DigitPress, source: DigitSource) -> MediaEvent {
+    MediaEvent::Digit {
+        digit: press.digit,
+        duration: Duration::from_millis(press.duration_ms.into()),
+        source,
     }
 }
 

@@ -10,8 +10,10 @@ use std::time::Duration;
 use super::coder::{self, Coder, Format};
 use super::command::{MediaEvent, Output, StreamParameters};
 use super::core::{MediaIo, Retired};
+use super::digits::ToneMouth;
 use super::schedule::{FRAME, FrameClock, Tick};
 use super::stream::Turn;
+use crate::audio::frame::MAX_FRAME_SAMPLES;
 use crate::audio::playlist::{Playlist, PlaylistItem, Step};
 use crate::codec::{CodecId, MAX_PAYLOAD_BYTES};
 use crate::rtp::{
@@ -31,6 +33,9 @@ pub(super) struct Sender {
     version: u32,
     /// Made when the first digit is to be sent.
     digits: Option<EventSender>,
+    /// Digits are sent as tones.
+    sends_tones: bool,
+    tones: ToneMouth,
     output: Output,
     muted: bool,
     /// The last packet time was used, so the next packet continues a talk-spurt.
@@ -48,6 +53,8 @@ impl Sender {
             playlist: Playlist::default(),
             version: 0,
             digits: None,
+            sends_tones: false,
+            tones: ToneMouth::default(),
             output: Output::default(),
             muted: false,
             talking: false,
@@ -61,6 +68,7 @@ impl Sender {
             self.talking = false;
         }
         self.format = Some(format);
+        self.sends_tones = parameters.send_tones;
         if self.telephone_event != parameters.telephone_event {
             self.telephone_event = parameters.telephone_event;
             self.digits = None;
@@ -105,8 +113,15 @@ impl Sender {
         self.muted = muted;
     }
 
-    /// Nothing is sent if the peer did not agree to telephone-event, or too many keys wait.
+    /// Nothing is sent before audio is agreed on; as an event, if the peer did not agree to
+    /// telephone-event; or if too many keys wait.
     pub(super) fn send_digit(&mut self, digit: Digit, duration: Duration) {
+        if self.sends_tones {
+            if let Some(rate) = self.sample_rate() {
+                self.tones.queue(digit, duration, rate);
+            }
+            return;
+        }
         let Some((_, rate)) = self.telephone_event else {
             return;
         };
@@ -119,7 +134,7 @@ impl Sender {
     pub(super) fn has_work(&self) -> bool {
         let audio = self.output == Output::Playlist && !self.playlist.is_idle();
         let digits = self.digits.as_ref().is_some_and(|digits| !digits.is_idle());
-        self.format.is_some() && (audio || digits)
+        self.format.is_some() && (audio || digits || !self.tones.is_idle())
     }
 
     pub(super) fn packet_time(&self) -> Duration {
@@ -152,15 +167,16 @@ impl Sender {
             self.talking = false;
             return len;
         }
+        let payload = &mut turn.packet[RTP_HEADER_BYTES..];
+        let tone = self.next_tone(&format, payload);
         let len = match (self.output, heard) {
+            _ if tone > 0 => tone,
             (Output::Playlist, _) => self.play(&format, turn),
-            (Output::Echo, Some(pcm)) => {
-                self.coder
-                    .encode(format.encoding, pcm, &mut turn.packet[RTP_HEADER_BYTES..])
-            }
+            (Output::Echo, Some(pcm)) => self.coder.encode(format.encoding, pcm, payload),
             (Output::Echo, None) | (Output::None, _) => 0,
         };
-        if len == 0 || self.muted {
+        // Keys are sent while muted, too.
+        if len == 0 || self.muted && tone == 0 {
             self.talking = false;
             return 0;
         }
@@ -197,6 +213,19 @@ impl Sender {
         head.copy_from_slice(header);
         rest[..event.payload.len()].copy_from_slice(&event.payload);
         RTP_HEADER_BYTES + event.payload.len()
+    }
+
+    /// Writes the tone of a key; zero if none is to be sent.
+    fn next_tone(&mut self, format: &Format, payload: &mut [u8]) -> usize {
+        if self.tones.is_idle() {
+            return 0;
+        }
+        let mut pcm = [0; MAX_FRAME_SAMPLES];
+        let pcm = &mut pcm[..format.packet_samples];
+        match self.tones.fill(pcm, format.codec().sample_rate()) {
+            true => self.coder.encode(format.encoding, pcm, payload),
+            false => 0,
+        }
     }
 
     /// Fills one payload from the playlist. Items of a sample-based codec follow each other

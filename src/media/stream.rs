@@ -338,7 +338,9 @@ impl Stream {
     /// records.
     fn heard_at(&self) -> Option<u32> {
         let sent = self.sender.sample_rate()?;
-        let wanted = self.silence.is_some() || self.sender.output() == Output::Echo;
+        let wanted = self.silence.is_some()
+            || self.sender.output() == Output::Echo
+            || self.receiver.wants_tones();
         match &self.recorder {
             Some(recorder) => Some(recorder.sample_rate()),
             None => wanted.then_some(sent),

@@ -32,6 +32,6 @@ pub use rtcp::{
 };
 pub use source::{LEARNING_WINDOW, Refusal, SourceLatch, SourceRule, Verdict};
 pub use telephone_event::{
-    Digit, DigitPress, DigitPresses, EVENT_PAYLOAD_BYTES, EVENT_QUEUE, EVENT_TIMEOUT, EventPacket,
-    EventQueueFull, EventReceiver, EventSender,
+    Digit, DigitPress, DigitPresses, DigitSource, EVENT_PAYLOAD_BYTES, EVENT_QUEUE, EVENT_TIMEOUT,
+    EventPacket, EventQueueFull, EventReceiver, EventSender,
 };

@@ -181,6 +181,7 @@ impl Server {
                     strict_source: config.rtp.strict_source,
                     rtcp: config.rtp.rtcp,
                 },
+                dtmf: config.dtmf,
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
             },
@@ -410,7 +411,7 @@ fn limits(config: &Config) -> Limits {
 }
 
 fn endpoint_config(config: &Config) -> EndpointConfig {
-    use crate::sip::message::Method::{Ack, Bye, Cancel, Invite, Options};
+    use crate::sip::message::Method::{Ack, Bye, Cancel, Info, Invite, Options};
     let sip = &config.sip;
     EndpointConfig {
         timers: TimerValues {
@@ -419,7 +420,7 @@ fn endpoint_config(config: &Config) -> EndpointConfig {
             t4: sip.t4,
         },
         server_header: sip.server_header.clone(),
-        allow: vec![Invite, Ack, Bye, Cancel, Options],
+        allow: vec![Invite, Ack, Bye, Cancel, Options, Info],
         max_transactions: config.limits.transactions as usize,
         ..EndpointConfig::default()
     }

@@ -13,6 +13,7 @@ use super::catalog::Application;
 use super::event::SessionId;
 use super::router::NewCall;
 use super::session::Session;
+use crate::config::Dtmf;
 use crate::sdp::{Capabilities, Direction, OfferAnswer};
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::invite_usage::{ALLOW, InviteUsage};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub capabilities: Arc<Capabilities>,
     /// How streams treat their peers.
     pub rtp: RtpPolicy,
+    /// How keys are heard and sent.
+    pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
     /// User-Agent of our requests, or empty.
@@ -133,6 +136,7 @@ fn setup(id: SessionId, media: SocketAddr, settings: &Settings) -> CallSetup {
         capabilities: settings.capabilities.clone(),
         rtp: settings.rtp,
         signalling_host: None,
+        dtmf: settings.dtmf,
         linger: settings.linger,
     }
 }

@@ -7,25 +7,28 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::digits::{DigitReport, Digits};
+use super::dtmf_info::{self, DTMF_RELAY};
 use super::event::{
     ActionToken, AudioFile, Params, PromptError, RecordError, SessionId, SessionOutput,
 };
 use crate::audio::prompt::Prompt;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::{CodecId, Codecs, Encoding};
+use crate::config::{DigitDetection, DigitSending, Dtmf};
 use crate::dsm::ActionResult;
 use crate::media::{MediaCommand, MediaEvent, MediaFormat, RtcpParameters, StreamParameters};
-use crate::rtp::{ClockRate, PayloadType, SourceRule};
+use crate::rtp::{ClockRate, Digit, DigitSource, PayloadType, SourceRule};
 use crate::sdp::{
     AudioFormat, Capabilities, Direction, NegotiatedAudio, NegotiationError, OfferAnswer,
 };
 use crate::sip::dialog::invite_usage::{Event as UsageEvent, InviteUsage, SDP};
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{HeaderName, Request, StatusCode, body};
+use crate::sip::message::{HeaderName, Method, Request, StatusCode, body};
 
 /// What an application is told.
 #[derive(Debug)]
@@ -109,6 +112,8 @@ pub struct CallSetup {
     pub rtp: RtpPolicy,
     /// Where the peer's signalling comes from, as far as that is known.
     pub signalling_host: Option<IpAddr>,
+    /// How keys are heard and sent.
+    pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
 }
@@ -122,6 +127,9 @@ pub struct Call {
     audio: Option<NegotiatedAudio>,
     /// What audio is sent as, once negotiated.
     encoding: Option<Encoding>,
+    digits: Digits,
+    /// Keys are wanted.
+    detects_digits: bool,
     /// Changes made to the stream's playlist.
     playlist_version: u32,
     /// Whether `SessionStart` has been told.
@@ -142,6 +150,8 @@ impl Call {
             negotiation,
             audio: None,
             encoding: None,
+            digits: Digits::default(),
+            detects_digits: true,
             playlist_version: 0,
             started: false,
             awaits_answer_in_ack: false,
@@ -174,12 +184,6 @@ impl Call {
     /// The codec audio is sent with, once negotiated.
     pub fn codec(&self) -> Option<CodecId> {
         self.encoding.map(|encoding| encoding.codec)
-    }
-
-    /// Whether the peer agreed to telephone events.
-    pub fn takes_digits(&self) -> bool {
-        let audio = self.audio.as_ref();
-        audio.is_some_and(|audio| audio.telephone_event.is_some())
     }
 
     /// Whether nothing can be sent on the dialog any more.
@@ -227,6 +231,68 @@ impl Call {
     pub fn hang_up(&mut self) {
         self.usage.hang_up();
         self.pump();
+    }
+
+    /// Does what an [admitted](InviteUsage::admit) request asks for.
+    pub fn handle_admitted(&mut self, now: Instant, transaction: TransactionId, request: Request) {
+        let key = match request.method {
+            Method::Info if !self.usage.is_terminated() => {
+                dtmf_info::read(&request.headers, &request.body)
+            }
+            _ => None,
+        };
+        match key {
+            Some(Ok((digit, duration))) => {
+                self.usage.confirm(transaction, &request);
+                let source = DigitSource::Info;
+                self.take_digit(
+                    now,
+                    DigitReport {
+                        digit,
+                        duration,
+                        source,
+                    },
+                );
+            }
+            Some(Err(error)) => {
+                tracing::debug!(%error, "this INFO is refused");
+                self.usage.refuse_malformed(transaction, &request);
+            }
+            None => self.usage.handle_admitted(transaction, request),
+        }
+    }
+
+    /// Takes a key that the peer has pressed; the application is told once, whoever tells of it.
+    pub fn take_digit(&mut self, now: Instant, report: DigitReport) {
+        if self.detects_digits && self.digits.is_new(now, report) {
+            let DigitReport {
+                digit,
+                duration,
+                source,
+            } = report;
+            let event = MediaEvent::Digit {
+                digit,
+                duration,
+                source,
+            };
+            self.events.push_back(CallEvent::Media(event));
+        }
+    }
+
+    /// Whether the application wants to be told of keys.
+    pub fn detect_digits(&mut self, wanted: bool) {
+        self.detects_digits = wanted;
+        self.media(MediaCommand::DetectDigits(wanted));
+    }
+
+    /// Presses a key for the peer to hear.
+    pub fn send_digit(&mut self, digit: Digit, duration: Duration) {
+        if self.setup.dtmf.send == DigitSending::Info {
+            let body = dtmf_info::write(digit, duration);
+            self.usage.send_info(DTMF_RELAY, body.into());
+            return self.pump();
+        }
+        self.media(MediaCommand::SendDigit { digit, duration });
     }
 
     /// Sends a command to the stream.
@@ -418,6 +484,7 @@ impl Call {
 
     fn stream_parameters(&self, audio: &NegotiatedAudio) -> Option<StreamParameters> {
         let format = |format: &AudioFormat| media_format(&self.setup.capabilities.codecs, format);
+        let dtmf = self.setup.dtmf;
         Some(StreamParameters {
             remote: audio.remote,
             follow_source: audio.remote_name.is_some(),
@@ -439,6 +506,16 @@ impl Call {
                 .iter()
                 .filter_map(event_format)
                 .collect(),
+            hear_tones: match dtmf.inband {
+                DigitDetection::Off => false,
+                DigitDetection::Auto => audio.receive_events.is_empty(),
+                DigitDetection::On => true,
+            },
+            send_tones: match dtmf.send {
+                DigitSending::Auto => audio.telephone_event.is_none(),
+                DigitSending::Inband => true,
+                DigitSending::Rtp | DigitSending::Info => false,
+            },
             ptime: audio.ptime,
             rtp_timeout: self.setup.rtp.timeout,
         })

@@ -10,6 +10,8 @@ pub mod begin;
 pub mod call;
 pub mod catalog;
 pub mod core;
+pub mod digits;
+pub mod dtmf_info;
 pub mod event;
 pub mod pool;
 pub mod prompt_sets;

@@ -9,7 +9,9 @@ use super::application::Running;
 use super::call::{Call, CallEvent};
 use super::catalog::Application;
 use super::core::SessionCore;
+use super::digits::DigitReport;
 use super::event::{SessionEvent, SessionOutput};
+use crate::media::MediaEvent;
 use crate::sip::message::StatusCode;
 
 /// See the module's documentation.
@@ -102,10 +104,12 @@ impl SessionCore for Session {
                     .application
                     .as_ref()
                     .is_some_and(|application| !self.forced && application.wants_requests());
-                if !wanted {
-                    usage.handle_request(transaction, *request);
-                } else if usage.admit(transaction, &request) {
+                if !usage.admit(transaction, &request) {
+                    // It has its answer.
+                } else if wanted {
                     self.tell(now, CallEvent::Request(transaction, request));
+                } else {
+                    self.call.handle_admitted(now, transaction, *request);
                 }
             }
             SessionEvent::Ack(ack) => usage.handle_ack(*ack),
@@ -113,6 +117,18 @@ impl SessionCore for Session {
             SessionEvent::Cancel(transaction) => usage.handle_cancel(transaction),
             SessionEvent::Response(token, response) => usage.handle_response(token, *response),
             SessionEvent::NoResponse(token, status) => usage.handle_no_response(token, status),
+            SessionEvent::Media(MediaEvent::Digit {
+                digit,
+                duration,
+                source,
+            }) => {
+                let report = DigitReport {
+                    digit,
+                    duration,
+                    source,
+                };
+                self.call.take_digit(now, report);
+            }
             SessionEvent::Media(event) => self.tell(now, CallEvent::Media(event)),
             SessionEvent::Prompt(prompt) => self.tell(now, CallEvent::Prompt(prompt)),
             SessionEvent::RecordingBegun(begun) => self.tell(now, CallEvent::RecordingBegun(begun)),

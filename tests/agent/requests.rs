@@ -37,7 +37,7 @@ fn a_request_is_told_before_what_it_does() {
         Vec::<String>::new(),
         "it is application/sdp"
     );
-    assert_eq!(scene.peer().statuses("INFO"), [405]);
+    assert_eq!(scene.peer().statuses("INFO"), [415]);
     scene.bye();
     assert_eq!(
         silences(&mut scene),

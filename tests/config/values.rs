@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use muleteer::codec::OpusSettings;
-use muleteer::config::{ApplicationRule, Config, LoadError, LogFormat, LogLevel, load};
+use muleteer::config::{
+    ApplicationRule, Config, DigitDetection, DigitSending, LoadError, LogFormat, LogLevel, load,
+};
 
 fn parse(text: &str, overrides: &[&str]) -> Config {
     let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
@@ -33,6 +35,7 @@ fn every_key_can_be_set() {
         media = { threads = 2, slot_ms = 10 }
         codec = { load = ["gsm", "speex"], order = ["pcma", "L16/16000"], exclude = [], opus = { sample_rate = 48000, bitrate = 32000, complexity = 10, fec = false, loss_percent = 0, dtx = true } }
         rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0, strict_source = true, rtcp = false }
+        dtmf = { inband = "off", send = "info" }
         http = { listen = "127.0.0.1:8080" }
         app = { application = "echo", mapping = "m.conf" }
         dsm = { path = ["../dsm", "/srv/dsm"], modules = [], prompts = ["p"], required_prompts = "welcome", prompt_sets_path = "sets", prompt_sets = ["de", "en"], register = ["a"], linger_s = 5, set_param_variables = true }
@@ -64,6 +67,8 @@ fn every_key_can_be_set() {
     };
     assert_eq!(config.codec.opus, opus);
     assert_eq!(config.media.slot, Duration::from_millis(10));
+    assert_eq!(config.dtmf.inband, DigitDetection::Off);
+    assert_eq!(config.dtmf.send, DigitSending::Info);
     assert_eq!(
         config.app.application,
         ApplicationRule::Fixed("echo".to_owned())

@@ -9,7 +9,7 @@ use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired,
     RtcpParameters, StreamId, StreamParameters,
 };
-use muleteer::rtp::{PayloadType, RtpHeaderTemplate};
+use muleteer::rtp::{Digit, PayloadType, RtpHeaderTemplate};
 
 use crate::support::alloc::allocations_in;
 use crate::support::media::{PEER, looped, parameters, tone_prompt};
@@ -105,6 +105,15 @@ impl Steady {
     }
 }
 
+fn listen_for_tones() -> MediaCommand {
+    MediaCommand::Configure(Box::new(StreamParameters {
+        telephone_event: None,
+        hear_tones: true,
+        send_tones: true,
+        ..parameters()
+    }))
+}
+
 fn assert_steady(commands: Vec<MediaCommand>) {
     assert_steady_in(CodecId::PCMU, commands);
 }
@@ -156,4 +165,13 @@ fn a_recording_does_not_allocate() {
         MediaCommand::StartRecording(Box::new(sink)),
     ]);
     assert!(source.read(&mut [0; 8_000]) > 0);
+}
+
+#[test]
+fn hearing_and_sending_tones_does_not_allocate() {
+    let mut commands = vec![listen_for_tones()];
+    let digit = Digit::POUND;
+    let duration = Duration::from_secs(60);
+    commands.push(MediaCommand::SendDigit { digit, duration });
+    assert_steady(commands);
 }

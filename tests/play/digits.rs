@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muleteer::media::{MediaCommand, MediaEvent};
-use muleteer::rtp::Digit;
+use muleteer::rtp::{Digit, DigitSource};
 
 use crate::support::media::{PEER, Rig, TELEPHONE_EVENT, tone_prompt};
 
@@ -40,6 +40,7 @@ fn each_key_is_reported_once_when_it_ends() {
     let first = MediaEvent::Digit {
         digit: Digit::from_char('1').unwrap(),
         duration: Duration::from_millis(100),
+        source: DigitSource::Event,
     };
     assert_eq!(rig.world.events[0], (Duration::from_millis(100), first));
 }

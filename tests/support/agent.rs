@@ -15,11 +15,11 @@ use muleteer::audio::playlist::PlaylistItem;
 use muleteer::audio::prompt::Prompt;
 use muleteer::audio::recorder::{RecordingMeter, recorder};
 use muleteer::codec::{CodecId, Codecs};
-use muleteer::config::ApplicationSelector;
+use muleteer::config::{ApplicationSelector, DigitDetection, DigitSending, Dtmf};
 use muleteer::dsm::{ActionError, Errno};
 use muleteer::ids::Ids;
 use muleteer::media::{MediaCommand, MediaEvent};
-use muleteer::rtp::Digit;
+use muleteer::rtp::{Digit, DigitSource};
 use muleteer::session::begin::{self, Dial, Settings};
 use muleteer::session::call::{RtpPolicy, capabilities};
 use muleteer::session::safe_path;
@@ -113,7 +113,7 @@ pub struct Agent {
 
 impl Agent {
     pub fn new(address: SocketAddr, catalog: Catalog, limits: Limits, seed: u8) -> Self {
-        use Method::{Ack, Bye, Cancel, Invite, Options};
+        use Method::{Ack, Bye, Cancel, Info, Invite, Options};
         let mut ids = Ids::from_seed([seed; 32]);
         let stats = Arc::new(Stats::default());
         let catalog = Arc::new(catalog);
@@ -125,7 +125,7 @@ impl Agent {
             stats: stats.clone(),
         });
         let config = EndpointConfig {
-            allow: vec![Invite, Ack, Bye, Cancel, Options],
+            allow: vec![Invite, Ack, Bye, Cancel, Options, Info],
             ..EndpointConfig::default()
         };
         let codecs = Codecs::new([CodecId::PCMU, CodecId::PCMA]);
@@ -142,6 +142,7 @@ impl Agent {
             settings: Settings {
                 capabilities: Arc::new(capabilities(&codecs)),
                 rtp: RtpPolicy::default(),
+                dtmf: Dtmf::default(),
                 linger: LINGER,
                 user_agent: "agent".to_owned(),
             },
@@ -154,6 +155,11 @@ impl Agent {
     /// Chooses the applications of new calls otherwise than by the user part of the Request-URI.
     pub fn select_by(&mut self, selector: ApplicationSelector) {
         self.router.reload(selector, self.catalog.clone());
+    }
+
+    /// How new calls hear and send keys.
+    pub fn set_dtmf(&mut self, inband: DigitDetection, send: DigitSending) {
+        self.settings.dtmf = Dtmf { inband, send };
     }
 
     /// New calls get what is in this catalog.
@@ -200,7 +206,13 @@ impl Agent {
     pub fn press(&mut self, now: Instant, call: usize, key: char) {
         let digit = Digit::from_char(key).unwrap();
         let duration = Duration::from_millis(100);
-        self.hear(now, call, MediaEvent::Digit { digit, duration });
+        let source = DigitSource::Event;
+        let event = MediaEvent::Digit {
+            digit,
+            duration,
+            source,
+        };
+        self.hear(now, call, event);
     }
 
     /// Puts an event into the mailbox of a call.

@@ -254,6 +254,8 @@ pub fn parameters() -> StreamParameters {
             .into_iter()
             .collect(),
         ptime: Duration::from_millis(20),
+        hear_tones: false,
+        send_tones: false,
         rtp_timeout: None,
     }
 }

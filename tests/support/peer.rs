@@ -27,6 +27,10 @@ pub struct Peer {
     pub request_uri: Option<String>,
     /// URI of the Contact.
     pub contact: String,
+    /// Type of what is in our requests.
+    pub content_type: &'static str,
+    /// Whether telephone events are offered.
+    pub offers_events: bool,
     /// Whether BYE is answered by itself.
     pub confirms_bye: bool,
     /// All that came, in order.
@@ -48,6 +52,8 @@ impl Peer {
             extra: String::new(),
             request_uri: None,
             contact: format!("sip:peer@{address}"),
+            content_type: "application/sdp",
+            offers_events: true,
             confirms_bye: true,
             inbox: Vec::new(),
             address,
@@ -68,13 +74,17 @@ impl Peer {
         self.inbox.clear();
     }
 
-    /// PCMU with telephone events at the peer's port 40000, with a direction.
+    /// PCMU, with telephone events unless switched off, at the peer's port 40000, with a direction.
     pub fn offer(&self, direction: &str) -> String {
         let ip = self.address.ip();
+        let (events, format) = match self.offers_events {
+            true => ("a=rtpmap:101 telephone-event/8000\r\n", " 101"),
+            false => ("", ""),
+        };
         format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\n\
-             a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
+             m=audio 40000 RTP/AVP 0{format}\r\na=rtpmap:0 PCMU/8000\r\n\
+             {events}a={direction}\r\n"
         )
     }
 
@@ -121,6 +131,7 @@ impl Peer {
             extra,
             contact,
             our_tag,
+            content_type,
             ..
         } = self;
         let to_tag = self.their_tag.as_ref();
@@ -128,8 +139,8 @@ impl Peer {
         let uri = self.request_uri.clone();
         let uri = uri.unwrap_or_else(|| format!("sip:{user}@{server}"));
         let content_type = match body {
-            "" => "",
-            _ => "Content-Type: application/sdp\r\n",
+            "" => String::new(),
+            _ => format!("Content-Type: {content_type}\r\n"),
         };
         let text = format!(
             "{method} {uri} SIP/2.0\r\n\

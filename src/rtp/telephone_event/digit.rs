@@ -41,6 +41,17 @@ impl fmt::Display for Digit {
     }
 }
 
+/// How a key was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigitSource {
+    /// As a telephone-event (RFC 4733).
+    Event,
+    /// As a tone in the audio.
+    Tone,
+    /// In a SIP INFO.
+    Info,
+}
+
 /// In the order of RFC 4733 §3.2; the sign for flash is ours.
 const KEYS: &[u8; 17] = b"0123456789*#ABCD!";
 

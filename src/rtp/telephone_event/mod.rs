@@ -1,15 +1,15 @@
 //! Keys as RTP packets: RFC 4733 telephone events, received and sent.
 //!
 //! Receiver and sender belong to one stream on a media thread and do not allocate after their
-//! constructors. Events that are not keys are ignored. A key counts as heard whatever its volume:
-//! a peer that sends the event means it. Not implemented: events packed several to a packet
-//! (§2.5.1.5 with RFC 2198), tones by frequency (§4).
+//! constructors. Events that are not keys are ignored. Not implemented: redundant payloads
+//! (§2.5.1.5 with RFC 2198), which are never offered, since every packet of a key tells all of it
+//! and the last comes three times; tones by frequency (§4).
 
 mod digit;
 mod receiver;
 mod sender;
 
-pub use digit::Digit;
+pub use digit::{Digit, DigitSource};
 pub use receiver::{DigitPress, DigitPresses, EVENT_TIMEOUT, EventReceiver};
 pub use sender::{EVENT_QUEUE, EventPacket, EventQueueFull, EventSender};
 

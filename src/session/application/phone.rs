@@ -59,8 +59,6 @@ pub enum Report {
     Answered(&'static str),
     /// A key was pressed.
     Pressed(Digit),
-    /// The other side takes no keys: it did not agree to telephone events.
-    NoKeys,
     /// Nobody answered in time.
     NoAnswer,
     /// The file has been played.
@@ -209,10 +207,6 @@ impl Phone {
             call.load_prompt(AudioFile::Name(name.clone()));
         }
         self.answered = true;
-        if !self.keys.is_empty() && !call.takes_digits() {
-            self.keys.clear();
-            self.report(Report::NoKeys);
-        }
         if !self.keys.is_empty() {
             call.media(MediaCommand::WatchSilence(Some(SILENCE)));
             self.key_at = Some(now + PATIENCE);
@@ -245,10 +239,7 @@ impl Phone {
     fn step(&mut self, now: Instant, call: &mut Call) {
         match self.keys.pop_front() {
             Some(Key::Press(digit)) => {
-                call.media(MediaCommand::SendDigit {
-                    digit,
-                    duration: KEY_LENGTH,
-                });
+                call.send_digit(digit, KEY_LENGTH);
                 self.report(Report::Pressed(digit));
                 self.key_at = Some(now + KEY_INTERVAL);
             }

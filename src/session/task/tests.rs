@@ -89,6 +89,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
                 ptime: Duration::from_millis(20),
             }),
             rtp: crate::session::call::RtpPolicy::default(),
+            dtmf: Default::default(),
             linger: Duration::ZERO,
             user_agent: String::new(),
         },

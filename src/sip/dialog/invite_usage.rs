@@ -139,6 +139,12 @@ enum Role {
     },
 }
 
+#[derive(Debug)]
+struct InfoBody {
+    content_type: &'static str,
+    body: Bytes,
+}
+
 /// One call's SIP side. See the module's documentation.
 #[derive(Debug)]
 pub struct InviteUsage {
@@ -152,6 +158,9 @@ pub struct InviteUsage {
     reinvite: Option<(TransactionId, Box<Request>)>,
     next_token: u32,
     bye: Option<RequestToken>,
+    /// Our INFO that is on its way, and those that wait for its response.
+    info: Option<RequestToken>,
+    infos: VecDeque<InfoBody>,
     commands: VecDeque<Command>,
     events: VecDeque<Event>,
 }
@@ -160,11 +169,17 @@ pub struct InviteUsage {
 pub const SDP: &str = "application/sdp";
 
 /// Methods an established call understands, as Allow shows them (RFC 3261 §20.5).
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+
+/// What may be in an INFO; the session reads it.
+const INFO_BODIES: &str = "application/dtmf-relay, application/dtmf";
 
 /// Seconds a peer is asked to wait when it is too early with a second INVITE (RFC 3261 §14.2
 /// asks for a random value of 0 to 10; the middle serves).
 const RETRY_AFTER_S: &str = "5";
+
+/// INFO requests that may wait: more than anyone types.
+const MAX_INFOS: usize = 64;
 
 impl InviteUsage {
     /// Begins the UAS side from an INVITE. `dialog` was made from it with our tag.
@@ -202,6 +217,8 @@ impl InviteUsage {
             reinvite: None,
             next_token: 0,
             bye: None,
+            info: None,
+            infos: VecDeque::new(),
             commands: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -257,6 +274,12 @@ impl InviteUsage {
             }
             return;
         }
+        if self.info == Some(token) {
+            if response.status.is_final() {
+                self.on_info_done(response.status);
+            }
+            return;
+        }
         match &self.role {
             Role::Uac { token: invite, .. } if *invite == token => {
                 self.on_invite_response(response)
@@ -270,6 +293,9 @@ impl InviteUsage {
     pub fn handle_no_response(&mut self, token: RequestToken, status: StatusCode) {
         if self.bye == Some(token) {
             return self.terminate();
+        }
+        if self.info == Some(token) {
+            return self.on_info_done(status);
         }
         let Role::Uac { token: invite, .. } = self.role else {
             return;
@@ -359,6 +385,15 @@ impl InviteUsage {
                 self.send_wanted_bye();
             }
             (State::Cancelling | State::Terminating | State::Terminated, _) => {}
+        }
+    }
+
+    /// Sends an INFO (RFC 6086, without an Info Package) once the one before has its response. Left
+    /// out when no call is up, or when more wait than anyone has a use for.
+    pub fn send_info(&mut self, content_type: &'static str, body: Bytes) {
+        if self.is_established() && self.infos.len() < MAX_INFOS {
+            self.infos.push_back(InfoBody { content_type, body });
+            self.send_next_info();
         }
     }
 
@@ -484,6 +519,37 @@ impl InviteUsage {
         self.state = State::Terminating;
         let token = self.new_token();
         self.bye = Some(token);
+        self.commands.push_back(Command::Request {
+            token,
+            request: Box::new(request),
+            next_hop,
+        });
+    }
+
+    fn on_info_done(&mut self, status: StatusCode) {
+        self.info = None;
+        if !status.is_success() {
+            // The next one would fare no better.
+            self.infos.clear();
+            tracing::info!(%status, "the peer did not take an INFO");
+        }
+        self.send_next_info();
+    }
+
+    fn send_next_info(&mut self) {
+        if self.info.is_some() || !self.is_established() {
+            return;
+        }
+        let (Some(dialog), Some(info)) = (self.dialog.as_mut(), self.infos.pop_front()) else {
+            return;
+        };
+        let mut request = dialog.next_request(Method::Info);
+        let headers = &mut request.headers;
+        headers.push(HeaderName::ContentType, info.content_type);
+        request.body = info.body;
+        let next_hop = dialog.next_hop().clone();
+        let token = self.new_token();
+        self.info = Some(token);
         self.commands.push_back(Command::Request {
             token,
             request: Box::new(request),

@@ -25,6 +25,7 @@ impl StatusCode {
     pub const UNSUPPORTED_URI_SCHEME: Self = Self(416);
     pub const BAD_EXTENSION: Self = Self(420);
     pub const SESSION_INTERVAL_TOO_SMALL: Self = Self(422);
+    pub const BAD_INFO_PACKAGE: Self = Self(469);
     pub const TEMPORARILY_UNAVAILABLE: Self = Self(480);
     pub const CALL_OR_TRANSACTION_DOES_NOT_EXIST: Self = Self(481);
     pub const LOOP_DETECTED: Self = Self(482);
@@ -83,6 +84,7 @@ impl StatusCode {
             406 | 606 => "Not Acceptable",
             414 => "Request-URI Too Long",
             416 => "Unsupported URI Scheme",
+            469 => "Bad Info Package",
             481 => "Call/Transaction Does Not Exist",
             504 => "Server Time-out",
             code => return spaced(&name_or_class(code)),

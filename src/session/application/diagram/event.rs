@@ -130,7 +130,9 @@ fn media_event(event: MediaEvent) -> Option<(Event, Afterwards)> {
             of(EventKind::Separator).with("id", id.to_string()),
             Afterwards::Nothing,
         ),
-        MediaEvent::Digit { digit, duration } => {
+        MediaEvent::Digit {
+            digit, duration, ..
+        } => {
             let event = of(EventKind::Key).with("key", digit.event_code().to_string());
             let event = event.with("duration", duration.as_millis().to_string());
             (event, Afterwards::Nothing)

@@ -97,7 +97,7 @@ impl Surroundings for OnCall<'_> {
             HostAction::SetForceDtmfReceiving(on) => {
                 self.call.media(MediaCommand::ForceDigits(*on));
             }
-            HostAction::SetDtmfDetection(on) => self.call.media(MediaCommand::DetectDigits(*on)),
+            HostAction::SetDtmfDetection(on) => self.call.detect_digits(*on),
             HostAction::MonitorRtpTimeout(watch) => *self.ignores_rtp_timeout = !*watch,
             HostAction::SendDtmf {
                 events,
@@ -108,7 +108,7 @@ impl Surroundings for OnCall<'_> {
                     .iter()
                     .filter_map(|code| Digit::from_event_code(*code))
                 {
-                    self.call.media(MediaCommand::SendDigit { digit, duration });
+                    self.call.send_digit(digit, duration);
                 }
             }
             other => return unavailable(other, "in this version of the server"),

@@ -83,6 +83,7 @@ impl Diagram {
                 self.finish(now, call, done);
             }
             CallEvent::Invite => self.enqueue(
+                now,
                 call,
                 Step {
                     // Filled in if the script wants to see it.
@@ -97,7 +98,7 @@ impl Diagram {
                     event => matches!(event, CallEvent::Hangup { .. } | CallEvent::NoAck),
                 };
                 if let Some(step) = self.note(event) {
-                    self.enqueue(call, step);
+                    self.enqueue(now, call, step);
                 }
                 let cancelled = is_end.then(|| self.script.cancel()).flatten();
                 self.finish(now, call, cancelled);
@@ -149,13 +150,13 @@ impl Diagram {
 
     /// Puts an event behind all others. A request that there is no room for is handled without the
     /// script.
-    fn enqueue(&mut self, call: &mut Call, step: Step<Afterwards>) {
+    fn enqueue(&mut self, now: Instant, call: &mut Call, step: Step<Afterwards>) {
         if let Some(Step {
             afterwards: Afterwards::Request(transaction, request),
             ..
         }) = self.script.enqueue(step)
         {
-            call.usage_mut().handle_admitted(transaction, *request);
+            call.handle_admitted(now, transaction, *request);
         }
     }
 
@@ -229,7 +230,7 @@ impl Diagram {
                 if self.is_processed() {
                     call.usage_mut().confirm(transaction, &request);
                 } else {
-                    call.usage_mut().handle_admitted(transaction, *request);
+                    call.handle_admitted(now, transaction, *request);
                 }
             }
             Afterwards::Answer => {

@@ -1,18 +1,11 @@
 //! Requests of the peer inside the dialog.
 
-use super::{ALLOW, Event, InviteUsage, RETRY_AFTER_S, SDP, State};
+use super::{ALLOW, Event, INFO_BODIES, InviteUsage, RETRY_AFTER_S, SDP, State};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Method, Request, StatusCode, body};
 
 impl InviteUsage {
-    /// Takes a request of the peer inside the dialog. ACK and CANCEL come elsewhere.
-    pub fn handle_request(&mut self, transaction: TransactionId, request: Request) {
-        if self.admit(transaction, &request) {
-            self.handle_admitted(transaction, request);
-        }
-    }
-
-    /// Whether a request fits the dialog: its order is checked and its target taken over (RFC 3261
+    /// Whether a request of the peer, other than ACK and CANCEL, fits the dialog: its order is checked and its target taken over (RFC 3261
     /// §12.2.2). One that does not is answered.
     pub fn admit(&mut self, transaction: TransactionId, request: &Request) -> bool {
         let dialog = self.dialog.as_mut();
@@ -51,6 +44,7 @@ impl InviteUsage {
                 response.headers.set(HeaderName::Accept, SDP);
                 self.respond(transaction, response);
             }
+            Method::Info => self.on_info(transaction, &request),
             _ => {
                 let mut response = self.plain(&request, StatusCode::METHOD_NOT_ALLOWED);
                 response.headers.set(HeaderName::Allow, ALLOW);
@@ -67,6 +61,28 @@ impl InviteUsage {
             _ => StatusCode::OK,
         };
         let response = self.plain(request, status);
+        self.respond(transaction, response);
+    }
+
+    /// Answers an [admitted](Self::admit) request that is not to be understood with 400.
+    pub fn refuse_malformed(&mut self, transaction: TransactionId, request: &Request) {
+        let response = self.plain(request, StatusCode::BAD_REQUEST);
+        self.respond(transaction, response);
+    }
+
+    /// An INFO of which the session made nothing. One without a body asks whether the call is up; of
+    /// Info Packages we take none (RFC 6086 §4.2.2).
+    fn on_info(&mut self, transaction: TransactionId, request: &Request) {
+        let mut response;
+        if request.headers.text(&HeaderName::InfoPackage).is_some() {
+            response = self.plain(request, StatusCode::BAD_INFO_PACKAGE);
+            response.headers.set(HeaderName::RecvInfo, "");
+        } else if request.body.is_empty() {
+            response = self.plain(request, StatusCode::OK);
+        } else {
+            response = self.plain(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            response.headers.set(HeaderName::Accept, INFO_BODIES);
+        }
         self.respond(transaction, response);
     }
 

@@ -16,6 +16,15 @@ fn request(method: &str, cseq: u32, to_tag: &str) -> Request {
 }
 
 /// A request of the peer inside the dialog.
+impl InviteUsage {
+    /// As a session does it whose application does not look at requests.
+    fn handle_request(&mut self, transaction: TransactionId, request: Request) {
+        if self.admit(transaction, &request) {
+            self.handle_admitted(transaction, request);
+        }
+    }
+}
+
 fn inside(method: &str, cseq: u32) -> Request {
     request(method, cseq, ";tag=b")
 }
@@ -246,9 +255,55 @@ fn other_requests_are_answered_here() {
     usage.handle_request(TransactionId(2), inside("INFO", 4));
     usage.handle_request(TransactionId(3), inside("BYE", 2));
     usage.handle_request(TransactionId(4), request("BYE", 5, ";tag=another"));
-    let answers = ["1: 200", "2: 405", "3: 500", "4: 481"];
+    let answers = ["1: 200", "2: 200", "3: 500", "4: 481"];
     assert_eq!(commands(&mut usage), answers);
     assert!(usage.is_established() && events(&mut usage).is_empty());
+}
+
+#[test]
+fn an_info_about_something_else_is_refused_and_told_what_is_understood() {
+    let mut usage = confirmed();
+    let mut info = inside("INFO", 3);
+    info.body = "<x/>".into();
+    info.headers
+        .push(HeaderName::ContentType, "application/xml");
+    usage.handle_request(TransactionId(1), info.clone());
+    let Some(Command::Respond { response, .. }) = usage.poll_command() else {
+        panic!("no response");
+    };
+    assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let accept = response.headers.text(&HeaderName::Accept).unwrap();
+    assert_eq!(accept, "application/dtmf-relay, application/dtmf");
+    info.headers.set(HeaderName::CSeq, "4 INFO");
+    info.headers.push(HeaderName::InfoPackage, "conference");
+    usage.handle_request(TransactionId(2), info);
+    usage.handle_request(TransactionId(3), inside("REFER", 5));
+    assert_eq!(commands(&mut usage), ["2: 469", "3: 405"]);
+}
+
+#[test]
+fn infos_go_out_one_after_the_other_until_one_fails() {
+    let mut usage = confirmed();
+    for body in ["1", "2", "3", "4"] {
+        usage.send_info("text/plain", body.into());
+    }
+    let sent = |usage: &mut InviteUsage| {
+        let Some(Command::Request { token, request, .. }) = usage.poll_command() else {
+            panic!("no request");
+        };
+        assert!(usage.poll_command().is_none());
+        assert_eq!(request.method, Method::Info);
+        (token, request)
+    };
+    let (token, first) = sent(&mut usage);
+    assert_eq!(&first.body[..], b"1");
+    usage.handle_response(token, Response::answering(&first, StatusCode::OK, None));
+    let (token, second) = sent(&mut usage);
+    assert_eq!(&second.body[..], b"2");
+    usage.handle_no_response(token, StatusCode::REQUEST_TIMEOUT);
+    assert!(usage.poll_command().is_none() && usage.is_established());
+    usage.send_info("text/plain", "5".into());
+    assert_eq!(&sent(&mut usage).1.body[..], b"5");
 }
 
 #[test]
