@@ -6,14 +6,18 @@
 mod encodings;
 pub mod frame;
 pub mod live_resample;
+pub mod noise;
+pub(crate) mod pitch;
 pub mod playlist;
 pub mod prompt;
 pub mod recorder;
 pub mod resample;
 pub mod silence;
+pub mod stretch;
 pub mod tone;
 pub mod wav;
 
 pub use live_resample::LiveResampler;
+pub use noise::ComfortNoise;
 pub use prompt::{AudioError, EncodedPrompt, Prompt};
 pub use tone::{Cadence, Tone, ToneGenerator};
