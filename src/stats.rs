@@ -101,7 +101,7 @@ impl Sample {
 /// The name of a value is that of its field, with `sip_` before those of the endpoint and `media_`
 /// before those of media threads.
 pub fn samples(stats: &Stats, endpoint: &EndpointStats, media: &MediaTotals) -> Vec<Sample> {
-    let mut samples = Vec::with_capacity(48);
+    let mut samples = Vec::with_capacity(64);
     stats.sample(&mut samples);
     sample_endpoint(endpoint, &mut samples);
     sample_media(media, &mut samples);
@@ -189,6 +189,11 @@ fn sample_media(totals: &MediaTotals, samples: &mut Vec<Sample>) {
         packets_received,
         packets_from_strangers,
         packets_malformed,
+        packets_late,
+        packets_duplicate,
+        packets_lost,
+        concealed_ms,
+        stretched_ms,
         late_ticks,
         skipped_ticks,
         events_dropped,
@@ -202,6 +207,11 @@ fn sample_media(totals: &MediaTotals, samples: &mut Vec<Sample>) {
         Sample::counter("media_packets_received", packets_received),
         Sample::counter("media_packets_from_strangers", packets_from_strangers),
         Sample::counter("media_packets_malformed", packets_malformed),
+        Sample::counter("media_packets_late", packets_late),
+        Sample::counter("media_packets_duplicate", packets_duplicate),
+        Sample::counter("media_packets_lost", packets_lost),
+        Sample::counter("media_concealed_ms", concealed_ms),
+        Sample::counter("media_stretched_ms", stretched_ms),
         Sample::counter("media_late_ticks", late_ticks),
         Sample::counter("media_skipped_ticks", skipped_ticks),
         Sample::counter("media_events_dropped", events_dropped),

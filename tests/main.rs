@@ -26,6 +26,7 @@ mod play;
 mod process;
 mod recording;
 mod robustness;
+mod rtp_loss;
 mod shipped;
 mod shutdown;
 mod sip_endpoint;

@@ -13,8 +13,10 @@
 mod coder;
 mod command;
 mod core;
+mod decoding;
 mod file_io;
 mod hearing;
+mod playout;
 mod pool;
 mod ports;
 mod receiver;
@@ -30,6 +32,8 @@ pub use command::{
 };
 pub use core::{Core, MediaIo, Retired};
 pub use file_io::{FileIo, RecordingDone};
+pub use hearing::PlayoutCounters;
+pub use playout::Playout;
 pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};
 pub use ports::OpenError;
 pub use stats::{MediaStats, MediaTotals};

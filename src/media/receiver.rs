@@ -11,10 +11,12 @@ use smallvec::SmallVec;
 
 use super::command::{MediaEvent, MediaFormat, StreamParameters};
 use super::core::MediaIo;
-use super::hearing::Hearing;
+use super::hearing::{Hearing, PlayoutCounters};
+use super::playout::Playout;
 use super::stream::Turn;
 use crate::rtp::{
-    ClockRate, DigitPress, EventReceiver, PayloadType, RtpPacket, SourceLatch, Verdict,
+    ClockRate, DigitPress, EventReceiver, PayloadType, Push, RtpPacket, SourceLatch, Verdict,
+    comfort_noise_level,
 };
 
 pub(super) struct Receiver {
@@ -37,6 +39,9 @@ pub(super) struct Receiver {
     quiet_since: Option<Instant>,
     was_listening: bool,
     hearing: Option<Box<Hearing>>,
+    playout: Playout,
+    /// Of what was heard before `hearing` was made.
+    heard_before: PlayoutCounters,
 }
 
 impl Default for Receiver {
@@ -55,6 +60,8 @@ impl Default for Receiver {
             quiet_since: None,
             was_listening: false,
             hearing: None,
+            playout: Playout::default(),
+            heard_before: PlayoutCounters::default(),
         }
     }
 }
@@ -71,7 +78,7 @@ impl Receiver {
         }
         if self.formats != parameters.receive_formats {
             self.formats = parameters.receive_formats.clone();
-            self.hearing = None;
+            self.end_hearing();
         }
         if self.event_formats != parameters.receive_events {
             self.event_formats = parameters.receive_events.clone();
@@ -104,8 +111,31 @@ impl Receiver {
         self.was_listening = listening;
         let wanted = heard_at.filter(|_| self.takes_audio());
         if self.hearing.as_ref().map(|hearing| hearing.sample_rate()) != wanted {
-            self.hearing = wanted.map(|rate| Box::new(Hearing::new(&self.formats, rate)));
+            self.end_hearing();
+            self.hearing =
+                wanted.map(|rate| Box::new(Hearing::new(&self.formats, rate, self.playout)));
         }
+    }
+
+    fn end_hearing(&mut self) {
+        if let Some(hearing) = self.hearing.take() {
+            self.heard_before.add(&hearing.counters());
+        }
+    }
+
+    pub(super) fn set_playout(&mut self, playout: Playout) {
+        self.playout = playout;
+        if let Some(hearing) = &mut self.hearing {
+            hearing.set_playout(playout);
+        }
+    }
+
+    /// What became of the peer's audio while someone heard it.
+    pub(super) fn playout_counters(&self) -> PlayoutCounters {
+        let hearing = self.hearing.as_deref();
+        let mut counters = hearing.map_or(PlayoutCounters::default(), Hearing::counters);
+        counters.add(&self.heard_before);
+        counters
     }
 
     pub(super) fn handle_datagram(
@@ -138,7 +168,11 @@ impl Receiver {
         match content {
             Content::Audio => {
                 if let Some(hearing) = &mut self.hearing {
-                    hearing.push(now, &packet);
+                    match hearing.push(now, &packet) {
+                        Push::Late => turn.stats.packets_late.increment(),
+                        Push::Duplicate => turn.stats.packets_duplicate.increment(),
+                        _ => {}
+                    }
                 }
             }
             Content::Event(rate) => self.take_event(now, turn, rate, &packet),
@@ -164,7 +198,7 @@ impl Receiver {
             turn.event(MediaEvent::RtpTimeout);
         }
         if let Some(hearing) = &mut self.hearing {
-            hearing.advance(packet_time);
+            hearing.advance(now, packet_time, turn.stats);
         }
     }
 
@@ -181,7 +215,7 @@ impl Receiver {
     /// Goes on by one packet time ahead of the clock; `None` if nothing more has come.
     pub(super) fn hear_on(&mut self, packet_time: Duration) -> Option<&[i16]> {
         let hearing = self.hearing.as_deref_mut()?;
-        hearing.advance(packet_time);
+        hearing.drain(packet_time);
         hearing.heard()
     }
 
@@ -204,12 +238,24 @@ impl Receiver {
         if let Some((_, rate)) = events.find(|(agreed, _)| *agreed == packet.payload_type) {
             return Some(Content::Event(*rate));
         }
-        let format = self
+        let agreed = self
             .formats
             .iter()
-            .find(|agreed| agreed.payload_type == packet.payload_type)?;
+            .find(|agreed| agreed.payload_type == packet.payload_type);
+        let Some(format) = agreed else {
+            return self.is_comfort_noise(packet).then_some(Content::Audio);
+        };
         let samples = format.codec.samples_in(format.variant, packet.payload);
         samples.map(|_| Content::Audio)
+    }
+
+    /// Comfort noise needs no agreement: its number is static, and only G.711 and its like, whose
+    /// clock it shares, do not have their own.
+    fn is_comfort_noise(&self, packet: &RtpPacket<'_>) -> bool {
+        let has_its_clock = |format: &MediaFormat| format.codec.clock_rate() == ClockRate::HZ_8000;
+        packet.payload_type == PayloadType::COMFORT_NOISE
+            && comfort_noise_level(packet.payload).is_some()
+            && self.formats.iter().any(has_its_clock)
     }
 
     fn take_event(
@@ -220,7 +266,7 @@ impl Receiver {
         packet: &RtpPacket<'_>,
     ) {
         if let Some(hearing) = &mut self.hearing {
-            hearing.push_other(now, packet);
+            hearing.push_other(packet);
         }
         // Another rate means another codec; a key that was held has ended with it.
         let known = self.events.take().filter(|(known, _)| *known == rate);

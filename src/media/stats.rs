@@ -19,6 +19,16 @@ pub struct MediaStats {
     pub packets_from_strangers: Counter,
     /// Datagrams that are no RTP, or of a payload type or size that was not agreed.
     pub packets_malformed: Counter,
+    /// Packets of audio that came after their turn.
+    pub packets_late: Counter,
+    /// Packets of audio that came twice.
+    pub packets_duplicate: Counter,
+    /// Packets of audio that were missing when their turn came.
+    pub packets_lost: Counter,
+    /// Milliseconds of sound made up for what was lost or late.
+    pub concealed_ms: Counter,
+    /// Milliseconds put into sound, or taken out of it, to change a delay.
+    pub stretched_ms: Counter,
     /// Ticks that began later than the next one was due.
     pub late_ticks: Counter,
     /// Ticks that were left out because the thread was too late to catch up without a burst.
@@ -43,6 +53,11 @@ pub struct MediaTotals {
     pub packets_received: u64,
     pub packets_from_strangers: u64,
     pub packets_malformed: u64,
+    pub packets_late: u64,
+    pub packets_duplicate: u64,
+    pub packets_lost: u64,
+    pub concealed_ms: u64,
+    pub stretched_ms: u64,
     pub late_ticks: u64,
     pub skipped_ticks: u64,
     pub events_dropped: u64,
@@ -58,6 +73,11 @@ impl MediaTotals {
         self.packets_received += stats.packets_received.value();
         self.packets_from_strangers += stats.packets_from_strangers.value();
         self.packets_malformed += stats.packets_malformed.value();
+        self.packets_late += stats.packets_late.value();
+        self.packets_duplicate += stats.packets_duplicate.value();
+        self.packets_lost += stats.packets_lost.value();
+        self.concealed_ms += stats.concealed_ms.value();
+        self.stretched_ms += stats.stretched_ms.value();
         self.late_ticks += stats.late_ticks.value();
         self.skipped_ticks += stats.skipped_ticks.value();
         self.events_dropped += stats.events_dropped.value();

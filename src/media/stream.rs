@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::command::{MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
 use super::core::{MediaIo, Retired};
+use super::hearing::PlayoutCounters;
+use super::playout::Playout;
 use super::receiver::Receiver;
 use super::schedule::{FrameClock, Tick};
 use super::sender::{PacketBuffer, Sender};
@@ -48,10 +50,12 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, playout: Playout) -> Self {
+        let mut receiver = Receiver::default();
+        receiver.set_playout(playout);
         Self {
             sender: Sender::new(seed),
-            receiver: Receiver::default(),
+            receiver,
             recorder: None,
             silence: None,
             sends: false,
@@ -72,6 +76,7 @@ impl Stream {
             MediaCommand::Prepend(item) => self.sender.prepend(item, turn),
             MediaCommand::Flush => self.sender.flush(turn),
             MediaCommand::SetOutput(output) => self.sender.set_output(output),
+            MediaCommand::SetPlayout(playout) => self.receiver.set_playout(playout),
             MediaCommand::SetReceiving(receiving) => self.receiver.set_receiving(receiving),
             MediaCommand::SetMuted(muted) => self.sender.set_muted(muted),
             MediaCommand::DetectDigits(detect) => self.receiver.set_detecting(detect),
@@ -151,6 +156,11 @@ impl Stream {
         if len > 0 {
             turn.io.send(turn.id, destination, &turn.packet[..len]);
         }
+    }
+
+    /// What became of the peer's audio while someone heard it.
+    pub(super) fn playout_counters(&self) -> PlayoutCounters {
+        self.receiver.playout_counters()
     }
 
     /// Whether ticks are to come: there is something to send, or someone to listen to.

@@ -4,9 +4,10 @@
 //! here owns a socket, knows what a call is, or understands audio; nothing allocates after its
 //! constructor. RTCP is not implemented.
 //!
-//! RFC 3550 (packets, sequence rules of §A.1), RFC 3551 (static payload types),
+//! RFC 3550 (packets, sequence rules of §A.1), RFC 3551 (static payload types), RFC 3389 (comfort noise),
 //! RFC 4733 (telephone events), RFC 4961 (symmetric RTP).
 
+mod comfort_noise;
 mod field;
 mod header;
 mod jitter_buffer;
@@ -14,10 +15,12 @@ mod packet;
 mod payload_type;
 mod source;
 mod telephone_event;
+mod transit;
 
+pub use comfort_noise::comfort_noise_level;
 pub use field::{ClockRate, RtpTimestamp, SequenceNumber, Ssrc};
 pub use header::{RTP_HEADER_BYTES, RtpHeaderTemplate};
-pub use jitter_buffer::{BufferedPacket, JitterBuffer, JitterConfig, JitterCounters, Pop, Push};
+pub use jitter_buffer::{BufferedPacket, Front, JitterBuffer, JitterConfig, JitterCounters, Push};
 pub use packet::{RtpError, RtpPacket};
 pub use payload_type::{PayloadType, StaticPayload, static_payload};
 pub use source::{LEARNING_WINDOW, SourceLatch, Verdict};
@@ -25,3 +28,4 @@ pub use telephone_event::{
     Digit, DigitPress, DigitPresses, EVENT_PAYLOAD_BYTES, EVENT_QUEUE, EVENT_TIMEOUT, EventPacket,
     EventQueueFull, EventReceiver, EventSender,
 };
+pub use transit::TransitTimes;
