@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use muleteer::codec::OpusSettings;
 use muleteer::config::{ApplicationRule, Config, LoadError, LogFormat, LogLevel, load};
+use muleteer::media::Playout;
 
 fn parse(text: &str, overrides: &[&str]) -> Config {
     let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
@@ -31,7 +32,7 @@ fn every_key_can_be_set() {
         r#"
         sip = { listen = "udp:127.0.0.1:0", server_header = "", t1_ms = 100, t2_ms = 1000, t4_ms = 2000 }
         rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0 }
-        media = { threads = 2, slot_ms = 10 }
+        media = { threads = 2, slot_ms = 10, playout = "fixed:80" }
         codec = { order = ["pcma", "L16/16000"], exclude = [], opus = { sample_rate = 48000, bitrate = 32000, complexity = 10, fec = false, loss_percent = 0, dtx = true } }
         http = { listen = "127.0.0.1:8080" }
         app = { application = "echo", mapping = "m.conf" }
@@ -62,6 +63,10 @@ fn every_key_can_be_set() {
     };
     assert_eq!(config.codec.opus, opus);
     assert_eq!(config.media.slot, Duration::from_millis(10));
+    assert_eq!(
+        config.media.playout,
+        Playout::Fixed(Duration::from_millis(80))
+    );
     assert_eq!(
         config.app.application,
         ApplicationRule::Fixed("echo".to_owned())
