@@ -3,12 +3,12 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use divan::Bencher;
 use muleteer::rtp::{
-    ClockRate, JitterBuffer, JitterConfig, PayloadType, Pop, RTP_HEADER_BYTES, RtpHeaderTemplate,
-    RtpPacket, SourceLatch, SourceRule, Verdict,
+    ClockRate, Front, JitterBuffer, JitterConfig, PayloadType, RTP_HEADER_BYTES, RtpHeaderTemplate,
+    RtpPacket, SourceLatch, SourceRule, TransitTimes, Verdict,
 };
 
 fn main() {
@@ -36,15 +36,20 @@ fn receive(bencher: Bencher) {
     let source: SocketAddr = ([192, 0, 2, 1], 4_000).into();
     let mut latch = SourceLatch::new(Some(source), SourceRule::default());
     let mut buffer = JitterBuffer::new(JitterConfig::default());
-    let now = Instant::now();
+    let mut transit = TransitTimes::default();
+    let mut now = Instant::now();
     bencher.bench_local(|| {
         let datagram = datagrams.next().expect("an endless iterator");
         let packet = RtpPacket::parse(datagram).expect("made above");
         let verdict = latch.check(now, source, &packet, ClockRate::HZ_8000);
         if !matches!(verdict, Verdict::Refused(_)) {
-            buffer.push(now, &packet);
+            buffer.push(&packet);
+            transit.note(now, ClockRate::HZ_8000, packet.timestamp);
         }
-        matches!(buffer.pop(), Pop::Packet(_))
+        now += Duration::from_millis(20);
+        let here = matches!(buffer.front(), Front::Packet(_));
+        buffer.pop();
+        here
     });
 }
 

@@ -29,3 +29,11 @@ pub(crate) fn sine(hertz: f64, peak: f64, sample_rate: u32, samples: usize) -> V
         .map(|i| (peak * (step * i as f64).sin()).round() as i16)
         .collect()
 }
+
+/// The largest difference of two neighbouring samples; a click shows here.
+pub(crate) fn largest_step(pcm: &[i16]) -> u32 {
+    pcm.windows(2)
+        .map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).unsigned_abs())
+        .max()
+        .unwrap_or(0)
+}

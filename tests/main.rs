@@ -30,6 +30,7 @@ mod recording;
 mod robustness;
 mod rtcp;
 mod rtp_security;
+mod rtp_loss;
 mod shipped;
 mod shutdown;
 mod sip_endpoint;

@@ -62,6 +62,7 @@ impl Media {
         Media {
             threads: NonZeroU16::new(section.integer("threads", 0, 0..=256)),
             slot: section.millis_of("slot_ms", default.slot, &[1, 2, 5, 10]),
+            playout: section.setting("playout", default.playout),
         }
     }
 }

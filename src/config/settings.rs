@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::codec::{CodecName, OpusSettings};
+use crate::media::Playout;
 
 use super::values::{
     ApplicationRule, DigitDetection, DigitSending, Listen, LogFormat, LogLevel, PortRange,
@@ -92,6 +93,8 @@ pub struct Media {
     /// `slot_ms`: calls are spread over the 20 ms frame in steps of so many milliseconds: 1, 2, 5 or
     /// 10. Smaller steps smooth the load, larger ones wake the processor less often.
     pub slot: Duration,
+    /// `playout`: how the delay of what a caller says is chosen.
+    pub playout: Playout,
 }
 
 /// `[dtmf]`: keys.
@@ -240,6 +243,7 @@ impl Default for Media {
         Media {
             threads: None,
             slot: Duration::from_millis(5),
+            playout: Playout::default(),
         }
     }
 }

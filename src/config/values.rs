@@ -5,8 +5,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use crate::codec::{CodecId, CodecName};
+use crate::media::Playout;
 use crate::sip::transport::DEFAULT_PORT;
 
 /// A value that is written as one string.
@@ -298,6 +300,25 @@ impl Setting for LogLevel {
     }
 }
 
+impl Setting for Playout {
+    const EXPECTED: &'static str =
+        "one of `adaptive`, `simple`, `fixed`, or `fixed:MS` with 10 to 400 milliseconds";
+    const EXAMPLE: &'static str = "adaptive";
+
+    fn parse(text: &str) -> Option<Playout> {
+        let fixed = |ms| Playout::Fixed(Duration::from_millis(ms));
+        match text {
+            "adaptive" => Some(Playout::Adaptive),
+            "simple" => Some(Playout::Simple),
+            "fixed" => Some(fixed(60)),
+            _ => {
+                let ms = text.strip_prefix("fixed:")?.parse().ok()?;
+                (10..=400).contains(&ms).then(|| fixed(ms))
+            }
+        }
+    }
+}
+
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -324,6 +345,17 @@ impl Setting for LogFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn playout_reads_a_method_and_its_delay() {
+        let fixed = |ms| Some(Playout::Fixed(Duration::from_millis(ms)));
+        assert_eq!(Playout::parse("simple"), Some(Playout::Simple));
+        assert_eq!(Playout::parse("fixed"), fixed(60));
+        assert_eq!(Playout::parse("fixed:10"), fixed(10));
+        for wrong in ["fixed:9", "fixed:401", "fixed:", "Adaptive", ""] {
+            assert_eq!(Playout::parse(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn listen_reads_both_families_and_defaults_the_port() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::figures::FiguresSink;
+use super::playout::Playout;
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::RecorderSink;
 use crate::codec::{CodecId, Variant};
@@ -134,6 +135,8 @@ pub enum MediaCommand {
     Flush,
     /// Chooses what is sent.
     SetOutput(Output),
+    /// How long what the peer says waits before it is heard.
+    SetPlayout(Playout),
     /// Whether audio from the peer is taken in; on at the start.
     SetReceiving(bool),
     /// While muted the playlist goes on, but nothing is sent.

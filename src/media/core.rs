@@ -16,6 +16,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::command::{MediaCommand, MediaEvent, StreamId};
 use super::reports::WallClock;
+use super::hearing::PlayoutCounters;
+use super::playout::Playout;
 use super::schedule::{FRAME, FrameClock, Placement, Schedule, Tick};
 use super::sender::PacketBuffer;
 use super::stats::MediaStats;
@@ -72,6 +74,8 @@ pub struct Core {
     /// The first tick that was not handled yet.
     next_tick: Tick,
     random: StdRng,
+    /// Of new streams.
+    playout: Playout,
     stats: Arc<MediaStats>,
     wall_clock: WallClock,
     /// Streams whose activity may have changed in the running tick.
@@ -103,6 +107,7 @@ impl Core {
             slots: Vec::new(),
             next_tick: 0,
             random: StdRng::seed_from_u64(seed),
+            playout: Playout::default(),
             stats,
             wall_clock: WallClock {
                 start,
@@ -120,6 +125,17 @@ impl Core {
         self
     }
 
+    /// Chooses the playout that streams begin with.
+    pub fn with_playout(self, playout: Playout) -> Self {
+        Self { playout, ..self }
+    }
+
+    /// What became of a peer's audio while someone heard it; `None` for a stream that is gone.
+    pub fn playout_counters(&self, id: StreamId) -> Option<PlayoutCounters> {
+        let slot = self.slots.get(id.index())?.as_ref()?;
+        (slot.id == id).then(|| slot.stream.playout_counters())
+    }
+
     /// Adds a stream, which does nothing until it is configured.
     ///
     /// The caller chooses the id; its key must be free.
@@ -129,7 +145,7 @@ impl Core {
             self.slots.resize_with(index + 1, || None);
         }
         debug_assert!(self.slots[index].is_none(), "a stream key is in use twice");
-        let stream = Box::new(Stream::new(self.random.random()));
+        let stream = Box::new(Stream::new(self.random.random(), self.playout));
         self.slots[index] = Some(Slot {
             id,
             stream,

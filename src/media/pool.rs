@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::command::{EventSink, MediaCommand, StreamId};
 use super::core::Core;
 use super::file_io::{FileIo, FileThread};
+use super::playout::Playout;
 use super::ports::{OpenError, PortAllocator};
 use super::schedule::FRAME;
 use super::sockets::{Control, Opened, Port};
@@ -30,6 +31,8 @@ pub struct MediaConfig {
     pub ports: RangeInclusive<u16>,
     /// The most streams open at a time.
     pub max_streams: usize,
+    /// What streams begin with.
+    pub playout: Playout,
     /// Feeds SSRCs, first sequence numbers and first timestamps (RFC 3550 §5.1: unpredictable).
     pub seed: u64,
 }
@@ -41,6 +44,7 @@ impl Default for MediaConfig {
             slot: Duration::from_millis(2),
             ports: 10_000..=19_999,
             max_streams: 5_000,
+            playout: Playout::default(),
             seed: 0,
         }
     }
@@ -190,7 +194,8 @@ impl MediaThread {
         let seed = config.seed.wrapping_add(index as u64);
         let time_of_day = SystemTime::now().duration_since(UNIX_EPOCH);
         let core = Core::new(Instant::now(), config.slot, seed, shared.stats.clone())
-            .with_wall_clock(UNIX_EPOCH_NTP + time_of_day.unwrap_or_default());
+            .with_wall_clock(UNIX_EPOCH_NTP + time_of_day.unwrap_or_default())
+            .with_playout(config.playout);
         let worker = Worker::new(core, files, shared.clone())?;
         let joined = thread::Builder::new()
             .name(format!("media-{index}"))

@@ -12,12 +12,13 @@ use smallvec::SmallVec;
 use super::command::{MediaEvent, MediaFormat, StreamParameters};
 use super::core::MediaIo;
 use super::digits::ToneEar;
-use super::hearing::Hearing;
+use super::hearing::{Hearing, PlayoutCounters};
+use super::playout::Playout;
 use super::stream::Turn;
 use crate::codec::CodecId;
 use crate::rtp::{
-    ClockRate, DigitPress, DigitSource, EventReceiver, PayloadType, Reception, RtpPacket,
-    SourceLatch, SourceRule, Ssrc, Verdict,
+    ClockRate, DigitPress, DigitSource, EventReceiver, PayloadType, Push, Reception, RtpPacket,
+    SourceLatch, SourceRule, Ssrc, Verdict, comfort_noise_level,
 };
 
 pub(super) struct Receiver {
@@ -43,6 +44,9 @@ pub(super) struct Receiver {
     hearing: Option<Box<Hearing>>,
     /// What the peer asked of our encoder of that codec.
     request: Option<(CodecId, u32)>,
+    playout: Playout,
+    /// Of what was heard before `hearing` was made.
+    heard_before: PlayoutCounters,
 }
 
 impl Default for Receiver {
@@ -64,6 +68,8 @@ impl Default for Receiver {
             was_listening: false,
             hearing: None,
             request: None,
+            playout: Playout::default(),
+            heard_before: PlayoutCounters::default(),
         }
     }
 }
@@ -82,7 +88,7 @@ impl Receiver {
         }
         if self.formats != parameters.receive_formats {
             self.formats = parameters.receive_formats.clone();
-            self.hearing = None;
+            self.end_hearing();
         }
         self.event_formats.clone_from(&parameters.receive_events);
         self.tones.set_wanted(parameters.hear_tones);
@@ -113,9 +119,32 @@ impl Receiver {
         self.was_listening = listening;
         let wanted = heard_at.filter(|_| self.takes_audio());
         if self.hearing.as_ref().map(|hearing| hearing.sample_rate()) != wanted {
-            self.hearing = wanted.map(|rate| Box::new(Hearing::new(&self.formats, rate)));
+            self.end_hearing();
+            self.hearing =
+                wanted.map(|rate| Box::new(Hearing::new(&self.formats, rate, self.playout)));
         }
         self.tones.settle(wanted.filter(|_| self.wants_tones()));
+    }
+
+    fn end_hearing(&mut self) {
+        if let Some(hearing) = self.hearing.take() {
+            self.heard_before.add(&hearing.counters());
+        }
+    }
+
+    pub(super) fn set_playout(&mut self, playout: Playout) {
+        self.playout = playout;
+        if let Some(hearing) = &mut self.hearing {
+            hearing.set_playout(playout);
+        }
+    }
+
+    /// What became of the peer's audio while someone heard it.
+    pub(super) fn playout_counters(&self) -> PlayoutCounters {
+        let hearing = self.hearing.as_deref();
+        let mut counters = hearing.map_or(PlayoutCounters::default(), Hearing::counters);
+        counters.add(&self.heard_before);
+        counters
     }
 
     pub(super) fn handle_datagram(
@@ -153,7 +182,11 @@ impl Receiver {
             Content::Audio { request } => {
                 self.request = request.or(self.request);
                 if let Some(hearing) = &mut self.hearing {
-                    hearing.push(now, &packet);
+                    match hearing.push(now, &packet) {
+                        Push::Late => turn.stats.packets_late.increment(),
+                        Push::Duplicate => turn.stats.packets_duplicate.increment(),
+                        _ => {}
+                    }
                 }
             }
             Content::Event => self.take_event(now, turn, rate, &packet),
@@ -177,7 +210,7 @@ impl Receiver {
             turn.event(MediaEvent::RtpTimeout);
         }
         if let Some(hearing) = &mut self.hearing {
-            hearing.advance(packet_time);
+            hearing.advance(now, packet_time, turn.stats);
             // What is told as an event right now need not be told as a tone as well.
             let held = self.events.held();
             let (frame, came) = (hearing.frame(), hearing.heard().is_some());
@@ -202,7 +235,7 @@ impl Receiver {
     /// Goes on by one packet time ahead of the clock; `None` if nothing more has come.
     pub(super) fn hear_on(&mut self, packet_time: Duration) -> Option<&[i16]> {
         let hearing = self.hearing.as_deref_mut().filter(|_| self.receiving)?;
-        hearing.advance(packet_time);
+        hearing.drain(packet_time);
         hearing.heard()
     }
 
@@ -263,15 +296,28 @@ impl Receiver {
         if let Some((_, rate)) = events.find(|(agreed, _)| *agreed == packet.payload_type) {
             return Some((Content::Event, *rate));
         }
-        let format = self
+        let agreed = self
             .formats
             .iter()
-            .find(|agreed| agreed.payload_type == packet.payload_type)?;
-        let MediaFormat { codec, variant, .. } = *format;
+            .find(|agreed| agreed.payload_type == packet.payload_type);
+        let Some(MediaFormat { codec, variant, .. }) = agreed.copied() else {
+            let content = Content::Audio { request: None };
+            let is_noise = self.is_comfort_noise(packet);
+            return is_noise.then_some((content, ClockRate::HZ_8000));
+        };
         codec.samples_in(variant, packet.payload)?;
         let request = codec.request_in(variant, packet.payload);
         let request = request.map(|request| (codec, request));
         Some((Content::Audio { request }, codec.clock_rate()))
+    }
+
+    /// Comfort noise needs no agreement: its number is static, and only G.711 and its like, whose
+    /// clock it shares, do not have their own.
+    fn is_comfort_noise(&self, packet: &RtpPacket<'_>) -> bool {
+        let has_its_clock = |format: &MediaFormat| format.codec.clock_rate() == ClockRate::HZ_8000;
+        packet.payload_type == PayloadType::COMFORT_NOISE
+            && comfort_noise_level(packet.payload).is_some()
+            && self.formats.iter().any(has_its_clock)
     }
 
     fn take_event(
@@ -282,7 +328,7 @@ impl Receiver {
         packet: &RtpPacket<'_>,
     ) {
         if let Some(hearing) = &mut self.hearing {
-            hearing.push_other(now, packet);
+            hearing.push_other(packet);
         }
         for press in self.events.handle_packet(now, rate, packet) {
             self.report(turn, press);

@@ -39,6 +39,16 @@ pub struct MediaStats {
     pub rtcp_received: Counter,
     /// RTCP datagrams from elsewhere, or that cannot be read.
     pub rtcp_refused: Counter,
+    /// Packets of audio that came after their turn.
+    pub packets_late: Counter,
+    /// Packets of audio that came twice.
+    pub packets_duplicate: Counter,
+    /// Packets of audio that were missing when their turn came.
+    pub packets_lost: Counter,
+    /// Milliseconds of sound made up for what was lost or late.
+    pub concealed_ms: Counter,
+    /// Milliseconds put into sound, or taken out of it, to change a delay.
+    pub stretched_ms: Counter,
     /// Ticks that began later than the next one was due.
     pub late_ticks: Counter,
     /// Ticks that were left out because the thread was too late to catch up without a burst.
@@ -85,6 +95,11 @@ pub struct MediaTotals {
     pub rtcp_sent: u64,
     pub rtcp_received: u64,
     pub rtcp_refused: u64,
+    pub packets_late: u64,
+    pub packets_duplicate: u64,
+    pub packets_lost: u64,
+    pub concealed_ms: u64,
+    pub stretched_ms: u64,
     pub late_ticks: u64,
     pub skipped_ticks: u64,
     pub events_dropped: u64,
@@ -109,6 +124,11 @@ impl MediaTotals {
         self.rtcp_sent += stats.rtcp_sent.value();
         self.rtcp_received += stats.rtcp_received.value();
         self.rtcp_refused += stats.rtcp_refused.value();
+        self.packets_late += stats.packets_late.value();
+        self.packets_duplicate += stats.packets_duplicate.value();
+        self.packets_lost += stats.packets_lost.value();
+        self.concealed_ms += stats.concealed_ms.value();
+        self.stretched_ms += stats.stretched_ms.value();
         self.late_ticks += stats.late_ticks.value();
         self.skipped_ticks += stats.skipped_ticks.value();
         self.events_dropped += stats.events_dropped.value();

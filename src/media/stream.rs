@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use super::command::{MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
 use super::core::{MediaIo, Retired};
 use super::figures::{Measured, StreamFigures};
+use super::hearing::PlayoutCounters;
+use super::playout::Playout;
 use super::receiver::Receiver;
 use super::reports::{Moment, Reports, Sent, WallClock};
 use super::schedule::{FrameClock, Tick};
@@ -58,10 +60,12 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, playout: Playout) -> Self {
+        let mut receiver = Receiver::default();
+        receiver.set_playout(playout);
         Self {
             sender: Sender::new(seed),
-            receiver: Receiver::default(),
+            receiver,
             recorder: None,
             silence: None,
             sends: false,
@@ -86,6 +90,7 @@ impl Stream {
             MediaCommand::Prepend(item) => self.sender.prepend(item, turn),
             MediaCommand::Flush => self.sender.flush(turn),
             MediaCommand::SetOutput(output) => self.sender.set_output(output),
+            MediaCommand::SetPlayout(playout) => self.receiver.set_playout(playout),
             MediaCommand::SetReceiving(receiving) => self.receiver.set_receiving(receiving),
             MediaCommand::SetMuted(muted) => self.sender.set_muted(muted),
             MediaCommand::DetectDigits(detect) => self.receiver.set_detecting(detect),
@@ -282,6 +287,11 @@ impl Stream {
             packet_time: self.sender.packet_time(),
             reception: self.receiver.reception(),
         })
+    }
+
+    /// What became of the peer's audio while someone heard it.
+    pub(super) fn playout_counters(&self) -> PlayoutCounters {
+        self.receiver.playout_counters()
     }
 
     /// Whether ticks are to come: there is something to send, or someone to listen to.

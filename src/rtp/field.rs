@@ -84,6 +84,17 @@ impl ClockRate {
         let ticks = time.as_nanos() * u128::from(self.get()) / 1_000_000_000;
         u32::try_from(ticks).unwrap_or(u32::MAX)
     }
+
+    /// How long so many ticks are, in µs, rounded towards zero.
+    pub fn micros_of(self, ticks: i64) -> i64 {
+        ticks * 1_000_000 / i64::from(self.get())
+    }
+
+    /// The nearest number of ticks to so many µs.
+    pub fn ticks_of(self, micros: i64) -> i64 {
+        let scaled = micros * i64::from(self.get());
+        (scaled + 500_000).div_euclid(1_000_000)
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +115,8 @@ mod tests {
         let rate = ClockRate::HZ_48000;
         assert_eq!(rate.ticks_in(Duration::from_millis(20)), 960);
         assert_eq!(rate.ticks_in(Duration::MAX), u32::MAX);
+        assert_eq!(rate.micros_of(-960), -20_000);
+        assert_eq!((rate.ticks_of(-20_000), rate.ticks_of(20)), (-960, 1));
         assert_eq!(ClockRate::new(0), None);
         assert_eq!(ClockRate::new(200_000), None);
     }

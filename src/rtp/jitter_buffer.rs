@@ -1,32 +1,27 @@
-//! Puts packets back into order and gives them out one packet time after the other.
+//! Puts packets back into order. RFC 3550 §A.1.
 //!
-//! The depth is fixed: playout of a talk-spurt starts when that many packets wait, and an excess
-//! after a burst is thrown away. An adaptive buffer can take its place behind the same calls; it
-//! would use the arrival times and stretch the audio between them. Only sequence numbers decide
-//! about order; a receiver's estimate of jitter is not needed for it.
-
-use std::time::Instant;
+//! Only sequence numbers decide here: which packet is next, which are missing, late or here twice.
+//! When a packet is due is decided by whoever takes them out, by the timestamps
+//! ([`super::TransitTimes`]). Payloads lie one behind the other in one ring of bytes, so that short
+//! packets take little room and a burst overwrites the oldest sound first.
 
 use super::{PayloadType, RtpPacket, RtpTimestamp, SequenceNumber, Ssrc};
 
 /// Sizes of a [`JitterBuffer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JitterConfig {
-    /// Packets that wait when a talk-spurt starts to play; the delay in packet times. At least 1.
-    pub depth: usize,
-    /// Packets there is room for; rounded up to a power of two, and to hold `depth` and bursts.
+    /// How far apart the numbers of waiting packets may be; rounded up to a power of two.
     pub slots: usize,
-    /// Room for the payload of one packet. Longer payloads are refused.
-    pub payload_bytes: usize,
+    /// Room for all payloads together; rounded up to a power of two. One payload may take half.
+    pub bytes: usize,
 }
 
 impl Default for JitterConfig {
-    /// 40 ms of delay for 20 ms packets, with room for a third of a second and any Opus frame.
+    /// Half a second of G.711 in packets of 10 ms or longer.
     fn default() -> Self {
         Self {
-            depth: 2,
-            slots: 16,
-            payload_bytes: LARGEST_OPUS_FRAME,
+            slots: 64,
+            bytes: 4_096,
         }
     }
 }
@@ -37,9 +32,9 @@ impl Default for JitterConfig {
 #[derive(Debug)]
 pub struct JitterBuffer {
     slots: Box<[Slot]>,
-    payloads: Box<[u8]>,
-    payload_bytes: usize,
-    depth: usize,
+    bytes: Box<[u8]>,
+    /// Bytes ever written, modulo 2^32; the place in `bytes` is this modulo their number.
+    written: u32,
     window: Option<Window>,
     counters: JitterCounters,
 }
@@ -47,56 +42,79 @@ pub struct JitterBuffer {
 impl JitterBuffer {
     /// Allocates all the memory the buffer will ever use.
     pub fn new(config: JitterConfig) -> Self {
-        let depth = config.depth.max(1);
-        let slots = config.slots.max(2 * (depth + SLACK)).next_power_of_two();
+        // At most a quarter of the number space, so that a distance is never ambiguous.
+        let slots = config.slots.clamp(2, MAX_SLOTS).next_power_of_two();
+        let bytes = config.bytes.clamp(2, MAX_BYTES).next_power_of_two();
         Self {
             slots: vec![Slot::FREE; slots].into(),
-            payloads: vec![0; slots * config.payload_bytes].into(),
-            payload_bytes: config.payload_bytes,
-            depth,
+            bytes: vec![0; bytes].into(),
+            written: 0,
             window: None,
             counters: JitterCounters::default(),
         }
     }
 
-    /// Stores a packet of audio until its turn. `arrival` is when the datagram left the socket.
-    pub fn push(&mut self, arrival: Instant, packet: &RtpPacket<'_>) -> Push {
-        self.store(arrival, packet, Content::Audio)
+    /// Stores a packet of audio until its turn.
+    pub fn push(&mut self, packet: &RtpPacket<'_>) -> Push {
+        self.store(packet, Content::Audio)
     }
 
     /// Takes note of a packet that used up a sequence number and is not audio, such as a
     /// telephone event, so that it is not taken for a lost one.
-    pub fn push_other(&mut self, arrival: Instant, packet: &RtpPacket<'_>) -> Push {
+    pub fn push_other(&mut self, packet: &RtpPacket<'_>) -> Push {
         let packet = RtpPacket {
             payload: &[],
             ..*packet
         };
-        self.store(arrival, &packet, Content::Other)
+        self.store(&packet, Content::Other)
     }
 
-    /// What is due now. To be called once for each packet time.
-    pub fn pop(&mut self) -> Pop<'_> {
+    /// What is next; [`JitterBuffer::pop`] moves on.
+    pub fn front(&mut self) -> Front<'_> {
         let Some(mut window) = self.window.take() else {
-            return Pop::Empty;
+            return Front::Empty;
         };
-        let due = self.due(&mut window);
+        let found = self.skip_to_audio(&mut window);
         self.window = Some(window);
-        match due {
-            Due::Packet(index) => Pop::Packet(self.packet(index)),
-            Due::Lost => Pop::Lost,
-            Due::Nothing => Pop::Empty,
+        match found {
+            None => Front::Empty,
+            Some((0, index)) => Front::Packet(self.packet(index)),
+            Some((packets, index)) => Front::Missing {
+                packets,
+                following: self.packet(index),
+            },
         }
     }
 
-    /// The payload that the next [`JitterBuffer::pop`] would give, if it is here: after
-    /// [`Pop::Lost`] the place to look for forward error correction.
-    pub fn following_payload(&self) -> Option<&[u8]> {
-        let window = self.window.as_ref()?;
-        let index = self.index(window.next);
-        (self.slots[index].content == Content::Audio).then(|| self.packet(index).payload)
+    /// Gives up the number at the front, be its packet here or not.
+    pub fn pop(&mut self) {
+        let Some(mut window) = self.window.take() else {
+            return;
+        };
+        match self.give_up(&mut window) {
+            Content::Audio => self.counters.played += 1,
+            // Before the first packet was played there is nothing that could be missing.
+            Content::Nothing => self.counters.lost += u64::from(window.played),
+            Content::Other => {}
+        }
+        window.played = true;
+        self.window = Some(window);
     }
 
-    /// Forgets everything that waits, as after a new session description.
+    /// Gives up the number at the front because its packet comes too late to be worth hearing.
+    pub fn drop_front(&mut self) {
+        if let Some(mut window) = self.window.take() {
+            self.drop_oldest(&mut window);
+            self.window = Some(window);
+        }
+    }
+
+    /// Packets that wait.
+    pub fn waiting(&self) -> usize {
+        self.window.as_ref().map_or(0, |window| window.waiting)
+    }
+
+    /// Forgets everything that waits, as when another source speaks.
     pub fn reset(&mut self) {
         self.window = None;
         self.slots.fill(Slot::FREE);
@@ -107,19 +125,23 @@ impl JitterBuffer {
         self.counters
     }
 
-    fn store(&mut self, arrival: Instant, packet: &RtpPacket<'_>, content: Content) -> Push {
+    fn store(&mut self, packet: &RtpPacket<'_>, content: Content) -> Push {
         let mut window = self
             .window
             .take()
             .unwrap_or_else(|| Window::starting_at(packet));
         let push = self.admit(&mut window, packet);
         match push {
-            Push::Stored => self.place(&mut window, arrival, packet, content),
+            Push::Stored => {
+                window.late_run = 0;
+                self.make_room(&mut window, packet.sequence_number);
+                self.place(&mut window, packet, content);
+            }
             Push::Resynchronised => {
                 self.slots.fill(Slot::FREE);
                 window = Window::starting_at(packet);
                 self.counters.resynchronisations += 1;
-                self.place(&mut window, arrival, packet, content);
+                self.place(&mut window, packet, content);
             }
             Push::Duplicate => self.counters.duplicates += 1,
             Push::Late => self.counters.late += 1,
@@ -133,150 +155,143 @@ impl JitterBuffer {
     /// Decides whether a packet fits the window.
     ///
     /// A jump further than the buffer reaches is believed when nothing waits or when a second
-    /// packet confirms it, as RFC 3550 §A.1 does for a sender that restarted.
+    /// packet confirms it, as RFC 3550 §A.1 does for a sender that restarted; a small jump back
+    /// when nothing but late packets comes.
     fn admit(&self, window: &mut Window, packet: &RtpPacket<'_>) -> Push {
-        let sequence_number = packet.sequence_number;
-        if packet.payload.len() > self.payload_bytes {
+        let number = packet.sequence_number;
+        if packet.payload.len() > self.bytes.len() / 2 {
             return Push::TooLong;
         }
         if window.ssrc != packet.ssrc {
             return Push::Resynchronised;
         }
-        let ahead = i32::from(sequence_number.since(window.next));
+        let ahead = i32::from(number.since(window.next));
         let reach = self.slots.len() as i32;
         if (0..reach).contains(&ahead) {
             window.confirmation = None;
-            let taken = self.slots[self.index(sequence_number)].content != Content::Nothing;
+            let taken = self.slots[self.index(number)].content != Content::Nothing;
             return if taken { Push::Duplicate } else { Push::Stored };
         }
-        let span = i32::from(window.highest.since(sequence_number));
-        if !window.played && ahead < 0 && span < reach {
+        let beyond = i32::from(number.since(window.highest));
+        if !window.played && ahead < 0 && -beyond < reach {
             // The first packets of the stream were swapped.
-            window.next = sequence_number;
+            window.next = number;
             return Push::Stored;
         }
         if (-MAX_MISORDER..0).contains(&ahead) {
-            return Push::Late;
+            return window.behind(-ahead);
         }
-        let nothing_to_lose = window.waiting == 0 && (0..MAX_DROPOUT).contains(&ahead);
-        if nothing_to_lose || window.confirmation == Some(sequence_number) {
+        if window.waiting == 0 && (0..MAX_DROPOUT).contains(&ahead)
+            || window.confirmation == Some(number)
+        {
             return Push::Resynchronised;
         }
-        window.confirmation = Some(sequence_number.next());
+        if (1..reach).contains(&beyond) {
+            // A burst: the stream goes on and outgrows the buffer.
+            return Push::Stored;
+        }
+        window.confirmation = Some(number.next());
         Push::OutOfWindow
     }
 
+    /// Drops the oldest until `number` is within reach.
+    fn make_room(&mut self, window: &mut Window, number: SequenceNumber) {
+        while i32::from(number.since(window.next)) >= self.slots.len() as i32 {
+            self.drop_oldest(window);
+        }
+    }
+
+    fn drop_oldest(&mut self, window: &mut Window) {
+        match self.give_up(window) {
+            Content::Audio => self.counters.dropped += 1,
+            Content::Nothing => self.counters.lost += u64::from(window.played),
+            Content::Other => {}
+        }
+    }
+
     /// Copies a packet into its slot.
-    fn place(
-        &mut self,
-        window: &mut Window,
-        arrival: Instant,
-        packet: &RtpPacket<'_>,
-        content: Content,
-    ) {
+    fn place(&mut self, window: &mut Window, packet: &RtpPacket<'_>, content: Content) {
+        let len = packet.payload.len();
+        let mut start = self.written as usize & (self.bytes.len() - 1);
+        if start + len > self.bytes.len() {
+            // A payload is not cut in two: the rest of the ring stays unused this time round.
+            self.written = self.written.wrapping_add((self.bytes.len() - start) as u32);
+            start = 0;
+        }
+        self.bytes[start..start + len].copy_from_slice(packet.payload);
         let index = self.index(packet.sequence_number);
         self.slots[index] = Slot {
             content,
             payload_type: packet.payload_type,
-            marker: packet.marker,
+            len: len as u16,
             timestamp: packet.timestamp,
-            arrival: Some(arrival),
-            len: packet.payload.len(),
+            written_at: self.written,
         };
-        let start = index * self.payload_bytes;
-        self.payloads[start..start + packet.payload.len()].copy_from_slice(packet.payload);
+        self.written = self.written.wrapping_add(len as u32);
         window.waiting += 1;
         if packet.sequence_number.since(window.highest) > 0 {
             window.highest = packet.sequence_number;
         }
     }
 
-    /// Moves the window past what is due.
-    fn due(&mut self, window: &mut Window) -> Due {
-        loop {
-            if window.waiting == 0 {
-                window.filling = Some(0);
-                return Due::Nothing;
-            }
-            if let Some(waited) = window.filling {
-                // The second condition lets the last packet of a stream out.
-                if window.waiting < self.depth && waited < self.depth {
-                    window.filling = Some(waited + 1);
-                    return Due::Nothing;
-                }
-                window.filling = None;
-                // Time has passed for what was lost before this talk-spurt: do not conceal it.
-                self.skip_to_oldest(window);
-            }
-            self.drop_excess(window);
-            window.played = true;
-            let index = self.index(window.next);
-            window.next = window.next.next();
-            match self.take(window, index) {
-                Content::Audio => {
-                    self.counters.played += 1;
-                    return Due::Packet(index);
-                }
-                Content::Other => {}
-                Content::Nothing => {
-                    self.counters.lost += 1;
-                    return Due::Lost;
+    /// Moves the window over everything but audio. How many packets are missing before the next
+    /// one that is here, and its slot; `None` if no audio waits.
+    fn skip_to_audio(&mut self, window: &mut Window) -> Option<(u16, usize)> {
+        let mut missing = 0;
+        let mut number = window.next;
+        let mut left = window.waiting;
+        while left > 0 {
+            let index = self.index(number);
+            match self.slots[index].content {
+                Content::Audio if self.is_whole(index) => return Some((missing, index)),
+                Content::Nothing => missing += 1,
+                content => {
+                    left -= 1;
+                    if missing == 0 {
+                        self.counters.dropped += u64::from(content == Content::Audio);
+                        self.give_up(window);
+                        window.played = true;
+                    }
                 }
             }
+            number = number.next();
         }
+        None
     }
 
-    fn skip_to_oldest(&mut self, window: &mut Window) {
-        for _ in 0..self.slots.len() {
-            if self.slots[self.index(window.next)].content != Content::Nothing {
-                return;
-            }
-            window.next = window.next.next();
-            // Before the first packet was played there is nothing that could be missing.
-            self.counters.lost += u64::from(window.played);
-        }
-    }
-
-    /// Throws away the oldest packets when a burst, or a faster clock on the other side, made the
-    /// delay longer than wanted.
-    fn drop_excess(&mut self, window: &mut Window) {
-        let span = |window: &Window| i32::from(window.highest.since(window.next)) + 1;
-        if span(window) <= (self.depth + SLACK) as i32 {
-            return;
-        }
-        while span(window) > self.depth as i32 {
-            let index = self.index(window.next);
-            window.next = window.next.next();
-            match self.take(window, index) {
-                Content::Audio => self.counters.dropped += 1,
-                Content::Other => {}
-                Content::Nothing => self.counters.lost += 1,
-            }
-        }
-    }
-
-    /// Frees a slot; its bytes stay until the next `push`.
-    fn take(&mut self, window: &mut Window, index: usize) -> Content {
+    /// Frees the first slot of the window and moves on; its bytes stay until they are overwritten.
+    fn give_up(&mut self, window: &mut Window) -> Content {
+        let index = self.index(window.next);
         let content = std::mem::replace(&mut self.slots[index].content, Content::Nothing);
-        window.waiting -= usize::from(content != Content::Nothing);
+        let was_here = content != Content::Nothing;
+        window.waiting -= usize::from(was_here);
+        window.given = window.given << 1 | u64::from(was_here);
+        window.next = window.next.next();
+        if window.next.since(window.highest) > 1 {
+            window.highest = SequenceNumber(window.next.0.wrapping_sub(1));
+        }
         content
+    }
+
+    /// Whether no later payload was written over this one.
+    fn is_whole(&self, index: usize) -> bool {
+        let age = self.written.wrapping_sub(self.slots[index].written_at);
+        age as usize <= self.bytes.len()
     }
 
     fn packet(&self, index: usize) -> BufferedPacket<'_> {
         let slot = &self.slots[index];
-        let start = index * self.payload_bytes;
+        let start = slot.written_at as usize & (self.bytes.len() - 1);
         BufferedPacket {
             payload_type: slot.payload_type,
-            marker: slot.marker,
             timestamp: slot.timestamp,
-            arrival: slot.arrival.expect("set with the packet's other fields"),
-            payload: &self.payloads[start..start + slot.len],
+            payload: &self.bytes[start..start + usize::from(slot.len)],
         }
     }
 
     /// A power of two divides 2^16, so neighbours stay neighbours when the number wraps.
-    fn index(&self, sequence_number: SequenceNumber) -> usize {
-        usize::from(sequence_number.0) & (self.slots.len() - 1)
+    fn index(&self, number: SequenceNumber) -> usize {
+        usize::from(number.0) & (self.slots.len() - 1)
     }
 }
 
@@ -288,38 +303,39 @@ pub enum Push {
     /// It waits for its turn and everything before it was forgotten: the sender changed its SSRC
     /// or its numbering, or was away for long.
     Resynchronised,
-    /// It is here already.
+    /// It is, or was, here already.
     Duplicate,
     /// Its turn has passed.
     Late,
     /// Its number is far from the others; believed if the next one follows it.
     OutOfWindow,
-    /// Its payload is longer than a slot.
+    /// Its payload is longer than half of the buffer.
     TooLong,
 }
 
-/// What is due in one packet time.
+/// What is next in a [`JitterBuffer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pop<'a> {
-    /// Play this.
+pub enum Front<'a> {
+    /// The next packet is here.
     Packet(BufferedPacket<'a>),
-    /// A packet is missing and later ones are here: conceal it.
-    Lost,
-    /// Nothing is here: the sender pauses, or the buffer fills at the start of a talk-spurt.
+    /// The next packet is missing and a later one is here.
+    Missing {
+        /// How many are missing, at least 1.
+        packets: u16,
+        /// The one after them.
+        following: BufferedPacket<'a>,
+    },
+    /// No audio waits.
     Empty,
 }
 
-/// A packet whose turn has come.
+/// A packet that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BufferedPacket<'a> {
     /// What the payload is.
     pub payload_type: PayloadType,
-    /// Start of a talk-spurt.
-    pub marker: bool,
     /// Sampling instant.
     pub timestamp: RtpTimestamp,
-    /// When it left the socket.
-    pub arrival: Instant,
     /// The encoded audio.
     pub payload: &'a [u8],
 }
@@ -335,7 +351,7 @@ pub struct JitterCounters {
     pub late: u64,
     /// Came twice.
     pub duplicates: u64,
-    /// Thrown away to bring the delay down.
+    /// Thrown away: overwritten in a burst, or too old to be worth hearing.
     pub dropped: u64,
     /// Refused because their number was far off.
     pub out_of_window: u64,
@@ -345,20 +361,46 @@ pub struct JitterCounters {
     pub resynchronisations: u64,
 }
 
+impl JitterCounters {
+    /// Adds what another buffer counted.
+    pub fn add(&mut self, other: &JitterCounters) {
+        let Self {
+            played,
+            lost,
+            late,
+            duplicates,
+            dropped,
+            out_of_window,
+            too_long,
+            resynchronisations,
+        } = self;
+        *played += other.played;
+        *lost += other.lost;
+        *late += other.late;
+        *duplicates += other.duplicates;
+        *dropped += other.dropped;
+        *out_of_window += other.out_of_window;
+        *too_long += other.too_long;
+        *resynchronisations += other.resynchronisations;
+    }
+}
+
 /// The part of the number space the buffer is at.
 #[derive(Debug)]
 struct Window {
     ssrc: Ssrc,
     /// The packet whose turn is next.
     next: SequenceNumber,
-    /// The latest packet stored.
+    /// The latest packet stored, or the last one given up.
     highest: SequenceNumber,
     /// Packets in the slots, audio and others.
     waiting: usize,
-    /// While a talk-spurt has not begun to play: packet times since its first packet came.
-    filling: Option<usize>,
     /// Whether a turn has come since the window was placed.
     played: bool,
+    /// Which of the 64 numbers before `next` were here in time, the latest in the lowest bit.
+    given: u64,
+    /// Late packets in a row, repeated ones included.
+    late_run: u8,
     /// The number that would confirm a jump.
     confirmation: Option<SequenceNumber>,
 }
@@ -370,10 +412,23 @@ impl Window {
             next: packet.sequence_number,
             highest: packet.sequence_number,
             waiting: 0,
-            filling: Some(0),
             played: false,
+            given: 0,
+            late_run: 0,
             confirmation: None,
         }
+    }
+
+    /// A packet that is `back` numbers before the next one.
+    fn behind(&mut self, back: i32) -> Push {
+        self.late_run += 1;
+        if self.late_run > MAX_LATE_RUN {
+            return Push::Resynchronised;
+        }
+        if back <= 64 && self.given >> (back - 1) & 1 == 1 {
+            return Push::Duplicate;
+        }
+        Push::Late
     }
 }
 
@@ -381,20 +436,19 @@ impl Window {
 struct Slot {
     content: Content,
     payload_type: PayloadType,
-    marker: bool,
+    len: u16,
     timestamp: RtpTimestamp,
-    arrival: Option<Instant>,
-    len: usize,
+    /// [`JitterBuffer::written`] when its payload was written.
+    written_at: u32,
 }
 
 impl Slot {
     const FREE: Slot = Slot {
         content: Content::Nothing,
         payload_type: PayloadType::PCMU,
-        marker: false,
-        timestamp: RtpTimestamp(0),
-        arrival: None,
         len: 0,
+        timestamp: RtpTimestamp(0),
+        written_at: 0,
     };
 }
 
@@ -406,21 +460,16 @@ enum Content {
     Other,
 }
 
-enum Due {
-    Packet(usize),
-    Lost,
-    Nothing,
-}
-
-/// RFC 6716 §3.4.
-const LARGEST_OPUS_FRAME: usize = 1_275;
-/// Packets above the wanted depth that are tolerated before the oldest are thrown away: 60 ms of
-/// 20 ms packets. Picked by feel.
-const SLACK: usize = 3;
+const MAX_SLOTS: usize = 1 << 14;
+/// More than any UDP payload.
+const MAX_BYTES: usize = 1 << 16;
 /// A packet this much behind is a late one, and further behind a restart. RFC 3550 §A.1.
 const MAX_MISORDER: i32 = 100;
 /// A gap that loss may explain. RFC 3550 §A.1.
 const MAX_DROPOUT: i32 = 3_000;
+/// Late packets without one in time between them: more, and the sender has gone back in its
+/// numbers. Deeper reordering than a network makes.
+const MAX_LATE_RUN: u8 = 20;
 
 #[cfg(test)]
 mod tests;

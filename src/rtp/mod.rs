@@ -5,8 +5,10 @@
 //! constructor.
 //!
 //! RFC 3550 (packets, RTCP reports, rules of §A), RFC 3551 (static payload types),
+//! RFC 3389 (comfort noise),
 //! RFC 4733 (telephone events), RFC 4961 (symmetric RTP).
 
+mod comfort_noise;
 mod field;
 mod header;
 mod jitter_buffer;
@@ -18,10 +20,12 @@ mod rtcp;
 mod source;
 mod source_run;
 mod telephone_event;
+mod transit;
 
+pub use comfort_noise::comfort_noise_level;
 pub use field::{ClockRate, RtpTimestamp, SequenceNumber, Ssrc};
 pub use header::{RTP_HEADER_BYTES, RtpHeaderTemplate};
-pub use jitter_buffer::{BufferedPacket, JitterBuffer, JitterConfig, JitterCounters, Pop, Push};
+pub use jitter_buffer::{BufferedPacket, Front, JitterBuffer, JitterConfig, JitterCounters, Push};
 pub use packet::{RtpError, RtpPacket};
 pub use payload_type::{PayloadType, StaticPayload, static_payload};
 pub use quality::{Impairment, mean_opinion_score};
@@ -35,3 +39,4 @@ pub use telephone_event::{
     Digit, DigitPress, DigitPresses, DigitSource, EVENT_PAYLOAD_BYTES, EVENT_QUEUE, EVENT_TIMEOUT,
     EventPacket, EventQueueFull, EventReceiver, EventSender,
 };
+pub use transit::TransitTimes;

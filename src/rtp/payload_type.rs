@@ -14,6 +14,9 @@ impl PayloadType {
     /// G.711 A-law.
     pub const PCMA: PayloadType = PayloadType(8);
 
+    /// Comfort noise at 8,000 Hz, RFC 3389.
+    pub const COMFORT_NOISE: PayloadType = PayloadType(13);
+
     /// `None` above 127.
     pub const fn new(number: u8) -> Option<Self> {
         if number < 128 {

@@ -434,6 +434,7 @@ fn media_config(config: &Config, ids: &mut Ids) -> MediaConfig {
             .threads
             .map_or(0, |threads| threads.get().into()),
         slot: config.media.slot,
+        playout: config.media.playout,
         ports: ports.first()..=ports.last(),
         max_streams: usize::from(ports.last() - ports.first()) / 2 + 1,
         seed: u64::from(ids.ssrc()) << 32 | u64::from(ids.ssrc()),

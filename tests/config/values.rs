@@ -7,6 +7,7 @@ use muleteer::codec::OpusSettings;
 use muleteer::config::{
     ApplicationRule, Config, DigitDetection, DigitSending, LoadError, LogFormat, LogLevel, load,
 };
+use muleteer::media::Playout;
 
 fn parse(text: &str, overrides: &[&str]) -> Config {
     let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
@@ -32,7 +33,7 @@ fn every_key_can_be_set() {
     let config = parse(
         r#"
         sip = { listen = "udp:127.0.0.1:0", server_header = "", t1_ms = 100, t2_ms = 1000, t4_ms = 2000 }
-        media = { threads = 2, slot_ms = 10 }
+        media = { threads = 2, slot_ms = 10, playout = "fixed:80" }
         codec = { load = ["gsm", "speex"], order = ["pcma", "L16/16000"], exclude = [], opus = { sample_rate = 48000, bitrate = 32000, complexity = 10, fec = false, loss_percent = 0, dtx = true } }
         rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0, strict_source = true, rtcp = false }
         dtmf = { inband = "off", send = "info" }
@@ -69,6 +70,10 @@ fn every_key_can_be_set() {
     assert_eq!(config.media.slot, Duration::from_millis(10));
     assert_eq!(config.dtmf.inband, DigitDetection::Off);
     assert_eq!(config.dtmf.send, DigitSending::Info);
+    assert_eq!(
+        config.media.playout,
+        Playout::Fixed(Duration::from_millis(80))
+    );
     assert_eq!(
         config.app.application,
         ApplicationRule::Fixed("echo".to_owned())

@@ -32,6 +32,9 @@ impl MediaIo for Sink {
     fn closed(&mut self, _: StreamId) {}
 }
 
+/// Its end is not sent.
+type Datagram = [u8; 12 + MAX_PAYLOAD_BYTES];
+
 struct Steady {
     core: Core,
     id: StreamId,
@@ -91,15 +94,29 @@ impl Steady {
 
     /// One frame in which the peer's packet comes and a tick is handled.
     fn frame(&mut self, source: SocketAddr) {
+        let datagram = self.datagram();
+        self.receive(source, &datagram);
+        self.pass();
+    }
+
+    /// The peer's next packet.
+    fn datagram(&mut self) -> Datagram {
         let (number, ticks, payload) = &self.said;
         let mut datagram = [0; 12 + MAX_PAYLOAD_BYTES];
         let clock = self.peer.clock();
         datagram[..12].copy_from_slice(self.peer.next_header(*number, false, clock));
         datagram[12..12 + payload.len()].copy_from_slice(payload);
-        let datagram = &datagram[..12 + payload.len()];
         self.peer.advance(*ticks);
+        datagram
+    }
+
+    fn receive(&mut self, source: SocketAddr, datagram: &Datagram) {
+        let datagram = &datagram[..12 + self.said.2.len()];
         self.core
             .handle_datagram(self.now, self.id, source, datagram, &mut self.sink);
+    }
+
+    fn pass(&mut self) {
         self.now += Duration::from_millis(20);
         self.core.handle_timeout(self.now, &mut self.sink);
     }
@@ -143,6 +160,45 @@ fn an_announcement_does_not_allocate() {
 #[test]
 fn an_echo_does_not_allocate() {
     assert_steady(vec![MediaCommand::SetOutput(Output::Echo)]);
+}
+
+/// Concealment, comfort noise and stretching; jitter so that the delay changes.
+#[test]
+fn a_bad_network_does_not_allocate() {
+    let (sink, mut source) = muleteer::audio::recorder::recorder(8_000, None);
+    let mut steady = Steady::new(
+        CodecId::PCMU,
+        vec![MediaCommand::StartRecording(Box::new(sink))],
+    );
+    let peer = PEER.parse().unwrap();
+    (0..20).for_each(|_| steady.frame(peer));
+    let allocations = allocations_in(|| {
+        let mut held_back = [[0; 12 + MAX_PAYLOAD_BYTES]; 4];
+        for n in 0..1_600 {
+            let datagram = steady.datagram();
+            match n % 50 {
+                7 | 20 | 21 => {}
+                30..34 if n < 500 => held_back[n % 50 - 30] = datagram,
+                34 if n < 500 => {
+                    for late in held_back.iter().chain([&datagram]) {
+                        steady.receive(peer, late);
+                    }
+                }
+                40 if n > 1_500 => {
+                    let mut noise = datagram;
+                    noise[1] = PayloadType::COMFORT_NOISE.get();
+                    steady.receive(peer, &noise);
+                }
+                _ => steady.receive(peer, &datagram),
+            }
+            steady.pass();
+            source.read(&mut [0; 160]);
+        }
+    });
+    assert_eq!(allocations, 0);
+    let counters = steady.core.playout_counters(steady.id).unwrap();
+    assert!(counters.packets.lost > 20, "{counters:?}");
+    assert!(!counters.inserted.is_zero() || !counters.removed.is_zero());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::*;
 use crate::codec::Codecs;
 use crate::control::{Calling, Component, Components, Function};
 use crate::dsm::DiCall;
-use crate::media::{MediaConfig, MediaPool};
+use crate::media::{MediaConfig, MediaPool, Playout};
 use crate::sdp::Capabilities;
 use crate::session::begin::Settings;
 use crate::session::prompts::PromptStore;
@@ -74,6 +74,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
         slot: Duration::from_millis(10),
         ports: 20_000..=29_999,
         max_streams: 1,
+        playout: Playout::default(),
         seed: 1,
     });
     let context = Arc::new(SessionContext {
