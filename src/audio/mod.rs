@@ -6,9 +6,11 @@
 mod encodings;
 pub mod frame;
 pub mod live_resample;
+pub mod ogg;
 pub mod playlist;
 pub mod prompt;
 pub mod recorder;
+pub mod recording;
 pub mod resample;
 pub mod silence;
 pub mod tone;

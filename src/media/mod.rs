@@ -18,6 +18,7 @@ mod hearing;
 mod pool;
 mod ports;
 mod receiver;
+mod recording;
 mod schedule;
 mod sender;
 mod sockets;
@@ -29,7 +30,7 @@ pub use command::{
     EventSink, MediaCommand, MediaEvent, MediaFormat, Output, StreamId, StreamParameters,
 };
 pub use core::{Core, MediaIo, Retired};
-pub use file_io::{FileIo, RecordingDone};
+pub use file_io::{FileIo, RecordingDone, RecordingRequest};
 pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};
 pub use ports::OpenError;
 pub use stats::{MediaStats, MediaTotals};
