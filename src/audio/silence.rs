@@ -37,7 +37,8 @@ impl SilenceWatch {
     }
 }
 
-fn is_sound(pcm: &[i16]) -> bool {
+/// Whether a frame is louder than line noise.
+pub fn is_sound(pcm: &[i16]) -> bool {
     let sum: u32 = pcm
         .iter()
         .map(|sample| u32::from(sample.unsigned_abs()))

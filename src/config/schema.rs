@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 
 use super::reader::Section;
 use super::settings::{
-    App, Audio, Codec, Config, Dsm, Dtmf, Http, Limits, Log, Media, Rtp, Shutdown, Sip,
+    App, Audio, Codec, Config, Dsm, Dtmf, Http, Limits, Log, Media, Recording, Rtp, Shutdown, Sip,
 };
 use crate::codec::OpusSettings;
 
@@ -21,6 +21,7 @@ impl Config {
             app: file.section("app", App::read),
             dsm: file.section("dsm", Dsm::read),
             audio: file.section("audio", Audio::read),
+            recording: file.section("recording", Recording::read),
             limits: file.section("limits", Limits::read),
             shutdown: file.section("shutdown", Shutdown::read),
             log: file.section("log", Log::read),
@@ -150,6 +151,16 @@ impl Audio {
             path: section.paths("path", default.path),
             record_path: section.path("record_path", default.record_path),
             cache_mib: section.integer("cache_mib", default.cache_mib, 1..=65_536),
+        }
+    }
+}
+
+impl Recording {
+    fn read(section: &mut Section<'_>) -> Recording {
+        let default = Recording::default().max_length.unwrap_or_default();
+        let max_length = section.seconds("max_length_s", default);
+        Recording {
+            max_length: Some(max_length).filter(|length| !length.is_zero()),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Config {
     pub dsm: Dsm,
     /// `[audio]`: prompts.
     pub audio: Audio,
+    /// `[recording]`: what diagrams record.
+    pub recording: Recording,
     /// `[limits]`: when to refuse.
     pub limits: Limits,
     /// `[shutdown]`: how to stop.
@@ -173,6 +175,14 @@ pub struct Audio {
     pub cache_mib: u32,
 }
 
+/// `[recording]`: what diagrams record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recording {
+    /// `max_length_s`: length at which a recording ends whose diagram does not say one, up to a day;
+    /// `None` (0) for no end.
+    pub max_length: Option<Duration>,
+}
+
 /// `[limits]`: when to refuse. What is refused gets 503; calls in progress go on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
@@ -292,6 +302,14 @@ impl Default for Audio {
             path: vec![PathBuf::from("audio")],
             record_path: PathBuf::from("recordings"),
             cache_mib: 256,
+        }
+    }
+}
+
+impl Default for Recording {
+    fn default() -> Recording {
+        Recording {
+            max_length: Some(Duration::from_secs(2 * 60 * 60)),
         }
     }
 }

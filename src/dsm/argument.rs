@@ -137,6 +137,7 @@ fn classify<'t>(kind: Kind, part: &'t str, findings: &mut Vec<Finding<'t>>) -> A
         Kind::Value
         | Kind::AudioFile
         | Kind::NewFile
+        | Kind::RecordOptions
         | Kind::Prompt
         | Kind::Timer
         | Kind::Diagram

@@ -21,6 +21,7 @@ pub enum EventKind {
     Timer,
     NoAudio,
     Separator,
+    RecordEnd,
     Event,
     B2bEvent,
     SipRequest,

@@ -5,9 +5,12 @@
 //! answer later.
 
 mod name;
+mod recording;
 
 use std::borrow::Cow;
 use std::fmt;
+
+pub use recording::{BadOption, RecordOptions};
 
 use super::source::Location;
 use super::value::{TooManyValues, Values};
@@ -43,11 +46,16 @@ pub enum HostAction {
     },
     /// Put a ring tone into the playlist.
     PlayRingtone(Ringtone),
-    /// Record what is heard. Fails with [`Exception::file`].
+    /// Record the call. Fails with [`Exception::file`].
     RecordFile {
         /// Path as written.
         path: String,
+        /// What is recorded and how long.
+        options: RecordOptions,
     },
+    /// Leave out (true) or record again (false) what comes. Fails with [`Errno::SCRIPT`] if there is no
+    /// recording.
+    PauseRecord(bool),
     /// End the recording. Fails with [`Errno::SCRIPT`] if there is none.
     StopRecord,
     /// Milliseconds recorded so far, as [`Answer::Value`]. Fails with [`Errno::SCRIPT`].

@@ -47,9 +47,9 @@ pub use event::{Event, EventKind};
 pub use expr::SELECTS;
 pub use format::{FormatError, Refusal, format};
 pub use host::{
-    ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, DiCall, Errno,
-    Exception, HostAction, LogLevel, ModuleCall, ObjectAction, Problem, ProblemKind, Ringtone,
-    Trace, TransitionRef,
+    ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, BadOption, DiCall,
+    Errno, Exception, HostAction, LogLevel, ModuleCall, ObjectAction, Problem, ProblemKind,
+    RecordOptions, Ringtone, Trace, TransitionRef,
 };
 pub use include::join;
 pub use load::{

@@ -59,6 +59,8 @@ pub enum Kind {
     AudioFile,
     /// The same, naming an audio file that is written.
     NewFile,
+    /// The same, the options of a recording.
+    RecordOptions,
     /// The same, naming a prompt.
     Prompt,
     /// The same, the id of a timer that is set.

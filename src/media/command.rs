@@ -154,8 +154,10 @@ pub enum MediaCommand {
     },
     /// Reports each time the peer falls silent for so long after it was heard; `None` ends that.
     WatchSilence(Option<Duration>),
-    /// Records what the peer says; ends a recording that is running.
+    /// Records; ends a recording that is running.
     StartRecording(Box<RecorderSink>),
+    /// Leaves out what comes (true) until it goes on (false). A recording starts running.
+    PauseRecording(bool),
     /// Ends the recording.
     StopRecording,
     /// Tells what the stream has done so far.

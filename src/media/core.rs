@@ -18,12 +18,12 @@ use super::command::{MediaCommand, MediaEvent, StreamId};
 use super::reports::WallClock;
 use super::hearing::PlayoutCounters;
 use super::playout::Playout;
+use super::recording::Recording;
 use super::schedule::{FRAME, FrameClock, Placement, Schedule, Tick};
 use super::sender::PacketBuffer;
 use super::stats::MediaStats;
 use super::stream::{Stream, Turn};
 use crate::audio::playlist::PlaylistItem;
-use crate::audio::recorder::RecorderSink;
 
 /// What a [`Core`] asks of the world around it. No call may wait.
 pub trait MediaIo {
@@ -51,9 +51,20 @@ pub enum Retired {
     /// A playlist item that has ended; it may hold the last reference to a prompt.
     Item(PlaylistItem),
     /// A recording that has ended.
-    Recorder(Box<RecorderSink>),
+    Recording(RetiredRecording),
     /// A whole stream.
     Stream(RetiredStream),
+}
+
+/// The stream's end of a recording, to be dropped.
+pub struct RetiredRecording(
+    #[allow(dead_code, reason = "only ever dropped")] pub(super) Box<Recording>,
+);
+
+impl fmt::Debug for RetiredRecording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetiredRecording").finish_non_exhaustive()
+    }
 }
 
 /// A stream with all its buffers, to be dropped.

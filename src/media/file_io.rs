@@ -6,8 +6,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
@@ -17,11 +18,32 @@ use crossbeam_queue::ArrayQueue;
 
 use super::core::Retired;
 use super::sockets::Opened;
-use crate::audio::recorder::{self, RecorderSink, RecorderSource, RecordingEnded};
-use crate::audio::wav;
+use crate::audio::recorder::{
+    self, EndCause, RecorderSink, RecorderSource, RecordingEnded, RecordingPlan, Sides,
+};
+use crate::audio::recording::{FileFormat, FileSpec, RecordingFile, Storage};
 
 /// Called once on the file thread when a recording is on disk.
 pub type RecordingDone = Box<dyn FnOnce(RecordingEnded) + Send>;
+
+/// A recording that is to be begun.
+#[derive(Debug, Clone)]
+pub struct RecordingRequest {
+    /// The file, which is made or emptied.
+    pub path: PathBuf,
+    /// What is written into it.
+    pub format: FileFormat,
+    /// Samples a second; one that [`FileFormat::sample_rate`] gave.
+    pub sample_rate: u32,
+    /// Whose voices.
+    pub sides: Sides,
+    /// The recording ends when it is so long.
+    pub limit: Option<Duration>,
+    /// The recording ends when the peer says nothing for so long.
+    pub silence: Option<Duration>,
+    /// Silence at both ends is left out.
+    pub trim: bool,
+}
 
 /// Gives work to the file thread. Cheap to clone.
 #[derive(Clone)]
@@ -89,11 +111,11 @@ impl Drop for FileThread {
 }
 
 impl FileIo {
-    /// Creates the WAV file `path` and returns where a stream is to put its samples: mono at
-    /// `sample_rate` hertz, at most `limit` of it.
+    /// Creates the file and returns where a stream is to put its samples.
     ///
-    /// The file is playable from the first second on, also after a crash. `done` is called when
-    /// the returned sink is dropped and the last sample is written. Touches the disk: call it
+    /// The file is playable from the first second on, also after a crash; while it is written it is
+    /// locked, so that nobody takes it for one that a crash left. `done` is called when the returned sink
+    /// is dropped and the last sample is written, or when the disk refuses more. Touches the disk: call it
     /// where waiting is allowed.
     ///
     /// # Errors
@@ -101,20 +123,47 @@ impl FileIo {
     /// [`io::ErrorKind::QuotaExceeded`] when too many recordings wait to be begun.
     pub fn record(
         &self,
-        path: &Path,
-        sample_rate: u32,
-        limit: Option<Duration>,
+        request: RecordingRequest,
         done: RecordingDone,
     ) -> io::Result<Box<RecorderSink>> {
-        let mut file = File::create(path)?;
-        file.write_all(&wav::header(sample_rate, 0))?;
-        let (sink, source) = recorder::recorder(sample_rate, limit);
+        let file = File::create(&request.path)?;
+        // Not every file system has locks; without one, only a second server could be mistaken.
+        let _ = file.try_lock();
+        self.record_to(Box::new(file), request, done)
+    }
+
+    fn record_to(
+        &self,
+        storage: Box<dyn Storage + Send>,
+        request: RecordingRequest,
+        done: RecordingDone,
+    ) -> io::Result<Box<RecorderSink>> {
+        let RecordingRequest {
+            format,
+            sample_rate,
+            sides,
+            ..
+        } = request;
+        let spec = FileSpec {
+            format,
+            sample_rate,
+            sides,
+            trim: request.trim,
+        };
+        let file = RecordingFile::begin(storage, spec)?;
+        let longest = format.longest(sample_rate, sides);
+        let (sink, source) = recorder::recorder(RecordingPlan {
+            sample_rate,
+            sides,
+            limit: request.limit.into_iter().chain(longest).min(),
+            silence: request.silence,
+            frame_bytes: format.frame_bytes(sides),
+        });
         let recording = Recording {
+            path: request.path,
             file,
             source,
-            written: 0,
-            in_header: 0,
-            failed: false,
+            is_losing: false,
             done: Some(done),
         };
         self.queue
@@ -169,152 +218,82 @@ impl Worker {
 
 /// One file being written.
 struct Recording {
-    file: File,
+    /// For the log.
+    path: PathBuf,
+    file: RecordingFile<Box<dyn Storage + Send>>,
     source: RecorderSource,
-    /// Samples in the file.
-    written: u64,
-    /// Samples that the header tells of.
-    in_header: u64,
-    failed: bool,
+    /// Samples were lost, and the log says so.
+    is_losing: bool,
     done: Option<RecordingDone>,
 }
 
 impl Recording {
-    /// Writes what has come; returns whether the recording has ended. `stopping` ends it.
+    /// Writes what has come; returns whether the recording has ended. `stopping` ends it, and so does a
+    /// disk that refuses data: what is written by then stays consistent.
     fn advance(&mut self, buffer: &mut [i16], stopping: bool) -> bool {
         let closed = self.source.is_closed() || stopping;
+        let written = self.write(buffer, closed);
+        if let Err(error) = &written {
+            let path = self.path.display();
+            tracing::error!(%path, %error, "a recording ends: it cannot be written");
+            self.file.give_up();
+        }
+        let lost = self.source.lost();
+        if !lost.is_zero() && !self.is_losing {
+            self.is_losing = true;
+            let path = self.path.display();
+            tracing::warn!(%path, "the disk is too slow: parts of a recording are lost");
+        }
+        if !closed && written.is_ok() {
+            self.source
+                .report(self.file.trimmed(), self.file.data_bytes());
+            return false;
+        }
+        let frames = self.file.frames();
+        self.source.report_complete(frames, self.file.data_bytes());
+        if let Some(done) = self.done.take() {
+            done(RecordingEnded {
+                cause: match written {
+                    Ok(()) => self.source.cause(),
+                    Err(_) => EndCause::Disk,
+                },
+                length: recorder::duration_of(frames, self.source.plan().sample_rate),
+                lost,
+                complete: written.is_ok(),
+            });
+        }
+        true
+    }
+
+    fn write(&mut self, buffer: &mut [i16], closed: bool) -> io::Result<()> {
         loop {
             let count = self.source.read(buffer);
             if count == 0 {
                 break;
             }
-            self.append(&buffer[..count]);
+            self.file.write(&buffer[..count])?;
         }
-        let second = u64::from(self.source.sample_rate());
-        if self.written > self.in_header && (closed || self.written - self.in_header >= second) {
-            self.write_header();
-        }
-        if closed && let Some(done) = self.done.take() {
-            done(RecordingEnded {
-                length: recorder::duration_of(self.written, self.source.sample_rate()),
-                lost: self.source.lost(),
-                complete: !self.failed,
-            });
-        }
-        closed
+        if closed { self.file.finish() } else { Ok(()) }
+    }
+}
+
+impl Storage for File {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
     }
 
-    /// After a failed write nothing more is written, so that the file stays consistent; the
-    /// samples are still taken from the ring.
-    fn append(&mut self, samples: &[i16]) {
-        if self.failed {
-            return;
-        }
-        let mut bytes = Vec::with_capacity(samples.len() * 2);
-        wav::append_samples(samples, &mut bytes);
-        match self.file.write_all(&bytes) {
-            Ok(()) => self.written += samples.len() as u64,
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    fn write_header(&mut self) {
-        // A header cannot tell of more than 4 GiB; readers then go by the length of the file.
-        let data_bytes = u32::try_from(self.written * 2).unwrap_or(u32::MAX);
-        let header = wav::header(self.source.sample_rate(), data_bytes);
-        let written = self
-            .file
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| self.file.write_all(&header))
-            .and_then(|()| self.file.seek(SeekFrom::End(0)));
-        match written {
-            Ok(_) => self.in_header = self.written,
-            Err(error) => self.fail(&error),
-        }
-    }
-
-    fn fail(&mut self, error: &io::Error) {
-        if !self.failed {
-            tracing::error!(%error, "a recording cannot be written");
-        }
-        self.failed = true;
+    fn set_len(&mut self, length: u64) -> io::Result<()> {
+        Self::set_len(self, length)
     }
 }
 
 /// Jobs that may wait. Far more than the streams that end within one wake-up.
 const QUEUE_LENGTH: usize = 1_024;
-/// How often a running recording is written out; a small part of what its ring holds.
-const WRITE_INTERVAL: Duration = Duration::from_millis(100);
-/// Samples read from a ring at once.
+/// How often the rings of running recordings are emptied: a part of what they hold, so that there is
+/// time for the disk as well.
+const WRITE_INTERVAL: Duration = Duration::from_millis(200);
+/// Samples read from a ring at once; an even number, so that channels stay where they are.
 const READ_SAMPLES: usize = 4_096;
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    fn record(io: &FileIo, path: &Path) -> (Box<RecorderSink>, mpsc::Receiver<RecordingEnded>) {
-        let (ended, receiver) = mpsc::channel();
-        let done = Box::new(move |end| ended.send(end).unwrap());
-        (io.record(path, 8_000, None, done).unwrap(), receiver)
-    }
-
-    #[test]
-    fn a_recording_is_a_wav_file_of_its_samples() {
-        let thread = FileThread::start().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.wav");
-        let (mut sink, ended) = record(thread.io(), &path);
-        let samples: Vec<i16> = (0..4_000).map(|n| n * 3 - 6_000).collect();
-        sink.write(&samples);
-        drop(sink);
-        thread.io().wake();
-        let end = ended.recv_timeout(PATIENCE).unwrap();
-        assert_eq!(end.length, Duration::from_millis(500));
-        assert!(end.complete && end.lost.is_zero());
-        let mut reader = hound::WavReader::open(&path).unwrap();
-        assert_eq!(reader.spec().sample_rate, 8_000);
-        assert_eq!(
-            reader
-                .samples::<i16>()
-                .map(Result::unwrap)
-                .collect::<Vec<_>>(),
-            samples
-        );
-    }
-
-    #[test]
-    fn stopping_finishes_running_recordings() {
-        let thread = FileThread::start().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let (mut sink, ended) = record(thread.io(), &folder.path().join("b.wav"));
-        sink.write(&[1; 800]);
-        drop(thread);
-        assert_eq!(
-            ended.recv_timeout(PATIENCE).unwrap().length,
-            Duration::from_millis(100)
-        );
-        assert!(sink.is_finished());
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_begun_is_refused() {
-        let full = Path::new("/dev/full");
-        if !full.exists() {
-            return;
-        }
-        let thread = FileThread::start().unwrap();
-        let (ended, receiver) = mpsc::channel();
-        let refused = thread.io().record(
-            full,
-            8_000,
-            None,
-            Box::new(move |end| ended.send(end).unwrap()),
-        );
-        assert!(refused.is_err());
-        assert!(receiver.recv_timeout(PATIENCE).is_err());
-    }
-}
+mod tests;

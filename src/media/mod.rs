@@ -22,6 +22,7 @@ mod playout;
 mod pool;
 mod ports;
 mod receiver;
+mod recording;
 mod reports;
 mod schedule;
 mod sender;
@@ -36,7 +37,7 @@ pub use command::{
 };
 pub use core::{Core, MediaIo, Retired};
 pub use figures::{FiguresSink, StreamFigures};
-pub use file_io::{FileIo, RecordingDone};
+pub use file_io::{FileIo, RecordingDone, RecordingRequest};
 pub use hearing::PlayoutCounters;
 pub use playout::Playout;
 pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};

@@ -15,7 +15,7 @@ use super::schedule::{FRAME, FrameClock, Tick};
 use super::stream::Turn;
 use crate::audio::frame::MAX_FRAME_SAMPLES;
 use crate::audio::playlist::{Playlist, PlaylistItem, Step};
-use crate::codec::{CodecId, MAX_PAYLOAD_BYTES};
+use crate::codec::{CodecId, Encoding, MAX_PAYLOAD_BYTES};
 use crate::rtp::{
     ClockRate, Digit, EventSender, PayloadType, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpTimestamp,
     Ssrc,
@@ -149,6 +149,13 @@ impl Sender {
     /// Notes that ticks were left out: the next packet does not continue the last one.
     pub(super) fn interrupted(&mut self) {
         self.talking = false;
+    }
+
+    /// What the packet that was just written holds, if it is audio.
+    pub(super) fn sent_encoding(&self) -> Option<Encoding> {
+        self.format
+            .filter(|_| self.talking)
+            .map(|format| format.encoding)
     }
 
     /// Writes the packet of `tick` into `turn.packet` and returns its length; zero if there is

@@ -4,17 +4,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::command::{MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
-use super::core::{MediaIo, Retired};
+use super::core::{MediaIo, Retired, RetiredRecording};
 use super::figures::{Measured, StreamFigures};
 use super::hearing::PlayoutCounters;
 use super::playout::Playout;
 use super::receiver::Receiver;
+use super::recording::Recording;
 use super::reports::{Moment, Reports, Sent, WallClock};
 use super::schedule::{FrameClock, Tick};
 use super::sender::{PacketBuffer, Sender};
 use super::stats::MediaStats;
 use crate::audio::playlist::PlaylistItem;
-use crate::audio::recorder::RecorderSink;
 use crate::audio::silence::SilenceWatch;
 use crate::rtp::{RTP_HEADER_BYTES, Report, is_rtcp};
 
@@ -44,7 +44,7 @@ impl<Io: MediaIo> Turn<'_, Io> {
 pub(super) struct Stream {
     sender: Sender,
     receiver: Receiver,
-    recorder: Option<Box<RecorderSink>>,
+    recording: Option<Box<Recording>>,
     silence: Option<SilenceWatch>,
     /// The peer takes what we send.
     sends: bool,
@@ -66,7 +66,7 @@ impl Stream {
         Self {
             sender: Sender::new(seed),
             receiver,
-            recorder: None,
+            recording: None,
             silence: None,
             sends: false,
             destination: None,
@@ -100,9 +100,10 @@ impl Stream {
             }
             MediaCommand::StartRecording(sink) => {
                 self.stop_recording(turn);
-                self.recorder = Some(sink);
+                self.recording = Some(Box::new(Recording::new(sink)));
             }
             MediaCommand::StopRecording => self.stop_recording(turn),
+            MediaCommand::PauseRecording(paused) => self.pause_recording(paused),
             MediaCommand::WatchSilence(after) => self.silence = after.map(SilenceWatch::new),
             MediaCommand::Measure(sink) => sink.tell(self.figures()),
             // The core ends the stream itself.
@@ -179,16 +180,9 @@ impl Stream {
         {
             turn.event(MediaEvent::Silence);
         }
-        if let Some(recorder) = &mut self.recorder {
-            match self.receiver.frame() {
-                Some(frame) => recorder.write(frame),
-                // Held, or not receiving: the recording keeps the time all the same.
-                None => recorder.write_silence(packet_time),
-            }
-            if recorder.is_finished() {
-                self.stop_recording(turn);
-                self.receiver.settle(now, self.heard_at());
-            }
+        if self.recording.as_ref().is_some_and(|it| it.is_finished()) {
+            self.stop_recording(turn);
+            self.receiver.settle(now, self.heard_at());
         }
     }
 
@@ -215,19 +209,25 @@ impl Stream {
         late: bool,
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
-        let Some(destination) = self.destination() else {
-            return;
-        };
-        if late {
-            self.sender.interrupted();
+        let mut len = 0;
+        if let Some(destination) = self.destination() {
+            if late {
+                self.sender.interrupted();
+            }
+            len = self
+                .sender
+                .next_packet(clock, tick, self.receiver.heard(), turn);
+            if len > 0 {
+                turn.io.send(turn.id, destination, &turn.packet[..len]);
+                self.packets_sent += 1;
+                self.octets_sent += (len - RTP_HEADER_BYTES) as u64;
+            }
         }
-        let len = self
-            .sender
-            .next_packet(clock, tick, self.receiver.heard(), turn);
-        if len > 0 {
-            turn.io.send(turn.id, destination, &turn.packet[..len]);
-            self.packets_sent += 1;
-            self.octets_sent += (len - RTP_HEADER_BYTES) as u64;
+        if let Some(recording) = &mut self.recording {
+            let encoding = self.sender.sent_encoding().filter(|_| len > 0);
+            let sent = encoding.map(|encoding| (encoding, &turn.packet[RTP_HEADER_BYTES..len]));
+            // Held, or not receiving: the recording keeps the time all the same.
+            recording.take(self.sender.packet_time(), self.receiver.frame(), sent);
         }
     }
 
@@ -326,21 +326,40 @@ impl Stream {
 
     /// Ends the recording with what has come and was not due yet: it was said before the end.
     fn stop_recording(&mut self, turn: &mut Turn<'_, impl MediaIo>) {
-        if let Some(mut recorder) = self.recorder.take() {
-            let packet_time = self.sender.packet_time();
-            for _ in 0..MAX_UNHEARD {
-                match self.receiver.hear_on(packet_time) {
-                    Some(frame) => recorder.write(frame),
-                    None => break,
-                }
+        self.record_unheard();
+        if let Some(recording) = self.recording.take() {
+            turn.io
+                .retire(Retired::Recording(RetiredRecording(recording)));
+        }
+    }
+
+    fn pause_recording(&mut self, paused: bool) {
+        if paused {
+            self.record_unheard();
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.set_paused(paused);
+        }
+    }
+
+    /// Records what waits to be heard.
+    fn record_unheard(&mut self) {
+        let Some(recording) = self.recording.as_mut().filter(|it| !it.is_paused()) else {
+            return;
+        };
+        let packet_time = self.sender.packet_time();
+        for _ in 0..MAX_UNHEARD {
+            match self.receiver.hear_on(packet_time) {
+                Some(frame) => recording.take(packet_time, Some(frame), None),
+                None => break,
             }
-            turn.io.retire(Retired::Recorder(recorder));
         }
     }
 
     /// Time is being recorded: from the first session description on.
     fn is_recording(&self) -> bool {
-        self.recorder.is_some() && self.sender.sample_rate().is_some()
+        let recording = self.recording.as_ref();
+        recording.is_some_and(|it| !it.is_paused()) && self.sender.sample_rate().is_some()
     }
 
     /// At how many samples a second someone wants to hear the peer; `None` if nobody does. A
@@ -351,8 +370,8 @@ impl Stream {
         let wanted = self.silence.is_some()
             || self.sender.output() == Output::Echo
             || self.receiver.wants_tones();
-        match &self.recorder {
-            Some(recorder) => Some(recorder.sample_rate()),
+        match self.recording.as_ref().filter(|it| !it.is_paused()) {
+            Some(recording) => Some(recording.sample_rate()),
             None => wanted.then_some(sent),
         }
     }

@@ -362,7 +362,7 @@ impl MediaIo for World {
     }
 
     fn retire(&mut self, retired: Retired) {
-        let awaited = matches!(retired, Retired::Recorder(_));
+        let awaited = matches!(retired, Retired::Recording(_));
         self.discard(Discarded::Retired(retired));
         // A script waits for its recording to be complete.
         if awaited {

@@ -33,6 +33,7 @@ use crate::session::call::{RtpPolicy, capabilities};
 use crate::session::catalog::Catalog;
 use crate::session::pool::{SessionContext, SessionPool};
 use crate::session::prompts::PromptStore;
+use crate::session::recordings::{self, Recordings};
 use crate::session::{Limits, Router, RouterConfig};
 use crate::sip::endpoint::{Endpoint, EndpointConfig};
 use crate::sip::message::Transport;
@@ -96,6 +97,7 @@ impl Server {
         let codecs = codecs(config)?;
         let (udp, tcp) = open_sockets(&config.sip.listen)?;
         let media = MediaPool::start(media_config(config, ids))?;
+        recordings::repair(&config.audio.record_path);
         Ok(Self::assemble(
             config,
             ids,
@@ -171,7 +173,10 @@ impl Server {
         let context = Arc::new(SessionContext {
             sip,
             prompts: Arc::new(PromptStore::new(audio_roots, cache_bytes)),
-            record_path: config.audio.record_path.clone(),
+            recordings: Recordings::new(
+                config.audio.record_path.clone(),
+                config.recording.max_length,
+            ),
             media: parts.media,
             rtp_address: config.rtp.address,
             settings: Settings {

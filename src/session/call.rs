@@ -20,7 +20,7 @@ use crate::audio::prompt::Prompt;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::{CodecId, Codecs, Encoding};
 use crate::config::{DigitDetection, DigitSending, Dtmf};
-use crate::dsm::ActionResult;
+use crate::dsm::{ActionResult, RecordOptions};
 use crate::media::{MediaCommand, MediaEvent, MediaFormat, RtcpParameters, StreamParameters};
 use crate::rtp::{ClockRate, Digit, DigitSource, PayloadType, SourceRule};
 use crate::sdp::{
@@ -318,10 +318,13 @@ impl Call {
 
     /// Asks for what is heard to be recorded, at the rate of the call's codec; before negotiation: of
     /// PCMU.
-    pub fn record(&mut self, file: AudioFile) {
+    pub fn record(&mut self, file: AudioFile, options: RecordOptions) {
         let sample_rate = self.codec().unwrap_or(CodecId::PCMU).sample_rate();
-        let output = SessionOutput::Record { file, sample_rate };
-        self.outputs.push_back(output);
+        self.outputs.push_back(SessionOutput::Record {
+            file,
+            options,
+            sample_rate,
+        });
     }
 
     /// Any other output.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::audio::prompt::Prompt;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
-use crate::dsm::{ActionResult, DiCall};
+use crate::dsm::{ActionResult, DiCall, RecordOptions};
 use crate::media::{MediaCommand, MediaEvent};
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::endpoint::TransactionId;
@@ -143,7 +143,9 @@ pub enum RecordError {
     #[error("the name {0:?} is not allowed: it has to stay below the [audio] record_path folder")]
     Name(String),
     /// The end of the name asks for another format.
-    #[error("cannot record {0:?}: recordings are WAV files, so the name has to end in .wav")]
+    #[error(
+        "cannot record {0:?}: the name has to end in .wav, .wav|A-Law, .wav|Mu-Law, .opus or .ogg"
+    )]
     Format(String),
     /// The file cannot be made.
     #[error("cannot record to {path}: {cause}")]
@@ -213,11 +215,13 @@ pub enum SessionOutput {
         /// What.
         work: Work,
     },
-    /// Record what is heard into a new WAV file. [`SessionEvent::RecordingBegun`] answers, and
+    /// Record the call into a new file. [`SessionEvent::RecordingBegun`] answers, and
     /// [`SessionEvent::RecordingEnded`] follows in the end.
     Record {
         /// Which.
         file: AudioFile,
+        /// What of it and how long.
+        options: RecordOptions,
         /// Samples per second of the stream.
         sample_rate: u32,
     },

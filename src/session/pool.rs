@@ -6,7 +6,6 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -15,6 +14,7 @@ use tracing::Instrument;
 use super::begin::{self, Dial, Refusal, Settings};
 use super::event::{ActionToken, Mail, SessionEvent, SessionId};
 use super::prompts::PromptStore;
+use super::recordings::Recordings;
 use super::router::NewCall;
 use super::session::Session;
 use super::system::{SystemSession, SystemStart};
@@ -57,8 +57,8 @@ pub struct SessionContext {
     pub sip: mpsc::Sender<SipCommand>,
     /// Audio files.
     pub prompts: Arc<PromptStore>,
-    /// Folder that scripts record into.
-    pub record_path: PathBuf,
+    /// What scripts record.
+    pub recordings: Recordings,
     /// Streams.
     pub media: MediaPool,
     /// Address for RTP; None: the one the SIP socket answers from.

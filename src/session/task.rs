@@ -20,10 +20,10 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::core::SessionCore;
 use super::event::{
-    ActionToken, AudioFile, RecordError, SessionEvent, SessionId, SessionOutput, Urgency, Work,
+    ActionToken, RecordError, SessionEvent, SessionId, SessionOutput, Urgency, Work,
 };
 use super::pool::{SessionContext, SipCommand};
-use super::recordings;
+use super::recordings::Wanted;
 use super::router::{Mailbox, Undelivered};
 use crate::audio::recorder::{RecorderSink, RecordingEnded};
 use crate::dsm::ActionResult;
@@ -209,8 +209,16 @@ impl<S: SessionCore> Task<S> {
                         return true;
                     }
                 }
-                SessionOutput::Record { file, sample_rate } => {
-                    let begin = self.begin_recording(file, sample_rate);
+                SessionOutput::Record {
+                    file,
+                    options,
+                    sample_rate,
+                } => {
+                    let begin = self.begin_recording(Wanted {
+                        file,
+                        options,
+                        sample_rate,
+                    });
                     self.recordings += 1;
                     self.work.spawn_blocking(begin);
                 }
@@ -287,11 +295,7 @@ impl<S: SessionCore> Task<S> {
     }
 
     /// What opens the file of a recording; it may wait for the disk.
-    fn begin_recording(
-        &self,
-        file: AudioFile,
-        sample_rate: u32,
-    ) -> impl FnOnce() -> Completion + Send + 'static {
+    fn begin_recording(&self, wanted: Wanted) -> impl FnOnce() -> Completion + Send + 'static {
         let context = self.context.clone();
         move || {
             let (done, ended) = oneshot::channel();
@@ -299,8 +303,9 @@ impl<S: SessionCore> Task<S> {
                 // The session does not wait for ever.
                 let _ = done.send(how);
             });
-            let (folder, files) = (&context.record_path, context.media.files());
-            let begun = recordings::begin(folder, &file, sample_rate, files, done);
+            let begun = context
+                .recordings
+                .begin(&wanted, context.media.files(), done);
             Completion::RecordingBegun(begun.map(|(path, sink)| Begun { path, sink, ended }))
         }
     }

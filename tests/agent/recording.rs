@@ -229,3 +229,126 @@ fn a_held_call_is_recorded_as_silence_of_the_same_length() {
         pcm.len() / 8
     );
 }
+
+/// Records with the options that the caller's key asks for: 1 a second at most, 2 until silence, 3 with a
+/// mistake, 4 pauses, 5 goes on. What is raised is shown as files.
+const OPTIONS: &str = r##"
+initial state TALK;
+state END;
+transition "1" TALK - key(#key == 1) / recordFile("a.wav", "max=1"); -> TALK;
+transition "2" TALK - key(#key == 2) / recordFile("a.wav", "silence=0.5; trim=yes"); -> TALK;
+transition "3" TALK - key(#key == 3) / {
+  sets($options="max=1; lenght=2");
+  recordFile("a.wav", $options);
+} -> TALK;
+transition "4" TALK - key(#key == 4) / pauseRecord(); throwOnError(); -> TALK;
+transition "5" TALK - key(#key == 5) / resumeRecord(); -> TALK;
+transition "6" TALK - key(#key == 6) / {
+  getRecordLength($length);
+  stopRecord();
+  throwOnError();
+  playFile("stopped");
+} -> TALK;
+transition "end" TALK - recordEnd / {
+  getRecordLength();
+  addSeparator($record_length);
+  sets($what="#(cause) #(lost)");
+  addSeparator(#length);
+  playFile($what);
+} -> TALK;
+transition "failed" TALK - exception / {
+  sets($what="#(type) #(cause)");
+  playFile($what);
+} -> TALK;
+transition "bye" (TALK, END) - hangup / stop(false); -> END;
+"##;
+
+fn with_options() -> Scene {
+    let mut scene = Scene::new("options", diagram("options", OPTIONS));
+    scene.open_studio();
+    scene.agent().add_prompts(&[
+        "length 0",
+        "silence 0",
+        "stopped",
+        "script ",
+        "core there is no option 'lenght' of a recording: write both, max, silence or trim",
+    ]);
+    scene.call();
+    scene.media();
+    scene
+}
+
+#[test]
+fn a_recording_that_reaches_its_length_is_an_event_and_can_still_be_stopped() {
+    let mut scene = with_options();
+    scene.keys("1");
+    assert_eq!(scene.media(), ["start recording"]);
+    scene.says(&sine(440.0, 1_500));
+    assert_eq!(
+        scene.media(),
+        [
+            "append separator(1000)",
+            "append separator(1000)",
+            "append length 0"
+        ]
+    );
+    assert_eq!(recorded(&mut scene).len(), 8_000);
+    scene.keys("6");
+    assert_eq!(scene.media(), ["append stopped"]);
+    scene.keys("6");
+    assert_eq!(scene.media(), ["append script "]);
+    scene.bye();
+    scene.ends_clean();
+}
+
+#[test]
+fn a_caller_who_falls_silent_ends_the_recording() {
+    let mut scene = with_options();
+    scene.keys("2");
+    scene.says(&sine(440.0, 1_000));
+    scene.media();
+    scene.run(1_000);
+    let ms = recorded(&mut scene).len() / 8;
+    assert!((1_450..=1_650).contains(&ms), "{ms}");
+    scene.keys("6");
+    assert!(scene.media().contains(&"append stopped".to_owned()));
+}
+
+#[test]
+fn a_recording_that_the_script_ends_is_no_event() {
+    let mut scene = with_options();
+    scene.keys("1");
+    scene.media();
+    scene.keys("6");
+    scene.run(2_000);
+    assert_eq!(scene.media(), ["stop recording", "append stopped"]);
+}
+
+#[test]
+fn an_option_that_is_none_is_an_exception_and_nothing_is_recorded() {
+    let mut scene = with_options();
+    scene.keys("3");
+    let media = scene.media();
+    assert_eq!(media.len(), 1, "{media:?}");
+    assert!(media[0].starts_with("append core there is no option"));
+}
+
+#[test]
+fn a_pause_is_left_out_and_needs_a_recording() {
+    let mut scene = with_options();
+    scene.keys("4");
+    assert_eq!(scene.media(), ["append script "]);
+    scene.keys("1");
+    scene.media();
+    scene.says(&sine(440.0, 300));
+    scene.keys("4");
+    scene.says(&sine(800.0, 2_000));
+    assert_eq!(scene.media(), ["pause recording"]);
+    scene.keys("5");
+    scene.says(&sine(440.0, 1_000));
+    let media = scene.media();
+    assert_eq!(media[0], "resume recording");
+    assert!(media.contains(&"append length 0".to_owned()));
+    let pcm = recorded(&mut scene);
+    assert_eq!((pcm.len(), ms_of(&pcm, 800.0)), (8_000, 0));
+}

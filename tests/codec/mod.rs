@@ -60,7 +60,7 @@ struct Tape {
 
 impl Tape {
     fn begin(rig: &mut Rig) -> Self {
-        let (sink, source) = recorder(SAMPLE_RATE, None);
+        let (sink, source) = recorder(RecordingPlan::new(SAMPLE_RATE));
         rig.command(MediaCommand::StartRecording(Box::new(sink)));
         let pcm = Vec::new();
         Self { source, pcm }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muleteer::audio::recorder::{RecordingPlan, Sides, recorder};
 use muleteer::codec::{CodecId, MAX_PAYLOAD_BYTES, Variant};
 use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired,
@@ -215,7 +216,7 @@ fn an_echo_in_any_codec_does_not_allocate() {
 
 #[test]
 fn a_recording_does_not_allocate() {
-    let (sink, mut source) = muleteer::audio::recorder::recorder(8_000, None);
+    let (sink, mut source) = recorder(RecordingPlan::new(8_000));
     assert_steady(vec![
         MediaCommand::SetOutput(Output::Echo),
         MediaCommand::StartRecording(Box::new(sink)),
@@ -230,4 +231,18 @@ fn hearing_and_sending_tones_does_not_allocate() {
     let duration = Duration::from_secs(60);
     commands.push(MediaCommand::SendDigit { digit, duration });
     assert_steady(commands);
+}
+
+#[test]
+fn a_recording_of_both_sides_does_not_allocate() {
+    // At another rate than the call's, so that what is sent is resampled too.
+    let (sink, mut source) = recorder(RecordingPlan {
+        sides: Sides::Stereo,
+        ..RecordingPlan::new(16_000)
+    });
+    assert_steady(vec![
+        MediaCommand::Append(looped(&tone_prompt(440.0, 330))),
+        MediaCommand::StartRecording(Box::new(sink)),
+    ]);
+    assert!(source.read(&mut [0; 8_000]) > 0);
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use muleteer::audio::recorder::{EndCause, Sides};
+use muleteer::audio::recording::{FileFormat, WavEncoding};
 use muleteer::codec::{CodecId, Variant};
 use muleteer::media::{
-    MediaCommand, MediaConfig, MediaEvent, MediaPool, OpenError, Output, StartError, StreamHandle,
-    StreamParameters,
+    MediaCommand, MediaConfig, MediaEvent, MediaPool, OpenError, Output, RecordingRequest,
+    StartError, StreamHandle, StreamParameters,
 };
 use muleteer::rtp::{PayloadType, RtpHeaderTemplate, RtpPacket};
 
@@ -181,11 +183,20 @@ fn a_recording_is_on_disk_when_it_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("call.wav");
     let (ended, receiver) = mpsc::channel();
-    let limit = Some(Duration::from_millis(200));
     let done = Box::new(move |end| ended.send(end).unwrap());
-    let sink = pool.files().record(&path, 8_000, limit, done).unwrap();
+    let request = RecordingRequest {
+        path: path.clone(),
+        format: FileFormat::Wav(WavEncoding::Pcm16),
+        sample_rate: 8_000,
+        sides: Sides::Peer,
+        limit: Some(Duration::from_millis(200)),
+        silence: None,
+        trim: false,
+    };
+    let sink = pool.files().record(request, done).unwrap();
     stream.command(MediaCommand::StartRecording(sink)).unwrap();
     let end = receiver.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(end.cause, EndCause::Length);
     assert_eq!(end.length, Duration::from_millis(200));
     assert_eq!(hound::WavReader::open(&path).unwrap().duration(), 1_600);
 }

@@ -1,5 +1,8 @@
 //! Prompts and recordings of a running server, with real phones and files.
 
+mod crash;
+mod formats;
+
 use std::path::Path;
 
 use muleteer::sip::message::StatusCode;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use muleteer::audio::playlist::PlaylistItem;
 use muleteer::audio::prompt::Prompt;
-use muleteer::audio::recorder::{RecordingMeter, recorder};
+use muleteer::audio::recorder::{RecordingMeter, RecordingPlan, recorder};
 use muleteer::codec::{CodecId, Codecs};
 use muleteer::config::{ApplicationSelector, DigitDetection, DigitSending, Dtmf};
 use muleteer::dsm::{ActionError, Errno};
@@ -391,8 +391,18 @@ impl Agent {
                 let event = SessionEvent::Performed(token, Err(nothing));
                 self.router.deliver(&id, event);
             }
-            SessionOutput::Record { file, sample_rate } => {
-                let begun = self.record(now, number, &file, sample_rate);
+            SessionOutput::Record {
+                file,
+                options,
+                sample_rate,
+            } => {
+                let plan = RecordingPlan {
+                    sides: options.sides,
+                    limit: options.max,
+                    silence: options.silence,
+                    ..RecordingPlan::new(sample_rate)
+                };
+                let begun = self.record(now, number, &file, plan);
                 self.router
                     .deliver(&id, SessionEvent::RecordingBegun(begun));
             }
@@ -435,7 +445,7 @@ impl Agent {
         now: Instant,
         number: usize,
         file: &AudioFile,
-        sample_rate: u32,
+        plan: RecordingPlan,
     ) -> Result<RecordingMeter, RecordError> {
         let name = file.to_string();
         if safe_path::join(Path::new("/recordings"), &name).is_none() {
@@ -445,7 +455,7 @@ impl Agent {
             let cause = "read-only file system".to_owned();
             return Err(RecordError::Unwritable { path: name, cause });
         }
-        let (sink, source) = recorder(sample_rate, None);
+        let (sink, source) = recorder(plan);
         let meter = sink.meter();
         self.calls[number].tape = Some(Tape::new(name, source));
         let start = MediaCommand::StartRecording(Box::new(sink));
@@ -536,6 +546,8 @@ impl Agent {
             MediaCommand::DetectDigits(on) => format!("digits {on}"),
             MediaCommand::StartRecording(_) => "start recording".to_owned(),
             MediaCommand::StopRecording => "stop recording".to_owned(),
+            MediaCommand::PauseRecording(true) => "pause recording".to_owned(),
+            MediaCommand::PauseRecording(false) => "resume recording".to_owned(),
             MediaCommand::SendDigit { digit, .. } => format!("send digit {digit}"),
             other => format!("{other:?}").to_lowercase(),
         }

@@ -188,8 +188,9 @@ impl Tape {
             }
         }
         closed.then(|| {
-            let rate = self.source.sample_rate();
+            let rate = self.source.plan().sample_rate;
             let ended = RecordingEnded {
+                cause: self.source.cause(),
                 length: duration_of(self.pcm.len() as u64, rate),
                 lost: self.source.lost(),
                 complete: true,

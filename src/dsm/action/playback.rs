@@ -4,7 +4,7 @@ use super::{Done, Outcome, Then, bad_argument, perform, perform_checked};
 use crate::dsm::argument::Arguments;
 use crate::dsm::diagnostic::code;
 use crate::dsm::expr::Scope;
-use crate::dsm::host::{Exception, HostAction, Ringtone};
+use crate::dsm::host::{Exception, HostAction, RecordOptions, Ringtone};
 use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, plain, takes};
 use crate::dsm::value::signed;
 
@@ -112,29 +112,42 @@ pub const SIGNATURES: &[Signature] = &[
     .errno(&[]),
     takes(
         "recordFile",
-        Separator::None,
-        &[need("path", Kind::NewFile)],
-        |a, s| {
-            perform_checked(HostAction::RecordFile {
-                path: a.owned(0, s),
-            })
-        },
-        "Records what is heard.",
+        Separator::Commas(2),
+        &[
+            need("path", Kind::NewFile),
+            may("options", Kind::RecordOptions),
+        ],
+        record,
+        "Records what is heard into a file: .wav, also as .wav|A-Law or .wav|Mu-Law, .opus or .ogg. \
+         Options have ; between them: both=mixed or both=stereo (left what is heard, right what is \
+         sent), max and silence in seconds end the recording, trim=yes leaves out silence at both ends.",
     )
-    .throws(&["file #path"])
+    .throws(&["file #path", "core #cause"])
     .errno(&[]),
+    plain(
+        "pauseRecord",
+        |_, _| perform_checked(HostAction::PauseRecord(true)),
+        "Leaves out what comes until 'resumeRecord'.",
+    )
+    .errno(&["script"]),
+    plain(
+        "resumeRecord",
+        |_, _| perform_checked(HostAction::PauseRecord(false)),
+        "Records again after 'pauseRecord'.",
+    )
+    .errno(&["script"]),
     plain(
         "stopRecord",
         |_, _| perform_checked(HostAction::StopRecord),
-        "Ends the recording.",
+        "Ends the recording, and forgets one that has ended by itself.",
     )
-    .errno(&["script"]),
+    .errno(&["script", "file"]),
     takes(
         "getRecordLength",
         Separator::None,
         RESULT,
         |a, s| measure(a, s, HostAction::GetRecordLength, "record_length"),
-        "Milliseconds recorded so far, into the variable of that name.",
+        "Milliseconds in the file so far, into the variable of that name.",
     )
     .sets(&["$record_length if no variable is named"])
     .errno(&["script"]),
@@ -143,7 +156,7 @@ pub const SIGNATURES: &[Signature] = &[
         Separator::None,
         RESULT,
         |a, s| measure(a, s, HostAction::GetRecordDataSize, "record_data_size"),
-        "Bytes recorded so far, into the variable of that name.",
+        "Bytes of audio in the file so far, into the variable of that name.",
     )
     .sets(&["$record_data_size if no variable is named"])
     .errno(&["script"]),
@@ -217,6 +230,14 @@ fn ringtone(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
         f2: member("f2")?,
         front: arguments.flag(1, scope),
     }))
+}
+
+fn record(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let options = RecordOptions::parse(&arguments.text(1, scope));
+    perform_checked(HostAction::RecordFile {
+        path: arguments.owned(0, scope),
+        options: options.map_err(|error| Exception::core(error.to_string()))?,
+    })
 }
 
 fn measure(

@@ -4,6 +4,7 @@ use super::super::argument::{Argument, Bound};
 use super::super::condition::event_kind;
 use super::super::diagnostic::{Diagnostic, code};
 use super::super::expr::{Expr, Finding};
+use super::super::host::RecordOptions;
 use super::super::program::{Instruction, StateDiagram};
 use super::super::registry::{Kind, Role, Signature};
 use super::super::source::Span;
@@ -121,6 +122,12 @@ pub fn arguments<'t>(
             (Kind::Names, Argument::Value(Expr::Text(list))) if list.contains([' ', '\t']) => {
                 let message = "blanks in a list of names; the original does not trim them";
                 found.push(Finding::new(code::LIST_BLANKS, written, message));
+            }
+            (Kind::RecordOptions, Argument::Value(Expr::Text(options))) => {
+                if let Err(error) = RecordOptions::parse(options) {
+                    let message = format!("{error}; this throws 'core'");
+                    found.push(Finding::new(code::BAD_OPTION, written, message));
+                }
             }
             _ => {}
         }

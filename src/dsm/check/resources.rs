@@ -6,6 +6,7 @@ use super::super::diagnostic::{Code, Diagnostic, code};
 use super::super::program::StateDiagram;
 use super::super::registry::Kind;
 use super::flow;
+use crate::audio::recording::FileFormat;
 
 /// What is found here.
 pub const CODES: &[Code] = &[code::FILE_MISSING, code::PROMPT_MISSING];
@@ -41,6 +42,8 @@ pub fn missing(diagram: &StateDiagram, resources: &dyn Resources, findings: &mut
         .flat_map(flow::arguments)
         .filter(|(parameter, _)| parameter.kind == Kind::NewFile)
         .filter_map(|(_, argument)| argument.literal())
+        // Without the coding: `a.wav|A-Law` is the file a.wav.
+        .map(|name| FileFormat::of_name(name).map_or(name, |(file, _)| file))
         .collect();
     for action in flow::lists(diagram).flat_map(flow::actions) {
         for (parameter, argument) in flow::arguments(action) {

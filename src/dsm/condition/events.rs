@@ -248,6 +248,22 @@ pub static CORE: &[EventCondition] = &[
     ),
     alias("separatorTest", Separator, "separator"),
     event(
+        "recordEnd",
+        RecordEnd,
+        "A recording ended by itself; its file is complete.",
+        &[&[
+            (
+                "cause",
+                "length, silence, or disk if that is full or broken",
+            ),
+            ("length", "milliseconds in the file"),
+            (
+                "lost",
+                "milliseconds that are missing because the disk was too slow",
+            ),
+        ]],
+    ),
+    event(
         "event",
         Event,
         "Somebody posted an event; its parameters are what the sender gave.",

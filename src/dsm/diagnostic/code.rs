@@ -102,6 +102,8 @@ codes! {
     MISSING_TARGET = Error "missing-target";
     /// An argument the action needs is missing; it does nothing.
     MISSING_ARGUMENT = Warning "missing-argument";
+    /// An option of an action is unknown or has a wrong value; the action throws.
+    BAD_OPTION = Warning "bad-option";
     /// `range` takes one or two bounds; the loop never iterates.
     BAD_RANGE = Warning "bad-range";
     /// The diagram cannot be started, called or jumped to.

@@ -16,6 +16,8 @@ impl HostAction {
             PlaySilence { .. } => "playSilence",
             PlayRingtone(_) => "playRingtone",
             RecordFile { .. } => "recordFile",
+            PauseRecord(true) => "pauseRecord",
+            PauseRecord(false) => "resumeRecord",
             StopRecord => "stopRecord",
             GetRecordLength => "getRecordLength",
             GetRecordDataSize => "getRecordDataSize",

@@ -28,7 +28,7 @@ pub fn in_argument<'t>(signature: &Signature, index: usize, part: &'t str) -> Ve
         Kind::AudioFile | Kind::NewFile => value(text, Some((Entity::File, Role::Use))),
         Kind::Prompt => value(text, Some((Entity::Prompt, Role::Use))),
         Kind::NameValue | Kind::TargetValue => value(text, Some((Entity::Variable, Role::Write))),
-        Kind::Flag(_) => value(text, None),
+        Kind::Flag(_) | Kind::RecordOptions => value(text, None),
         Kind::Names => names(text),
         Kind::Name | Kind::Target | Kind::Removed => {
             variable(text, (Entity::Variable, Role::Write))

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::dsm::host::{
     ActionContext, ActionError, ActionOutcome, Answer, B2bAction, Errno, Exception, HostAction,
-    LogLevel, ModuleCall, ObjectAction, Problem, Trace,
+    LogLevel, ModuleCall, ObjectAction, Problem, RecordOptions, Trace,
 };
 use crate::dsm::program::DiagramSet;
 use crate::dsm::registry::{Module, ModuleArguments, Registry};
@@ -315,14 +315,25 @@ impl ActionContext for TestHost {
                 let line = format!("playPrompt {} loop={looped} front={front}", json!(name));
                 self.play_prompt(name, line, variables)
             }
-            HostAction::RecordFile { path } => {
-                let outcome = self.play_file(path, format!("recordFile {}", json!(path)));
+            HostAction::RecordFile { path, options } => {
+                let mut line = format!("recordFile {}", json!(path));
+                if *options != RecordOptions::default() {
+                    let _ = write!(line, " {}", json!(options.to_string()));
+                }
+                let outcome = self.play_file(path, line);
                 self.recording |= outcome == ActionOutcome::done();
                 outcome
             }
             HostAction::StopRecord => {
                 self.act("stopRecord".into());
                 if !std::mem::take(&mut self.recording) {
+                    return ActionError::errno(Errno::SCRIPT, "not recording").into();
+                }
+                ActionOutcome::done()
+            }
+            HostAction::PauseRecord(_) => {
+                self.act(action.name().into_owned());
+                if !self.recording {
                     return ActionError::errno(Errno::SCRIPT, "not recording").into();
                 }
                 ActionOutcome::done()

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::prompt::Prompt;
+use crate::dsm::RecordOptions;
 use crate::media::{MediaCommand, MediaEvent, Output};
 use crate::rtp::Digit;
 use crate::session::call::{Call, CallEvent};
@@ -200,7 +201,8 @@ impl Phone {
         self.report(Report::Answered(codec));
         call.media(MediaCommand::SetOutput(Output::Playlist));
         if let Some(path) = &self.script.record {
-            call.record(AudioFile::Path(path.as_path().into()));
+            let file = AudioFile::Path(path.as_path().into());
+            call.record(file, RecordOptions::default());
             self.recording = true;
         }
         if let Some(name) = &self.script.play {

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::super::recordings::Recordings;
 use super::*;
 use crate::codec::Codecs;
 use crate::control::{Calling, Component, Components, Function};
@@ -78,7 +79,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
         seed: 1,
     });
     let context = Arc::new(SessionContext {
-        record_path: PathBuf::new(),
+        recordings: Recordings::new(PathBuf::new(), None),
         sip,
         prompts: Arc::new(PromptStore::new(Vec::new(), 0)),
         media: media.expect("a media thread can be started"),

@@ -414,6 +414,7 @@ fn usual_params(kind: EventKind) -> &'static [(&'static str, &'static str)] {
     match kind {
         EventKind::Key => &[("key", "1")],
         EventKind::Timer | EventKind::Separator => &[("id", "1")],
+        EventKind::RecordEnd => &[("cause", "length"), ("length", "60000"), ("lost", "0")],
         EventKind::Ringing => &[("code", "180"), ("reason", "Ringing")],
         EventKind::Failed => &[("code", "486"), ("reason", "Busy Here")],
         EventKind::RtpTimeout => &[("type", "rtp_timeout")],

@@ -229,6 +229,7 @@ impl Search<'_> {
             }
             NoAudio => talking && world.audio,
             Separator => talking && !world.separators.is_empty(),
+            RecordEnd => talking && world.recording,
             Key | RtpTimeout | SessionTimeout | RemoteDisappeared => talking,
             _ => true,
         }
@@ -458,6 +459,7 @@ fn consume(world: &mut World, event: &Event) {
         EventKind::Timer => drop(id().map(|id| world.timers.remove(&id))),
         EventKind::Separator => drop(id().map(|id| world.separators.remove(&id))),
         EventKind::NoAudio => world.audio = false,
+        EventKind::RecordEnd => world.recording = false,
         _ => {}
     }
 }

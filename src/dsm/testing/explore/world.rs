@@ -41,6 +41,8 @@ pub struct World {
     pub separators: BTreeSet<u32>,
     /// Whether something plays.
     pub audio: bool,
+    /// Whether something is recorded.
+    pub recording: bool,
     prompt_set: String,
 }
 
@@ -59,7 +61,7 @@ impl World {
 
     fn question(&self, action: &HostAction) -> Option<Question> {
         Some(match action {
-            HostAction::PlayFile { path, .. } | HostAction::RecordFile { path } => {
+            HostAction::PlayFile { path, .. } | HostAction::RecordFile { path, .. } => {
                 Question::File(path.clone())
             }
             HostAction::PlayPrompt { name, .. } => {
@@ -86,6 +88,8 @@ impl World {
                 self.audio = false;
             }
             HostAction::SetPrompts { set } => self.prompt_set.clone_from(set),
+            HostAction::RecordFile { .. } => self.recording = true,
+            HostAction::StopRecord => self.recording = false,
             HostAction::PlayFile { .. }
             | HostAction::PlayPrompt { .. }
             | HostAction::PlaySilence { .. }

@@ -1,5 +1,6 @@
 //! What happens to a call, as events of the language, with what the host does after each.
 
+use crate::audio::recorder::{EndCause, RecordingEnded};
 use crate::dsm::{Event, EventKind};
 use crate::media::MediaEvent;
 use crate::session::call::CallEvent;
@@ -51,6 +52,25 @@ pub(super) fn invite() -> Step<Afterwards> {
         afterwards: Afterwards::Answer,
         version: None,
     }
+}
+
+/// The event of a recording that has ended by itself; `None` if it was ended.
+pub(super) fn record_end(ended: &RecordingEnded) -> Option<Step<Afterwards>> {
+    let cause = match ended.cause {
+        EndCause::Stopped => return None,
+        EndCause::Length => "length",
+        EndCause::Silence => "silence",
+        EndCause::Disk => "disk",
+    };
+    let event = Event::new(EventKind::RecordEnd)
+        .with("cause", cause)
+        .with("length", ended.length.as_millis().to_string())
+        .with("lost", ended.lost.as_millis().to_string());
+    Some(Step {
+        event,
+        afterwards: Afterwards::Nothing,
+        version: None,
+    })
 }
 
 /// What an event of the call is in the language, and what follows it.

@@ -61,7 +61,12 @@ impl Surroundings for OnCall<'_> {
                 return sound.play_prompt(self.call, name, fall_back, looped, front);
             }
             HostAction::SetPrompts { set } => return self.sound.set_prompts(set),
-            HostAction::RecordFile { path } => return self.sound.record(self.call, path),
+            HostAction::RecordFile { path, options } => {
+                return self.sound.record(self.call, path, *options);
+            }
+            HostAction::PauseRecord(paused) => {
+                return self.sound.pause_record(self.call, *paused);
+            }
             HostAction::StopRecord => return self.sound.stop_record(self.call),
             HostAction::GetRecordLength => return self.sound.record_length(),
             HostAction::GetRecordDataSize => return self.sound.record_data_size(),

@@ -10,7 +10,7 @@ mod sound;
 
 use std::time::Instant;
 
-use self::event::{Afterwards, invite, request_event, step_of};
+use self::event::{Afterwards, invite, record_end, request_event, step_of};
 use self::host::OnCall;
 use self::sound::{Settled, Sound};
 use crate::dsm::{Event, EventKind, NotStartable};
@@ -74,7 +74,11 @@ impl Diagram {
                 self.go_on(now, call, settled);
             }
             CallEvent::RecordingEnded(ended) => {
+                let stopped = self.sound.is_stopping();
                 let settled = self.sound.on_recording_ended(call, ended);
+                if !stopped && let Some(step) = record_end(&ended) {
+                    self.enqueue(now, call, step);
+                }
                 self.go_on(now, call, settled);
             }
             CallEvent::Performed(token, result) => {

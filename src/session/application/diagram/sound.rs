@@ -8,7 +8,7 @@ use crate::audio::playlist::PlaylistItem;
 use crate::audio::prompt::Prompt;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::audio::tone::{Cadence, Tone};
-use crate::dsm::{ActionError, ActionResult, Answer, Errno, Exception, Ringtone};
+use crate::dsm::{ActionError, ActionResult, Answer, Errno, Exception, RecordOptions, Ringtone};
 use crate::media::MediaCommand;
 use crate::session::call::Call;
 use crate::session::event::{AudioFile, PromptError, RecordError};
@@ -35,7 +35,10 @@ enum Pending {
         front: bool,
     },
     /// The end of a recording that another one is to replace.
-    Replace { path: String },
+    Replace {
+        path: String,
+        options: RecordOptions,
+    },
     /// The beginning of a recording.
     Record { path: String },
     /// The end of a recording.
@@ -123,20 +126,29 @@ impl Sound {
 
     /// Begins `recordFile`. A recording that runs is completed first, so that the same file can be
     /// recorded again.
-    pub fn record(&mut self, call: &mut Call, path: &str) -> Performed {
+    pub fn record(&mut self, call: &mut Call, path: &str, options: RecordOptions) -> Performed {
         let path = path.to_owned();
         let runs = |recording: Recording| recording.ended.is_none();
         self.pending = Some(match self.recording.take().is_some_and(runs) {
             true => {
                 call.media(MediaCommand::StopRecording);
-                Pending::Replace { path }
+                Pending::Replace { path, options }
             }
             false => {
-                call.record(AudioFile::Name(path.clone()));
+                call.record(AudioFile::Name(path.clone()), options);
                 Pending::Record { path }
             }
         });
         Performed::Pending
+    }
+
+    /// `pauseRecord` and `resumeRecord`. One that has ended stays as it is.
+    pub fn pause_record(&mut self, call: &mut Call, paused: bool) -> Performed {
+        if self.recording.is_none() {
+            return Performed::Failed(not_recording(), None);
+        }
+        call.media(MediaCommand::PauseRecording(paused));
+        Performed::Done
     }
 
     /// Begins `stopRecord`.
@@ -155,6 +167,11 @@ impl Sound {
                 Err(error) => Performed::Failed(error, None),
             },
         }
+    }
+
+    /// Whether the script waits for the end of its recording, so that it needs no event to learn of it.
+    pub fn is_stopping(&self) -> bool {
+        matches!(self.pending, Some(Pending::Stop | Pending::Replace { .. }))
     }
 
     /// The input is the playlist from now on: a recording gets nothing more.
@@ -238,17 +255,13 @@ impl Sound {
         call: &mut Call,
         ended: RecordingEnded,
     ) -> Option<Settled> {
-        if !ended.lost.is_zero() {
-            let lost = ended.lost.as_secs_f64();
-            tracing::warn!("the disk was too slow: {lost:.1} s are missing in a recording");
-        }
         match self.pending.take() {
             Some(Pending::Stop) => Some(Settled {
                 result: outcome(ended),
                 failure: None,
             }),
-            Some(Pending::Replace { path }) => {
-                call.record(AudioFile::Name(path.clone()));
+            Some(Pending::Replace { path, options }) => {
+                call.record(AudioFile::Name(path.clone()), options);
                 self.pending = Some(Pending::Record { path });
                 None
             }
@@ -280,13 +293,15 @@ impl Settled {
 }
 
 fn outcome(ended: RecordingEnded) -> ActionResult {
-    match ended.complete {
-        true => Ok(Answer::Nothing),
-        false => Err(ActionError::errno(
-            Errno::FILE,
-            "the recording is cut short: the disk did not take all of it",
-        )),
+    let fault = |text: String| Err(ActionError::errno(Errno::FILE, text));
+    if !ended.complete {
+        return fault("the recording is cut short: the disk did not take all of it".to_owned());
     }
+    if !ended.lost.is_zero() {
+        let lost = ended.lost.as_secs_f64();
+        return fault(format!("the disk was too slow: {lost:.1} s are missing"));
+    }
+    Ok(Answer::Nothing)
 }
 
 fn not_recording() -> ActionError {
