@@ -14,6 +14,7 @@ mod coder;
 mod command;
 mod core;
 mod file_io;
+mod file_player;
 mod hearing;
 mod pool;
 mod ports;
@@ -30,6 +31,7 @@ pub use command::{
 };
 pub use core::{Core, MediaIo, Retired};
 pub use file_io::{FileIo, RecordingDone};
+pub use file_player::open_sound;
 pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};
 pub use ports::OpenError;
 pub use stats::{MediaStats, MediaTotals};

@@ -19,6 +19,8 @@ pub struct MediaStats {
     pub packets_from_strangers: Counter,
     /// Datagrams that are no RTP, or of a payload type or size that was not agreed.
     pub packets_malformed: Counter,
+    /// Packets that are silent, wholly or in part, because a streamed file was not read in time.
+    pub starved_packets: Counter,
     /// Ticks that began later than the next one was due.
     pub late_ticks: Counter,
     /// Ticks that were left out because the thread was too late to catch up without a burst.
@@ -43,6 +45,7 @@ pub struct MediaTotals {
     pub packets_received: u64,
     pub packets_from_strangers: u64,
     pub packets_malformed: u64,
+    pub starved_packets: u64,
     pub late_ticks: u64,
     pub skipped_ticks: u64,
     pub events_dropped: u64,
@@ -58,6 +61,7 @@ impl MediaTotals {
         self.packets_received += stats.packets_received.value();
         self.packets_from_strangers += stats.packets_from_strangers.value();
         self.packets_malformed += stats.packets_malformed.value();
+        self.starved_packets += stats.starved_packets.value();
         self.late_ticks += stats.late_ticks.value();
         self.skipped_ticks += stats.skipped_ticks.value();
         self.events_dropped += stats.events_dropped.value();
