@@ -2,7 +2,7 @@
 //!
 //! A playlist knows durations and positions, never codecs: it says which stretch of which item
 //! comes next, and whoever sends it picks the encoded bytes or the samples. It is owned by one
-//! stream of a media thread; after the items are in, stepping through them does not allocate.
+//! stream of a media thread; after the items are in, playing them does not allocate.
 //! Finished items are handed back, because dropping one may free a whole prompt.
 
 use std::collections::VecDeque;
@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::prompt::Prompt;
+use super::streamed::StreamedSound;
 use super::tone::Tone;
 
 /// The most items a playlist holds. A diagram that adds more in a loop is at fault.
 pub const MAX_PLAYLIST_ITEMS: usize = 1_000;
 
 /// One entry of a [`Playlist`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum PlaylistItem {
     /// A prompt, once or without end.
     Prompt {
@@ -25,6 +26,8 @@ pub enum PlaylistItem {
         /// Starts again at its end until it is flushed.
         looped: bool,
     },
+    /// A sound that is read while it is played. It has its end, or is looped, at its other end.
+    Stream(Box<StreamedSound>),
     /// Silence, which is sent as audio.
     Silence(Duration),
     /// A tone; without a duration it plays until it is flushed.
@@ -38,34 +41,24 @@ pub enum PlaylistItem {
     Separator(i64),
 }
 
-impl PlaylistItem {
-    /// Playing time of one round; `None` if it has no end.
-    fn duration(&self) -> Option<Duration> {
-        match self {
-            Self::Prompt { prompt, .. } => Some(prompt.duration()),
-            Self::Silence(duration) => Some(*duration),
-            Self::Tone { duration, .. } => *duration,
-            Self::Separator(_) => Some(Duration::ZERO),
-        }
-    }
-}
-
-/// What comes next, see [`Playlist::next`].
+/// What is left behind on the way to the next sound, see [`Playlist::pass`].
 #[derive(Debug)]
-pub enum Step<'a> {
-    /// Play `item` from `position` for `length`.
-    Play {
-        /// The item at the front.
-        item: &'a PlaylistItem,
-        /// Offset into the item.
-        position: Duration,
-        /// How much of it; never zero, and at most what was asked for.
-        length: Duration,
-    },
+pub enum Passed {
     /// A separator was reached.
     Separator(i64),
     /// An item has ended and left the list.
     Ended(PlaylistItem),
+}
+
+/// What comes next, see [`Playlist::play`].
+#[derive(Debug)]
+pub struct Stretch<'a> {
+    /// The item at the front; a streamed one is read from here.
+    pub item: &'a mut PlaylistItem,
+    /// Offset into the item.
+    pub position: Duration,
+    /// How much of it; never zero, and at most what was asked for.
+    pub length: Duration,
 }
 
 /// A queue of items of which the first is playing.
@@ -79,7 +72,28 @@ pub struct Playlist {
 #[derive(Debug)]
 struct Entry {
     item: PlaylistItem,
+    /// How much of it was played, in this round of it.
     position: Duration,
+}
+
+impl Entry {
+    /// Playing time that is left; `None` if it has no end, or none is known yet.
+    fn left(&self) -> Option<Duration> {
+        let whole = match &self.item {
+            PlaylistItem::Prompt { prompt, .. } => Some(prompt.duration()),
+            PlaylistItem::Stream(sound) => return sound.left(),
+            PlaylistItem::Silence(duration) => Some(*duration),
+            PlaylistItem::Tone { duration, .. } => *duration,
+            PlaylistItem::Separator(_) => Some(Duration::ZERO),
+        };
+        whole.map(|whole| whole.saturating_sub(self.position))
+    }
+
+    /// Whether it starts again at its end.
+    fn goes_round(&self) -> bool {
+        // An empty one would never get anywhere.
+        matches!(self.item, PlaylistItem::Prompt { looped: true, .. }) && !self.position.is_zero()
+    }
 }
 
 impl Playlist {
@@ -107,33 +121,45 @@ impl Playlist {
             .map(|entry| entry.item)
     }
 
-    /// The next step, playing at most `at_most`; `None` when the list is empty.
+    /// Steps over a separator, or an item that has ended; `None` once there is something to play or
+    /// the list is empty. Call it until then before [`Playlist::play`].
     ///
-    /// Call it until the frame is full. Media thread only. Does not allocate.
-    pub fn next(&mut self, at_most: Duration) -> Option<Step<'_>> {
+    /// Media thread only. Does not allocate.
+    pub fn pass(&mut self) -> Option<Passed> {
         let entry = self.entries.front_mut()?;
-        if let PlaylistItem::Separator(id) = entry.item {
-            self.end_front();
-            return Some(Step::Separator(id));
+        if entry.left() != Some(Duration::ZERO) {
+            return None;
         }
-        let whole = entry.item.duration();
-        if whole.is_some_and(|whole| entry.position >= whole) {
-            let looped = matches!(entry.item, PlaylistItem::Prompt { looped: true, .. });
-            if !looped || whole == Some(Duration::ZERO) {
-                return self.end_front().map(Step::Ended);
-            }
+        if entry.goes_round() {
             entry.position = Duration::ZERO;
+            return None;
         }
-        let position = entry.position;
-        let length = whole.map_or(at_most, |whole| at_most.min(whole - position));
-        // Borrowed again, because the early returns above end the first borrow.
+        Some(match self.end_front()? {
+            PlaylistItem::Separator(id) => Passed::Separator(id),
+            item => Passed::Ended(item),
+        })
+    }
+
+    /// The next stretch, of at most `at_most`; `None` when the list is empty.
+    ///
+    /// Media thread only. Does not allocate.
+    pub fn play(&mut self, at_most: Duration) -> Option<Stretch<'_>> {
         let entry = self.entries.front_mut()?;
+        let length = entry.left().map_or(at_most, |left| at_most.min(left));
+        let position = entry.position;
         entry.position += length;
-        Some(Step::Play {
-            item: &entry.item,
+        Some(Stretch {
+            item: &mut entry.item,
             position,
             length,
         })
+    }
+
+    /// What [`Playlist::play`] would go on with: the item, where in it, and how much of it is left,
+    /// if that is known.
+    pub fn front(&self) -> Option<(&PlaylistItem, Duration, Option<Duration>)> {
+        let entry = self.entries.front()?;
+        Some((&entry.item, entry.position, entry.left()))
     }
 
     /// Whether the last item has ended since this was last asked. True once each time.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::decode::{DecodeError, Sound};
 use super::encodings::Encodings;
 use super::resample::{self, ResampleError};
-use super::wav::{self, WavError};
 use crate::codec::{CodecError, Encoder, Encoding, MAX_PAYLOAD_BYTES, Packing};
 
 /// A mono announcement at one sample rate, with its encodings. Shared by `Arc`.
@@ -21,13 +21,11 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    /// Reads a WAV file and brings it to `sample_rate` samples a second.
+    /// Brings a decoded file to `sample_rate` samples a second.
     ///
     /// # Errors
-    /// [`AudioError::Wav`] for bytes that [`wav::read`] refuses, [`AudioError::Resample`] for a
-    /// rate that is not supported.
-    pub fn from_wav(bytes: &[u8], sample_rate: u32) -> Result<Self, AudioError> {
-        let sound = wav::read(bytes, wav::MAX_WAV_BYTES)?;
+    /// [`AudioError::Resample`] for a rate that is not supported.
+    pub fn from_sound(sound: &Sound, sample_rate: u32) -> Result<Self, AudioError> {
         let pcm = resample::resample(&sound.pcm, sound.sample_rate, sample_rate)?;
         Ok(Self::from_pcm(pcm, sample_rate))
     }
@@ -208,9 +206,9 @@ const CHUNK: Duration = Duration::from_millis(20);
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AudioError {
-    /// The file is not a WAV we read.
-    #[error("not a usable WAV file")]
-    Wav(#[from] WavError),
+    /// The file cannot be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
     /// The sample rates have no supported conversion.
     #[error("the sample rate cannot be converted")]
     Resample(#[from] ResampleError),
@@ -232,8 +230,11 @@ mod tests {
     const OPUS_FRAME_SAMPLES: usize = 320;
 
     fn prompt() -> Prompt {
-        let file = wav::image(&sine(500.0, 8_000.0, 44_100, 44_100), 44_100);
-        Prompt::from_wav(&file, 16_000).unwrap()
+        let sound = Sound {
+            pcm: sine(500.0, 8_000.0, 44_100, 44_100),
+            sample_rate: 44_100,
+        };
+        Prompt::from_sound(&sound, 16_000).unwrap()
     }
 
     fn heard(encoded: &EncodedPrompt, codec: CodecId, packet_samples: usize) -> Vec<i16> {

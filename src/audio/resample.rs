@@ -12,7 +12,7 @@ use super::frame::saturate;
 /// The lowest sample rate that can be converted, in Hz.
 pub const MIN_SAMPLE_RATE: u32 = 8_000;
 /// The highest sample rate that can be converted, in Hz.
-pub const MAX_SAMPLE_RATE: u32 = 48_000;
+pub const MAX_SAMPLE_RATE: u32 = 192_000;
 
 /// Input samples an FFT works on at a time, at least. Long blocks make steep filters.
 const FFT_BLOCK: usize = 1_024;
@@ -25,31 +25,38 @@ const WINDOW: WindowFunction = WindowFunction::BlackmanHarris2;
 /// [`ResampleError::UnsupportedRate`] when either rate is below [`MIN_SAMPLE_RATE`] or above
 /// [`MAX_SAMPLE_RATE`].
 pub fn resample(pcm: &[i16], from: u32, to: u32) -> Result<Vec<i16>, ResampleError> {
-    for rate in [from, to] {
-        if !(MIN_SAMPLE_RATE..=MAX_SAMPLE_RATE).contains(&rate) {
-            return Err(ResampleError::UnsupportedRate(rate));
-        }
-    }
     if from == to || pcm.is_empty() {
-        return Ok(pcm.to_vec());
+        return check(from).and(check(to)).map(|()| pcm.to_vec());
     }
+    let fft = filter(from, to)?;
     let wanted = (pcm.len() as u64 * u64::from(to) + u64::from(from) / 2) / u64::from(from);
-    let mut output: Vec<i16> = through_fft(pcm, from, to)
-        .into_iter()
-        .map(saturate)
-        .collect();
+    let mut output: Vec<i16> = through(fft, pcm).into_iter().map(saturate).collect();
     output.resize(wanted as usize, 0);
     Ok(output)
 }
 
-fn through_fft(pcm: &[i16], from: u32, to: u32) -> Vec<f32> {
-    let input: Vec<f32> = pcm.iter().map(|&sample| f32::from(sample)).collect();
+fn check(rate: u32) -> Result<(), ResampleError> {
+    match (MIN_SAMPLE_RATE..=MAX_SAMPLE_RATE).contains(&rate) {
+        true => Ok(()),
+        false => Err(ResampleError::UnsupportedRate(rate)),
+    }
+}
+
+/// The filter between two different rates.
+pub(super) fn filter(from: u32, to: u32) -> Result<Fft<f32>, ResampleError> {
+    check(from).and(check(to))?;
     // An even number of the smallest blocks: the filter's delay is then a whole number of samples.
     let smallest = from / greatest_common_divisor(from, to);
     let block = FFT_BLOCK.next_multiple_of(2 * smallest as usize);
     let (from, to) = (from as usize, to as usize);
-    let mut fft = Fft::new_custom(from, to, block, 1, 1, WINDOW, FixedSync::Input)
-        .expect("rates and block size are not zero");
+    Ok(
+        Fft::new_custom(from, to, block, 1, 1, WINDOW, FixedSync::Input)
+            .expect("rates and block size are not zero"),
+    )
+}
+
+fn through(mut fft: Fft<f32>, pcm: &[i16]) -> Vec<f32> {
+    let input: Vec<f32> = pcm.iter().map(|&sample| f32::from(sample)).collect();
     let source =
         InterleavedSlice::new(&input, 1, input.len()).expect("one channel, all of the slice");
     fft.process_all(&source, input.len(), None)
@@ -79,8 +86,8 @@ mod tests {
     use super::*;
     use crate::probe::{level_at, peak, sine};
 
-    const FROM: [u32; 8] = [
-        8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
+    const FROM: [u32; 10] = [
+        8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000,
     ];
     const TO: [u32; 3] = [8_000, 16_000, 48_000];
 
@@ -135,8 +142,8 @@ mod tests {
             Err(ResampleError::UnsupportedRate(7_999))
         );
         assert_eq!(
-            resample(&[0], 8_000, 96_000),
-            Err(ResampleError::UnsupportedRate(96_000))
+            resample(&[0], 8_000, 192_001),
+            Err(ResampleError::UnsupportedRate(192_001))
         );
     }
 

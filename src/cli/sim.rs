@@ -19,9 +19,10 @@ use rustyline::{Context, Editor, Helper};
 use super::input::{PathError, STDIN, one_file, relative};
 use super::output::{complain, print_error, printed, say, write};
 use super::{Exit, SimArgs};
-use crate::audio::wav;
+use crate::audio::decode::DecodeError;
 use crate::dsm::loader::FileSystem;
 use crate::dsm::sim::{Reply, Simulator, Sounds, Tone};
+use crate::media::open_sound;
 use crate::session::safe_path;
 
 /// Runs the command.
@@ -232,13 +233,25 @@ impl Sounds for AudioFolders {
             .folders
             .iter()
             .filter_map(|folder| safe_path::join(folder, name));
-        let mut sounds = paths
-            .filter_map(|path| fs::read(path).ok())
-            .filter_map(|bytes| wav::read(&bytes, wav::MAX_WAV_BYTES).ok());
-        sounds.next().map_or(self.unknown, |sound| {
-            Duration::from_secs_f64(sound.pcm.len() as f64 / f64::from(sound.sample_rate))
-        })
+        let mut lengths = paths.filter_map(|path| length_of(&path).ok());
+        lengths.next().unwrap_or(self.unknown)
     }
+}
+
+/// How long a file plays; found by decoding all of it.
+fn length_of(path: &Path) -> Result<Duration, DecodeError> {
+    let mut source = open_sound(path)?;
+    let mut samples = 0;
+    let mut part = [0; 4_096];
+    loop {
+        match source.read(&mut part)? {
+            0 => break,
+            count => samples += count,
+        }
+    }
+    Ok(Duration::from_secs_f64(
+        samples as f64 / f64::from(source.sample_rate()),
+    ))
 }
 
 /// Completes words of commands.

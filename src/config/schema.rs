@@ -151,6 +151,7 @@ impl Audio {
             path: section.paths("path", default.path),
             record_path: section.path("record_path", default.record_path),
             cache_mib: section.integer("cache_mib", default.cache_mib, 1..=65_536),
+            stream_after_s: section.integer("stream_after_s", default.stream_after_s, 1..=3_600),
         }
     }
 }

@@ -173,6 +173,8 @@ pub struct Audio {
     pub record_path: PathBuf,
     /// `cache_mib`: memory for decoded and encoded prompts in MiB, 1 to 65536.
     pub cache_mib: u32,
+    /// `stream_after_s`: a file that plays longer, in seconds, is read while it is played, 1 to 3600.
+    pub stream_after_s: u32,
 }
 
 /// `[recording]`: what diagrams record.
@@ -302,6 +304,7 @@ impl Default for Audio {
             path: vec![PathBuf::from("audio")],
             record_path: PathBuf::from("recordings"),
             cache_mib: 256,
+            stream_after_s: 60,
         }
     }
 }

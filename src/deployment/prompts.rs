@@ -12,8 +12,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::DeploymentError;
-use crate::audio::wav;
 use crate::config::Config;
+use crate::media::open_sound;
 use crate::session::prompt_sets::{PromptSet, PromptSets, lines};
 use crate::suggest::closest;
 
@@ -21,8 +21,6 @@ use crate::suggest::closest;
 const MAX_LIST_BYTES: u64 = 4 << 20;
 /// Findings of one list that are told; the rest is counted.
 const MAX_TOLD: usize = 20;
-/// Enough of a WAV file for its format, most often.
-const WAV_BEGINNING: u64 = 64 << 10;
 
 /// Which lists make up the prompts, and where their files are.
 #[derive(Debug, Clone, Copy)]
@@ -224,28 +222,11 @@ fn read_list(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Whether a file is a sound that we read, by its beginning. Only a strange one is read to its end.
+/// Whether a file is a sound that we read, by its beginning.
 fn playable(path: &Path) -> Result<(), String> {
-    let unreadable = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
-    let mut beginning = Vec::new();
-    let file = File::open(path).map_err(|error| unreadable(&error))?;
-    (&file)
-        .take(WAV_BEGINNING)
-        .read_to_end(&mut beginning)
-        .map_err(|error| unreadable(&error))?;
-    let whole = (beginning.len() as u64) < WAV_BEGINNING;
-    match wav::read(&beginning, wav::MAX_WAV_BYTES) {
+    match open_sound(path) {
         Ok(_) => Ok(()),
-        Err(error @ wav::WavError::NotWave) => Err(unreadable(&error)),
-        Err(error) if whole => Err(unreadable(&error)),
-        Err(_) => {
-            let mut rest = beginning;
-            file.take(wav::MAX_WAV_BYTES as u64)
-                .read_to_end(&mut rest)
-                .map_err(|error| unreadable(&error))?;
-            let read = wav::read(&rest, wav::MAX_WAV_BYTES);
-            read.map(drop).map_err(|error| unreadable(&error))
-        }
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::command::StreamParameters;
 use crate::audio::frame::MAX_FRAME_SAMPLES;
-use crate::audio::playlist::PlaylistItem;
-use crate::audio::{EncodedPrompt, Prompt, Tone, ToneGenerator};
+use crate::audio::playlist::{Playlist, PlaylistItem};
+use crate::audio::streamed::StreamedSound;
+use crate::audio::{EncodedPrompt, LiveResampler, Prompt, Tone, ToneGenerator};
 use crate::codec::{CodecId, Encoder, Encoding, Packing, Variant};
 use crate::rtp::PayloadType;
 
@@ -58,7 +59,7 @@ impl Format {
     }
 
     /// `span` in samples, rounded to the nearest: adding up stretches never drifts.
-    fn samples(&self, span: Duration) -> usize {
+    pub(super) fn samples(&self, span: Duration) -> usize {
         samples_in(span, self.codec().sample_rate())
     }
 
@@ -76,6 +77,10 @@ pub(super) struct Coder {
     /// What the peer last asked of an encoder of that codec.
     request: Option<(CodecId, u32)>,
     tone: Option<PlayingTone>,
+    /// For a streamed sound of another rate than the codec's, as after a change of codec.
+    resampler: Option<(u32, u32, LiveResampler)>,
+    /// A streamed sound had not enough samples.
+    starved: bool,
 }
 
 /// A tone in the middle of its waves.
@@ -94,7 +99,7 @@ impl Coder {
         &mut self,
         format: &Format,
         unit: Unit,
-        item: &PlaylistItem,
+        item: &mut PlaylistItem,
         position: Duration,
         out: &mut [u8],
     ) {
@@ -115,38 +120,6 @@ impl Coder {
         let ready = bytes.len().min(out.len());
         out[..ready].copy_from_slice(&bytes[..ready]);
         fill_silence(format, &mut out[ready..]);
-    }
-
-    /// Writes the packet of `item` at `position` and returns its length. An item that has only
-    /// `length` left is filled up with silence.
-    pub(super) fn frame(
-        &mut self,
-        format: &Format,
-        item: &PlaylistItem,
-        position: Duration,
-        length: Duration,
-        out: &mut [u8],
-    ) -> usize {
-        // After a change of codec or packet time the position may be inside of a ready packet.
-        let start = format.samples(position);
-        let ready = encoding_of(format.encoding, item)
-            .filter(|_| start.is_multiple_of(format.packet_samples));
-        let Some(encoded) = ready else {
-            let mut pcm = [0; MAX_FRAME_SAMPLES];
-            let pcm = &mut pcm[..format.packet_samples];
-            let audible = format.samples(length).min(pcm.len());
-            self.render(format, item, position, &mut pcm[..audible]);
-            return self.encode(format.encoding, pcm, out);
-        };
-        let index = match item {
-            PlaylistItem::Silence(_) => SETTLED_SILENCE,
-            _ => start / format.packet_samples,
-        };
-        let payload = encoded
-            .payload(index, format.packet_samples)
-            .unwrap_or_default();
-        out[..payload.len()].copy_from_slice(payload);
-        payload.len()
     }
 
     /// Passes on what the peer asks of an encoder of `codec`, now or when there is one.
@@ -179,22 +152,60 @@ impl Coder {
             .map_or(0, |(_, _, encoder)| encoder.encode(pcm, out))
     }
 
-    /// The samples of `item` from `position` on, at the codec's rate.
-    fn render(
+    /// The samples of `item` from `position` on, at the codec's rate; silence behind its end.
+    pub(super) fn render(
         &mut self,
         format: &Format,
-        item: &PlaylistItem,
+        item: &mut PlaylistItem,
         position: Duration,
         out: &mut [i16],
     ) {
         let rate = format.codec().sample_rate();
         match item {
             PlaylistItem::Prompt { prompt, .. } => resampled(prompt, position, rate, out),
+            PlaylistItem::Stream(sound) => self.stream(sound, rate, position, out),
             PlaylistItem::Tone { tone, .. } => {
                 self.sound(*tone, rate, format.samples(position), out)
             }
             PlaylistItem::Silence(_) | PlaylistItem::Separator(_) => out.fill(0),
         }
+    }
+
+    /// Whether a streamed sound had too few samples since this was last asked.
+    pub(super) fn take_starved(&mut self) -> bool {
+        std::mem::take(&mut self.starved)
+    }
+
+    /// The next samples of a streamed sound, and silence where none have come.
+    fn stream(
+        &mut self,
+        sound: &mut StreamedSound,
+        rate: u32,
+        position: Duration,
+        out: &mut [i16],
+    ) {
+        let from = sound.sample_rate();
+        if from == rate {
+            let count = sound.read(out);
+            self.starved |= count < out.len() && sound.left().is_none();
+            out[count..].fill(0);
+            return;
+        }
+        // As many as the same time takes at its own rate.
+        let length = Duration::from_nanos(out.len() as u64 * 1_000_000_000 / u64::from(rate));
+        let wanted = samples_in(position + length, from) - samples_in(position, from);
+        let mut pcm = [0; MAX_FRAME_SAMPLES];
+        let pcm = &mut pcm[..wanted.min(MAX_FRAME_SAMPLES)];
+        let count = sound.read(pcm);
+        self.starved |= count < pcm.len() && sound.left().is_none();
+        let made_for = |made: &(u32, u32, _)| (made.0, made.1) == (from, rate);
+        if !self.resampler.as_ref().is_some_and(made_for) {
+            let made = LiveResampler::new(from, rate);
+            self.resampler = made.ok().map(|resampler| (from, rate, resampler));
+        }
+        let resampler = self.resampler.as_mut();
+        let made = resampler.map_or(0, |(_, _, resampler)| resampler.process(pcm, out));
+        out[made..].fill(0);
     }
 
     /// Goes on with a tone, or begins it anew after something else was played.
@@ -219,12 +230,56 @@ impl Coder {
     }
 }
 
+/// Writes the next packet of what plays, if that is encoded already, and returns its length; `None`
+/// if it has to be encoded now.
+pub(super) fn ready_packet(format: &Format, playlist: &Playlist, out: &mut [u8]) -> Option<usize> {
+    let (item, position, left) = playlist.front()?;
+    let index = match item {
+        // Less of it shares the packet with what follows.
+        PlaylistItem::Silence(_) if left.is_none_or(|left| left >= format.packet_time) => {
+            SETTLED_SILENCE
+        }
+        // A round that ends inside of a packet is followed by the next one there. All is encoded
+        // now then: going back to ready packets every few rounds would be heard.
+        PlaylistItem::Prompt { prompt, looped }
+            if !looped || packet_index(format, prompt.duration()).is_some() =>
+        {
+            packet_index(format, position)?
+        }
+        _ => return None,
+    };
+    let encoded = encoding_of(format.encoding, item)?;
+    let payload = encoded
+        .payload(index, format.packet_samples)
+        .unwrap_or_default();
+    out[..payload.len()].copy_from_slice(payload);
+    Some(payload.len())
+}
+
+/// Whether what plays next is to start a packet, so that its ready packets can be sent.
+pub(super) fn starts_packet(format: &Format, playlist: &Playlist) -> bool {
+    let Some((item, position, _)) = playlist.front() else {
+        return false;
+    };
+    matches!(item, PlaylistItem::Prompt { looped: false, .. })
+        && packet_index(format, position).is_some()
+        && encoding_of(format.encoding, item).is_some()
+}
+
+/// Which packet of a prompt begins at `position`; after a change of packet time none may.
+fn packet_index(format: &Format, position: Duration) -> Option<usize> {
+    let start = format.samples(position);
+    start
+        .is_multiple_of(format.packet_samples)
+        .then(|| start / format.packet_samples)
+}
+
 /// The ready payloads of `item`, if it has any.
 fn encoding_of(encoding: Encoding, item: &PlaylistItem) -> Option<&EncodedPrompt> {
     match item {
         PlaylistItem::Prompt { prompt, .. } => prompt.ready(encoding),
         PlaylistItem::Silence(_) => SILENCE.ready(encoding),
-        PlaylistItem::Tone { .. } | PlaylistItem::Separator(_) => None,
+        PlaylistItem::Stream(_) | PlaylistItem::Tone { .. } | PlaylistItem::Separator(_) => None,
     }
 }
 

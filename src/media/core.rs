@@ -15,10 +15,10 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::command::{MediaCommand, MediaEvent, StreamId};
-use super::reports::WallClock;
 use super::hearing::PlayoutCounters;
 use super::playout::Playout;
 use super::recording::Recording;
+use super::reports::WallClock;
 use super::schedule::{FRAME, FrameClock, Placement, Schedule, Tick};
 use super::sender::PacketBuffer;
 use super::stats::MediaStats;

@@ -1,13 +1,15 @@
-//! SHELL. The file thread: writes recordings down, and drops what media threads are done with.
+//! SHELL. The file thread: writes recordings down, reads files that are played, and drops what media
+//! threads are done with.
 //!
 //! Media threads must neither wait for a disk nor free memory, so both happen here. Recordings
 //! come by a ring of samples each ([`crate::audio::recorder`]), everything else by one bounded
-//! queue. The thread sleeps while nothing is recorded and nothing is handed over.
+//! queue. The thread sleeps while nothing is recorded or played and nothing is handed over.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +19,14 @@ use std::time::Duration;
 use crossbeam_queue::ArrayQueue;
 
 use super::core::Retired;
+use super::file_player::{Player, Players};
 use super::sockets::Opened;
+use crate::audio::decode::DecodeError;
 use crate::audio::recorder::{
     self, EndCause, RecorderSink, RecorderSource, RecordingEnded, RecordingPlan, Sides,
 };
 use crate::audio::recording::{FileFormat, FileSpec, RecordingFile, Storage};
+use crate::audio::streamed::{StreamError, StreamedSound};
 
 /// Called once on the file thread when a recording is on disk.
 pub type RecordingDone = Box<dyn FnOnce(RecordingEnded) + Send>;
@@ -67,6 +72,7 @@ pub(super) enum Discarded {
 
 enum Job {
     Record(Box<Recording>),
+    Play(Box<Player>),
     /// Nothing but to be dropped here.
     Discard(#[allow(dead_code)] Discarded),
 }
@@ -79,6 +85,7 @@ impl FileThread {
             queue: queue.clone(),
             stop: stop.clone(),
             recordings: Vec::new(),
+            players: Players::default(),
         };
         let joined = thread::Builder::new()
             .name("media-files".into())
@@ -173,6 +180,26 @@ impl FileIo {
         Ok(Box::new(sink))
     }
 
+    /// Opens the sound file `path` to be played while it is read, once or `looped` without end, at
+    /// `sample_rate` hertz. Its first second is read here: call it where waiting is allowed.
+    ///
+    /// # Errors
+    /// [`StreamError`] for a file that cannot be played; [`io::ErrorKind::QuotaExceeded`] in it when
+    /// too many wait to be begun.
+    pub fn play(
+        &self,
+        path: &Path,
+        sample_rate: u32,
+        looped: bool,
+    ) -> Result<Box<StreamedSound>, StreamError> {
+        let (sound, player) = Player::open(path, sample_rate, looped)?;
+        self.queue
+            .push(Job::Play(Box::new(player)))
+            .map_err(|_| DecodeError::Io(io::ErrorKind::QuotaExceeded.into()))?;
+        self.wake();
+        Ok(sound)
+    }
+
     /// Leaves `thing` to be dropped by the file thread at its next wake-up, see
     /// [`FileIo::wake`]; drops it here if too much waits already. Does not wait or allocate.
     pub(super) fn discard(&self, thing: Discarded) {
@@ -190,6 +217,7 @@ struct Worker {
     queue: Arc<ArrayQueue<Job>>,
     stop: Arc<AtomicBool>,
     recordings: Vec<Recording>,
+    players: Players,
 }
 
 impl Worker {
@@ -198,8 +226,10 @@ impl Worker {
         loop {
             let stopping = self.stop.load(Ordering::Acquire);
             while let Some(job) = self.queue.pop() {
-                if let Job::Record(recording) = job {
-                    self.recordings.push(*recording);
+                match job {
+                    Job::Record(recording) => self.recordings.push(*recording),
+                    Job::Play(player) => self.players.add(*player),
+                    Job::Discard(_) => {}
                 }
             }
             self.recordings
@@ -207,10 +237,11 @@ impl Worker {
             if stopping {
                 return;
             }
-            if self.recordings.is_empty() {
-                thread::park();
-            } else {
-                thread::park_timeout(WRITE_INTERVAL);
+            let refill = self.players.advance();
+            let write = (!self.recordings.is_empty()).then_some(WRITE_INTERVAL);
+            match [refill, write].into_iter().flatten().min() {
+                Some(wait) => thread::park_timeout(wait),
+                None => thread::park(),
             }
         }
     }

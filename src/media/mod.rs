@@ -13,10 +13,11 @@
 mod coder;
 mod command;
 mod core;
+mod decoding;
 mod digits;
 mod figures;
-mod decoding;
 mod file_io;
+mod file_player;
 mod hearing;
 mod playout;
 mod pool;
@@ -38,6 +39,7 @@ pub use command::{
 pub use core::{Core, MediaIo, Retired};
 pub use figures::{FiguresSink, StreamFigures};
 pub use file_io::{FileIo, RecordingDone, RecordingRequest};
+pub use file_player::open_sound;
 pub use hearing::PlayoutCounters;
 pub use playout::Playout;
 pub use pool::{MediaBusy, MediaConfig, MediaPool, StartError, StreamHandle};

@@ -7,14 +7,14 @@
 
 use std::time::Duration;
 
-use super::coder::{self, Coder, Format};
+use super::coder::{self, Coder, Format, Unit};
 use super::command::{MediaEvent, Output, StreamParameters};
 use super::core::{MediaIo, Retired};
 use super::digits::ToneMouth;
 use super::schedule::{FRAME, FrameClock, Tick};
 use super::stream::Turn;
 use crate::audio::frame::MAX_FRAME_SAMPLES;
-use crate::audio::playlist::{Playlist, PlaylistItem, Step};
+use crate::audio::playlist::{Passed, Playlist, PlaylistItem};
 use crate::codec::{CodecId, Encoding, MAX_PAYLOAD_BYTES};
 use crate::rtp::{
     ClockRate, Digit, EventSender, PayloadType, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpTimestamp,
@@ -235,53 +235,81 @@ impl Sender {
         }
     }
 
-    /// Fills one payload from the playlist. Items of a sample-based codec follow each other
-    /// without a gap; a frame-based one starts each item with a packet.
+    /// Fills one payload from the playlist; zero bytes if that is empty.
     fn play(&mut self, format: &Format, turn: &mut Turn<'_, impl MediaIo>) -> usize {
-        let Self {
-            playlist, coder, ..
-        } = self;
-        let mut filled = Duration::ZERO;
-        let mut len = 0;
+        let len = match format.unit() {
+            Some(unit) => self.play_units(format, unit, turn),
+            None => self.play_frame(format, turn),
+        };
+        let starved = self.coder.take_starved();
+        turn.stats.starved_packets.add(starved.into());
+        if len.is_none() && self.playlist.take_ran_empty() {
+            turn.event(MediaEvent::NoAudio {
+                version: self.version,
+            });
+        }
+        len.unwrap_or(0)
+    }
+
+    /// The next packet of a codec whose payloads can be cut anywhere: items follow each other
+    /// without a gap. `None` if there is nothing to play.
+    fn play_units(
+        &mut self,
+        format: &Format,
+        unit: Unit,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) -> Option<usize> {
+        let (mut filled, mut len) = (Duration::ZERO, 0);
         while filled < format.packet_time {
-            let Some(step) = playlist.next(format.packet_time - filled) else {
+            pass(&mut self.playlist, turn);
+            let Some(next) = self.playlist.play(format.packet_time - filled) else {
                 break;
             };
-            match step {
-                Step::Separator(id) => turn.event(MediaEvent::Separator(id)),
-                Step::Ended(item) => turn.io.retire(Retired::Item(item)),
-                Step::Play {
-                    item,
-                    position,
-                    length,
-                } => {
-                    let payload = &mut turn.packet[RTP_HEADER_BYTES..];
-                    if let Some(unit) = format.unit() {
-                        let end = format.bytes(unit, filled + length);
-                        coder.fill(format, unit, item, position, &mut payload[len..end]);
-                        (len, filled) = (end, filled + length);
-                    } else {
-                        len = coder.frame(format, item, position, length, payload);
-                        filled = format.packet_time;
-                    }
-                }
-            }
+            let end = format.bytes(unit, filled + next.length);
+            let out = &mut turn.packet[RTP_HEADER_BYTES..][len..end];
+            self.coder.fill(format, unit, next.item, next.position, out);
+            (len, filled) = (end, filled + next.length);
         }
         if filled.is_zero() {
-            if playlist.take_ran_empty() {
-                turn.event(MediaEvent::NoAudio {
-                    version: self.version,
-                });
+            return None;
+        }
+        let end = format.bytes(unit, format.packet_time);
+        coder::fill_silence(format, &mut turn.packet[RTP_HEADER_BYTES..][len..end]);
+        Some(end)
+    }
+
+    /// The next packet of a codec that encodes each as a whole. What is encoded already starts with
+    /// a packet, and its last one is filled up with silence; all else, and the rounds of a loop,
+    /// follow each other without a gap. `None` if there is nothing to play.
+    fn play_frame(&mut self, format: &Format, turn: &mut Turn<'_, impl MediaIo>) -> Option<usize> {
+        pass(&mut self.playlist, turn);
+        let payload = &mut turn.packet[RTP_HEADER_BYTES..];
+        if let Some(len) = coder::ready_packet(format, &self.playlist, payload) {
+            self.playlist.play(format.packet_time);
+            return Some(len);
+        }
+        let mut pcm = [0; MAX_FRAME_SAMPLES];
+        let mut filled = Duration::ZERO;
+        while filled < format.packet_time {
+            if !filled.is_zero() {
+                pass(&mut self.playlist, turn);
+                if coder::starts_packet(format, &self.playlist) {
+                    break;
+                }
             }
-            return 0;
+            let Some(next) = self.playlist.play(format.packet_time - filled) else {
+                break;
+            };
+            let out = &mut pcm[format.samples(filled)..format.samples(filled + next.length)];
+            self.coder.render(format, next.item, next.position, out);
+            filled += next.length;
         }
-        if let Some(unit) = format.unit() {
-            let end = format.bytes(unit, format.packet_time);
-            let payload = &mut turn.packet[RTP_HEADER_BYTES..][len..end];
-            coder::fill_silence(format, payload);
-            len = end;
+        if filled.is_zero() {
+            return None;
         }
-        len
+        let payload = &mut turn.packet[RTP_HEADER_BYTES..];
+        let pcm = &pcm[..format.samples(format.packet_time)];
+        Some(self.coder.encode(format.encoding, pcm, payload))
     }
 
     /// Our SSRC.
@@ -302,5 +330,15 @@ impl Sender {
 
     fn timestamp(&self, clock: &FrameClock, tick: Tick, rate: ClockRate) -> RtpTimestamp {
         self.header.clock().plus(clock.timestamp(tick, rate.get()))
+    }
+}
+
+/// Reports and drops what lies before the next sound.
+fn pass(playlist: &mut Playlist, turn: &mut Turn<'_, impl MediaIo>) {
+    while let Some(passed) = playlist.pass() {
+        match passed {
+            Passed::Separator(id) => turn.event(MediaEvent::Separator(id)),
+            Passed::Ended(item) => turn.io.retire(Retired::Item(item)),
+        }
     }
 }

@@ -49,6 +49,8 @@ pub struct MediaStats {
     pub concealed_ms: Counter,
     /// Milliseconds put into sound, or taken out of it, to change a delay.
     pub stretched_ms: Counter,
+    /// Packets that are silent, wholly or in part, because a streamed file was not read in time.
+    pub starved_packets: Counter,
     /// Ticks that began later than the next one was due.
     pub late_ticks: Counter,
     /// Ticks that were left out because the thread was too late to catch up without a burst.
@@ -100,6 +102,7 @@ pub struct MediaTotals {
     pub packets_lost: u64,
     pub concealed_ms: u64,
     pub stretched_ms: u64,
+    pub starved_packets: u64,
     pub late_ticks: u64,
     pub skipped_ticks: u64,
     pub events_dropped: u64,
@@ -129,6 +132,7 @@ impl MediaTotals {
         self.packets_lost += stats.packets_lost.value();
         self.concealed_ms += stats.concealed_ms.value();
         self.stretched_ms += stats.stretched_ms.value();
+        self.starved_packets += stats.starved_packets.value();
         self.late_ticks += stats.late_ticks.value();
         self.skipped_ticks += stats.skipped_ticks.value();
         self.events_dropped += stats.events_dropped.value();

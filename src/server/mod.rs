@@ -161,6 +161,7 @@ impl Server {
         let (orders, order_receiver) = mpsc::channel(CONTROL_QUEUE);
         let components = Components::default().with(DSM, Arc::new(DsmComponent::new(orders)));
         let cache_bytes = config.audio.cache_mib as usize * (1 << 20);
+        let longest_whole = Duration::from_secs(config.audio.stream_after_s.into());
         // What was recorded can be played, but does not hide what was there before.
         let recordings = [config.audio.record_path.clone()];
         let audio_roots = config
@@ -172,7 +173,7 @@ impl Server {
             .collect();
         let context = Arc::new(SessionContext {
             sip,
-            prompts: Arc::new(PromptStore::new(audio_roots, cache_bytes)),
+            prompts: Arc::new(PromptStore::new(audio_roots, cache_bytes, longest_whole)),
             recordings: Recordings::new(
                 config.audio.record_path.clone(),
                 config.recording.max_length,

@@ -16,7 +16,7 @@ use super::dtmf_info::{self, DTMF_RELAY};
 use super::event::{
     ActionToken, AudioFile, Params, PromptError, RecordError, SessionId, SessionOutput,
 };
-use crate::audio::prompt::Prompt;
+use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::{CodecId, Codecs, Encoding};
 use crate::config::{DigitDetection, DigitSending, Dtmf};
@@ -71,7 +71,7 @@ pub enum CallEvent {
     /// Audio.
     Media(MediaEvent),
     /// The prompt that was asked for.
-    Prompt(Result<Arc<Prompt>, PromptError>),
+    Prompt(Result<PlaylistItem, PromptError>),
     /// The recording that was asked for has begun, or cannot.
     RecordingBegun(Result<RecordingMeter, RecordError>),
     /// A recording is complete.
@@ -309,10 +309,15 @@ impl Call {
         self.playlist_version
     }
 
-    /// Asks for a prompt in the call's encoding. Before negotiation: in PCMU.
-    pub fn load_prompt(&mut self, file: AudioFile) {
+    /// Asks for a prompt in the call's encoding, to be played once or `looped` without end. Before
+    /// negotiation: in PCMU.
+    pub fn load_prompt(&mut self, file: AudioFile, looped: bool) {
         let encoding = self.encoding.unwrap_or(CodecId::PCMU.into());
-        let output = SessionOutput::LoadPrompt { file, encoding };
+        let output = SessionOutput::LoadPrompt {
+            file,
+            encoding,
+            looped,
+        };
         self.outputs.push_back(output);
     }
 

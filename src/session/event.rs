@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::audio::prompt::Prompt;
+use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
 use crate::dsm::{ActionResult, DiCall, RecordOptions};
@@ -70,7 +70,7 @@ pub enum SessionEvent {
     /// Something happened to the audio.
     Media(MediaEvent),
     /// A prompt that was asked for is there, or cannot be had.
-    Prompt(Result<Arc<Prompt>, PromptError>),
+    Prompt(Result<PlaylistItem, PromptError>),
     /// A recording that was asked for has begun, or cannot.
     RecordingBegun(Result<RecordingMeter, RecordError>),
     /// A recording is complete: nothing more is written to its file.
@@ -201,12 +201,14 @@ pub enum SessionOutput {
     Sip(Command),
     /// Tell the session's stream.
     Media(MediaCommand),
-    /// Load a prompt and encode it like this; [`SessionEvent::Prompt`] answers.
+    /// Load a prompt, encoded like this, or open a long file; [`SessionEvent::Prompt`] answers.
     LoadPrompt {
         /// Which.
         file: AudioFile,
         /// What the stream sends with.
         encoding: Encoding,
+        /// Whether it is played again and again.
+        looped: bool,
     },
     /// Have this done outside; [`SessionEvent::Performed`] answers.
     Perform {

@@ -7,6 +7,9 @@
 //! which do not have it, is how announcements are found. What the server writes itself is known to
 //! have changed at once ([`PromptStore::changed`]).
 //!
+//! A file that plays longer than the limit is not loaded: it is opened again for each play and read
+//! while it is heard ([`Playable::Long`]).
+//!
 //! Names of scripts are looked up below the store's folders; paths that the operator wrote into a
 //! list of prompts are taken as they are.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
@@ -21,8 +24,11 @@ use tokio::sync::OnceCell;
 
 use super::event::{AudioFile, PromptError};
 use super::safe_path;
-use crate::audio::prompt::Prompt;
+use crate::audio::decode::Sound;
+use crate::audio::playlist::PlaylistItem;
+use crate::audio::prompt::{AudioError, Prompt};
 use crate::codec::Encoding;
+use crate::media::{FileIo, open_sound};
 
 /// How long a file is taken to be unchanged without a look at the disk.
 const RECHECK: Duration = Duration::from_secs(1);
@@ -30,14 +36,13 @@ const RECHECK: Duration = Duration::from_secs(1);
 const MAX_MISSING: usize = 4096;
 /// Bytes of a name that is remembered; a longer one, which may come from the network, is looked up each time.
 const MAX_MISSING_NAME: usize = 512;
-/// Largest audio file that is loaded whole.
-const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// The prompts of a server. Shared by all session tasks.
 #[derive(Debug)]
 pub struct PromptStore {
     roots: Vec<PathBuf>,
     limit_bytes: usize,
+    longest_whole: Duration,
     /// [`RECHECK`], but for tests.
     recheck: Duration,
     cache: Mutex<Cache>,
@@ -68,20 +73,40 @@ struct Entry {
     checked: Instant,
 }
 
+/// A file as it is to be played.
+#[derive(Debug, Clone)]
+pub enum Playable {
+    /// In memory, and encoded.
+    Whole(Arc<Prompt>),
+    /// Too long for that; its path.
+    Long(Arc<Path>),
+}
+
+impl Playable {
+    fn size_bytes(&self) -> usize {
+        match self {
+            Self::Whole(prompt) => prompt.size_bytes(),
+            Self::Long(path) => path.as_os_str().len(),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Loaded {
-    prompt: Arc<Prompt>,
+    playable: Playable,
     path: PathBuf,
     modified: Option<SystemTime>,
     length: u64,
 }
 
 impl PromptStore {
-    /// A store over `roots`, searched in order, that keeps about `limit_bytes` of audio.
-    pub fn new(roots: Vec<PathBuf>, limit_bytes: usize) -> Self {
+    /// A store over `roots`, searched in order, that keeps about `limit_bytes` of audio and loads no
+    /// file that plays longer than `longest_whole`.
+    pub fn new(roots: Vec<PathBuf>, limit_bytes: usize, longest_whole: Duration) -> Self {
         Self {
             roots,
             limit_bytes,
+            longest_whole,
             recheck: RECHECK,
             cache: Mutex::default(),
         }
@@ -92,7 +117,7 @@ impl PromptStore {
         &self,
         file: &AudioFile,
         encoding: Encoding,
-    ) -> Option<Result<Arc<Prompt>, PromptError>> {
+    ) -> Option<Result<Playable, PromptError>> {
         let mut cache = self.lock();
         if let Some((at, error)) = cache.missing.get(file)
             && at.elapsed() < self.recheck
@@ -109,7 +134,7 @@ impl PromptStore {
             return None;
         }
         entry.last_use = clock;
-        entry.cell.get().map(|loaded| Ok(loaded.prompt.clone()))
+        entry.cell.get().map(|loaded| Ok(loaded.playable.clone()))
     }
 
     /// The prompt, loaded if need be. Callers that ask for the same one at once share the work.
@@ -120,7 +145,7 @@ impl PromptStore {
         self: &Arc<Self>,
         file: &AudioFile,
         encoding: Encoding,
-    ) -> Result<Arc<Prompt>, PromptError> {
+    ) -> Result<Playable, PromptError> {
         if let Some(known) = self.cached(file, encoding) {
             return known;
         }
@@ -147,9 +172,9 @@ impl PromptStore {
             .await;
         match loaded {
             Ok(loaded) => {
-                let prompt = loaded.prompt.clone();
-                self.account(&key, prompt.size_bytes());
-                Ok(prompt)
+                let playable = loaded.playable.clone();
+                self.account(&key, playable.size_bytes());
+                Ok(playable)
             }
             Err(error) => {
                 // What failed is tried again next time, what is missing a little later.
@@ -167,6 +192,35 @@ impl PromptStore {
                 Err(error)
             }
         }
+    }
+
+    /// What is to be put into a playlist: the prompt, loaded if need be, or a long file, opened and
+    /// with its first second read.
+    ///
+    /// # Errors
+    /// As [`PromptStore::load`].
+    pub async fn item(
+        self: &Arc<Self>,
+        files: &FileIo,
+        file: &AudioFile,
+        encoding: Encoding,
+        looped: bool,
+    ) -> Result<PlaylistItem, PromptError> {
+        let path = match self.load(file, encoding).await? {
+            Playable::Whole(prompt) => return Ok(PlaylistItem::Prompt { prompt, looped }),
+            Playable::Long(path) => path,
+        };
+        let files = files.clone();
+        let rate = encoding.codec.sample_rate();
+        let named = path.clone();
+        let opened = tokio::task::spawn_blocking(move || files.play(&path, rate, looped)).await;
+        let cause = match opened {
+            Ok(Ok(sound)) => return Ok(PlaylistItem::Stream(sound)),
+            Ok(Err(error)) => error.to_string(),
+            Err(panicked) => panicked.to_string(),
+        };
+        let path = named.display().to_string();
+        Err(PromptError::Unreadable { path, cause })
     }
 
     /// Notes that the server has written `path`: it is read anew when it is asked for next, whatever
@@ -257,23 +311,36 @@ impl PromptStore {
             cause,
         };
         let (modified, length) = stamp(&path).map_err(|error| unreadable(error.to_string()))?;
-        if length > MAX_FILE_BYTES {
-            return Err(unreadable(format!(
-                "it is larger than {MAX_FILE_BYTES} bytes"
-            )));
-        }
-        let bytes = std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
-        let prompt = Prompt::from_wav(&bytes, key.encoding.codec.sample_rate())
-            .map_err(|error| unreadable(error.to_string()))?;
-        prompt
-            .encoded(key.encoding)
+        let playable = self
+            .decode(&path, key.encoding)
             .map_err(|error| unreadable(error.to_string()))?;
         Ok(Loaded {
-            prompt: Arc::new(prompt),
+            playable,
             path,
             modified,
             length,
         })
+    }
+
+    fn decode(&self, path: &Path, encoding: Encoding) -> Result<Playable, AudioError> {
+        let mut source = open_sound(path)?;
+        let sample_rate = source.sample_rate();
+        let longest = self.longest_whole.as_secs_f64() * f64::from(sample_rate);
+        let mut pcm = Vec::new();
+        match source.read_to_end(&mut pcm, longest as usize) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Playable::Long(path.into())),
+            Err(error) if pcm.is_empty() => return Err(error.into()),
+            // As when it is streamed: what is good is heard.
+            Err(error) => {
+                let path = path.display();
+                tracing::warn!(%path, %error, "a sound ends early");
+            }
+        }
+        let sound = Sound { pcm, sample_rate };
+        let prompt = Prompt::from_sound(&sound, encoding.codec.sample_rate())?;
+        prompt.encoded(encoding)?;
+        Ok(Playable::Whole(Arc::new(prompt)))
     }
 
     fn find(&self, file: &AudioFile) -> Result<PathBuf, PromptError> {

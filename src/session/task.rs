@@ -20,12 +20,15 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::core::SessionCore;
 use super::event::{
-    ActionToken, RecordError, SessionEvent, SessionId, SessionOutput, Urgency, Work,
+    ActionToken, AudioFile, RecordError, SessionEvent, SessionId, SessionOutput, Urgency, Work,
 };
 use super::pool::{SessionContext, SipCommand};
+use super::prompts::Playable;
 use super::recordings::Wanted;
 use super::router::{Mailbox, Undelivered};
+use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::{RecorderSink, RecordingEnded};
+use crate::codec::Encoding;
 use crate::dsm::ActionResult;
 use crate::media::{FiguresSink, MediaBusy, MediaCommand, OpenError, StreamHandle};
 use crate::sip::dialog::invite_usage::Command;
@@ -187,23 +190,11 @@ impl<S: SessionCore> Task<S> {
                     }
                 }
                 SessionOutput::Media(command) => self.command(command).await,
-                SessionOutput::LoadPrompt { file, encoding } => {
-                    match self.context.prompts.cached(&file, encoding) {
-                        Some(known) => {
-                            let now = Instant::now();
-                            self.guarded(|session| {
-                                session.handle_event(now, SessionEvent::Prompt(known));
-                            });
-                        }
-                        None => {
-                            let prompts = self.context.prompts.clone();
-                            self.work.spawn(async move {
-                                let loaded = prompts.load(&file, encoding).await;
-                                Completion::Event(SessionEvent::Prompt(loaded))
-                            });
-                        }
-                    }
-                }
+                SessionOutput::LoadPrompt {
+                    file,
+                    encoding,
+                    looped,
+                } => self.load_prompt(file, encoding, looped),
                 SessionOutput::Perform { token, work } => {
                     if !self.perform(token, work).await {
                         return true;
@@ -225,6 +216,25 @@ impl<S: SessionCore> Task<S> {
                 SessionOutput::Ended => return true,
             }
         }
+    }
+
+    /// Gets what is in memory at once, and anything else elsewhere.
+    fn load_prompt(&mut self, file: AudioFile, encoding: Encoding, looped: bool) {
+        let known = match self.context.prompts.cached(&file, encoding) {
+            Some(Ok(Playable::Whole(prompt))) => Ok(PlaylistItem::Prompt { prompt, looped }),
+            Some(Err(error)) => Err(error),
+            Some(Ok(Playable::Long(_))) | None => {
+                let context = self.context.clone();
+                self.work.spawn(async move {
+                    let files = context.media.files();
+                    let item = context.prompts.item(files, &file, encoding, looped).await;
+                    Completion::Event(SessionEvent::Prompt(item))
+                });
+                return;
+            }
+        };
+        let now = Instant::now();
+        self.guarded(|session| session.handle_event(now, SessionEvent::Prompt(known)));
     }
 
     /// Has work done that the script waits for. False: the signalling task is gone.

@@ -118,7 +118,7 @@ fn an_unknown_key_without_a_likeness_lists_the_known_ones() {
         "[audio]\nvolume = 3\n",
         &[],
         &[
-            "conf/test.toml:2:1: audio.volume: unknown key; known here: path, record_path, cache_mib",
+            "conf/test.toml:2:1: audio.volume: unknown key; known here: path, record_path, cache_mib, stream_after_s",
         ],
     );
 }

@@ -40,7 +40,7 @@ fn every_key_can_be_set() {
         http = { listen = "127.0.0.1:8080" }
         app = { application = "echo", mapping = "m.conf" }
         dsm = { path = ["../dsm", "/srv/dsm"], modules = [], prompts = ["p"], required_prompts = "welcome", prompt_sets_path = "sets", prompt_sets = ["de", "en"], register = ["a"], linger_s = 5, set_param_variables = true }
-        audio = { path = "../audio", record_path = "/var/spool/muleteer", cache_mib = 16 }
+        audio = { path = "../audio", record_path = "/var/spool/muleteer", cache_mib = 16, stream_after_s = 90 }
         limits = { sessions = 10, calls_per_second = 5, options_sessions = 9, transactions = 1000 }
         shutdown = { grace_s = 0 }
         log = { level = "debug", format = "json" }

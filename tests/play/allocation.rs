@@ -1,10 +1,14 @@
 //! A steady media tick neither allocates nor frees.
 
+use std::io::Cursor;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muleteer::audio::playlist::PlaylistItem;
 use muleteer::audio::recorder::{RecordingPlan, Sides, recorder};
+use muleteer::audio::streamed::streamed;
+use muleteer::audio::{decode, wav};
 use muleteer::codec::{CodecId, MAX_PAYLOAD_BYTES, Variant};
 use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired,
@@ -245,4 +249,15 @@ fn a_recording_of_both_sides_does_not_allocate() {
         MediaCommand::StartRecording(Box::new(sink)),
     ]);
     assert!(source.read(&mut [0; 8_000]) > 0);
+}
+
+#[test]
+fn a_streamed_file_does_not_allocate() {
+    let file = wav::image(&[500; 10_000], 8_000);
+    let open = move || decode::open(Box::new(Cursor::new(file.clone())), "wav");
+    let (sound, _feed) = streamed(Box::new(open), 8_000, true).unwrap();
+    // It runs dry in the middle, which is no reason to allocate either.
+    assert_steady(vec![MediaCommand::Append(PlaylistItem::Stream(Box::new(
+        sound,
+    )))]);
 }

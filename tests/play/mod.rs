@@ -7,5 +7,6 @@ mod echo;
 mod playlist;
 mod recording;
 mod source;
+mod streams;
 mod threads;
 mod timing;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muleteer::audio::playlist::{MAX_PLAYLIST_ITEMS, PlaylistItem};
-use muleteer::audio::{Prompt, Tone};
+use muleteer::audio::{Cadence, Prompt, Tone};
 use muleteer::media::{MediaCommand, MediaEvent, Output};
 
 use crate::support::audio::{self, silent_ms};
@@ -193,4 +193,109 @@ fn what_is_not_the_output_waits() {
     rig.command(MediaCommand::SetOutput(Output::Playlist));
     rig.run_ms(500);
     assert_eq!(rig.heard_ms(440.0), 100);
+}
+
+#[test]
+fn many_short_silences_are_as_long_as_one() {
+    let mut rig = Rig::new();
+    for _ in 0..900 {
+        let silence = PlaylistItem::Silence(Duration::from_millis(7));
+        rig.command(MediaCommand::Append(silence));
+    }
+    rig.play(&tone_prompt(400.0, 100));
+    rig.run_ms(8_000);
+    let heard = rig.heard();
+    assert_eq!(heard.len(), 6_400 * 8);
+    assert_eq!(silent_ms(&heard[..6_300 * 8]), 6_300);
+    assert_eq!(audio::ms_of(&heard[6_300 * 8..], 400.0), 100);
+    assert_eq!(rig.events(), [MediaEvent::NoAudio { version: 0 }]);
+}
+
+#[test]
+fn a_looped_prompt_has_no_gap() {
+    // 13 whole waves; not a whole number of packets.
+    let prompt = tone_prompt(200.0, 65);
+    let mut rig = Rig::new();
+    rig.command(MediaCommand::Append(looped(&prompt)));
+    rig.run_ms(3_000);
+    let heard = rig.heard();
+    let round = &heard[..65 * 8];
+    let rounds = heard.chunks_exact(round.len());
+    assert!(rounds.len() > 40);
+    assert!(rounds.into_iter().all(|next| next == round));
+}
+
+#[test]
+fn what_is_in_front_can_be_interrupted_itself() {
+    let mut rig = Rig::new();
+    rig.play(&tone_prompt(400.0, 300));
+    rig.run_ms(100);
+    rig.command(MediaCommand::Prepend(once(&tone_prompt(800.0, 300))));
+    rig.run_ms(100);
+    rig.command(MediaCommand::Prepend(separator(2)));
+    rig.command(MediaCommand::Prepend(once(&tone_prompt(1_200.0, 100))));
+    rig.command(MediaCommand::Prepend(separator(1)));
+    rig.run_ms(2_000);
+    assert_eq!(rig.heard().len(), 700 * 8);
+    let order = |start: usize| {
+        let part = &rig.heard()[start * 8 + 160..start * 8 + 720];
+        [400.0, 800.0, 1_200.0].map(|hertz| audio::level(part, hertz) > 5_000.0)
+    };
+    let expected = [
+        (0, [true, false, false]),
+        (100, [false, true, false]),
+        (200, [false, false, true]),
+        (300, [false, true, false]),
+        (400, [false, true, false]),
+        (500, [true, false, false]),
+        (600, [true, false, false]),
+    ];
+    for (start, heard) in expected {
+        assert_eq!(order(start), heard, "at {start} ms");
+    }
+    let ends = [
+        MediaEvent::Separator(1),
+        MediaEvent::Separator(2),
+        MediaEvent::NoAudio { version: 0 },
+    ];
+    assert_eq!(rig.events(), ends);
+}
+
+#[test]
+fn a_playlist_that_is_filled_up_in_time_never_ran_empty() {
+    let mut rig = Rig::new();
+    rig.play(&tone_prompt(400.0, 100));
+    let first = Duration::from_millis(100);
+    // Up to the very last moment: the last packet is sent, and its end is not due yet.
+    rig.run(first);
+    rig.play(&tone_prompt(800.0, 100));
+    rig.run_ms(1_000);
+    assert_eq!(rig.heard().len(), 200 * 8);
+    assert_eq!(rig.events(), [MediaEvent::NoAudio { version: 0 }]);
+    // Once for each time that it runs empty.
+    rig.play(&tone_prompt(800.0, 100));
+    rig.run_ms(1_000);
+    assert_eq!(rig.events().len(), 2);
+    rig.command(MediaCommand::Flush);
+    rig.run_ms(1_000);
+    assert_eq!(rig.events().len(), 2);
+}
+
+#[test]
+fn a_ring_tone_has_its_cadence_and_length() {
+    let cadence = Cadence {
+        on: Duration::from_millis(300),
+        off: Duration::from_millis(200),
+    };
+    let tone = Tone::ringing(440.0, Some(480.0), Some(cadence));
+    let duration = Some(Duration::from_millis(1_500));
+    let mut rig = Rig::new();
+    rig.command(MediaCommand::Append(PlaylistItem::Tone { tone, duration }));
+    rig.run_ms(3_000);
+    let heard = rig.heard();
+    assert_eq!(heard.len(), 1_500 * 8);
+    for round in heard.chunks(500 * 8) {
+        assert!(audio::level(&round[..2_000], 440.0) > 3_000.0);
+        assert!(silent_ms(&round[300 * 8..]) >= 190);
+    }
 }

@@ -79,8 +79,8 @@ pub struct AgentCall {
     pub media: Vec<String>,
     /// Changes made to the playlist, which its end is told with.
     playlist_version: u32,
-    /// Prompts that the session waits for.
-    pub awaited: Vec<String>,
+    /// Prompts that the session waits for, and whether they are to be looped.
+    pub awaited: Vec<(String, bool)>,
     /// None: over.
     session: Option<Session>,
     mailbox: Queue,
@@ -179,12 +179,13 @@ impl Agent {
     /// Lets the loading of a prompt end, for every session that waits for it.
     pub fn release(&mut self, now: Instant, name: &str) {
         self.slow.remove(name);
-        let result = self.prompt(&AudioFile::Name(name.to_owned()));
+        let file = AudioFile::Name(name.to_owned());
         for call in &mut self.calls {
-            if let Some(at) = call.awaited.iter().position(|awaited| awaited == name) {
-                call.awaited.remove(at);
+            if let Some(at) = call.awaited.iter().position(|(awaited, _)| awaited == name) {
+                let (_, looped) = call.awaited.remove(at);
+                let result = loaded(&self.prompts, &file, looped);
                 call.mailbox
-                    .post(SessionEvent::Prompt(result.clone()))
+                    .post(SessionEvent::Prompt(result))
                     .expect("room");
             }
         }
@@ -368,12 +369,12 @@ impl Agent {
                     (None, _) => {}
                 }
             }
-            SessionOutput::LoadPrompt { file, .. } => {
+            SessionOutput::LoadPrompt { file, looped, .. } => {
                 let name = file.to_string();
                 if self.slow.contains(&name) {
-                    return self.calls[number].awaited.push(name);
+                    return self.calls[number].awaited.push((name, looped));
                 }
-                let result = self.prompt(&file);
+                let result = loaded(&self.prompts, &file, looped);
                 if let Some(session) = &mut self.calls[number].session {
                     session.handle_event(now, SessionEvent::Prompt(result));
                 }
@@ -461,18 +462,6 @@ impl Agent {
         let start = MediaCommand::StartRecording(Box::new(sink));
         self.carry_out(now, number, SessionOutput::Media(start));
         Ok(meter)
-    }
-
-    fn prompt(&self, file: &AudioFile) -> Result<Arc<Prompt>, PromptError> {
-        let name = &file.to_string();
-        let named = matches!(file, AudioFile::Name(_));
-        if named && safe_path::join(Path::new("/audio"), name).is_none() {
-            return Err(PromptError::Name(name.clone()));
-        }
-        self.prompts.get(name).cloned().ok_or(PromptError::Missing {
-            name: name.to_owned(),
-            folders: "/audio".to_owned(),
-        })
     }
 
     fn send(&mut self, now: Instant, id: &SessionId, command: Command) {
@@ -564,6 +553,26 @@ impl Agent {
             other => format!("{other:?}").to_lowercase(),
         }
     }
+}
+
+/// What the store would give a session.
+fn loaded(
+    prompts: &BTreeMap<String, Arc<Prompt>>,
+    file: &AudioFile,
+    looped: bool,
+) -> Result<PlaylistItem, PromptError> {
+    let name = &file.to_string();
+    let named = matches!(file, AudioFile::Name(_));
+    if named && safe_path::join(Path::new("/audio"), name).is_none() {
+        return Err(PromptError::Name(name.clone()));
+    }
+    let prompt = prompts.get(name).cloned();
+    let missing = || PromptError::Missing {
+        name: name.to_owned(),
+        folders: "/audio".to_owned(),
+    };
+    let item = |prompt| PlaylistItem::Prompt { prompt, looped };
+    prompt.map(item).ok_or_else(missing)
 }
 
 impl Node for Agent {

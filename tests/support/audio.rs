@@ -43,7 +43,7 @@ pub fn silent_ms(pcm: &[i16]) -> usize {
 /// The sound of a WAV file, at [`SAMPLE_RATE`].
 pub fn wav(path: &Path) -> Vec<i16> {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let sound = muleteer::audio::wav::read(&bytes, usize::MAX);
+    let sound = muleteer::audio::decode::read_whole(Box::new(Cursor::new(bytes)), "wav", 1 << 30);
     let sound = sound.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     muleteer::audio::resample::resample(&sound.pcm, sound.sample_rate, SAMPLE_RATE).expect("a rate")
 }

@@ -1,6 +1,7 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::audio::wav;
 
 /// A folder with lists and sounds.
 struct Folder(TempDir);
@@ -84,7 +85,7 @@ fn what_cannot_be_played_is_told_with_its_line_and_left_out() {
     assert!(set["twice"].ends_with("last.wav"), "{set:?}");
     let expected = [
         ("2: ", "gone.wav or "),
-        ("3: ", "expected a RIFF WAVE header"),
+        ("3: ", "expected WAV, FLAC, MP3"),
         ("4: ", "NAME=PATH"),
         ("6: ", "of line 5"),
         ("7: ", "left out"),

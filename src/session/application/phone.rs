@@ -9,8 +9,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::audio::playlist::PlaylistItem;
-use crate::audio::prompt::Prompt;
 use crate::dsm::RecordOptions;
 use crate::media::{MediaCommand, MediaEvent, Output};
 use crate::rtp::Digit;
@@ -148,7 +146,7 @@ impl Phone {
                 _ => Report::NotDelivered,
             }),
             CallEvent::SessionStart => self.on_start(now, call),
-            CallEvent::Prompt(Ok(prompt)) => play(call, prompt),
+            CallEvent::Prompt(Ok(item)) => call.media(MediaCommand::Append(item)),
             CallEvent::Prompt(Err(error)) => self.report(Report::PlayFailed(error.to_string())),
             CallEvent::RecordingBegun(Ok(_)) => {}
             CallEvent::RecordingBegun(Err(error)) => {
@@ -206,7 +204,7 @@ impl Phone {
             self.recording = true;
         }
         if let Some(name) = &self.script.play {
-            call.load_prompt(AudioFile::Name(name.clone()));
+            call.load_prompt(AudioFile::Name(name.clone()), false);
         }
         self.answered = true;
         if !self.keys.is_empty() {
@@ -265,11 +263,4 @@ impl Phone {
     fn report(&self, report: Report) {
         self.script.report(report);
     }
-}
-
-fn play(call: &mut Call, prompt: Arc<Prompt>) {
-    call.media(MediaCommand::Append(PlaylistItem::Prompt {
-        prompt,
-        looped: false,
-    }));
 }

@@ -2,8 +2,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::codec::CodecId;
+use crate::media::{MediaConfig, MediaPool};
+use crate::probe::peak;
 
 const NEVER: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
 const PCMU: CodecId = CodecId::PCMU;
 
 fn named(name: &str) -> AudioFile {
@@ -19,7 +22,7 @@ struct Folder {
 impl Folder {
     fn new(limit_bytes: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut store = PromptStore::new(vec![folder.path().to_owned()], limit_bytes);
+        let mut store = PromptStore::new(vec![folder.path().to_owned()], limit_bytes, MINUTE);
         store.recheck = NEVER;
         let store = Arc::new(store);
         Self { folder, store }
@@ -48,8 +51,96 @@ impl Folder {
     }
 
     async fn load(&self, name: &str) -> Result<Arc<Prompt>, PromptError> {
-        self.store.load(&named(name), PCMU.into()).await
+        self.load_as(&named(name), PCMU).await
     }
+
+    async fn load_as(&self, file: &AudioFile, codec: CodecId) -> Result<Arc<Prompt>, PromptError> {
+        self.store.load(file, codec.into()).await.map(whole)
+    }
+}
+
+fn whole(playable: Playable) -> Arc<Prompt> {
+    match playable {
+        Playable::Whole(prompt) => prompt,
+        Playable::Long(path) => panic!("{} is not loaded", path.display()),
+    }
+}
+
+/// A file that another program made.
+fn fixture(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/audio");
+    folder.join(name)
+}
+
+#[tokio::test]
+async fn a_file_of_any_format_is_a_prompt_and_may_replace_one_of_another() {
+    let mut folder = Folder::new(1 << 20);
+    folder.pass_time(Duration::ZERO);
+    for name in [
+        "tones.mp3",
+        "tones.flac",
+        "tones.ogg",
+        "tones.opus",
+        "tones-gsm.wav",
+        "tones.gsm",
+    ] {
+        std::fs::copy(fixture(name), folder.folder.path().join(name)).unwrap();
+        let prompt = folder.load(name).await.unwrap();
+        // GSM in WAV comes in pairs of frames.
+        assert!((4_000..=4_160).contains(&prompt.pcm().len()), "{name}");
+        assert!(peak(prompt.pcm()) > 10_000, "{name}");
+    }
+    // The name says mp3, the content is what counts.
+    folder.write("tones.mp3", 123);
+    assert_eq!(folder.load("tones.mp3").await.unwrap().pcm(), [1_000; 123]);
+    std::fs::copy(
+        fixture("tones.opus"),
+        folder.folder.path().join("tones.mp3"),
+    )
+    .unwrap();
+    assert_eq!(folder.load("tones.mp3").await.unwrap().pcm().len(), 4_000);
+}
+
+#[tokio::test]
+async fn a_long_file_is_not_kept_in_memory_but_opened_for_each_play() {
+    let folder = Folder::new(1 << 20);
+    let media = MediaPool::start(MediaConfig::default()).unwrap();
+    let item = async |name: &str, looped| {
+        let (store, file) = (&folder.store, named(name));
+        store.item(media.files(), &file, PCMU.into(), looped).await
+    };
+    folder.write("minute.wav", 60 * 8_000);
+    folder.write("long.wav", 60 * 8_000 + 1);
+    for looped in [false, true] {
+        let short = item("minute.wav", looped).await.unwrap();
+        assert!(matches!(short, PlaylistItem::Prompt { looped: l, .. } if l == looped));
+    }
+    let before = folder.store.memory_bytes();
+    for _ in 0..2 {
+        let Ok(PlaylistItem::Stream(mut sound)) = item("long.wav", false).await else {
+            panic!("it is long");
+        };
+        let mut pcm = [0; 8_000];
+        assert_eq!((sound.read(&mut pcm), pcm), (8_000, [1_000; 8_000]));
+    }
+    assert!(folder.store.memory_bytes() < before + 1_000);
+    // It is gone by the time it is played again.
+    std::fs::remove_file(folder.folder.path().join("long.wav")).unwrap();
+    let gone = item("long.wav", false).await.unwrap_err();
+    assert!(gone.to_string().contains("long.wav"), "{gone}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_damaged_in_the_middle_is_a_prompt_up_to_there() {
+    let folder = Folder::new(1 << 20);
+    let mut bytes = std::fs::read(fixture("tones.opus")).unwrap();
+    let again = bytes.clone();
+    bytes.extend(again);
+    // The second stream has another number, and no right to be there.
+    let second = bytes.len() / 2;
+    bytes[second + 20] ^= 1;
+    std::fs::write(folder.folder.path().join("a.opus"), bytes).unwrap();
+    assert_eq!(folder.load("a.opus").await.unwrap().pcm().len(), 4_000);
 }
 
 #[tokio::test]
@@ -68,7 +159,7 @@ async fn a_loaded_file_is_shared_and_not_read_again() {
         .cached(&named("a.wav"), PCMU.into())
         .unwrap()
         .unwrap();
-    assert!(Arc::ptr_eq(&first, &cached));
+    assert!(Arc::ptr_eq(&first, &whole(cached)));
 }
 
 #[tokio::test]
@@ -157,7 +248,7 @@ async fn loads_at_one_time_share_one_read() {
     folder.write("a.wav", 80_000);
     let loads = (0..20).map(|_| {
         let store = folder.store.clone();
-        tokio::spawn(async move { store.load(&named("a.wav"), PCMU.into()).await.unwrap() })
+        tokio::spawn(async move { whole(store.load(&named("a.wav"), PCMU.into()).await.unwrap()) })
     });
     let loads: Vec<_> = loads.collect();
     let mut prompts = Vec::new();
@@ -175,8 +266,7 @@ async fn each_codec_has_a_prompt_of_its_own() {
     folder.write("a.wav", 800);
     let narrow = folder.load("a.wav").await.unwrap();
     let wide = folder
-        .store
-        .load(&named("a.wav"), CodecId::OPUS.into())
+        .load_as(&named("a.wav"), CodecId::OPUS)
         .await
         .unwrap();
     assert_eq!((narrow.sample_rate(), wide.sample_rate()), (8000, 16_000));
@@ -208,9 +298,9 @@ async fn folders_are_searched_in_order() {
     second.write("a.wav", 200);
     second.write("b.wav", 300);
     let roots = [&first, &second].map(|one| one.folder.path().to_owned());
-    let store = Arc::new(PromptStore::new(roots.into(), 1 << 20));
+    let store = Arc::new(PromptStore::new(roots.into(), 1 << 20, MINUTE));
     for (name, samples) in [("a.wav", 100), ("b.wav", 300)] {
-        let prompt = store.load(&named(name), PCMU.into()).await.unwrap();
+        let prompt = whole(store.load(&named(name), PCMU.into()).await.unwrap());
         assert_eq!(prompt.pcm().len(), samples);
     }
 }
@@ -261,7 +351,7 @@ async fn a_path_of_the_operator_is_taken_from_anywhere() {
     let path = elsewhere.folder.path().join("a.wav");
     let load = |file: AudioFile| {
         let store = folder.store.clone();
-        async move { store.load(&file, PCMU.into()).await }
+        async move { store.load(&file, PCMU.into()).await.map(whole) }
     };
     let prompt = load(AudioFile::Path(path.as_path().into())).await.unwrap();
     assert_eq!(prompt.pcm().len(), 300);

@@ -81,7 +81,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
     let context = Arc::new(SessionContext {
         recordings: Recordings::new(PathBuf::new(), None),
         sip,
-        prompts: Arc::new(PromptStore::new(Vec::new(), 0)),
+        prompts: Arc::new(PromptStore::new(Vec::new(), 0, Duration::ZERO)),
         media: media.expect("a media thread can be started"),
         rtp_address: None,
         settings: Settings {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::host::queue;
 use crate::audio::playlist::PlaylistItem;
-use crate::audio::prompt::Prompt;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::audio::tone::{Cadence, Tone};
 use crate::dsm::{ActionError, ActionResult, Answer, Errno, Exception, RecordOptions, Ringtone};
@@ -29,11 +28,7 @@ pub(super) struct Sound {
 #[derive(Debug)]
 enum Pending {
     /// A file for the playlist; `failure` is raised if it cannot be had.
-    Play {
-        failure: Exception,
-        looped: bool,
-        front: bool,
-    },
+    Play { failure: Exception, front: bool },
     /// The end of a recording that another one is to replace.
     Replace {
         path: String,
@@ -78,10 +73,9 @@ impl Sound {
         looped: bool,
         front: bool,
     ) -> Performed {
-        call.load_prompt(AudioFile::Name(path.to_owned()));
+        call.load_prompt(AudioFile::Name(path.to_owned()), looped);
         self.pending = Some(Pending::Play {
             failure: Exception::file(path),
-            looped,
             front,
         });
         Performed::Pending
@@ -105,10 +99,9 @@ impl Sound {
             let why = format!("there is no prompt {name:?} in {set}");
             return Performed::Failed(Exception::prompt(name).into(), Some(why));
         };
-        call.load_prompt(AudioFile::Path(path.clone()));
+        call.load_prompt(AudioFile::Path(path.clone()), looped);
         self.pending = Some(Pending::Play {
             failure: Exception::prompt(name),
-            looped,
             front,
         });
         Performed::Pending
@@ -202,21 +195,14 @@ impl Sound {
     pub fn on_prompt(
         &mut self,
         call: &mut Call,
-        loaded: Result<Arc<Prompt>, PromptError>,
+        loaded: Result<PlaylistItem, PromptError>,
     ) -> Option<Settled> {
-        let Some(Pending::Play {
-            failure,
-            looped,
-            front,
-        }) = self
-            .pending
-            .take_if(|it| matches!(it, Pending::Play { .. }))
-        else {
+        let waits = |pending: &mut Pending| matches!(pending, Pending::Play { .. });
+        let Some(Pending::Play { failure, front }) = self.pending.take_if(waits) else {
             return None;
         };
         Some(match loaded {
-            Ok(prompt) => {
-                let item = PlaylistItem::Prompt { prompt, looped };
+            Ok(item) => {
                 call.media(queue(item, front));
                 Settled::well()
             }
