@@ -4,14 +4,18 @@
 //! Files are bytes here: shells read and write them. Samples are 16-bit, mono.
 
 mod encodings;
+pub mod feed;
 pub mod frame;
 pub mod live_resample;
+pub mod mixer;
 pub mod playlist;
 pub mod prompt;
 pub mod recorder;
 pub mod resample;
 pub mod silence;
+pub mod speakers;
 pub mod tone;
+pub mod voice;
 pub mod wav;
 
 pub use live_resample::LiveResampler;

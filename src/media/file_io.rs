@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
+use super::command::RoomEventSink;
 use super::core::Retired;
 use super::sockets::Opened;
 use crate::audio::recorder::{self, RecorderSink, RecorderSource, RecordingEnded};
@@ -41,6 +42,7 @@ pub(super) struct FileThread {
 pub(super) enum Discarded {
     Retired(#[allow(dead_code)] Retired),
     Opened(#[allow(dead_code)] Box<Opened>),
+    RoomSink(#[allow(dead_code)] RoomEventSink),
 }
 
 enum Job {

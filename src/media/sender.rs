@@ -10,13 +10,19 @@ use std::time::Duration;
 use super::coder::{self, Coder, Format};
 use super::command::{MediaEvent, Output, StreamParameters};
 use super::core::{MediaIo, Retired};
+use super::mix_in::{MixIn, MixInSettings};
 use super::schedule::{FRAME, FrameClock, Tick};
 use super::stream::Turn;
-use crate::audio::playlist::{Playlist, PlaylistItem, Step};
+use crate::audio::frame::MAX_FRAME_SAMPLES;
+use crate::audio::playlist::{Playlist, PlaylistItem, RoomId, RoomSeat, Step};
 use crate::codec::{CodecId, MAX_PAYLOAD_BYTES};
 use crate::rtp::{
     ClockRate, Digit, EventSender, PayloadType, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpTimestamp,
 };
+
+mod room;
+
+use room::RoomOutput;
 
 /// Room for the largest packet we send.
 pub(super) type PacketBuffer = [u8; RTP_HEADER_BYTES + MAX_PAYLOAD_BYTES];
@@ -35,6 +41,8 @@ pub(super) struct Sender {
     /// The last packet time was used, so the next packet continues a talk-spurt.
     talking: bool,
     coder: Coder,
+    room: RoomOutput,
+    mix_in: Option<Box<MixIn>>,
 }
 
 impl Sender {
@@ -51,6 +59,8 @@ impl Sender {
             muted: false,
             talking: false,
             coder: Coder::default(),
+            room: RoomOutput::default(),
+            mix_in: None,
         }
     }
 
@@ -92,6 +102,31 @@ impl Sender {
         self.coder.follow(codec, request);
     }
 
+    pub(super) fn change_seat(&mut self, seat: RoomSeat) {
+        self.playlist.change_seat(seat);
+    }
+
+    pub(super) fn leave_room(&mut self, room: RoomId) {
+        self.version = self.version.wrapping_add(1);
+        self.playlist.leave_room(room);
+    }
+
+    pub(super) fn end_room(&mut self, room: RoomId) {
+        self.playlist.end_room(room);
+    }
+
+    pub(super) fn set_mix_in(&mut self, settings: MixInSettings) {
+        match &mut self.mix_in {
+            Some(mix_in) => mix_in.set(settings),
+            None => self.mix_in = Some(Box::new(MixIn::new(settings))),
+        }
+    }
+
+    /// Where sounds are mixed in; `None` if it was never said how.
+    pub(super) fn mix_in(&mut self) -> Option<&mut MixIn> {
+        self.mix_in.as_deref_mut()
+    }
+
     pub(super) fn set_output(&mut self, output: Output) {
         self.output = output;
     }
@@ -118,7 +153,8 @@ impl Sender {
     pub(super) fn has_work(&self) -> bool {
         let audio = self.output == Output::Playlist && !self.playlist.is_idle();
         let digits = self.digits.as_ref().is_some_and(|digits| !digits.is_idle());
-        self.format.is_some() && (audio || digits)
+        let mixed_in = self.mix_in.as_ref().is_some_and(|mix_in| mix_in.has_work());
+        self.format.is_some() && (audio || digits || mixed_in)
     }
 
     pub(super) fn packet_time(&self) -> Duration {
@@ -151,7 +187,12 @@ impl Sender {
             self.talking = false;
             return len;
         }
+        let mixed = self
+            .mix_in
+            .as_mut()
+            .is_some_and(|mix_in| mix_in.advance(format.packet_time));
         let len = match (self.output, heard) {
+            _ if mixed => self.play_mixed(&format, heard, turn),
             (Output::Playlist, _) => self.play(&format, turn),
             (Output::Echo, Some(pcm)) => {
                 self.coder
@@ -164,10 +205,21 @@ impl Sender {
             return 0;
         }
         let timestamp = self.timestamp(clock, tick, format.codec().clock_rate());
+        self.seal(&format, timestamp, len, turn.packet)
+    }
+
+    /// Puts the header before a payload of `len` bytes and returns the length of both.
+    fn seal(
+        &mut self,
+        format: &Format,
+        timestamp: RtpTimestamp,
+        len: usize,
+        packet: &mut PacketBuffer,
+    ) -> usize {
         let header = self
             .header
             .next_header(format.payload_type, !self.talking, timestamp);
-        turn.packet[..RTP_HEADER_BYTES].copy_from_slice(header);
+        packet[..RTP_HEADER_BYTES].copy_from_slice(header);
         self.talking = true;
         RTP_HEADER_BYTES + len
     }
@@ -213,6 +265,11 @@ impl Sender {
             match step {
                 Step::Separator(id) => turn.event(MediaEvent::Separator(id)),
                 Step::Ended(item) => turn.io.retire(Retired::Item(item)),
+                // From the next tick on the stream is a member of the room.
+                Step::Play {
+                    item: PlaylistItem::Room(_),
+                    ..
+                } => break,
                 Step::Play {
                     item,
                     position,
@@ -245,6 +302,66 @@ impl Sender {
             len = end;
         }
         len
+    }
+
+    /// Fills one payload with the output and what is mixed into it.
+    fn play_mixed(
+        &mut self,
+        format: &Format,
+        heard: Option<&[i16]>,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) -> usize {
+        let Some(mut mix_in) = self.mix_in.take() else {
+            return 0;
+        };
+        let mut pcm = [0; MAX_FRAME_SAMPLES];
+        let pcm = &mut pcm[..format.packet_samples()];
+        if !mix_in.pauses_output() {
+            match (self.output, heard) {
+                (Output::Playlist, _) => self.render(format, pcm, turn),
+                (Output::Echo, Some(heard)) => {
+                    let len = heard.len().min(pcm.len());
+                    pcm[..len].copy_from_slice(&heard[..len]);
+                }
+                (Output::Echo, None) | (Output::None, _) => {}
+            }
+        }
+        mix_in.mix(format, pcm, turn);
+        self.mix_in = Some(mix_in);
+        self.coder
+            .encode(format.encoding, pcm, &mut turn.packet[RTP_HEADER_BYTES..])
+    }
+
+    /// Fills `pcm` from the playlist.
+    fn render(&mut self, format: &Format, pcm: &mut [i16], turn: &mut Turn<'_, impl MediaIo>) {
+        let mut filled = Duration::ZERO;
+        while filled < format.packet_time {
+            let Some(step) = self.playlist.next(format.packet_time - filled) else {
+                break;
+            };
+            match step {
+                Step::Separator(id) => turn.event(MediaEvent::Separator(id)),
+                Step::Ended(item) => turn.io.retire(Retired::Item(item)),
+                Step::Play {
+                    item: PlaylistItem::Room(_),
+                    ..
+                } => break,
+                Step::Play {
+                    item,
+                    position,
+                    length,
+                } => {
+                    let part = format.samples(filled)..format.samples(filled + length);
+                    self.coder.render(format, item, position, &mut pcm[part]);
+                    filled += length;
+                }
+            }
+        }
+        if filled.is_zero() && self.playlist.take_ran_empty() {
+            turn.event(MediaEvent::NoAudio {
+                version: self.version,
+            });
+        }
     }
 
     fn timestamp(&self, clock: &FrameClock, tick: Tick, rate: ClockRate) -> RtpTimestamp {

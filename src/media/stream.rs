@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 use super::command::{MediaCommand, MediaEvent, Output, StreamId, StreamParameters};
 use super::core::{MediaIo, Retired};
 use super::receiver::Receiver;
-use super::schedule::{FrameClock, Tick};
+use super::room::{Room, Settings};
+use super::schedule::{FRAME, FrameClock, Tick};
 use super::sender::{PacketBuffer, Sender};
 use super::stats::MediaStats;
-use crate::audio::playlist::PlaylistItem;
+use crate::audio::feed::FeedSink;
+use crate::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use crate::audio::recorder::RecorderSink;
 use crate::audio::silence::SilenceWatch;
+use crate::audio::voice::MAX_GAIN;
 
 /// What a stream may use of the world while something is done with it.
 pub(super) struct Turn<'a, Io> {
@@ -27,6 +30,11 @@ impl<Io: MediaIo> Turn<'_, Io> {
         self.io.event(self.id, event);
     }
 
+    /// Sends the first `len` bytes of the packet.
+    pub(super) fn send(&mut self, destination: SocketAddr, len: usize) {
+        self.io.send(self.id, destination, &self.packet[..len]);
+    }
+
     /// A playlist had no room for `item`.
     pub(super) fn refuse(&mut self, item: PlaylistItem) {
         self.event(MediaEvent::PlaylistFull);
@@ -40,6 +48,11 @@ pub(super) struct Stream {
     receiver: Receiver,
     recorder: Option<Box<RecorderSink>>,
     silence: Option<SilenceWatch>,
+    /// Rooms that hear the peer without being heard by it, by the number the session gave.
+    tees: Vec<(u32, Box<FeedSink>)>,
+    /// How loud its room hears the peer, unless that is muted.
+    room_gain: f32,
+    room_muted: bool,
     /// The peer takes what we send.
     sends: bool,
     /// Where to, unless the receiver learned a better address.
@@ -54,6 +67,9 @@ impl Stream {
             receiver: Receiver::default(),
             recorder: None,
             silence: None,
+            tees: Vec::new(),
+            room_gain: 1.0,
+            room_muted: false,
             sends: false,
             destination: None,
             failed: false,
@@ -85,10 +101,52 @@ impl Stream {
             }
             MediaCommand::StopRecording => self.stop_recording(turn),
             MediaCommand::WatchSilence(after) => self.silence = after.map(SilenceWatch::new),
+            MediaCommand::SetSeat(seat) => self.sender.change_seat(seat),
+            MediaCommand::LeaveRoom(room) => self.sender.leave_room(room),
+            MediaCommand::SetRoomGain(gain) => {
+                let gain = if gain.is_nan() { 0.0 } else { gain };
+                self.room_gain = gain.clamp(0.0, MAX_GAIN);
+            }
+            MediaCommand::SetRoomMuted(muted) => self.room_muted = muted,
+            MediaCommand::StartTee(number, sink) => self.start_tee(number, sink, turn),
+            MediaCommand::StopTee(number) => self.stop_tee(number, turn),
+            MediaCommand::SetMixIn(settings) => self.sender.set_mix_in(settings),
+            MediaCommand::PlayMixIn(item) => match self.sender.mix_in() {
+                Some(mix_in) => mix_in.play(item, turn),
+                None => turn.io.retire(Retired::Item(item)),
+            },
+            MediaCommand::AppendMixIn(item) => match self.sender.mix_in() {
+                Some(mix_in) => mix_in.append(item, turn),
+                None => turn.io.retire(Retired::Item(item)),
+            },
+            MediaCommand::FlushMixIn => {
+                if let Some(mix_in) = self.sender.mix_in() {
+                    mix_in.flush(turn);
+                }
+            }
             // The core ends the stream itself.
             MediaCommand::Close => {}
         }
+        self.settle(now);
+    }
+
+    /// Hears the peer if anyone wants to, and no more if not.
+    pub(super) fn settle(&mut self, now: Instant) {
         self.receiver.settle(now, self.heard_at());
+    }
+
+    fn start_tee(&mut self, number: u32, sink: Box<FeedSink>, turn: &mut Turn<'_, impl MediaIo>) {
+        self.stop_tee(number, turn);
+        if self.tees.len() >= MAX_TEES {
+            return turn.io.retire(Retired::Tee(sink));
+        }
+        self.tees.push((number, sink));
+    }
+
+    fn stop_tee(&mut self, number: u32, turn: &mut Turn<'_, impl MediaIo>) {
+        if let Some(at) = self.tees.iter().position(|(other, _)| *other == number) {
+            turn.io.retire(Retired::Tee(self.tees.swap_remove(at).1));
+        }
     }
 
     fn configure(&mut self, parameters: &StreamParameters) {
@@ -113,8 +171,13 @@ impl Stream {
 
     /// Takes in one packet time of what the peer sent.
     pub(super) fn read(&mut self, now: Instant, turn: &mut Turn<'_, impl MediaIo>) {
-        let packet_time = self.sender.packet_time();
+        let packet_time = self.packet_time();
         self.receiver.read(now, packet_time, turn);
+        if let (Some(pcm), Some(rate)) = (self.receiver.heard(), self.receiver.sample_rate()) {
+            for (_, tee) in &mut self.tees {
+                tee.write(rate, pcm);
+            }
+        }
         if let Some(watch) = &mut self.silence
             && let Some(frame) = self.receiver.frame()
             && watch.hear(frame, packet_time)
@@ -156,6 +219,50 @@ impl Stream {
         }
     }
 
+    /// Sends what is due at `tick` to a member of `room`.
+    pub(super) fn write_room(
+        &mut self,
+        (clock, tick): (&FrameClock, Tick),
+        late: bool,
+        (room, member): (&mut Room, usize),
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) {
+        let Some(destination) = self.destination() else {
+            return;
+        };
+        if late {
+            self.sender.interrupted();
+        }
+        self.sender
+            .send_room((clock, tick), room, member, destination, turn);
+    }
+
+    /// What the peer said in this packet time and at which rate, if it did.
+    pub(super) fn heard(&self) -> Option<(u32, &[i16])> {
+        Some((self.receiver.sample_rate()?, self.receiver.heard()?))
+    }
+
+    /// The seat that the stream is to have now.
+    pub(super) fn seat(&self) -> Option<RoomSeat> {
+        self.sender.seat()
+    }
+
+    /// What it is in `seat` to the room.
+    pub(super) fn room_settings(&self, seat: RoomSeat) -> Settings {
+        Settings {
+            hears: seat.hears,
+            speaks: seat.speaks,
+            gain: if self.room_muted { 0.0 } else { self.room_gain },
+            rate: self.sender.sample_rate().unwrap_or(8_000),
+        }
+    }
+
+    /// The room is not, or no longer, on this thread.
+    pub(super) fn end_room(&mut self, room: RoomId, turn: &mut Turn<'_, impl MediaIo>) {
+        self.sender.end_room(room);
+        turn.event(MediaEvent::RoomEnded(room));
+    }
+
     /// Whether ticks are to come: there is something to send, or someone to listen to.
     pub(super) fn is_active(&self) -> bool {
         self.is_listening()
@@ -170,7 +277,10 @@ impl Stream {
 
     /// The time between two ticks of this stream.
     pub(super) fn packet_time(&self) -> Duration {
-        self.sender.packet_time()
+        match self.sender.seat() {
+            Some(_) => FRAME,
+            None => self.sender.packet_time(),
+        }
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -189,7 +299,7 @@ impl Stream {
     /// Ends the recording with what has come and was not due yet: it was said before the end.
     fn stop_recording(&mut self, turn: &mut Turn<'_, impl MediaIo>) {
         if let Some(mut recorder) = self.recorder.take() {
-            let packet_time = self.sender.packet_time();
+            let packet_time = self.packet_time();
             for _ in 0..MAX_UNHEARD {
                 match self.receiver.hear_on(packet_time) {
                     Some(frame) => recorder.write(frame),
@@ -210,7 +320,10 @@ impl Stream {
     /// records.
     fn heard_at(&self) -> Option<u32> {
         let sent = self.sender.sample_rate()?;
-        let wanted = self.silence.is_some() || self.sender.output() == Output::Echo;
+        let wanted = self.silence.is_some()
+            || self.sender.output() == Output::Echo
+            || !self.tees.is_empty()
+            || self.sender.seat().is_some_and(|seat| seat.speaks);
         match &self.recorder {
             Some(recorder) => Some(recorder.sample_rate()),
             None => wanted.then_some(sent),
@@ -220,3 +333,5 @@ impl Stream {
 
 /// Packets that a jitter buffer may hold back, and more.
 const MAX_UNHEARD: usize = 50;
+/// Side rooms that one peer is heard in at a time.
+const MAX_TEES: usize = 8;
