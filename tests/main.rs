@@ -12,6 +12,7 @@ mod answer_call;
 mod bundle;
 mod codec;
 mod codec_plugins;
+mod conference;
 mod config;
 mod dsm_checklist;
 mod dsm_format;

@@ -39,6 +39,35 @@ pub enum PlaylistItem {
     },
     /// A mark: reaching it is reported with its number, and takes no time.
     Separator(i64),
+    /// A place in a room, taken for as long as this item is the current one. It has no end.
+    Room(RoomSeat),
+}
+
+/// Names a room of a media thread; a used-up id never names a later room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RoomId {
+    /// Position in a table, used again after the room ended.
+    pub(crate) key: u32,
+    /// Tells the users of one position apart.
+    pub(crate) generation: u32,
+}
+
+impl RoomId {
+    /// `generation` differs for each room that ever has this `key`.
+    pub const fn new(key: u32, generation: u32) -> Self {
+        Self { key, generation }
+    }
+}
+
+/// What a call does in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoomSeat {
+    /// The room.
+    pub room: RoomId,
+    /// It hears the room; otherwise it is sent silence.
+    pub hears: bool,
+    /// The room hears it.
+    pub speaks: bool,
 }
 
 /// What is left behind on the way to the next sound, see [`Playlist::pass`].
@@ -85,6 +114,7 @@ impl Entry {
             PlaylistItem::Silence(duration) => Some(*duration),
             PlaylistItem::Tone { duration, .. } => *duration,
             PlaylistItem::Separator(_) => Some(Duration::ZERO),
+            PlaylistItem::Room(_) => None,
         };
         whole.map(|whole| whole.saturating_sub(self.position))
     }
@@ -140,11 +170,15 @@ impl Playlist {
         })
     }
 
-    /// The next stretch, of at most `at_most`; `None` when the list is empty.
+    /// The next stretch, of at most `at_most`; `None` when the list is empty, or at a room, which is not
+    /// played.
     ///
     /// Media thread only. Does not allocate.
     pub fn play(&mut self, at_most: Duration) -> Option<Stretch<'_>> {
         let entry = self.entries.front_mut()?;
+        if let PlaylistItem::Room(_) = entry.item {
+            return None;
+        }
         let length = entry.left().map_or(at_most, |left| at_most.min(left));
         let position = entry.position;
         entry.position += length;
@@ -162,9 +196,46 @@ impl Playlist {
         Some((&entry.item, entry.position, entry.left()))
     }
 
+    /// The seat that is taken now: that of the current item.
+    pub fn seat(&self) -> Option<RoomSeat> {
+        match self.entries.front()?.item {
+            PlaylistItem::Room(seat) => Some(seat),
+            _ => None,
+        }
+    }
+
+    /// Changes what is done in `seat`'s room, in all items that stand for it.
+    pub fn change_seat(&mut self, seat: RoomSeat) {
+        for entry in &mut self.entries {
+            if let PlaylistItem::Room(present) = &mut entry.item
+                && present.room == seat.room
+            {
+                *present = seat;
+            }
+        }
+    }
+
+    /// Takes out all items that stand for `room`, as [`Playlist::flush`] does.
+    pub fn leave_room(&mut self, room: RoomId) {
+        self.entries
+            .retain(|entry| !matches!(entry.item, PlaylistItem::Room(seat) if seat.room == room));
+    }
+
+    /// `room` is no more: its items have ended.
+    pub fn end_room(&mut self, room: RoomId) {
+        let before = self.entries.len();
+        self.leave_room(room);
+        self.ran_empty |= before > 0 && self.entries.is_empty();
+    }
+
     /// Whether the last item has ended since this was last asked. True once each time.
     pub fn take_ran_empty(&mut self) -> bool {
         std::mem::take(&mut self.ran_empty)
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// Whether there is nothing to play and nothing to report.

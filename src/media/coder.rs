@@ -58,6 +58,16 @@ impl Format {
         self.unit
     }
 
+    /// Samples of one packet.
+    pub(super) fn packet_samples(&self) -> usize {
+        self.packet_samples
+    }
+
+    /// The playing time of `samples` samples.
+    pub(super) fn duration(&self, samples: usize) -> Duration {
+        Duration::from_nanos(samples as u64 * 1_000_000_000 / u64::from(self.codec().sample_rate()))
+    }
+
     /// `span` in samples, rounded to the nearest: adding up stretches never drifts.
     pub(super) fn samples(&self, span: Duration) -> usize {
         samples_in(span, self.codec().sample_rate())
@@ -167,7 +177,9 @@ impl Coder {
             PlaylistItem::Tone { tone, .. } => {
                 self.sound(*tone, rate, format.samples(position), out)
             }
-            PlaylistItem::Silence(_) | PlaylistItem::Separator(_) => out.fill(0),
+            PlaylistItem::Silence(_) | PlaylistItem::Separator(_) | PlaylistItem::Room(_) => {
+                out.fill(0);
+            }
         }
     }
 
@@ -279,7 +291,10 @@ fn encoding_of(encoding: Encoding, item: &PlaylistItem) -> Option<&EncodedPrompt
     match item {
         PlaylistItem::Prompt { prompt, .. } => prompt.ready(encoding),
         PlaylistItem::Silence(_) => SILENCE.ready(encoding),
-        PlaylistItem::Stream(_) | PlaylistItem::Tone { .. } | PlaylistItem::Separator(_) => None,
+        PlaylistItem::Stream(_)
+        | PlaylistItem::Tone { .. }
+        | PlaylistItem::Separator(_)
+        | PlaylistItem::Room(_) => None,
     }
 }
 
@@ -291,6 +306,16 @@ pub(super) fn fill_silence(format: &Format, out: &mut [u8]) {
     {
         out.copy_from_slice(&bytes[settled..]);
     }
+}
+
+/// Writes a silent packet to `out` and returns its length.
+pub(super) fn silent_packet(format: &Format, out: &mut [u8]) -> usize {
+    let silence = SILENCE.ready(format.encoding);
+    let payload = silence
+        .and_then(|silence| silence.payload(SETTLED_SILENCE, format.packet_samples))
+        .unwrap_or_default();
+    out[..payload.len()].copy_from_slice(payload);
+    payload.len()
 }
 
 /// Reads a prompt that was not encoded for this codec in time, as after a change of codec in the

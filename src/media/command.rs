@@ -1,21 +1,25 @@
 //! What a session says to its media stream, and what it hears back.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::figures::FiguresSink;
+use super::mix_in::MixInSettings;
 use super::playout::Playout;
-use crate::audio::playlist::PlaylistItem;
+use crate::audio::Prompt;
+use crate::audio::feed::{FeedSink, FeedSource};
+use crate::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use crate::audio::recorder::RecorderSink;
 use crate::codec::{CodecId, Variant};
 use crate::rtp::{ClockRate, Digit, DigitSource, PayloadType, SourceRule};
 
-/// Names one stream of one media thread; a used-up id never names a later stream.
+/// Names one stream, on whichever media thread it is; a used-up id never names a later stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StreamId {
-    /// Position in the thread's table, used again after the stream ended.
+    /// Position in each thread's table, used again after the stream ended.
     pub(super) key: u32,
     /// Tells the users of one position apart.
     pub(super) generation: u32,
@@ -162,6 +166,28 @@ pub enum MediaCommand {
     StopRecording,
     /// Tells what the stream has done so far.
     Measure(FiguresSink),
+    /// Changes what is done in a room, in place: in all playlist items that stand for it.
+    SetSeat(RoomSeat),
+    /// Takes the items of this room out of the playlist; nothing is reported.
+    LeaveRoom(RoomId),
+    /// How loud the rooms hear the peer, as a factor up to [`MAX_GAIN`](crate::audio::voice::MAX_GAIN);
+    /// 1 at the start.
+    SetRoomGain(f32),
+    /// Whether the room of the playlist does not hear the peer.
+    SetRoomMuted(bool),
+    /// What the peer says goes also where this feed leads, see
+    /// [`RoomHandle::feed`](super::RoomHandle::feed); one that was begun with the same number ends.
+    StartTee(u32, Box<FeedSink>),
+    /// Ends the feed of this number.
+    StopTee(u32),
+    /// Lets sounds be mixed into what the peer hears, or changes how loud they are.
+    SetMixIn(MixInSettings),
+    /// Mixes this in, instead of what is mixed in now; nothing before [`MediaCommand::SetMixIn`].
+    PlayMixIn(PlaylistItem),
+    /// Mixes this in after all that was appended before.
+    AppendMixIn(PlaylistItem),
+    /// Mixes nothing in any more.
+    FlushMixIn,
     /// Ends the stream. Dropping its handle says the same.
     Close,
 }
@@ -194,6 +220,9 @@ pub enum MediaEvent {
     Silence,
     /// Nothing came from the peer for the configured time. Once per silence.
     RtpTimeout,
+    /// The playlist came to this room, and it is not, or no longer, on the stream's thread. The
+    /// item has ended.
+    RoomEnded(RoomId),
     /// The stream hit a fault of ours and is gone.
     StreamFailed,
 }
@@ -201,3 +230,52 @@ pub enum MediaEvent {
 /// Tells a session what happened to its stream; false when it had no room. Called on the media
 /// thread, so it must not wait.
 pub type EventSink = Box<dyn Fn(MediaEvent) -> bool + Send>;
+
+/// An order to a room.
+#[derive(Debug)]
+pub enum RoomCommand {
+    /// Plays a sound to the members without interrupting anything. What would be more than
+    /// [`MAX_PLAYS`](super::MAX_PLAYS) at a time is left out.
+    Play {
+        /// The sound, at a rate of [`LIVE_SAMPLE_RATES`](crate::audio::live_resample::LIVE_SAMPLE_RATES).
+        prompt: Arc<Prompt>,
+        /// Who hears it.
+        to: Audience,
+    },
+    /// Lets only so many members be heard at a time, the loudest; `None`, as at the start, all.
+    SetMaxSpeakers(Option<usize>),
+    /// Records all that is said and played; ends a recording that is running. The sink's rate is
+    /// one of [`LIVE_SAMPLE_RATES`](crate::audio::live_resample::LIVE_SAMPLE_RATES).
+    StartRecording(Box<RecorderSink>),
+    /// Ends the recording.
+    StopRecording,
+    /// A voice from outside, as long as the other end exists.
+    Feed(Box<FeedSource>),
+    /// Ends the room; the playlist items of its members end. Dropping its handle says the same.
+    Close,
+}
+
+/// Who hears a sound that is played to a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Every member.
+    All,
+    /// Every member but this one.
+    AllBut(StreamId),
+}
+
+/// What a room reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomEvent {
+    /// Another member speaks most, or nobody who is still a member has spoken.
+    ActiveSpeaker(Option<StreamId>),
+    /// The recording has reached its limit, or could not be begun.
+    RecordingEnded,
+    /// The room hit a fault of ours and is gone.
+    Failed,
+}
+
+/// Tells whoever keeps a room what happened in it; false when there was no room for it. Called on the
+/// media thread, so it must not wait.
+pub type RoomEventSink = Box<dyn Fn(RoomEvent) -> bool + Send>;

@@ -14,16 +14,23 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use super::command::{MediaCommand, MediaEvent, StreamId};
+use super::command::{MediaCommand, MediaEvent, RoomEvent, StreamId};
 use super::hearing::PlayoutCounters;
 use super::playout::Playout;
 use super::recording::Recording;
 use super::reports::WallClock;
+use super::room::Room;
 use super::schedule::{FRAME, FrameClock, Placement, Schedule, Tick};
 use super::sender::PacketBuffer;
 use super::stats::MediaStats;
 use super::stream::{Stream, Turn};
-use crate::audio::playlist::PlaylistItem;
+use crate::audio::feed::{FeedSink, FeedSource};
+use crate::audio::playlist::{PlaylistItem, RoomId};
+
+mod rooms;
+
+pub use rooms::MovingStream;
+use rooms::{Membership, RoomSlot, room_of};
 
 /// What a [`Core`] asks of the world around it. No call may wait.
 pub trait MediaIo {
@@ -42,6 +49,14 @@ pub trait MediaIo {
     fn retire(&mut self, retired: Retired);
     /// The stream is gone: close its socket.
     fn closed(&mut self, stream: StreamId);
+    /// Tells whoever keeps the room.
+    fn room_event(&mut self, room: RoomId, event: RoomEvent) {
+        let _ = (room, event);
+    }
+    /// The room is gone.
+    fn room_closed(&mut self, room: RoomId) {
+        let _ = room;
+    }
 }
 
 /// What a stream no longer needs, see [`MediaIo::retire`].
@@ -54,6 +69,21 @@ pub enum Retired {
     Recording(RetiredRecording),
     /// A whole stream.
     Stream(RetiredStream),
+    /// A way into a room from outside, the stream's end and the room's.
+    Tee(Box<FeedSink>),
+    /// See above.
+    Feed(Box<FeedSource>),
+    /// A whole room.
+    Room(RetiredRoom),
+}
+
+/// A room with all its buffers, to be dropped.
+pub struct RetiredRoom(#[allow(dead_code, reason = "only ever dropped")] Box<Room>);
+
+impl fmt::Debug for RetiredRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetiredRoom").finish_non_exhaustive()
+    }
 }
 
 /// The stream's end of a recording, to be dropped.
@@ -80,8 +110,12 @@ impl fmt::Debug for RetiredStream {
 pub struct Core {
     clock: FrameClock,
     schedule: Schedule,
+    /// Which rooms are mixed in which slot.
+    room_schedule: Schedule,
     /// By [`StreamId::index`].
     slots: Vec<Option<Slot>>,
+    /// By [`RoomId`]'s key.
+    rooms: Vec<Option<RoomSlot>>,
     /// The first tick that was not handled yet.
     next_tick: Tick,
     random: StdRng,
@@ -91,6 +125,8 @@ pub struct Core {
     wall_clock: WallClock,
     /// Streams whose activity may have changed in the running tick.
     changed: Vec<u32>,
+    /// And rooms.
+    changed_rooms: Vec<RoomId>,
     /// Where packets are put together, one after the other.
     packet: Box<PacketBuffer>,
 }
@@ -105,6 +141,39 @@ struct Slot {
     /// When the next packet is due, and before that when the last one has been played out.
     next_due: Tick,
     listening: bool,
+    membership: Option<Membership>,
+}
+
+impl Slot {
+    fn new(id: StreamId, stream: Box<Stream>) -> Self {
+        Self {
+            id,
+            stream,
+            placement: None,
+            period: 0,
+            next_due: 0,
+            listening: false,
+            membership: None,
+        }
+    }
+
+    /// The stream, and what it may use of the world.
+    fn turn<'a, Io>(
+        &'a mut self,
+        stats: &'a MediaStats,
+        wall_clock: WallClock,
+        packet: &'a mut PacketBuffer,
+        io: &'a mut Io,
+    ) -> (&'a mut Stream, Turn<'a, Io>) {
+        let turn = Turn {
+            id: self.id,
+            io,
+            stats,
+            wall_clock,
+            packet,
+        };
+        (&mut self.stream, turn)
+    }
 }
 
 impl Core {
@@ -115,7 +184,9 @@ impl Core {
         Self {
             clock: FrameClock::new(start, slot),
             schedule: Schedule::new(slots_per_frame),
+            room_schedule: Schedule::new(slots_per_frame),
             slots: Vec::new(),
+            rooms: Vec::new(),
             next_tick: 0,
             random: StdRng::seed_from_u64(seed),
             playout: Playout::default(),
@@ -125,6 +196,7 @@ impl Core {
                 at_start: Duration::ZERO,
             },
             changed: Vec::new(),
+            changed_rooms: Vec::new(),
             packet: Box::new([0; size_of::<PacketBuffer>()]),
         }
     }
@@ -151,20 +223,17 @@ impl Core {
     ///
     /// The caller chooses the id; its key must be free.
     pub fn open(&mut self, id: StreamId) {
-        let index = id.index();
+        let stream = Box::new(Stream::new(self.random.random(), self.playout));
+        self.put(Slot::new(id, stream));
+    }
+
+    fn put(&mut self, slot: Slot) {
+        let index = slot.id.index();
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
         debug_assert!(self.slots[index].is_none(), "a stream key is in use twice");
-        let stream = Box::new(Stream::new(self.random.random(), self.playout));
-        self.slots[index] = Some(Slot {
-            id,
-            stream,
-            placement: None,
-            period: 0,
-            next_due: 0,
-            listening: false,
-        });
+        self.slots[index] = Some(slot);
         self.stats.streams.increment();
     }
 
@@ -194,9 +263,9 @@ impl Core {
             );
         }));
         match handled {
-            Ok(()) if closes => self.close(id, io),
+            Ok(()) if closes => self.close(now, id, io),
             Ok(()) => self.reschedule(now, id, io),
-            Err(_) => self.fail(id, io),
+            Err(_) => self.fail(now, id, io),
         }
     }
 
@@ -223,7 +292,7 @@ impl Core {
             slot.stream.handle_datagram(now, turn, source, datagram);
         }));
         if handled.is_err() {
-            self.fail(id, io);
+            self.fail(now, id, io);
         }
     }
 
@@ -251,7 +320,7 @@ impl Core {
                 .handle_control_datagram(now, turn, source, datagram);
         }));
         if handled.is_err() {
-            self.fail(id, io);
+            self.fail(now, id, io);
         }
     }
 
@@ -263,7 +332,7 @@ impl Core {
         let current = self.clock.tick_at(now);
         let oldest = (current + 1).saturating_sub(self.clock.ticks_in(MAX_BEHIND));
         if self.next_tick < oldest {
-            if self.schedule.placed() > 0 {
+            if self.is_busy() {
                 self.stats.skipped_ticks.add(oldest - self.next_tick);
             }
             self.next_tick = oldest;
@@ -272,59 +341,120 @@ impl Core {
             let tick = self.next_tick;
             self.next_tick += 1;
             let streams = self.schedule.take(tick);
-            if !streams.is_empty() {
+            let rooms = self.room_schedule.take(tick);
+            if !streams.is_empty() || !rooms.is_empty() {
                 self.stats.late_ticks.add(u64::from(tick < current));
-                self.run(now, tick, &streams, io);
+                self.run(now, tick, &streams, &rooms, io);
             }
             self.schedule.put_back(tick, streams);
+            self.room_schedule.put_back(tick, rooms);
             while let Some(key) = self.changed.pop() {
                 self.settle(now, key, io);
+            }
+            while let Some(room) = self.changed_rooms.pop() {
+                self.settle_room(now, room, io);
             }
         }
     }
 
-    /// When to call [`Core::handle_timeout`] next; `None` while no stream is active.
+    /// When to call [`Core::handle_timeout`] next; `None` while no stream or room is active.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.schedule
-            .next_occupied(self.next_tick)
-            .map(|tick| self.clock.time_of(tick))
+        let schedules = [&self.schedule, &self.room_schedule];
+        let ticks = schedules.map(|schedule| schedule.next_occupied(self.next_tick));
+        let first = ticks.into_iter().flatten().min();
+        first.map(|tick| self.clock.time_of(tick))
     }
 
-    /// One tick of the streams in one slot: all read, then all write.
-    fn run(&mut self, now: Instant, tick: Tick, keys: &[u32], io: &mut impl MediaIo) {
-        for pass in [Pass::Read, Pass::Write] {
-            for &key in keys {
-                let Some(slot) = &mut self.slots[key as usize] else {
-                    continue;
-                };
-                if tick < slot.next_due || slot.stream.has_failed() {
-                    continue;
-                }
-                let turn = &mut Turn {
-                    id: slot.id,
-                    io,
-                    stats: &self.stats,
-                    wall_clock: self.wall_clock,
-                    packet: &mut self.packet,
-                };
-                let clock = &self.clock;
-                let done = catch_unwind(AssertUnwindSafe(|| match pass {
-                    Pass::Read => slot.stream.read(now, turn),
-                    Pass::Write => slot
-                        .stream
-                        .write(now, clock, tick, tick > slot.next_due, turn),
-                }));
-                if done.is_err() {
-                    slot.stream.set_failed();
-                }
-                if pass == Pass::Write {
-                    slot.next_due = tick + slot.period;
-                }
-                let idle = pass == Pass::Write && !slot.stream.is_active();
-                if idle || slot.stream.has_failed() {
-                    self.changed.push(key);
-                }
+    /// Whether anything ticks.
+    fn is_busy(&self) -> bool {
+        self.schedule.placed() + self.room_schedule.placed() > 0
+    }
+
+    /// Something is about to tick. Nothing was waited for while nothing did: that is no delay.
+    fn begin_time(&mut self, now: Instant) {
+        if !self.is_busy() {
+            self.next_tick = self.next_tick.max(self.clock.tick_at(now) + 1);
+        }
+    }
+
+    /// One tick of the streams and rooms in one slot: all streams read, the rooms mix, all streams
+    /// write.
+    fn run(
+        &mut self,
+        now: Instant,
+        tick: Tick,
+        keys: &[u32],
+        rooms: &[u32],
+        io: &mut impl MediaIo,
+    ) {
+        for &key in keys {
+            self.read(now, tick, key, io);
+        }
+        for &key in rooms {
+            self.mix(tick, key, io);
+        }
+        for &key in keys {
+            self.write(now, tick, key, io);
+        }
+    }
+
+    fn read(&mut self, now: Instant, tick: Tick, key: u32, io: &mut impl MediaIo) {
+        let Some(slot) = due(&mut self.slots, key, tick) else {
+            return;
+        };
+        let membership = slot.membership;
+        let (stream, mut turn) = slot.turn(&self.stats, self.wall_clock, &mut self.packet, io);
+        let rooms = &mut self.rooms;
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            stream.read(now, &mut turn);
+            if let Some(Membership { room, member, .. }) = membership
+                && let Some((rate, pcm)) = stream.heard()
+                && let Some(room) = room_of(rooms, room)
+            {
+                room.room.speak(member, rate, pcm);
             }
+        }));
+        if done.is_err() {
+            slot.stream.set_failed();
+        }
+    }
+
+    fn write(&mut self, now: Instant, tick: Tick, key: u32, io: &mut impl MediaIo) {
+        let Some(slot) = due(&mut self.slots, key, tick) else {
+            self.note_failed(key);
+            return;
+        };
+        let (clock, membership) = (&self.clock, slot.membership);
+        let late = tick > slot.next_due;
+        let (stream, mut turn) = slot.turn(&self.stats, self.wall_clock, &mut self.packet, io);
+        let rooms = &mut self.rooms;
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            let room = membership.and_then(|at| Some((room_of(rooms, at.room)?, at.member)));
+            match room {
+                Some((room, member)) => {
+                    let place = (&mut *room.room, member);
+                    stream.write_room(now, (clock, tick), late, place, &mut turn);
+                }
+                None => stream.write(now, clock, tick, late, &mut turn),
+            }
+        }));
+        if done.is_err() {
+            slot.stream.set_failed();
+        }
+        slot.next_due = tick + slot.period;
+        let seat = slot.stream.seat().map(|seat| seat.room);
+        let moves = seat != membership.map(|membership| membership.room);
+        if slot.stream.has_failed() || moves || !slot.stream.is_active() {
+            self.changed.push(key);
+        }
+    }
+
+    /// A stream that failed while it was read does not write.
+    fn note_failed(&mut self, key: u32) {
+        if let Some(slot) = &self.slots[key as usize]
+            && slot.stream.has_failed()
+        {
+            self.changed.push(key);
         }
     }
 
@@ -335,7 +465,7 @@ impl Core {
         };
         let id = slot.id;
         if slot.stream.has_failed() {
-            return self.fail(id, io);
+            return self.fail(now, id, io);
         }
         self.reschedule(now, id, io);
     }
@@ -343,6 +473,7 @@ impl Core {
     /// Gives the stream a place in the frame, takes it away, or moves it, as its state asks; and
     /// has its socket read or not.
     fn reschedule(&mut self, now: Instant, id: StreamId, io: &mut impl MediaIo) {
+        self.follow_room(now, id, io);
         let Some(slot) = slot_of(&mut self.slots, id) else {
             return;
         };
@@ -352,36 +483,47 @@ impl Core {
             io.listen(id, listening);
         }
         let active = slot.stream.is_active();
+        let membership = slot.membership;
         let period = self.clock.ticks_in(slot.stream.packet_time());
-        let stays = active && slot.period == period;
+        if active {
+            self.begin_time(now);
+        }
+        let fixed = match active {
+            true => self.room_placement(membership),
+            false => None,
+        };
+        let Some(slot) = slot_of(&mut self.slots, id) else {
+            return;
+        };
+        let fits = fixed.is_none() || slot.placement == fixed;
+        let stays = active && slot.period == period && fits;
         if let Some(placement) = slot.placement.take_if(|_| !stays) {
             self.schedule.remove(id.key, placement);
         }
         if active && slot.placement.is_none() {
-            if self.schedule.placed() == 0 {
-                // Nothing was waited for while nothing was active: that is no delay.
-                self.next_tick = self.next_tick.max(self.clock.tick_at(now) + 1);
-            }
-            let placement = self.schedule.place(id.key, period);
+            let placement = fixed.unwrap_or_else(|| self.schedule.choose(period));
+            self.schedule.place(id.key, placement);
             slot.period = period;
             // Not before the last packet has been played out, so that timestamps never overlap.
             let earliest = self.next_tick.max(slot.next_due);
             slot.next_due = self.schedule.first_due(placement, earliest);
             slot.placement = Some(placement);
         }
+        self.note_presence(now, membership, active, io);
         self.stats.active_streams.set(self.schedule.placed() as u64);
     }
 
-    fn fail(&mut self, id: StreamId, io: &mut impl MediaIo) {
+    fn fail(&mut self, now: Instant, id: StreamId, io: &mut impl MediaIo) {
         self.stats.streams_failed.increment();
         io.event(id, MediaEvent::StreamFailed);
-        self.close(id, io);
+        self.close(now, id, io);
     }
 
-    fn close(&mut self, id: StreamId, io: &mut impl MediaIo) {
+    fn close(&mut self, now: Instant, id: StreamId, io: &mut impl MediaIo) {
         if slot_of(&mut self.slots, id).is_none() {
             return;
         }
+        self.leave_room(now, id, io);
         let Some(slot) = self.slots[id.index()].take() else {
             return;
         };
@@ -395,10 +537,11 @@ impl Core {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pass {
-    Read,
-    Write,
+/// The stream `key`, if it is due at `tick`.
+fn due(slots: &mut [Option<Slot>], key: u32, tick: Tick) -> Option<&mut Slot> {
+    slots[key as usize]
+        .as_mut()
+        .filter(|slot| tick >= slot.next_due && !slot.stream.has_failed())
 }
 
 fn slot_of(slots: &mut [Option<Slot>], id: StreamId) -> Option<&mut Slot> {

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
+use super::command::RoomEventSink;
 use super::core::Retired;
 use super::file_player::{Player, Players};
 use super::sockets::Opened;
@@ -68,6 +69,7 @@ pub(super) struct FileThread {
 pub(super) enum Discarded {
     Retired(#[allow(dead_code)] Retired),
     Opened(#[allow(dead_code)] Box<Opened>),
+    RoomSink(#[allow(dead_code)] RoomEventSink),
 }
 
 enum Job {

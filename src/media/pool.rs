@@ -7,18 +7,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle, Thread};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::command::{EventSink, MediaCommand, StreamId};
+use super::command::{EventSink, MediaCommand, RoomEventSink, StreamId};
 use super::core::Core;
 use super::file_io::{FileIo, FileThread};
 use super::playout::Playout;
 use super::ports::{OpenError, PortAllocator};
+use super::room_handle::RoomHandle;
 use super::schedule::FRAME;
 use super::sockets::{Control, Opened, Port};
 use super::stats::MediaTotals;
-use super::thread::{Request, Shared, Worker};
+use super::thread::{Directory, Request, Shared, Worker};
 
 /// How media threads are set up.
 #[derive(Debug, Clone)]
@@ -73,7 +74,6 @@ pub struct MediaPool {
 
 struct MediaThread {
     shared: Arc<Shared>,
-    thread: Thread,
     joined: Option<JoinHandle<()>>,
 }
 
@@ -91,11 +91,12 @@ impl MediaPool {
             0 => thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
-        // Each stream goes to the thread that has the fewest.
-        let share = config.max_streams.div_ceil(count).max(1);
+        let directory = Arc::new(Directory::new(config.max_streams));
+        // All count from the same instant, so that timestamps go on when a stream moves.
+        let clock = Instant::now();
         let files = FileThread::start()?;
         let threads = (0..count)
-            .map(|index| MediaThread::start(index, share, &config, files.io().clone()))
+            .map(|index| MediaThread::start(index, clock, &config, &directory, files.io().clone()))
             .collect::<io::Result<_>>()?;
         let ports = PortAllocator::new(&config.ports);
         Ok(Self {
@@ -122,21 +123,15 @@ impl MediaPool {
             });
         }
         let (socket, local_addr) = self.ports.bind(ip)?;
-        let load = |thread: &&MediaThread| thread.shared.streams.load(Ordering::Relaxed);
-        let thread = self
-            .threads
-            .iter()
-            .min_by_key(load)
-            .expect("a pool has a thread");
-        let shared = &thread.shared;
+        let shared = self.least_loaded();
+        let id = shared.directory.new_stream();
         shared.streams.fetch_add(1, Ordering::Relaxed);
-        let id = shared.new_id();
         let opened = Box::new(Opened {
             port: Port::new(socket),
             control: Control::Shared,
             sink,
         });
-        if shared.push(id, Request::Open(opened)).is_err() {
+        if shared.push(Request::Open(id, opened)).is_err() {
             shared.release(id);
             return Err(OpenError::Busy);
         }
@@ -145,8 +140,42 @@ impl MediaPool {
             id,
             local_addr,
             shared: shared.clone(),
-            thread: thread.thread.clone(),
         })
+    }
+
+    /// Opens a room on the thread that has the fewest streams and rooms. It costs nothing before
+    /// it has members.
+    ///
+    /// `sink` is called on the media thread with what happens, and must not wait.
+    ///
+    /// # Errors
+    /// [`OpenError::TooManyRooms`] at the limit, which is that of streams, and
+    /// [`OpenError::Busy`] when the thread is behind.
+    pub fn open_room(&self, sink: RoomEventSink) -> Result<RoomHandle, OpenError> {
+        if self.rooms() >= self.max_streams {
+            return Err(OpenError::TooManyRooms {
+                limit: self.max_streams,
+            });
+        }
+        let shared = self.least_loaded();
+        let id = shared.directory.new_room();
+        shared.rooms.fetch_add(1, Ordering::Relaxed);
+        if shared.push(Request::OpenRoom(id, sink)).is_err() {
+            shared.release_room(id);
+            return Err(OpenError::Busy);
+        }
+        Ok(RoomHandle {
+            id,
+            shared: shared.clone(),
+        })
+    }
+
+    fn least_loaded(&self) -> &Arc<Shared> {
+        let load = |shared: &&Arc<Shared>| {
+            shared.streams.load(Ordering::Relaxed) + shared.rooms.load(Ordering::Relaxed)
+        };
+        let threads = self.threads.iter().map(|thread| &thread.shared);
+        threads.min_by_key(load).expect("a pool has a thread")
     }
 
     /// Where recordings are begun.
@@ -170,13 +199,21 @@ impl MediaPool {
             .map(|thread| thread.shared.streams.load(Ordering::Relaxed))
             .sum()
     }
+
+    /// Rooms that are open.
+    pub fn rooms(&self) -> usize {
+        self.threads
+            .iter()
+            .map(|thread| thread.shared.rooms.load(Ordering::Relaxed))
+            .sum()
+    }
 }
 
 impl Drop for MediaPool {
     fn drop(&mut self) {
         for thread in &self.threads {
             thread.shared.stop();
-            thread.thread.unpark();
+            thread.shared.unpark();
         }
         for thread in &mut self.threads {
             if let Some(joined) = thread.joined.take() {
@@ -188,21 +225,26 @@ impl Drop for MediaPool {
 }
 
 impl MediaThread {
-    /// `share` is the most streams that this thread can get.
-    fn start(index: usize, share: usize, config: &MediaConfig, files: FileIo) -> io::Result<Self> {
-        let shared = Arc::new(Shared::new(share));
+    fn start(
+        index: usize,
+        clock: Instant,
+        config: &MediaConfig,
+        directory: &Arc<Directory>,
+        files: FileIo,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(config.max_streams, directory.clone()));
         let seed = config.seed.wrapping_add(index as u64);
         let time_of_day = SystemTime::now().duration_since(UNIX_EPOCH);
-        let core = Core::new(Instant::now(), config.slot, seed, shared.stats.clone())
+        let core = Core::new(clock, config.slot, seed, shared.stats.clone())
             .with_wall_clock(UNIX_EPOCH_NTP + time_of_day.unwrap_or_default())
             .with_playout(config.playout);
         let worker = Worker::new(core, files, shared.clone())?;
         let joined = thread::Builder::new()
             .name(format!("media-{index}"))
             .spawn(|| worker.run())?;
+        shared.set_thread(joined.thread().clone());
         Ok(Self {
             shared,
-            thread: joined.thread().clone(),
             joined: Some(joined),
         })
     }
@@ -221,8 +263,12 @@ pub struct StreamHandle {
     id: StreamId,
     local_addr: SocketAddr,
     shared: Arc<Shared>,
-    thread: Thread,
 }
+
+/// Too many streams are on their way from one thread to another.
+#[derive(Debug, thiserror::Error)]
+#[error("too many streams are moving")]
+pub struct MoveBusy;
 
 /// The media thread is too far behind to take this command.
 #[derive(Debug, thiserror::Error)]
@@ -235,6 +281,35 @@ impl StreamHandle {
         self.local_addr
     }
 
+    /// Names the stream; no other stream of the pool ever has the same name.
+    pub fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Takes the stream to the thread of `room`, so that it can be a member. It keeps all it has, leaves
+    /// the room that it is in, and carries out later orders there. Nothing happens if it is there
+    /// already.
+    ///
+    /// # Errors
+    /// [`MoveBusy`] while too many streams move; the stream is then where it was.
+    pub fn move_to(&mut self, room: &RoomHandle) -> Result<(), MoveBusy> {
+        if Arc::ptr_eq(&self.shared, &room.shared) {
+            return Ok(());
+        }
+        if !self.shared.directory.begin_move() {
+            return Err(MoveBusy);
+        }
+        let from = std::mem::replace(&mut self.shared, room.shared.clone());
+        // First the one and then the other: nothing that is told to the stream can come before it
+        // is expected, and nothing that was told to it can be left behind.
+        let expected = self.shared.push(Request::Expect(self.id));
+        let departs = from.push(Request::Depart(self.id, self.shared.clone()));
+        debug_assert!(expected.is_ok() && departs.is_ok(), "both are vital");
+        from.unpark();
+        self.shared.unpark();
+        Ok(())
+    }
+
     /// Gives an order to the stream. Orders are carried out one after the other.
     ///
     /// A [`MediaCommand::Append`] of a prompt is cheapest when the prompt is already
@@ -243,10 +318,10 @@ impl StreamHandle {
     /// # Errors
     /// [`MediaBusy`] when too many orders wait.
     pub fn command(&self, command: MediaCommand) -> Result<(), MediaBusy> {
-        let pushed = self.shared.push(self.id, Request::Command(command));
-        self.shared.wake(&self.thread);
+        let pushed = self.shared.push(Request::Command(self.id, command));
+        self.shared.wake();
         match pushed {
-            Err(Request::Command(refused)) => Err(MediaBusy(refused)),
+            Err(Request::Command(_, refused)) => Err(MediaBusy(refused)),
             _ => Ok(()),
         }
     }

@@ -31,6 +31,12 @@ pub enum OpenError {
         /// [`super::MediaConfig::max_streams`].
         limit: usize,
     },
+    /// As many rooms as configured are open.
+    #[error("all {limit} rooms are in use")]
+    TooManyRooms {
+        /// [`super::MediaConfig::max_streams`]: a room that nobody is in is for no one.
+        limit: usize,
+    },
     /// The media thread has more to do than it takes in.
     #[error("media thread is busy")]
     Busy,

@@ -227,6 +227,11 @@ impl Receiver {
         self.heard_hearing().map(Hearing::frame)
     }
 
+    /// Samples a second of these.
+    pub(super) fn sample_rate(&self) -> Option<u32> {
+        self.hearing.as_deref().map(Hearing::sample_rate)
+    }
+
     /// The same, if the peer said something.
     pub(super) fn heard(&self) -> Option<&[i16]> {
         self.heard_hearing().and_then(Hearing::heard)

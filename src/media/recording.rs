@@ -16,6 +16,8 @@ pub(super) struct Recording {
     paused: bool,
     /// Made when the first packet is recorded.
     sent: Option<Box<SentSide>>,
+    /// Made when the first frame of a room is recorded.
+    mixed: Option<Box<MixedSide>>,
 }
 
 /// What the peer is sent, at the rate of the recording.
@@ -35,6 +37,7 @@ impl Recording {
             sink,
             paused: false,
             sent: None,
+            mixed: None,
         }
     }
 
@@ -83,6 +86,56 @@ impl Recording {
             None => None,
         };
         self.sink.write(frames, heard, sent);
+    }
+
+    /// The same for a member of a room: `sent` is what it heard, and at which rate.
+    pub(super) fn take_frame(
+        &mut self,
+        time: Duration,
+        heard: Option<&[i16]>,
+        sent: Option<(u32, &[i16])>,
+    ) {
+        if self.paused {
+            return;
+        }
+        let rate = self.sample_rate();
+        let frames = samples_in(time, rate) as usize;
+        let sent = sent.filter(|_| self.sink.plan().sides.has_sent());
+        let sent = match sent {
+            Some((from, pcm)) if from == rate => Some(pcm),
+            Some((from, pcm)) => {
+                if self.mixed.as_ref().is_none_or(|side| side.rate != from) {
+                    self.mixed = MixedSide::new(from, rate).map(Box::new);
+                }
+                let side = self.mixed.as_mut();
+                side.map(|side| side.convert(pcm, frames))
+            }
+            None => None,
+        };
+        self.sink.write(frames, heard, sent);
+    }
+}
+
+/// What a member of a room hears, at another rate than that of the recording.
+struct MixedSide {
+    /// Of the room's sound.
+    rate: u32,
+    resampler: LiveResampler,
+    pcm: [i16; MAX_FRAME_SAMPLES],
+}
+
+impl MixedSide {
+    fn new(from: u32, to: u32) -> Option<Self> {
+        Some(Self {
+            rate: from,
+            resampler: LiveResampler::new(from, to).ok()?,
+            pcm: [0; MAX_FRAME_SAMPLES],
+        })
+    }
+
+    fn convert(&mut self, pcm: &[i16], frames: usize) -> &[i16] {
+        let made = self.resampler.process(pcm, &mut self.pcm);
+        &self.pcm[..made.min(frames)]
     }
 }
 

@@ -78,22 +78,28 @@ impl Schedule {
         }
     }
 
-    /// Puts stream `key`, due every `period` ticks, into the least loaded slots.
-    pub(super) fn place(&mut self, key: u32, period: u64) -> Placement {
+    /// The least loaded slots for a stream that is due every `period` ticks.
+    pub(super) fn choose(&self, period: u64) -> Placement {
         let step = greatest_common_divisor(period as usize, self.slots.len());
         let load = |first: usize| -> usize {
             self.slots[first..].iter().step_by(step).map(Vec::len).sum()
         };
         let first = (0..step).min_by_key(|&first| load(first)).unwrap_or(0);
-        let placement = Placement { first, step };
-        for slot in self.slots[first..].iter_mut().step_by(step) {
+        Placement { first, step }
+    }
+
+    /// Puts stream `key` into the slots of `placement`.
+    pub(super) fn place(&mut self, key: u32, placement: Placement) {
+        for slot in self.slots[placement.first..]
+            .iter_mut()
+            .step_by(placement.step)
+        {
             slot.push(key);
         }
         self.placed += 1;
-        placement
     }
 
-    /// Takes stream `key` out of the slots that `place` chose.
+    /// Takes stream `key` out of the slots of `placement`.
     pub(super) fn remove(&mut self, key: u32, placement: Placement) {
         for slot in self.slots[placement.first..]
             .iter_mut()
@@ -158,7 +164,8 @@ mod tests {
     /// fires when it starts at `from`.
     fn fires(period: u64, from: Tick, until: Tick) -> Vec<Tick> {
         let mut schedule = Schedule::new(10);
-        let placement = schedule.place(7, period);
+        let placement = schedule.choose(period);
+        schedule.place(7, placement);
         let mut due = schedule.first_due(placement, from);
         let mut fired = Vec::new();
         for tick in from..until {
@@ -184,7 +191,12 @@ mod tests {
     #[test]
     fn streams_spread_evenly_over_the_frame() {
         let mut schedule = Schedule::new(10);
-        let placements: Vec<_> = (0..1_000).map(|key| schedule.place(key, 10)).collect();
+        let place = |key| {
+            let placement = schedule.choose(10);
+            schedule.place(key, placement);
+            placement
+        };
+        let placements: Vec<_> = (0..1_000).map(place).collect();
         assert!(schedule.slots.iter().all(|slot| slot.len() == 100));
         for (key, placement) in placements.into_iter().enumerate() {
             schedule.remove(key as u32, placement);
@@ -196,7 +208,7 @@ mod tests {
     #[test]
     fn empty_slots_are_not_waited_for() {
         let mut schedule = Schedule::new(10);
-        schedule.place(1, 10);
+        schedule.place(1, schedule.choose(10));
         assert_eq!(schedule.next_occupied(0), Some(0));
         assert_eq!(schedule.next_occupied(1), Some(10));
     }

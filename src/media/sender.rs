@@ -11,15 +11,20 @@ use super::coder::{self, Coder, Format, Unit};
 use super::command::{MediaEvent, Output, StreamParameters};
 use super::core::{MediaIo, Retired};
 use super::digits::ToneMouth;
+use super::mix_in::{MixIn, MixInSettings};
 use super::schedule::{FRAME, FrameClock, Tick};
 use super::stream::Turn;
 use crate::audio::frame::MAX_FRAME_SAMPLES;
-use crate::audio::playlist::{Passed, Playlist, PlaylistItem};
+use crate::audio::playlist::{Passed, Playlist, PlaylistItem, RoomId, RoomSeat};
 use crate::codec::{CodecId, Encoding, MAX_PAYLOAD_BYTES};
 use crate::rtp::{
     ClockRate, Digit, EventSender, PayloadType, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpTimestamp,
     Ssrc,
 };
+
+mod room;
+
+use room::RoomOutput;
 
 /// Room for the largest packet we send.
 pub(super) type PacketBuffer = [u8; RTP_HEADER_BYTES + MAX_PAYLOAD_BYTES];
@@ -41,6 +46,10 @@ pub(super) struct Sender {
     /// The last packet time was used, so the next packet continues a talk-spurt.
     talking: bool,
     coder: Coder,
+    room: RoomOutput,
+    packets_sent: u64,
+    octets_sent: u64,
+    mix_in: Option<Box<MixIn>>,
 }
 
 impl Sender {
@@ -59,6 +68,10 @@ impl Sender {
             muted: false,
             talking: false,
             coder: Coder::default(),
+            room: RoomOutput::default(),
+            packets_sent: 0,
+            octets_sent: 0,
+            mix_in: None,
         }
     }
 
@@ -101,6 +114,31 @@ impl Sender {
         self.coder.follow(codec, request);
     }
 
+    pub(super) fn change_seat(&mut self, seat: RoomSeat) {
+        self.playlist.change_seat(seat);
+    }
+
+    pub(super) fn leave_room(&mut self, room: RoomId) {
+        self.version = self.version.wrapping_add(1);
+        self.playlist.leave_room(room);
+    }
+
+    pub(super) fn end_room(&mut self, room: RoomId) {
+        self.playlist.end_room(room);
+    }
+
+    pub(super) fn set_mix_in(&mut self, settings: MixInSettings) {
+        match &mut self.mix_in {
+            Some(mix_in) => mix_in.set(settings),
+            None => self.mix_in = Some(Box::new(MixIn::new(settings))),
+        }
+    }
+
+    /// Where sounds are mixed in; `None` if it was never said how.
+    pub(super) fn mix_in(&mut self) -> Option<&mut MixIn> {
+        self.mix_in.as_deref_mut()
+    }
+
     pub(super) fn set_output(&mut self, output: Output) {
         self.output = output;
     }
@@ -134,7 +172,8 @@ impl Sender {
     pub(super) fn has_work(&self) -> bool {
         let audio = self.output == Output::Playlist && !self.playlist.is_idle();
         let digits = self.digits.as_ref().is_some_and(|digits| !digits.is_idle());
-        self.format.is_some() && (audio || digits || !self.tones.is_idle())
+        let mixed_in = self.mix_in.as_ref().is_some_and(|mix_in| mix_in.has_work());
+        self.format.is_some() && (audio || digits || mixed_in || !self.tones.is_idle())
     }
 
     pub(super) fn packet_time(&self) -> Duration {
@@ -176,8 +215,14 @@ impl Sender {
         }
         let payload = &mut turn.packet[RTP_HEADER_BYTES..];
         let tone = self.next_tone(&format, payload);
+        let mixed = tone == 0
+            && self
+                .mix_in
+                .as_mut()
+                .is_some_and(|mix_in| mix_in.advance(format.packet_time));
         let len = match (self.output, heard) {
             _ if tone > 0 => tone,
+            _ if mixed => self.play_mixed(&format, heard, turn),
             (Output::Playlist, _) => self.play(&format, turn),
             (Output::Echo, Some(pcm)) => self.coder.encode(format.encoding, pcm, payload),
             (Output::Echo, None) | (Output::None, _) => 0,
@@ -188,10 +233,32 @@ impl Sender {
             return 0;
         }
         let timestamp = self.timestamp(clock, tick, format.codec().clock_rate());
+        self.seal(&format, timestamp, len, turn.packet)
+    }
+
+    /// Notes that a packet of `len` bytes was sent.
+    pub(super) fn count(&mut self, len: usize) {
+        self.packets_sent += 1;
+        self.octets_sent += (len - RTP_HEADER_BYTES) as u64;
+    }
+
+    /// Packets of this stream so far, and the octets of their payloads (RFC 3550 §6.4.1).
+    pub(super) fn sent(&self) -> (u64, u64) {
+        (self.packets_sent, self.octets_sent)
+    }
+
+    /// Puts the header before a payload of `len` bytes and returns the length of both.
+    fn seal(
+        &mut self,
+        format: &Format,
+        timestamp: RtpTimestamp,
+        len: usize,
+        packet: &mut PacketBuffer,
+    ) -> usize {
         let header = self
             .header
             .next_header(format.payload_type, !self.talking, timestamp);
-        turn.packet[..RTP_HEADER_BYTES].copy_from_slice(header);
+        packet[..RTP_HEADER_BYTES].copy_from_slice(header);
         self.talking = true;
         RTP_HEADER_BYTES + len
     }
@@ -326,6 +393,53 @@ impl Sender {
     pub(super) fn media_clock(&self, clock: &FrameClock, tick: Tick) -> Option<RtpTimestamp> {
         let rate = self.codec()?.clock_rate();
         Some(self.timestamp(clock, tick, rate))
+    }
+
+    /// Fills one payload with the output and what is mixed into it.
+    fn play_mixed(
+        &mut self,
+        format: &Format,
+        heard: Option<&[i16]>,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) -> usize {
+        let Some(mut mix_in) = self.mix_in.take() else {
+            return 0;
+        };
+        let mut pcm = [0; MAX_FRAME_SAMPLES];
+        let pcm = &mut pcm[..format.packet_samples()];
+        if !mix_in.pauses_output() {
+            match (self.output, heard) {
+                (Output::Playlist, _) => self.render(format, pcm, turn),
+                (Output::Echo, Some(heard)) => {
+                    let len = heard.len().min(pcm.len());
+                    pcm[..len].copy_from_slice(&heard[..len]);
+                }
+                (Output::Echo, None) | (Output::None, _) => {}
+            }
+        }
+        mix_in.mix(format, pcm, turn);
+        self.mix_in = Some(mix_in);
+        self.coder
+            .encode(format.encoding, pcm, &mut turn.packet[RTP_HEADER_BYTES..])
+    }
+
+    /// Fills `pcm` from the playlist.
+    fn render(&mut self, format: &Format, pcm: &mut [i16], turn: &mut Turn<'_, impl MediaIo>) {
+        let mut filled = Duration::ZERO;
+        while filled < format.packet_time {
+            pass(&mut self.playlist, turn);
+            let Some(next) = self.playlist.play(format.packet_time - filled) else {
+                break;
+            };
+            let out = &mut pcm[format.samples(filled)..format.samples(filled + next.length)];
+            self.coder.render(format, next.item, next.position, out);
+            filled += next.length;
+        }
+        if filled.is_zero() && self.playlist.take_ran_empty() {
+            turn.event(MediaEvent::NoAudio {
+                version: self.version,
+            });
+        }
     }
 
     fn timestamp(&self, clock: &FrameClock, tick: Tick, rate: ClockRate) -> RtpTimestamp {

@@ -157,6 +157,11 @@ impl Port {
     pub(super) fn is_wanted(&self) -> bool {
         self.wanted
     }
+
+    /// Whether it is not as it should be.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.wanted != self.listening
+    }
 }
 
 /// The sockets that are listened to.
@@ -180,9 +185,16 @@ impl Sockets {
             return;
         }
         port.listen();
+        self.register(id, port);
+    }
+
+    fn register(&mut self, id: StreamId, port: &mut Port) {
         let data = epoll::EventData::new_u64(id.to_bits());
         match epoll::add(&self.epoll, &port.socket, data, epoll::EventFlags::IN) {
-            Ok(()) => self.listening += 1,
+            Ok(()) => {
+                port.listening = true;
+                self.listening += 1;
+            }
             Err(error) => {
                 tracing::error!(%error, "an RTP socket cannot be listened to");
                 port.stop_listening();
@@ -212,12 +224,26 @@ impl Sockets {
         let _ = epoll::delete(&self.epoll, &port.socket);
     }
 
-    /// Ends to listen to a `port` that is about to be closed.
+    /// Forgets a `port` that is about to be closed, or goes to another thread.
     pub(super) fn forget(&mut self, port: &Port) {
         if port.listening {
             self.listening -= 1;
             // The socket is in the set, as `listening` says.
             let _ = epoll::delete(&self.epoll, &port.socket);
+        }
+    }
+
+    /// Takes `port` over from another thread, with what came and was not read yet.
+    pub(super) fn adopt(&mut self, id: StreamId, port: &mut Port) {
+        if std::mem::take(&mut port.listening) {
+            self.register(id, port);
+        }
+    }
+
+    /// The same for an RTCP socket.
+    pub(super) fn adopt_control(&mut self, id: StreamId, port: &mut Port) {
+        if std::mem::take(&mut port.listening) {
+            self.add_control(id, port);
         }
     }
 

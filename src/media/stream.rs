@@ -11,11 +11,15 @@ use super::playout::Playout;
 use super::receiver::Receiver;
 use super::recording::Recording;
 use super::reports::{Moment, Reports, Sent, WallClock};
-use super::schedule::{FrameClock, Tick};
+use super::room::{Heard, Room, Settings};
+use super::schedule::{FRAME, FrameClock, Tick};
 use super::sender::{PacketBuffer, Sender};
 use super::stats::MediaStats;
-use crate::audio::playlist::PlaylistItem;
+use crate::audio::feed::FeedSink;
+use crate::audio::mixer::{MAX_MIX_SAMPLES, frame_samples};
+use crate::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use crate::audio::silence::SilenceWatch;
+use crate::audio::voice::MAX_GAIN;
 use crate::rtp::{RTP_HEADER_BYTES, Report, is_rtcp};
 
 /// What a stream may use of the world while something is done with it.
@@ -33,6 +37,11 @@ impl<Io: MediaIo> Turn<'_, Io> {
         self.io.event(self.id, event);
     }
 
+    /// Sends the first `len` bytes of the packet.
+    pub(super) fn send(&mut self, destination: SocketAddr, len: usize) {
+        self.io.send(self.id, destination, &self.packet[..len]);
+    }
+
     /// A playlist had no room for `item`.
     pub(super) fn refuse(&mut self, item: PlaylistItem) {
         self.event(MediaEvent::PlaylistFull);
@@ -46,13 +55,15 @@ pub(super) struct Stream {
     receiver: Receiver,
     recording: Option<Box<Recording>>,
     silence: Option<SilenceWatch>,
+    /// Rooms that hear the peer without being heard by it, by the number the session gave.
+    tees: Vec<(u32, Box<FeedSink>)>,
+    /// How loud its room hears the peer, unless that is muted.
+    room_gain: f32,
+    room_muted: bool,
     /// The peer takes what we send.
     sends: bool,
     /// Where to, unless the receiver learned a better address.
     destination: Option<SocketAddr>,
-    packets_sent: u64,
-    /// Of payload.
-    octets_sent: u64,
     /// Made when RTCP is first agreed.
     reports: Option<Box<Reports>>,
     seed: u64,
@@ -68,10 +79,11 @@ impl Stream {
             receiver,
             recording: None,
             silence: None,
+            tees: Vec::new(),
+            room_gain: 1.0,
+            room_muted: false,
             sends: false,
             destination: None,
-            packets_sent: 0,
-            octets_sent: 0,
             reports: None,
             seed,
             failed: false,
@@ -106,10 +118,52 @@ impl Stream {
             MediaCommand::PauseRecording(paused) => self.pause_recording(paused),
             MediaCommand::WatchSilence(after) => self.silence = after.map(SilenceWatch::new),
             MediaCommand::Measure(sink) => sink.tell(self.figures()),
+            MediaCommand::SetSeat(seat) => self.sender.change_seat(seat),
+            MediaCommand::LeaveRoom(room) => self.sender.leave_room(room),
+            MediaCommand::SetRoomGain(gain) => {
+                let gain = if gain.is_nan() { 0.0 } else { gain };
+                self.room_gain = gain.clamp(0.0, MAX_GAIN);
+            }
+            MediaCommand::SetRoomMuted(muted) => self.room_muted = muted,
+            MediaCommand::StartTee(number, sink) => self.start_tee(number, sink, turn),
+            MediaCommand::StopTee(number) => self.stop_tee(number, turn),
+            MediaCommand::SetMixIn(settings) => self.sender.set_mix_in(settings),
+            MediaCommand::PlayMixIn(item) => match self.sender.mix_in() {
+                Some(mix_in) => mix_in.play(item, turn),
+                None => turn.io.retire(Retired::Item(item)),
+            },
+            MediaCommand::AppendMixIn(item) => match self.sender.mix_in() {
+                Some(mix_in) => mix_in.append(item, turn),
+                None => turn.io.retire(Retired::Item(item)),
+            },
+            MediaCommand::FlushMixIn => {
+                if let Some(mix_in) = self.sender.mix_in() {
+                    mix_in.flush(turn);
+                }
+            }
             // The core ends the stream itself.
             MediaCommand::Close => self.send_bye(turn),
         }
+        self.settle(now);
+    }
+
+    /// Hears the peer if anyone wants to, and no more if not.
+    pub(super) fn settle(&mut self, now: Instant) {
         self.receiver.settle(now, self.heard_at());
+    }
+
+    fn start_tee(&mut self, number: u32, sink: Box<FeedSink>, turn: &mut Turn<'_, impl MediaIo>) {
+        self.stop_tee(number, turn);
+        if self.tees.len() >= MAX_TEES {
+            return turn.io.retire(Retired::Tee(sink));
+        }
+        self.tees.push((number, sink));
+    }
+
+    fn stop_tee(&mut self, number: u32, turn: &mut Turn<'_, impl MediaIo>) {
+        if let Some(at) = self.tees.iter().position(|(other, _)| *other == number) {
+            turn.io.retire(Retired::Tee(self.tees.swap_remove(at).1));
+        }
     }
 
     fn configure(&mut self, parameters: &StreamParameters, turn: &mut Turn<'_, impl MediaIo>) {
@@ -172,8 +226,13 @@ impl Stream {
 
     /// Takes in one packet time of what the peer sent.
     pub(super) fn read(&mut self, now: Instant, turn: &mut Turn<'_, impl MediaIo>) {
-        let packet_time = self.sender.packet_time();
+        let packet_time = self.packet_time();
         self.receiver.read(now, packet_time, turn);
+        if let (Some(pcm), Some(rate)) = (self.receiver.heard(), self.receiver.sample_rate()) {
+            for (_, tee) in &mut self.tees {
+                tee.write(rate, pcm);
+            }
+        }
         if let Some(watch) = &mut self.silence
             && let Some(frame) = self.receiver.frame()
             && watch.hear(frame, packet_time)
@@ -196,6 +255,17 @@ impl Stream {
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
         self.send_audio(clock, tick, late, turn);
+        self.report(now, clock, tick, turn);
+    }
+
+    /// Reports by RTCP, if it is time.
+    fn report(
+        &mut self,
+        now: Instant,
+        clock: &FrameClock,
+        tick: Tick,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) {
         let reports = self.reports.as_mut();
         if reports.is_some_and(|reports| reports.is_due(now)) {
             self.send_report(now, clock, tick, turn);
@@ -218,9 +288,8 @@ impl Stream {
                 .sender
                 .next_packet(clock, tick, self.receiver.heard(), turn);
             if len > 0 {
-                turn.io.send(turn.id, destination, &turn.packet[..len]);
-                self.packets_sent += 1;
-                self.octets_sent += (len - RTP_HEADER_BYTES) as u64;
+                turn.send(destination, len);
+                self.sender.count(len);
             }
         }
         if let Some(recording) = &mut self.recording {
@@ -238,9 +307,10 @@ impl Stream {
         tick: Tick,
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
+        let (packets_sent, octets_sent) = self.sender.sent();
         let sent = self.sender.media_clock(clock, tick).map(|clock| Sent {
-            packets: self.packets_sent,
-            octets: self.octets_sent,
+            packets: packets_sent,
+            octets: octets_sent,
             clock,
         });
         let moment = Moment {
@@ -279,9 +349,10 @@ impl Stream {
     /// What the stream has done so far, and how it sounded.
     fn figures(&mut self) -> StreamFigures {
         let peer = self.reports.as_ref().map(|reports| reports.peer());
+        let (packets_sent, octets_sent) = self.sender.sent();
         StreamFigures::new(&Measured {
-            packets_sent: self.packets_sent,
-            octets_sent: self.octets_sent,
+            packets_sent,
+            octets_sent,
             peer: peer.unwrap_or_default(),
             codec: self.sender.codec(),
             packet_time: self.sender.packet_time(),
@@ -292,6 +363,65 @@ impl Stream {
     /// What became of the peer's audio while someone heard it.
     pub(super) fn playout_counters(&self) -> PlayoutCounters {
         self.receiver.playout_counters()
+    }
+
+    /// Sends what is due at `tick` to a member of `room`.
+    pub(super) fn write_room(
+        &mut self,
+        now: Instant,
+        (clock, tick): (&FrameClock, Tick),
+        late: bool,
+        (room, member): (&mut Room, usize),
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) {
+        let rate = self.sender.sample_rate().unwrap_or(8_000);
+        let mut pcm = [0; MAX_MIX_SAMPLES];
+        let pcm = &mut pcm[..frame_samples(rate)];
+        let mut heard = Heard::Nothing;
+        if let Some(destination) = self.destination() {
+            if late {
+                self.sender.interrupted();
+            }
+            heard = self
+                .sender
+                .send_room((clock, tick), room, (member, pcm), destination, turn);
+        }
+        if let Some(recording) = &mut self.recording {
+            let sent = match heard {
+                Heard::Own => Some(&*pcm),
+                Heard::Common => Some(room.common(rate)),
+                Heard::Nothing | Heard::Deaf | Heard::Silence => None,
+            };
+            let sent = sent.map(|pcm| (rate, pcm));
+            recording.take_frame(FRAME, self.receiver.frame(), sent);
+        }
+        self.report(now, clock, tick, turn);
+    }
+
+    /// What the peer said in this packet time and at which rate, if it did.
+    pub(super) fn heard(&self) -> Option<(u32, &[i16])> {
+        Some((self.receiver.sample_rate()?, self.receiver.heard()?))
+    }
+
+    /// The seat that the stream is to have now.
+    pub(super) fn seat(&self) -> Option<RoomSeat> {
+        self.sender.seat()
+    }
+
+    /// What it is in `seat` to the room.
+    pub(super) fn room_settings(&self, seat: RoomSeat) -> Settings {
+        Settings {
+            hears: seat.hears,
+            speaks: seat.speaks,
+            gain: if self.room_muted { 0.0 } else { self.room_gain },
+            rate: self.sender.sample_rate().unwrap_or(8_000),
+        }
+    }
+
+    /// The room is not, or no longer, on this thread.
+    pub(super) fn end_room(&mut self, room: RoomId, turn: &mut Turn<'_, impl MediaIo>) {
+        self.sender.end_room(room);
+        turn.event(MediaEvent::RoomEnded(room));
     }
 
     /// Whether ticks are to come: there is something to send, or someone to listen to.
@@ -308,7 +438,10 @@ impl Stream {
 
     /// The time between two ticks of this stream.
     pub(super) fn packet_time(&self) -> Duration {
-        self.sender.packet_time()
+        match self.sender.seat() {
+            Some(_) => FRAME,
+            None => self.sender.packet_time(),
+        }
     }
 
     pub(super) fn has_failed(&self) -> bool {
@@ -344,10 +477,10 @@ impl Stream {
 
     /// Records what waits to be heard.
     fn record_unheard(&mut self) {
+        let packet_time = self.packet_time();
         let Some(recording) = self.recording.as_mut().filter(|it| !it.is_paused()) else {
             return;
         };
-        let packet_time = self.sender.packet_time();
         for _ in 0..MAX_UNHEARD {
             match self.receiver.hear_on(packet_time) {
                 Some(frame) => recording.take(packet_time, Some(frame), None),
@@ -369,7 +502,9 @@ impl Stream {
         let sent = self.sender.sample_rate()?;
         let wanted = self.silence.is_some()
             || self.sender.output() == Output::Echo
-            || self.receiver.wants_tones();
+            || self.receiver.wants_tones()
+            || !self.tees.is_empty()
+            || self.sender.seat().is_some_and(|seat| seat.speaks);
         match self.recording.as_ref().filter(|it| !it.is_paused()) {
             Some(recording) => Some(recording.sample_rate()),
             None => wanted.then_some(sent),
@@ -379,3 +514,5 @@ impl Stream {
 
 /// Packets that a jitter buffer may hold back, and more.
 const MAX_UNHEARD: usize = 50;
+/// Side rooms that one peer is heard in at a time.
+const MAX_TEES: usize = 8;

@@ -7,73 +7,176 @@
 //! the next tick of its stream and not before.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 
-use super::command::{MediaCommand, MediaEvent, StreamId};
-use super::core::{Core, MediaIo, Retired};
+use super::command::{MediaCommand, MediaEvent, RoomCommand, RoomEvent, RoomEventSink, StreamId};
+use super::core::{Core, MediaIo, MovingStream, Retired};
 use super::file_io::{Discarded, FileIo};
 use super::sockets::{Control, Opened, Ready, Sockets};
 use super::stats::MediaStats;
+use crate::audio::playlist::RoomId;
 
 /// What is told to one media thread.
 pub(super) enum Request {
-    Open(Box<Opened>),
-    Command(MediaCommand),
+    Open(StreamId, Box<Opened>),
+    Command(StreamId, MediaCommand),
+    /// The stream will come from another thread; what is told to it until then waits.
+    Expect(StreamId),
+    /// The stream is to go to the thread that this belongs to, which expects it.
+    Depart(StreamId, Arc<Shared>),
+    /// An expected stream is here; `None` if it had ended before it could leave.
+    Arrive(StreamId, Option<Box<Moving>>),
+    OpenRoom(RoomId, RoomEventSink),
+    Room(RoomId, RoomCommand),
+}
+
+/// A stream between two threads.
+pub(super) struct Moving {
+    stream: MovingStream,
+    opened: Box<Opened>,
+}
+
+impl Request {
+    /// Whether it may not be refused. Of each there is a limited number at a time: one `Close` of each
+    /// stream and room, and what belongs to [`MOVES_AT_ONCE`] moves.
+    fn is_vital(&self) -> bool {
+        match self {
+            Self::Command(_, command) => matches!(command, MediaCommand::Close),
+            Self::Room(_, command) => matches!(command, RoomCommand::Close),
+            Self::Expect(_) | Self::Depart(..) | Self::Arrive(..) => true,
+            Self::Open(..) | Self::OpenRoom(..) => false,
+        }
+    }
+
+    /// The stream it is told to, if it has to wait until that is here.
+    fn stream(&self) -> Option<StreamId> {
+        match self {
+            Self::Command(id, _) | Self::Expect(id) | Self::Depart(id, _) => Some(*id),
+            Self::Open(..) | Self::Arrive(..) | Self::OpenRoom(..) | Self::Room(..) => None,
+        }
+    }
+}
+
+/// What all media threads share: ids, so that a stream keeps its own wherever it goes.
+pub(super) struct Directory {
+    free_keys: ArrayQueue<u32>,
+    next_key: AtomicU32,
+    free_room_keys: ArrayQueue<u32>,
+    next_room_key: AtomicU32,
+    generation: AtomicU32,
+    moves: AtomicUsize,
+}
+
+impl Directory {
+    pub(super) fn new(max_streams: usize) -> Self {
+        Self {
+            free_keys: ArrayQueue::new(max_streams.max(1)),
+            next_key: AtomicU32::new(0),
+            free_room_keys: ArrayQueue::new(max_streams.max(1)),
+            next_room_key: AtomicU32::new(0),
+            generation: AtomicU32::new(0),
+            moves: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn new_stream(&self) -> StreamId {
+        let key = self.free_keys.pop();
+        let key = key.unwrap_or_else(|| self.next_key.fetch_add(1, Ordering::Relaxed));
+        StreamId::new(key, self.new_generation())
+    }
+
+    pub(super) fn new_room(&self) -> RoomId {
+        let key = self.free_room_keys.pop();
+        let key = key.unwrap_or_else(|| self.next_room_key.fetch_add(1, Ordering::Relaxed));
+        RoomId::new(key, self.new_generation())
+    }
+
+    /// Lets one more stream move; false while too many do.
+    pub(super) fn begin_move(&self) -> bool {
+        let begun = self.moves.fetch_add(1, Ordering::Relaxed) < MOVES_AT_ONCE;
+        if !begun {
+            self.end_move();
+        }
+        begun
+    }
+
+    fn end_move(&self) {
+        self.moves.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn new_generation(&self) -> u32 {
+        self.generation.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 /// What a media thread and those who command it share.
 pub(super) struct Shared {
-    requests: ArrayQueue<(StreamId, Request)>,
-    /// Requests that are let in; the rest of the queue is kept for one `Close` per stream.
-    request_limit: usize,
-    /// Keys of ended streams, to be used again.
-    free_keys: ArrayQueue<u32>,
-    next_key: AtomicU32,
-    generation: AtomicU32,
+    requests: ArrayQueue<Request>,
+    /// Requests taken out that wait for their stream to arrive.
+    waiting: AtomicUsize,
+    pub(super) directory: Arc<Directory>,
     /// Streams that were given out and are not closed yet.
     pub(super) streams: AtomicUsize,
+    /// And rooms.
+    pub(super) rooms: AtomicUsize,
     stop: AtomicBool,
     /// The thread sleeps until it is woken.
     asleep: AtomicBool,
+    thread: OnceLock<Thread>,
     pub(super) stats: Arc<MediaStats>,
 }
 
 impl Shared {
-    pub(super) fn new(max_streams: usize) -> Self {
+    /// `max_streams` is the most there are of all threads, and as many rooms.
+    pub(super) fn new(max_streams: usize, directory: Arc<Directory>) -> Self {
+        // Beyond the limit there is room for what is vital.
+        let vital = 2 * max_streams + 3 * MOVES_AT_ONCE;
         Self {
-            requests: ArrayQueue::new(REQUEST_LIMIT + max_streams),
-            request_limit: REQUEST_LIMIT,
-            free_keys: ArrayQueue::new(max_streams),
-            next_key: AtomicU32::new(0),
-            generation: AtomicU32::new(0),
+            requests: ArrayQueue::new(REQUEST_LIMIT + vital),
+            waiting: AtomicUsize::new(0),
+            directory,
             streams: AtomicUsize::new(0),
+            rooms: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             asleep: AtomicBool::new(false),
+            thread: OnceLock::new(),
             stats: Arc::default(),
         }
     }
 
-    /// Queues a request, or gives it back when too many wait. There is always room for `Close`.
-    pub(super) fn push(&self, id: StreamId, request: Request) -> Result<(), Request> {
-        let closes = matches!(request, Request::Command(MediaCommand::Close));
-        if !closes && self.requests.len() >= self.request_limit {
+    /// Queues a request, or gives it back when too many wait. There is always room for what is vital.
+    pub(super) fn push(&self, request: Request) -> Result<(), Request> {
+        let waiting = self.requests.len() + self.waiting.load(Ordering::Relaxed);
+        if !request.is_vital() && waiting >= REQUEST_LIMIT {
             return Err(request);
         }
-        self.requests
-            .push((id, request))
-            .map_err(|(_, request)| request)
+        self.requests.push(request)
     }
 
-    /// Makes sure that what was pushed is seen: wakes `thread` if it sleeps without a deadline.
-    pub(super) fn wake(&self, thread: &thread::Thread) {
+    /// Names the thread that is woken.
+    pub(super) fn set_thread(&self, thread: Thread) {
+        // It is named once, when it has been started.
+        let _ = self.thread.set(thread);
+    }
+
+    /// Makes sure that what was pushed is seen: wakes the thread if it sleeps without a deadline.
+    pub(super) fn wake(&self) {
         if self.asleep.swap(false, Ordering::SeqCst) {
+            self.unpark();
+        }
+    }
+
+    /// Wakes the thread at once.
+    pub(super) fn unpark(&self) {
+        if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
     }
@@ -88,19 +191,17 @@ impl Shared {
         self.asleep.store(false, Ordering::SeqCst);
     }
 
-    pub(super) fn new_id(&self) -> StreamId {
-        let key = self
-            .free_keys
-            .pop()
-            .unwrap_or_else(|| self.next_key.fetch_add(1, Ordering::Relaxed));
-        StreamId::new(key, self.generation.fetch_add(1, Ordering::Relaxed))
-    }
-
     /// The stream `id` is gone, or never came to be.
     pub(super) fn release(&self, id: StreamId) {
         // A key that does not fit is not used again; keys are plenty.
-        let _ = self.free_keys.push(id.key);
+        let _ = self.directory.free_keys.push(id.key);
         self.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The same of a room.
+    pub(super) fn release_room(&self, id: RoomId) {
+        let _ = self.directory.free_room_keys.push(id.key);
+        self.rooms.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(super) fn stop(&self) {
@@ -113,6 +214,8 @@ pub(super) struct Worker {
     core: Core,
     world: World,
     shared: Arc<Shared>,
+    /// Streams that are to come, with what was told to them meanwhile.
+    expected: HashMap<StreamId, VecDeque<Request>>,
     /// Streams with something to read, and where it is read to; kept to spare the allocation.
     ready: Vec<Ready>,
     datagram: Box<[u8; MAX_DATAGRAM]>,
@@ -123,6 +226,8 @@ struct World {
     sockets: Sockets,
     /// By [`StreamId::index`].
     streams: Vec<Option<Box<Opened>>>,
+    /// By [`RoomId`]'s key.
+    rooms: Vec<Option<RoomEventSink>>,
     /// Streams that may have to be listened to, or no more.
     turned: Vec<StreamId>,
     files: FileIo,
@@ -137,6 +242,7 @@ impl Worker {
         let world = World {
             sockets: Sockets::new()?,
             streams: Vec::new(),
+            rooms: Vec::new(),
             turned: Vec::new(),
             files,
             discarded: 0,
@@ -148,6 +254,7 @@ impl Worker {
             core,
             world,
             shared,
+            expected: HashMap::new(),
             ready: Vec::new(),
             datagram,
         })
@@ -176,16 +283,73 @@ impl Worker {
     }
 
     fn take_requests(&mut self, now: Instant) {
-        while let Some((id, request)) = self.shared.requests.pop() {
-            match request {
-                Request::Open(opened) => {
-                    self.world.add(id, opened);
-                    self.core.open(id);
-                }
-                Request::Command(command) => {
-                    self.core.handle_command(now, id, command, &mut self.world);
-                }
+        while let Some(request) = self.shared.requests.pop() {
+            self.handle_request(now, request);
+        }
+    }
+
+    fn handle_request(&mut self, now: Instant, request: Request) {
+        if let Some(id) = request.stream()
+            && let Some(waiting) = self.expected.get_mut(&id)
+        {
+            waiting.push_back(request);
+            self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        match request {
+            Request::Open(id, opened) => {
+                self.world.add(id, opened);
+                self.core.open(id);
             }
+            Request::Command(id, command) => {
+                self.core.handle_command(now, id, command, &mut self.world);
+            }
+            Request::Expect(id) => {
+                self.expected.insert(id, VecDeque::new());
+            }
+            Request::Depart(id, to) => self.send_off(now, id, &to),
+            Request::Arrive(id, moving) => self.welcome(now, id, moving),
+            Request::OpenRoom(id, sink) => {
+                self.world.add_room(id, sink);
+                self.core.open_room(id);
+            }
+            Request::Room(id, command) => {
+                self.core
+                    .handle_room_command(now, id, command, &mut self.world);
+            }
+        }
+    }
+
+    /// Hands a stream over to another thread, with its socket.
+    fn send_off(&mut self, now: Instant, id: StreamId, to: &Shared) {
+        let stream = self.core.take_stream(now, id, &mut self.world);
+        let opened = self.world.take(id);
+        let moving = stream.zip(opened).map(|(stream, opened)| {
+            // In this order, so that the pool never seems to have fewer than it has.
+            to.streams.fetch_add(1, Ordering::Relaxed);
+            self.shared.streams.fetch_sub(1, Ordering::Relaxed);
+            Box::new(Moving { stream, opened })
+        });
+        let pushed = to.push(Request::Arrive(id, moving));
+        debug_assert!(pushed.is_ok(), "an arrival is vital");
+        to.unpark();
+    }
+
+    /// Takes a stream from another thread, and does what it was told on its way.
+    fn welcome(&mut self, now: Instant, id: StreamId, moving: Option<Box<Moving>>) {
+        self.shared.directory.end_move();
+        if let Some(moving) = moving {
+            let Moving { stream, opened } = *moving;
+            self.world.adopt(id, opened);
+            self.core.put_stream(now, id, stream, &mut self.world);
+        }
+        let waiting = self.expected.remove(&id).unwrap_or_default();
+        self.shared
+            .waiting
+            .fetch_sub(waiting.len(), Ordering::Relaxed);
+        // Among these may be orders to go on to yet another thread, and back.
+        for request in waiting {
+            self.handle_request(now, request);
         }
     }
 
@@ -219,6 +383,37 @@ impl World {
             self.streams.resize_with(id.index() + 1, || None);
         }
         self.streams[id.index()] = Some(opened);
+    }
+
+    /// Gives up a stream that leaves this thread.
+    fn take(&mut self, id: StreamId) -> Option<Box<Opened>> {
+        let opened = self.streams.get_mut(id.index())?.take()?;
+        self.turned.retain(|turned| *turned != id);
+        self.sockets.forget(&opened.port);
+        if let Control::Own(port) = &opened.control {
+            self.sockets.forget(port);
+        }
+        Some(opened)
+    }
+
+    /// Takes a stream from another thread.
+    fn adopt(&mut self, id: StreamId, mut opened: Box<Opened>) {
+        self.sockets.adopt(id, &mut opened.port);
+        if let Control::Own(port) = &mut opened.control {
+            self.sockets.adopt_control(id, port);
+        }
+        if opened.port.is_unsettled() {
+            self.turned.push(id);
+        }
+        self.add(id, opened);
+    }
+
+    fn add_room(&mut self, id: RoomId, sink: RoomEventSink) {
+        let index = id.key as usize;
+        if self.rooms.len() <= index {
+            self.rooms.resize_with(index + 1, || None);
+        }
+        self.rooms[index] = Some(sink);
     }
 
     fn stream(&mut self, id: StreamId) -> Option<&mut Opened> {
@@ -371,21 +566,33 @@ impl MediaIo for World {
     }
 
     fn closed(&mut self, id: StreamId) {
-        let Some(stream) = self.streams.get_mut(id.index()).and_then(Option::take) else {
-            return;
-        };
-        self.turned.retain(|turned| *turned != id);
-        self.sockets.forget(&stream.port);
-        if let Control::Own(port) = &stream.control {
-            self.sockets.forget(port);
+        if let Some(opened) = self.take(id) {
+            self.discard(Discarded::Opened(opened));
+            self.shared.release(id);
         }
-        self.discard(Discarded::Opened(stream));
-        self.shared.release(id);
+    }
+
+    fn room_event(&mut self, id: RoomId, event: RoomEvent) {
+        let sink = self.rooms.get(id.key as usize).and_then(Option::as_ref);
+        if let Some(sink) = sink
+            && !sink(event)
+        {
+            self.shared.stats.events_dropped.increment();
+        }
+    }
+
+    fn room_closed(&mut self, id: RoomId) {
+        if let Some(sink) = self.rooms.get_mut(id.key as usize).and_then(Option::take) {
+            self.discard(Discarded::RoomSink(sink));
+            self.shared.release_room(id);
+        }
     }
 }
 
 /// Requests that may wait for one thread; a thread that is this far behind is overloaded.
 const REQUEST_LIMIT: usize = 1_024;
+/// Streams on their way from one thread to another, in the whole pool. A move takes a frame or two.
+const MOVES_AT_ONCE: usize = 256;
 /// Datagrams taken from one socket at one wake-up. Two are usual at most: wake-ups are 20 ms
 /// apart when a single stream is active.
 const READ_ROUNDS: usize = 8;

@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muleteer::audio::playlist::PlaylistItem;
+use muleteer::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use muleteer::audio::recorder::{RecordingPlan, Sides, recorder};
 use muleteer::audio::streamed::streamed;
 use muleteer::audio::{decode, wav};
 use muleteer::codec::{CodecId, MAX_PAYLOAD_BYTES, Variant};
 use muleteer::media::{
-    Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired,
-    RtcpParameters, StreamId, StreamParameters,
+    Audience, Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired,
+    RoomCommand, RtcpParameters, StreamId, StreamParameters,
 };
 use muleteer::rtp::{Digit, PayloadType, RtpHeaderTemplate};
 
@@ -260,4 +260,64 @@ fn a_streamed_file_does_not_allocate() {
     assert_steady(vec![MediaCommand::Append(PlaylistItem::Stream(Box::new(
         sound,
     )))]);
+}
+
+/// A room in which three of eight talk, two may only listen, a sound plays and all is recorded.
+#[test]
+fn a_room_does_not_allocate() {
+    let (start, mut sink) = (Instant::now(), Sink::default());
+    let stats = Arc::new(MediaStats::default());
+    let mut core = Core::new(start, Duration::from_millis(2), 1, stats);
+    let room = RoomId::new(0, 0);
+    core.open_room(room);
+    let ids: Vec<_> = (0..8).map(|key| StreamId::new(key, 0)).collect();
+    for (n, &id) in ids.iter().enumerate() {
+        core.open(id);
+        let mut parameters = parameters();
+        parameters.ptime = Duration::from_millis([20, 20, 20, 10, 20, 20, 30, 20][n]);
+        let seat = PlaylistItem::Room(RoomSeat {
+            room,
+            hears: true,
+            speaks: n < 6,
+        });
+        for command in [
+            MediaCommand::Configure(Box::new(parameters)),
+            MediaCommand::Append(seat),
+        ] {
+            core.handle_command(start, id, command, &mut sink);
+        }
+    }
+    let (recording, mut recorded) = recorder(RecordingPlan::new(8_000));
+    let prompt = tone_prompt(440.0, 20_000);
+    let to = Audience::AllBut(ids[4]);
+    for command in [
+        RoomCommand::StartRecording(Box::new(recording)),
+        RoomCommand::Play { prompt, to },
+        RoomCommand::SetMaxSpeakers(Some(2)),
+    ] {
+        core.handle_room_command(start, room, command, &mut sink);
+    }
+    let mut peer = RtpHeaderTemplate::new(5);
+    let mut now = start;
+    let mut frame = |sink: &mut Sink| {
+        let mut datagram = [0x15; 172];
+        let clock = peer.clock();
+        datagram[..12].copy_from_slice(peer.next_header(PayloadType::PCMU, false, clock));
+        peer.advance(160);
+        for &id in &ids[..3] {
+            core.handle_datagram(now, id, PEER.parse().unwrap(), &datagram, sink);
+        }
+        for _ in 0..10 {
+            now += Duration::from_millis(2);
+            core.handle_timeout(now, sink);
+        }
+        recorded.read(&mut [0; 500])
+    };
+    (0..50).for_each(|_| assert!(frame(&mut sink) <= 320));
+    let before = sink.0;
+    let allocations = allocations_in(|| (0..500).for_each(|_| assert_eq!(frame(&mut sink), 160)));
+    // Six of 20 ms, one of 10 ms, one of 30 ms.
+    let sent = sink.0 - before;
+    assert!((4_330..4_337).contains(&sent), "{sent}");
+    assert_eq!(allocations, 0);
 }

@@ -1,0 +1,88 @@
+//! Carries what one call says into a room, also from one media thread to another.
+//!
+//! The stream holds the [`FeedSink`], the room the [`FeedSource`]; between them is a ring of
+//! samples that is allocated once. Neither side waits. Dropping either end ends the feed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Makes the two ends of a feed. Allocates.
+pub fn feed() -> (FeedSink, FeedSource) {
+    let (samples, received) = rtrb::RingBuffer::new(RING_SAMPLES);
+    let rate = Arc::new(AtomicU32::new(0));
+    let sink = FeedSink {
+        samples,
+        rate: rate.clone(),
+    };
+    (
+        sink,
+        FeedSource {
+            samples: received,
+            rate,
+        },
+    )
+}
+
+/// The stream's end.
+#[derive(Debug)]
+pub struct FeedSink {
+    samples: rtrb::Producer<i16>,
+    rate: Arc<AtomicU32>,
+}
+
+impl FeedSink {
+    /// Hands over `pcm`, mono at `rate` hertz. What the room does not take in time is left out.
+    ///
+    /// Media thread only. Never waits and does not allocate.
+    pub fn write(&mut self, rate: u32, pcm: &[i16]) {
+        self.rate.store(rate, Ordering::Release);
+        // A room that is behind hears the earlier part; more would only make it later.
+        let _ = self.samples.push_partial_slice(pcm);
+    }
+}
+
+/// The room's end.
+#[derive(Debug)]
+pub struct FeedSource {
+    samples: rtrb::Consumer<i16>,
+    rate: Arc<AtomicU32>,
+}
+
+impl FeedSource {
+    /// Samples a second of what comes now; `None` before anything came.
+    pub fn rate(&self) -> Option<u32> {
+        Some(self.rate.load(Ordering::Acquire)).filter(|rate| *rate > 0)
+    }
+
+    /// Moves what has come into `out` and returns how many samples that are.
+    pub fn read(&mut self, out: &mut [i16]) -> usize {
+        self.samples.pop_partial_slice(out).0.len()
+    }
+
+    /// Whether the other end is gone.
+    pub fn is_closed(&self) -> bool {
+        self.samples.is_abandoned()
+    }
+}
+
+/// 100 ms at 48 kHz: rooms take a frame every 20 ms.
+const RING_SAMPLES: usize = 4_800;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_come_out_as_they_went_in() {
+        let (mut sink, mut source) = feed();
+        assert_eq!(source.rate(), None);
+        sink.write(8_000, &[1, 2, 3]);
+        assert_eq!(source.rate(), Some(8_000));
+        let mut out = [0; 8];
+        assert_eq!(source.read(&mut out), 3);
+        assert_eq!(out[..3], [1, 2, 3]);
+        assert!(!source.is_closed());
+        drop(sink);
+        assert!(source.is_closed());
+    }
+}
