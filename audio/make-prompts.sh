@@ -42,3 +42,17 @@ speak digits/hash.wav "pound"
 # What the announcement diagram plays: for sip:welcome@..., and where no file fits.
 speak welcome.wav "Welcome. This is Muleteer, a media server that is programmed with state diagrams."
 speak default.wav "The announcement that you asked for is not available here."
+
+# What the conference diagram plays: alone in a room, and when somebody comes or goes.
+speak conference/first_participant.wav "You are the first in this conference. Please wait for the others."
+
+# chime FILE FIRST SECOND: two short tones of these pitches, quiet enough to talk over.
+chime() {
+    mkdir -p "$(dirname "$1")"
+    {
+        sox -R -V1 -n -r 16000 -c 1 -t f32 - synth 0.12 sine "$2" fade t 0.01 0.12 0.05
+        sox -R -V1 -n -r 16000 -c 1 -t f32 - synth 0.16 sine "$3" fade t 0.01 0.16 0.1
+    } | sox -R -V1 -t f32 -r 16000 -c 1 - -b 16 "$1" gain -n -15
+}
+chime conference/joined.wav 660 880
+chime conference/left.wav 880 660

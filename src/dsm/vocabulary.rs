@@ -7,7 +7,6 @@ pub type Word = (&'static str, &'static str);
 /// Modules that diagrams written for SEMS import and that this version of the server does not have.
 pub const MODULES_TO_COME: &[&str] = &[
     "mod_aws",
-    "mod_conference",
     "mod_curl",
     "mod_dlg",
     "mod_groups",

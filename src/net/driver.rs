@@ -361,6 +361,9 @@ impl Driver {
                 token,
                 mail,
             } => self.router.handle_mail(&session, token, mail),
+            SipCommand::Room { session, request } => {
+                self.router.handle_room(&session, request);
+            }
             SipCommand::Ended { session } => self.router.remove(&session),
         }
     }

@@ -16,6 +16,7 @@ use super::dtmf_info::{self, DTMF_RELAY};
 use super::event::{
     ActionToken, AudioFile, Params, PromptError, RecordError, SessionId, SessionOutput,
 };
+use super::room::{InRoom, Room, RoomAnswer};
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::{CodecId, Codecs, Encoding};
@@ -76,6 +77,8 @@ pub enum CallEvent {
     RecordingBegun(Result<RecordingMeter, RecordError>),
     /// A recording is complete.
     RecordingEnded(RecordingEnded),
+    /// What came of a request about conference rooms.
+    Room(RoomAnswer),
     /// An event of another session.
     Posted(Params),
     /// What became of work outside.
@@ -301,6 +304,15 @@ impl Call {
             self.playlist_version = self.playlist_version.wrapping_add(1);
         }
         self.outputs.push_back(SessionOutput::Media(command));
+    }
+
+    /// Has the stream do something in a conference room.
+    pub fn in_room(&mut self, room: &Arc<Room>, act: InRoom) {
+        if let InRoom::Take(_) | InRoom::Leave = act {
+            self.playlist_version = self.playlist_version.wrapping_add(1);
+        }
+        self.outputs
+            .push_back(SessionOutput::InRoom(room.clone(), act));
     }
 
     /// Changes made to the stream's playlist so far. An end of the playlist that comes with another

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::room::{InRoom, Room, RoomAnswer, RoomRequest};
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
@@ -79,6 +80,8 @@ pub enum SessionEvent {
     Posted(Box<Params>),
     /// What became of [work](SessionOutput::Perform).
     Performed(ActionToken, ActionResult),
+    /// What came of a [request about rooms](SessionOutput::Room).
+    Room(RoomAnswer),
     /// The server is shutting down.
     Shutdown,
     /// The operator sent the signal with this number, SIGUSR1 or SIGUSR2.
@@ -217,6 +220,10 @@ pub enum SessionOutput {
         /// What.
         work: Work,
     },
+    /// Ask about conference rooms; [`SessionEvent::Room`] answers.
+    Room(RoomRequest),
+    /// Have the session's stream do something in a room.
+    InRoom(Arc<Room>, InRoom),
     /// Record the call into a new file. [`SessionEvent::RecordingBegun`] answers, and
     /// [`SessionEvent::RecordingEnded`] follows in the end.
     Record {

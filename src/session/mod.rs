@@ -17,6 +17,7 @@ pub mod pool;
 pub mod prompt_sets;
 pub mod prompts;
 pub mod recordings;
+pub mod room;
 pub mod router;
 pub mod safe_path;
 pub mod script;

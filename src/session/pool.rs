@@ -15,6 +15,7 @@ use super::begin::{self, Dial, Refusal, Settings};
 use super::event::{ActionToken, Mail, SessionEvent, SessionId};
 use super::prompts::PromptStore;
 use super::recordings::Recordings;
+use super::room::RoomRequest;
 use super::router::NewCall;
 use super::session::Session;
 use super::system::{SystemSession, SystemStart};
@@ -42,6 +43,13 @@ pub enum SipCommand {
         token: ActionToken,
         /// What.
         mail: Mail,
+    },
+    /// Do something about conference rooms; [`SessionEvent::Room`] tells the session how it went.
+    Room {
+        /// The session.
+        session: SessionId,
+        /// What.
+        request: RoomRequest,
     },
     /// The session is over: forget it.
     Ended {

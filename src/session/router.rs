@@ -6,6 +6,7 @@
 //! [`Routed::NewCall`].
 
 mod mail;
+mod rooms;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -14,8 +15,10 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use self::rooms::Rooms;
 use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
+use super::room::Seat;
 use crate::config::{ApplicationSelector, SelectionInput};
 use crate::ids::Ids;
 use crate::sip::dialog::invite_usage::{ALLOW, RequestToken};
@@ -95,6 +98,8 @@ struct Entry<M> {
     clients: SmallVec<[(RequestToken, TransactionId); 1]>,
     /// Further names events reach it by.
     queues: Vec<Box<str>>,
+    /// What it is in which conference room for.
+    seats: SmallVec<[(Seat, Box<str>); 1]>,
     /// A diagram without a call, which counts towards no limit.
     is_system: bool,
 }
@@ -109,6 +114,7 @@ impl<M> Entry<M> {
             servers: SmallVec::new(),
             clients: SmallVec::new(),
             queues: Vec::new(),
+            seats: SmallVec::new(),
             is_system: false,
         }
     }
@@ -120,6 +126,7 @@ pub struct Router<M> {
     servers: HashMap<TransactionId, SessionId>,
     clients: HashMap<TransactionId, (SessionId, RequestToken)>,
     queues: HashMap<Box<str>, SessionId>,
+    rooms: Rooms,
     /// Sessions that are calls.
     calls: usize,
     starts: VecDeque<Instant>,
@@ -153,6 +160,7 @@ impl<M: Mailbox> Router<M> {
             servers: HashMap::new(),
             clients: HashMap::new(),
             queues: HashMap::new(),
+            rooms: Rooms::new(),
             calls: 0,
             starts: VecDeque::new(),
             limits: config.limits,
@@ -272,6 +280,7 @@ impl<M: Mailbox> Router<M> {
         let Some(entry) = self.sessions.remove(id) else {
             return;
         };
+        self.leave_all(id, entry.seats.into_iter());
         for transaction in &entry.servers {
             self.servers.remove(transaction);
         }
@@ -343,7 +352,11 @@ impl<M: Mailbox> Router<M> {
 
     /// Entries in all tables, to prove that nothing is left behind.
     pub fn table_entries(&self) -> usize {
-        self.sessions.len() + self.servers.len() + self.clients.len() + self.queues.len()
+        self.sessions.len()
+            + self.servers.len()
+            + self.clients.len()
+            + self.queues.len()
+            + self.rooms.len()
     }
 
     fn on_request(

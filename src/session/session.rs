@@ -133,6 +133,7 @@ impl SessionCore for Session {
             SessionEvent::Prompt(prompt) => self.tell(now, CallEvent::Prompt(prompt)),
             SessionEvent::RecordingBegun(begun) => self.tell(now, CallEvent::RecordingBegun(begun)),
             SessionEvent::RecordingEnded(ended) => self.tell(now, CallEvent::RecordingEnded(ended)),
+            SessionEvent::Room(answer) => self.tell(now, CallEvent::Room(answer)),
             SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
             SessionEvent::Performed(token, result) => {
                 self.tell(now, CallEvent::Performed(token, result));

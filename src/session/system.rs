@@ -128,7 +128,8 @@ impl SessionCore for SystemSession {
             | SessionEvent::Media(_)
             | SessionEvent::Prompt(_)
             | SessionEvent::RecordingBegun(_)
-            | SessionEvent::RecordingEnded(_) => {}
+            | SessionEvent::RecordingEnded(_)
+            | SessionEvent::Room(_) => {}
         }
         self.run(now);
     }

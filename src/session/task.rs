@@ -25,12 +25,15 @@ use super::event::{
 use super::pool::{SessionContext, SipCommand};
 use super::prompts::Playable;
 use super::recordings::Wanted;
+use super::room::{InRoom, Mode, Room};
 use super::router::{Mailbox, Undelivered};
-use crate::audio::playlist::PlaylistItem;
+use crate::audio::playlist::{PlaylistItem, RoomSeat};
 use crate::audio::recorder::{RecorderSink, RecordingEnded};
 use crate::codec::Encoding;
 use crate::dsm::ActionResult;
-use crate::media::{FiguresSink, MediaBusy, MediaCommand, OpenError, StreamHandle};
+use crate::media::{
+    Audience, FiguresSink, MediaBusy, MediaCommand, OpenError, RoomCommand, StreamHandle,
+};
 use crate::sip::dialog::invite_usage::Command;
 use crate::sip::message::{Response, StatusCode};
 
@@ -200,6 +203,14 @@ impl<S: SessionCore> Task<S> {
                         return true;
                     }
                 }
+                SessionOutput::Room(request) => {
+                    let session = self.id.clone();
+                    let command = SipCommand::Room { session, request };
+                    if self.context.sip.send(command).await.is_err() {
+                        return true;
+                    }
+                }
+                SessionOutput::InRoom(room, act) => self.act_in(&room, act).await,
                 SessionOutput::Record {
                     file,
                     options,
@@ -302,6 +313,52 @@ impl<S: SessionCore> Task<S> {
         }
         self.context.stats.media_commands_dropped.increment();
         tracing::warn!(session = %self.id, "the media thread is busy: a command is lost");
+    }
+
+    /// Has the stream do something in a room.
+    async fn act_in(&mut self, room: &Room, act: InRoom) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let open = || self.context.media.open_room(Box::new(|_| true));
+        let sound = match room.sound(open) {
+            Ok(sound) => sound,
+            Err(error) => {
+                tracing::error!(session = %self.id, room = room.name(), %error, "a room has no sound");
+                return;
+            }
+        };
+        let seat = |mode: Mode| RoomSeat {
+            room: sound.id(),
+            hears: mode.hears,
+            speaks: mode.speaks,
+        };
+        let command = match act {
+            InRoom::Take(mode) => {
+                if let Err(error) = stream.move_to(sound) {
+                    tracing::error!(session = %self.id, room = room.name(), %error, "nothing is heard of a room");
+                    return;
+                }
+                MediaCommand::Append(PlaylistItem::Room(seat(mode)))
+            }
+            InRoom::Change(mode) => MediaCommand::SetSeat(seat(mode)),
+            InRoom::Leave => MediaCommand::LeaveRoom(sound.id()),
+            InRoom::Tee(number) => match sound.feed() {
+                Ok(feed) => MediaCommand::StartTee(number, feed),
+                Err(error) => {
+                    tracing::error!(session = %self.id, room = room.name(), %error, "a tee does not begin");
+                    return;
+                }
+            },
+            InRoom::Announce(prompt) => {
+                let to = Audience::AllBut(stream.id());
+                if let Err(error) = sound.command(RoomCommand::Play { prompt, to }) {
+                    tracing::warn!(session = %self.id, room = room.name(), %error, "a sound is not heard");
+                }
+                return;
+            }
+        };
+        self.command(command).await;
     }
 
     /// What opens the file of a recording; it may wait for the disk.

@@ -4,6 +4,7 @@
 //! happen: a step of the engine, or a [`HostAction`].
 
 mod b2b;
+mod conference;
 mod di;
 mod event;
 mod flow;
@@ -103,7 +104,7 @@ pub fn signatures() -> impl Iterator<Item = &'static Signature> {
 
 /// The modules that are compiled in.
 pub fn modules() -> impl Iterator<Item = Module> {
-    [sbc::module()].into_iter()
+    [conference::module(), sbc::module()].into_iter()
 }
 
 /// The signature of a module's action, which the host does.

@@ -70,13 +70,6 @@ pub fn stand_ins(diagrams: &DiagramSet, server: &Registry) -> BTreeSet<String> {
 
 const STUBS: &[(&str, &str, ModuleArguments)] = &[
     (
-        "mod_conference",
-        "conference.join conference.leave conference.rejoin conference.size conference.postEvent \
-         conference.setPlayoutType conference.teejoin conference.teeleave conference.setupMixIn \
-         conference.playMixIn conference.playMixInList conference.flushMixInList",
-        ModuleArguments::List,
-    ),
-    (
         "mod_monitoring",
         "monitoring.log monitoring.set monitoring.add monitoring.logAdd monitoring.logVars \
          monitoring.setGlobal monitoring.addGlobal monitoring.inc monitoring.dec",

@@ -3,12 +3,15 @@ use std::rc::Rc;
 
 use super::*;
 use crate::session::event::Params;
+use crate::session::room::RoomAnswer;
 use crate::sip::message::{Message, Transport};
 
 /// What one session got, by name, and whether it still takes anything.
 #[derive(Debug, Clone, Default)]
-struct Inbox {
+pub(super) struct Inbox {
     events: Rc<RefCell<Vec<String>>>,
+    pub(super) posted: Rc<RefCell<Vec<Params>>>,
+    pub(super) answers: Rc<RefCell<Vec<RoomAnswer>>>,
     full: Rc<Cell<bool>>,
 }
 
@@ -20,6 +23,11 @@ impl Mailbox for Inbox {
         let text = format!("{event:?}");
         let name = text.split([' ', '(', '{']).next().unwrap_or_default();
         self.events.borrow_mut().push(name.to_owned());
+        match event {
+            SessionEvent::Posted(params) => self.posted.borrow_mut().push(*params),
+            SessionEvent::Room(answer) => self.answers.borrow_mut().push(answer),
+            _ => {}
+        }
         Ok(())
     }
 }
@@ -30,7 +38,7 @@ impl Inbox {
     }
 }
 
-fn router(limits: Limits) -> Router<Inbox> {
+pub(super) fn router(limits: Limits) -> Router<Inbox> {
     Router::new(RouterConfig {
         limits,
         selector: ApplicationSelector::RuriUser,

@@ -124,6 +124,7 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
         | CallEvent::Prompt(_)
         | CallEvent::RecordingBegun(_)
         | CallEvent::RecordingEnded(_)
+        | CallEvent::Room(_)
         | CallEvent::Performed(..)
         | CallEvent::Ended => return None,
     };

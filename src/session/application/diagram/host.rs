@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::conference::Conference;
 use super::sound::{Sound, ringtone};
 use crate::audio::playlist::PlaylistItem;
 use crate::dsm::{HostAction, Values};
@@ -16,6 +17,7 @@ use crate::sip::message::{HeaderName, NameAddr};
 pub(super) struct OnCall<'a> {
     pub call: &'a mut Call,
     pub sound: &'a mut Sound,
+    pub conference: &'a mut Conference,
     pub ignores_rtp_timeout: &'a mut bool,
 }
 
@@ -86,7 +88,10 @@ impl Surroundings for OnCall<'_> {
                 self.call
                     .media(queue(PlaylistItem::Separator((*id).into()), *front));
             }
-            HostAction::FlushPlaylist => self.call.media(MediaCommand::Flush),
+            HostAction::FlushPlaylist => {
+                self.conference.flushed();
+                self.call.media(MediaCommand::Flush);
+            }
             // A playlist takes in nothing: as input it keeps what is heard from a recording.
             HostAction::SetInputPlaylist => self.sound.take_input(self.call),
             HostAction::SetInOutPlaylist => {
@@ -115,6 +120,11 @@ impl Surroundings for OnCall<'_> {
                 {
                     self.call.send_digit(digit, duration);
                 }
+            }
+            HostAction::Module(module) => {
+                let performed = self.conference.perform(self.call, module);
+                let here = "in this version of the server";
+                return performed.unwrap_or_else(|| unavailable(action, here));
             }
             other => return unavailable(other, "in this version of the server"),
         }

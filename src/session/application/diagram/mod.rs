@@ -4,12 +4,14 @@
 //! default answer after `invite`, the end of a call whose hang-up nobody handles, …) happens when that
 //! event has been processed.
 
+mod conference;
 mod event;
 mod host;
 mod sound;
 
 use std::time::Instant;
 
+use self::conference::Conference;
 use self::event::{Afterwards, invite, record_end, request_event, step_of};
 use self::host::OnCall;
 use self::sound::{Settled, Sound};
@@ -26,6 +28,7 @@ use crate::sip::message::{HeaderName, Method};
 pub struct Diagram {
     script: Script<Afterwards>,
     sound: Sound,
+    conference: Conference,
     /// `monitorRTPTimeout(false)`: silence of the peer is none of the script's business.
     ignores_rtp_timeout: bool,
     /// The call is over.
@@ -48,6 +51,7 @@ impl Diagram {
         Ok(Self {
             script: Script::new(application, items.iter())?,
             sound: Sound::new(application.prompts.clone()),
+            conference: Conference::default(),
             ignores_rtp_timeout: false,
             over: false,
             linger_until: None,
@@ -66,7 +70,10 @@ impl Diagram {
                 self.finish(now, call, done);
             }
             CallEvent::Prompt(loaded) => {
-                let settled = self.sound.on_prompt(call, loaded);
+                let settled = match self.conference.waits_for_prompt() {
+                    true => self.conference.on_prompt(call, loaded),
+                    false => self.sound.on_prompt(call, loaded),
+                };
                 self.go_on(now, call, settled);
             }
             CallEvent::RecordingBegun(begun) => {
@@ -79,6 +86,10 @@ impl Diagram {
                 if !stopped && let Some(step) = record_end(&ended) {
                     self.enqueue(now, call, step);
                 }
+                self.go_on(now, call, settled);
+            }
+            CallEvent::Room(answer) => {
+                let settled = self.conference.on_answer(call, answer);
                 self.go_on(now, call, settled);
             }
             CallEvent::Performed(token, result) => {
@@ -146,6 +157,7 @@ impl Diagram {
     fn note(&mut self, event: CallEvent) -> Option<Step<Afterwards>> {
         match event {
             CallEvent::Ended => self.over = true,
+            CallEvent::Media(MediaEvent::RoomEnded(_)) => self.conference.flushed(),
             CallEvent::Media(MediaEvent::RtpTimeout) if self.ignores_rtp_timeout => return None,
             _ => {}
         }
@@ -298,6 +310,7 @@ impl Diagram {
         let around = OnCall {
             call,
             sound: &mut self.sound,
+            conference: &mut self.conference,
             ignores_rtp_timeout: &mut self.ignores_rtp_timeout,
         };
         (&mut self.script, around)

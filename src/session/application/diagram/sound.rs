@@ -263,14 +263,14 @@ impl Sound {
 }
 
 impl Settled {
-    fn well() -> Self {
+    pub(super) fn well() -> Self {
         Self {
             result: Ok(Answer::Nothing),
             failure: None,
         }
     }
 
-    fn failed(exception: Exception, failure: String) -> Self {
+    pub(super) fn failed(exception: Exception, failure: String) -> Self {
         Self {
             result: Err(exception.into()),
             failure: Some(failure),

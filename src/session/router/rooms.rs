@@ -1,0 +1,349 @@
+//! Who is in which conference room, and what the members are told of each other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::{Mailbox, Router};
+use crate::session::event::{Params, SessionEvent, SessionId};
+use crate::session::room::{Room, RoomAnswer, RoomRequest, Seat};
+
+/// `#id` of the event when somebody came.
+const JOINED: u32 = 1;
+/// `#id` of the event when somebody went.
+const LEFT: u32 = 2;
+
+/// All rooms, by name. A room exists while somebody has a seat in it.
+pub(super) type Rooms = HashMap<Box<str>, Members>;
+
+/// Who is in a room.
+#[derive(Debug)]
+pub(super) struct Members {
+    room: Arc<Room>,
+    /// How many seats each has.
+    seats: BTreeMap<SessionId, usize>,
+}
+
+impl<M: Mailbox> Router<M> {
+    /// Does what `session` asks for and tells it how it went.
+    pub fn handle_room(&mut self, session: &SessionId, request: RoomRequest) {
+        let answer = match request {
+            RoomRequest::Enter { room, seat, limit } => self.enter(session, &room, seat, limit),
+            RoomRequest::Leave(seat) => {
+                self.leave(session, &seat);
+                RoomAnswer::Left
+            }
+            RoomRequest::Size(room) => {
+                let members = self.rooms.get(&*room).map_or(0, |room| room.seats.len());
+                RoomAnswer::Size(members)
+            }
+            RoomRequest::Post { room, id } => {
+                let members = self.rooms.get(&*room).map_or(0, |room| room.seats.len());
+                self.tell_room(&room, id, session, members, None);
+                RoomAnswer::Posted(members)
+            }
+        };
+        self.deliver(session, SessionEvent::Room(answer));
+    }
+
+    /// Rooms that somebody is in.
+    pub fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Gives up all seats of a session that is over.
+    pub(super) fn leave_all(
+        &mut self,
+        session: &SessionId,
+        seats: impl Iterator<Item = (Seat, Box<str>)>,
+    ) {
+        for (_, room) in seats {
+            self.stand_up(session, &room);
+        }
+    }
+
+    fn enter(&mut self, session: &SessionId, name: &str, seat: Seat, limit: usize) -> RoomAnswer {
+        let Some(entry) = self.sessions.get(session) else {
+            // Nobody is left to read it.
+            return RoomAnswer::Left;
+        };
+        let held = entry.seats.iter().find(|(own, _)| *own == seat);
+        let held = held.map(|(_, room)| room.clone());
+        if held.as_deref() != Some(name) {
+            let there = self.rooms.get(name);
+            let is_member = there.is_some_and(|room| room.seats.contains_key(session));
+            let members = there.map_or(0, |room| room.seats.len());
+            if limit > 0 && members >= limit && !is_member {
+                return RoomAnswer::Full;
+            }
+            if held.is_some() {
+                self.leave(session, &seat);
+            }
+            self.sit_down(session, name, seat);
+        }
+        let room = &self.rooms[name];
+        RoomAnswer::Entered {
+            room: room.room.clone(),
+            members: room.seats.len(),
+        }
+    }
+
+    fn sit_down(&mut self, session: &SessionId, name: &str, seat: Seat) {
+        if let Some(entry) = self.sessions.get_mut(session) {
+            entry.seats.push((seat, name.into()));
+        }
+        let room = self.rooms.entry(name.into()).or_insert_with(|| Members {
+            room: Arc::new(Room::new(name)),
+            seats: BTreeMap::new(),
+        });
+        let seats = room.seats.entry(session.clone()).or_default();
+        *seats += 1;
+        let (is_new, members) = (*seats == 1, room.seats.len());
+        if is_new {
+            // The newcomer hears of itself only if nobody else does.
+            let newcomer = Some(session).filter(|_| members > 1);
+            self.tell_room(name, JOINED, session, members, newcomer);
+        }
+    }
+
+    fn leave(&mut self, session: &SessionId, seat: &Seat) {
+        let Some(entry) = self.sessions.get_mut(session) else {
+            return;
+        };
+        if let Some(at) = entry.seats.iter().position(|(own, _)| own == seat) {
+            let (_, room) = entry.seats.remove(at);
+            self.stand_up(session, &room);
+        }
+    }
+
+    /// Takes one seat away; tells the others if it was the last one of this session.
+    fn stand_up(&mut self, session: &SessionId, name: &str) {
+        let Some(room) = self.rooms.get_mut(name) else {
+            return;
+        };
+        let Some(seats) = room.seats.get_mut(session) else {
+            return;
+        };
+        *seats -= 1;
+        if *seats > 0 {
+            return;
+        }
+        room.seats.remove(session);
+        let members = room.seats.len();
+        if members == 0 {
+            self.rooms.remove(name);
+        } else {
+            self.tell_room(name, LEFT, session, members, None);
+        }
+    }
+
+    fn tell_room(
+        &self,
+        name: &str,
+        id: u32,
+        by: &SessionId,
+        members: usize,
+        but: Option<&SessionId>,
+    ) {
+        let Some(room) = self.rooms.get(name) else {
+            return;
+        };
+        let params = Params::from([
+            ("type".to_owned(), "conference_event".to_owned()),
+            ("id".to_owned(), id.to_string()),
+            ("room".to_owned(), name.to_owned()),
+            ("participants".to_owned(), members.to_string()),
+            ("member".to_owned(), by.to_string()),
+        ]);
+        for member in room.seats.keys().filter(|member| Some(*member) != but) {
+            self.deliver(member, SessionEvent::Posted(Box::new(params.clone())));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Limits;
+    use super::super::tests::{Inbox, router};
+    use super::*;
+
+    struct House {
+        router: Router<Inbox>,
+        people: BTreeMap<&'static str, Inbox>,
+    }
+
+    impl House {
+        fn new(people: &[&'static str]) -> Self {
+            let mut house = Self {
+                router: router(Limits::default()),
+                people: BTreeMap::new(),
+            };
+            for &name in people {
+                let inbox = Inbox::default();
+                house.people.insert(name, inbox.clone());
+                house.router.insert(id(name), name.as_bytes(), None, inbox);
+            }
+            house
+        }
+
+        fn ask(&mut self, who: &str, request: RoomRequest) -> RoomAnswer {
+            self.router.handle_room(&id(who), request);
+            let answers = self.people[who].answers.take();
+            answers.into_iter().next_back().expect("an answer")
+        }
+
+        fn enter(&mut self, who: &str, room: &str) -> usize {
+            self.enter_as(who, room, Seat::Playlist)
+        }
+
+        fn enter_as(&mut self, who: &str, room: &str, seat: Seat) -> usize {
+            let room = room.into();
+            match self.ask(
+                who,
+                RoomRequest::Enter {
+                    room,
+                    seat,
+                    limit: 0,
+                },
+            ) {
+                RoomAnswer::Entered { members, .. } => members,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        fn leave(&mut self, who: &str) {
+            let left = self.ask(who, RoomRequest::Leave(Seat::Playlist));
+            assert_eq!(left, RoomAnswer::Left);
+        }
+
+        fn size(&mut self, room: &str) -> usize {
+            let anyone = *self.people.keys().next().unwrap();
+            match self.ask(anyone, RoomRequest::Size(room.into())) {
+                RoomAnswer::Size(members) => members,
+                other => panic!("{other:?}"),
+            }
+        }
+
+        /// What `who` was told since it was last asked: number, members, about whom.
+        fn told(&mut self, who: &str) -> Vec<String> {
+            let told = self.people[who].posted.take();
+            let words = |params: Params| {
+                assert_eq!(params["type"], "conference_event");
+                ["id", "room", "participants", "member"]
+                    .map(|name| params[name].clone())
+                    .join(" ")
+            };
+            told.into_iter().map(words).collect()
+        }
+    }
+
+    fn id(name: &str) -> SessionId {
+        SessionId(name.into())
+    }
+
+    const NOTHING: [&str; 0] = [];
+
+    #[test]
+    fn members_are_told_of_others_and_the_first_of_itself() {
+        let mut house = House::new(&["ann", "bob", "cid"]);
+        assert_eq!(house.enter("ann", "blue"), 1);
+        assert_eq!(house.told("ann"), ["1 blue 1 ann"]);
+        assert_eq!(house.enter("bob", "blue"), 2);
+        assert_eq!(house.told("ann"), ["1 blue 2 bob"]);
+        assert_eq!(house.told("bob"), NOTHING);
+        assert_eq!(house.enter("cid", "red"), 1);
+        house.leave("ann");
+        assert_eq!(house.told("bob"), ["2 blue 1 ann"]);
+        assert_eq!(house.told("ann"), NOTHING);
+        assert_eq!(
+            (house.size("blue"), house.size("red"), house.size("x")),
+            (1, 1, 0)
+        );
+    }
+
+    #[test]
+    fn whoever_is_in_the_room_already_changes_nothing_by_entering() {
+        let mut house = House::new(&["ann", "bob"]);
+        house.enter("ann", "blue");
+        house.enter("bob", "blue");
+        house.told("ann");
+        assert_eq!(house.enter("bob", "blue"), 2);
+        assert_eq!(house.told("ann"), NOTHING);
+        house.leave("bob");
+        assert_eq!(house.size("blue"), 1);
+    }
+
+    #[test]
+    fn another_room_is_entered_by_leaving_the_one_before() {
+        let mut house = House::new(&["ann", "bob"]);
+        house.enter("ann", "blue");
+        house.enter("bob", "blue");
+        house.told("ann");
+        house.enter("bob", "red");
+        assert_eq!(house.told("ann"), ["2 blue 1 bob"]);
+        assert_eq!((house.size("blue"), house.size("red")), (1, 1));
+    }
+
+    #[test]
+    fn a_session_counts_once_whatever_it_is_in_the_room_for() {
+        let mut house = House::new(&["ann", "bob"]);
+        house.enter("bob", "blue");
+        house.told("bob");
+        house.enter("ann", "blue");
+        assert_eq!(house.enter_as("ann", "blue", Seat::Tee("x".into())), 2);
+        house.leave("ann");
+        assert_eq!(house.size("blue"), 2);
+        assert_eq!(house.told("bob"), ["1 blue 2 ann"]);
+        house.ask("ann", RoomRequest::Leave(Seat::Tee("x".into())));
+        assert_eq!(house.told("bob"), ["2 blue 1 ann"]);
+    }
+
+    #[test]
+    fn a_full_room_is_refused_and_the_old_seat_kept() {
+        let mut house = House::new(&["ann", "bob"]);
+        house.enter("ann", "blue");
+        house.enter("bob", "red");
+        let request = RoomRequest::Enter {
+            room: "blue".into(),
+            seat: Seat::Playlist,
+            limit: 1,
+        };
+        assert_eq!(house.ask("bob", request), RoomAnswer::Full);
+        assert_eq!(house.size("red"), 1);
+    }
+
+    #[test]
+    fn an_event_reaches_all_members_and_makes_no_room() {
+        let mut house = House::new(&["ann", "bob", "cid"]);
+        house.enter("ann", "blue");
+        house.enter("bob", "blue");
+        house.told("ann");
+        let post = |room: &str| RoomRequest::Post {
+            room: room.into(),
+            id: 17,
+        };
+        assert_eq!(house.ask("cid", post("blue")), RoomAnswer::Posted(2));
+        assert_eq!(house.told("ann"), ["17 blue 2 cid"]);
+        assert_eq!(house.told("bob"), ["17 blue 2 cid"]);
+        assert_eq!(house.ask("cid", post("green")), RoomAnswer::Posted(0));
+        assert_eq!(house.router.rooms(), 1);
+    }
+
+    #[test]
+    fn a_session_that_ends_leaves_all_its_rooms() {
+        let mut house = House::new(&["ann", "bob"]);
+        house.enter("ann", "blue");
+        house.enter_as("ann", "red", Seat::Tee("x".into()));
+        house.enter("bob", "blue");
+        house.router.remove(&id("ann"));
+        assert_eq!(house.told("bob"), ["2 blue 1 ann"]);
+        house.router.remove(&id("bob"));
+        assert_eq!((house.router.rooms(), house.router.table_entries()), (0, 0));
+    }
+
+    #[test]
+    fn leaving_what_was_never_entered_is_no_fault() {
+        let mut house = House::new(&["ann"]);
+        house.leave("ann");
+        assert_eq!(house.told("ann"), NOTHING);
+    }
+}
