@@ -36,4 +36,5 @@ mod shipped;
 mod shutdown;
 mod sip_endpoint;
 mod sip_message;
+mod speech_quality;
 mod system_dsm;
