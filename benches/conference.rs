@@ -16,7 +16,7 @@ use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Retired, StreamId,
     StreamParameters,
 };
-use muleteer::rtp::{PayloadType, RtpHeaderTemplate};
+use muleteer::rtp::{PayloadType, RtpHeaderTemplate, SourceRule};
 
 fn main() {
     divan::main();
@@ -30,6 +30,8 @@ impl MediaIo for Nowhere {
         divan::black_box(packet);
     }
     fn event(&mut self, _: StreamId, _: MediaEvent) {}
+    fn send_control(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {}
+    fn control_port(&mut self, _: StreamId, _: bool) {}
     fn listen(&mut self, _: StreamId, _: bool) {}
     fn retire(&mut self, _: Retired) {}
     fn closed(&mut self, _: StreamId) {}
@@ -168,12 +170,17 @@ fn parameters(format: MediaFormat) -> StreamParameters {
     StreamParameters {
         remote: Some(peer()),
         follow_source: false,
+        source_rule: SourceRule::default(),
+        rtcp: None,
         send: true,
         receive: true,
         send_format: format,
         receive_formats: [format].into_iter().collect(),
         telephone_event: None,
+        receive_events: [].into_iter().collect(),
         ptime: Duration::from_millis(20),
+        hear_tones: false,
+        send_tones: false,
         rtp_timeout: None,
     }
 }

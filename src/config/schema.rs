@@ -52,6 +52,7 @@ impl Rtp {
             ports: section.setting("ports", default.ports),
             timeout: Some(timeout).filter(|timeout| !timeout.is_zero()),
             strict_source: section.boolean("strict_source", default.strict_source),
+            asymmetric: section.boolean("asymmetric", default.asymmetric),
             rtcp: section.boolean("rtcp", default.rtcp),
         }
     }

@@ -83,6 +83,9 @@ pub struct Rtp {
     pub timeout: Option<Duration>,
     /// `strict_source`: only the host that a peer's session description names is listened to.
     pub strict_source: bool,
+    /// `asymmetric`: audio goes to the port of the session description, whatever port of that host a peer
+    /// sends from.
+    pub asymmetric: bool,
     /// `rtcp`: reports are sent and received.
     pub rtcp: bool,
 }
@@ -245,6 +248,7 @@ impl Default for Rtp {
             ports: PortRange::DEFAULT,
             timeout: Some(Duration::from_secs(300)),
             strict_source: false,
+            asymmetric: false,
             rtcp: true,
         }
     }

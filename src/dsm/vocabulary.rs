@@ -119,6 +119,10 @@ pub const EXCEPTIONS: &[Word] = &[
         "an action on a leg of a session border controller, where there is none; handlers that ask for \
          the type param find it too",
     ),
+    (
+        "conference #cause",
+        "a room that cannot be joined, or a mixer that is missing",
+    ),
     ("$errno #text", "throwOnError, with the value of $errno"),
     ("any", "throw"),
 ];

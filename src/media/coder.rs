@@ -144,6 +144,11 @@ impl Coder {
         }
     }
 
+    /// Whether the peer has asked for anything, so that what is encoded for others is not for it.
+    pub(super) fn is_asked(&self, codec: CodecId) -> bool {
+        self.request.is_some_and(|(known, _)| known == codec)
+    }
+
     /// Encodes samples of one packet; zero if that cannot be done.
     pub(super) fn encode(&mut self, encoding: Encoding, pcm: &[i16], out: &mut [u8]) -> usize {
         let Encoding { codec, variant, .. } = encoding;

@@ -170,7 +170,7 @@ pub enum MediaCommand {
     SetSeat(RoomSeat),
     /// Takes the items of this room out of the playlist; nothing is reported.
     LeaveRoom(RoomId),
-    /// How loud the rooms hear the peer, as a factor up to [`MAX_GAIN`](crate::audio::voice::MAX_GAIN);
+    /// How loud the playlist's room hears the peer, as a factor up to [`MAX_GAIN`](crate::audio::voice::MAX_GAIN);
     /// 1 at the start.
     SetRoomGain(f32),
     /// Whether the room of the playlist does not hear the peer.

@@ -117,8 +117,8 @@ impl Decoding {
         Some(micros)
     }
 
-    /// Adds `micros`, rounded up to 10 ms, that sound like what was heard last, less and less; how
-    /// much it was in µs. Nothing before anything was heard.
+    /// Adds `micros`, rounded up to 10 ms or a packet, that sound like what was heard last, less and
+    /// less; how much it was in µs. Nothing before anything was heard.
     pub(super) fn conceal(&mut self, micros: i64) -> i64 {
         self.replace(micros, None)
     }
@@ -154,12 +154,15 @@ impl Decoding {
         let Some(latest) = self.latest else {
             return 0;
         };
-        let rate = self.formats[latest.format].format.codec.sample_rate() as usize;
-        let ten_ms = rate / 100;
-        let wanted = match next_payload {
-            Some(_) => latest.samples,
-            None => (micros as usize).div_ceil(10_000) * ten_ms,
+        let MediaFormat { codec, variant, .. } = self.formats[latest.format].format;
+        let rate = codec.sample_rate() as usize;
+        // A codec with frames makes up whole packets only.
+        let unit = match codec.packing(variant) {
+            Packing::Samples { .. } => rate / 100,
+            Packing::Frames { .. } => latest.samples,
         };
+        let wanted = (micros as usize * rate).div_ceil(1_000_000);
+        let wanted = wanted.next_multiple_of(unit.max(1));
         let longest = self.longest_ms * rate / 1_000;
         let samples = self.produce(latest.format, |decoder, out| {
             let out = &mut out[..wanted.min(longest)];

@@ -344,7 +344,7 @@ impl Room {
         }
     }
 
-    /// What was [shared](Room::share): the packet at `place` of a [`Packer`]'s group, at 0 for
+    /// What was [shared](Room::share): the packet at `place` of a [`Packer`](super::packer::Packer)'s group, at 0 for
     /// packets of 20 ms. `None` if it is not complete, as nobody took the frames before.
     pub(super) fn shared(&self, format: &Format, place: usize) -> Option<&[u8]> {
         let shared = self.shared.iter().find(|shared| shared.is_for(format));

@@ -87,7 +87,13 @@ impl ClockRate {
 
     /// How long so many ticks are, in µs, rounded towards zero.
     pub fn micros_of(self, ticks: i64) -> i64 {
-        ticks * 1_000_000 / i64::from(self.get())
+        match self.get() {
+            // By these a packet is divided many times a second; by a constant that is a product.
+            8_000 => ticks * 125,
+            16_000 => ticks * 125 / 2,
+            48_000 => ticks * 125 / 6,
+            rate => ticks * 1_000_000 / i64::from(rate),
+        }
     }
 
     /// The nearest number of ticks to so many µs.
@@ -115,7 +121,13 @@ mod tests {
         let rate = ClockRate::HZ_48000;
         assert_eq!(rate.ticks_in(Duration::from_millis(20)), 960);
         assert_eq!(rate.ticks_in(Duration::MAX), u32::MAX);
-        assert_eq!(rate.micros_of(-960), -20_000);
+        for hertz in [8_000, 16_000, 44_100, 48_000] {
+            let rate = ClockRate::new(hertz).unwrap();
+            for ticks in [-1_000, -1, 0, 1, 7, 960] {
+                let exact = ticks * 1_000_000 / i64::from(hertz);
+                assert_eq!(rate.micros_of(ticks), exact, "{ticks} at {hertz}");
+            }
+        }
         assert_eq!((rate.ticks_of(-20_000), rate.ticks_of(20)), (-960, 1));
         assert_eq!(ClockRate::new(0), None);
         assert_eq!(ClockRate::new(200_000), None);

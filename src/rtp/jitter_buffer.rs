@@ -71,6 +71,13 @@ impl JitterBuffer {
 
     /// What is next; [`JitterBuffer::pop`] moves on.
     pub fn front(&mut self) -> Front<'_> {
+        let Some(window) = &self.window else {
+            return Front::Empty;
+        };
+        let next = self.index(window.next);
+        if self.slots[next].content == Content::Audio && self.is_whole(next) {
+            return Front::Packet(self.packet(next));
+        }
         let Some(mut window) = self.window.take() else {
             return Front::Empty;
         };
@@ -88,17 +95,16 @@ impl JitterBuffer {
 
     /// Gives up the number at the front, be its packet here or not.
     pub fn pop(&mut self) {
-        let Some(mut window) = self.window.take() else {
+        let Some(window) = &mut self.window else {
             return;
         };
-        match self.give_up(&mut window) {
+        match window.give_up(&mut self.slots) {
             Content::Audio => self.counters.played += 1,
             // Before the first packet was played there is nothing that could be missing.
             Content::Nothing => self.counters.lost += u64::from(window.played),
             Content::Other => {}
         }
         window.played = true;
-        self.window = Some(window);
     }
 
     /// Gives up the number at the front because its packet comes too late to be worth hearing.
@@ -202,7 +208,7 @@ impl JitterBuffer {
     }
 
     fn drop_oldest(&mut self, window: &mut Window) {
-        match self.give_up(window) {
+        match window.give_up(&mut self.slots) {
             Content::Audio => self.counters.dropped += 1,
             Content::Nothing => self.counters.lost += u64::from(window.played),
             Content::Other => {}
@@ -249,7 +255,7 @@ impl JitterBuffer {
                     left -= 1;
                     if missing == 0 {
                         self.counters.dropped += u64::from(content == Content::Audio);
-                        self.give_up(window);
+                        window.give_up(&mut self.slots);
                         window.played = true;
                     }
                 }
@@ -257,20 +263,6 @@ impl JitterBuffer {
             number = number.next();
         }
         None
-    }
-
-    /// Frees the first slot of the window and moves on; its bytes stay until they are overwritten.
-    fn give_up(&mut self, window: &mut Window) -> Content {
-        let index = self.index(window.next);
-        let content = std::mem::replace(&mut self.slots[index].content, Content::Nothing);
-        let was_here = content != Content::Nothing;
-        window.waiting -= usize::from(was_here);
-        window.given = window.given << 1 | u64::from(was_here);
-        window.next = window.next.next();
-        if window.next.since(window.highest) > 1 {
-            window.highest = SequenceNumber(window.next.0.wrapping_sub(1));
-        }
-        content
     }
 
     /// Whether no later payload was written over this one.
@@ -289,10 +281,14 @@ impl JitterBuffer {
         }
     }
 
-    /// A power of two divides 2^16, so neighbours stay neighbours when the number wraps.
     fn index(&self, number: SequenceNumber) -> usize {
-        usize::from(number.0) & (self.slots.len() - 1)
+        index(&self.slots, number)
     }
+}
+
+/// A power of two divides 2^16, so neighbours stay neighbours when the number wraps.
+fn index(slots: &[Slot], number: SequenceNumber) -> usize {
+    usize::from(number.0) & (slots.len() - 1)
 }
 
 /// What became of a pushed packet.
@@ -417,6 +413,20 @@ impl Window {
             late_run: 0,
             confirmation: None,
         }
+    }
+
+    /// Frees the first slot and moves on; its bytes stay until they are overwritten.
+    fn give_up(&mut self, slots: &mut [Slot]) -> Content {
+        let place = index(slots, self.next);
+        let content = std::mem::replace(&mut slots[place].content, Content::Nothing);
+        let was_here = content != Content::Nothing;
+        self.waiting -= usize::from(was_here);
+        self.given = self.given << 1 | u64::from(was_here);
+        self.next = self.next.next();
+        if self.next.since(self.highest) > 1 {
+            self.highest = SequenceNumber(self.next.0.wrapping_sub(1));
+        }
+        content
     }
 
     /// A packet that is `back` numbers before the next one.

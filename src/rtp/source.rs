@@ -3,8 +3,8 @@
 //! Without this, anyone who guesses the port can speak in a call, or draw its audio to himself ("RTP
 //! bleed"). The rules, from the first packet on:
 //!
-//! - The address that SDP names is believed at once, and so is its host. Whoever else sends has to
-//!   prove himself first: by a short run of packets where SDP cannot be right (it names a private
+//! - The address that SDP names is believed at once. Whoever else sends has to prove himself first: by
+//!   a short run of packets from another port of the same host, where SDP cannot be right (it names a private
 //!   address and the packets come from outside) or signalling comes from the same host, by a second of
 //!   them otherwise.
 //! - Whoever is better attested than the source in use takes its place.
@@ -31,6 +31,9 @@ pub struct SourceRule {
     pub signalling_host: Option<IpAddr>,
     /// Only the host that SDP names is listened to, and audio goes nowhere else.
     pub strict: bool,
+    /// The peer may receive on another port than it sends from: as long as the host is that of SDP,
+    /// audio goes to the port of SDP, too. Otherwise it goes where it comes from (RFC 4961).
+    pub asymmetric: bool,
 }
 
 /// The source a stream is bound to. Media thread; does not allocate.
@@ -117,8 +120,7 @@ impl SourceLatch {
     }
 
     /// Where to send instead of the address in SDP (symmetric RTP, RFC 4961). `None` for that address:
-    /// nothing was heard, or the source is SDP's own host, which may send from another port than it
-    /// receives on.
+    /// nothing was heard, or the source is the one of SDP.
     pub fn destination(&self) -> Option<SocketAddr> {
         let latched = self.latched.as_ref()?;
         latched.follow.then_some(latched.source)
@@ -230,6 +232,8 @@ impl SourceLatch {
             let proof = match candidate.trust {
                 Trust::Foreign if self.is_plausible(candidate.source) => Proof::LONG,
                 Trust::Foreign | Trust::SignallingHost => Proof::SHORT,
+                // Audio follows it to another port, so one packet is not enough.
+                Trust::SignalledHost if !self.rule.asymmetric && !self.rule.strict => Proof::SHORT,
                 Trust::SignalledHost | Trust::Signalled => Proof::ONE_PACKET,
             };
             return candidate.gives(now, proof).then_some(Verdict::Latched);
@@ -263,7 +267,8 @@ impl SourceLatch {
             // Where its SDP was right, its NAT has changed; a peer that receives elsewhere still does.
             (Some(latched), Verdict::Moved) => latched.follow || latched.trust == Trust::Signalled,
             (Some(latched), _) if latched.source == candidate.source => latched.follow,
-            _ => candidate.trust < Trust::SignalledHost,
+            _ if self.rule.asymmetric => candidate.trust < Trust::SignalledHost,
+            _ => candidate.trust < Trust::Signalled,
         };
         let learning_until = match &self.latched {
             Some(latched) => latched.learning_until,

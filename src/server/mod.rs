@@ -185,6 +185,7 @@ impl Server {
                 rtp: RtpPolicy {
                     timeout: config.rtp.timeout,
                     strict_source: config.rtp.strict_source,
+                    asymmetric: config.rtp.asymmetric,
                     rtcp: config.rtp.rtcp,
                 },
                 dtmf: config.dtmf,

@@ -98,6 +98,8 @@ pub struct RtpPolicy {
     pub timeout: Option<Duration>,
     /// Only the host that a session description names is listened to and sent to.
     pub strict_source: bool,
+    /// Audio goes to the port of the session description, see [`SourceRule::asymmetric`].
+    pub asymmetric: bool,
     /// RTCP is sent and received.
     pub rtcp: bool,
 }
@@ -511,6 +513,7 @@ impl Call {
             source_rule: SourceRule {
                 signalling_host: self.setup.signalling_host,
                 strict: self.setup.rtp.strict_source,
+                asymmetric: self.setup.rtp.asymmetric,
             },
             rtcp: self.setup.rtp.rtcp.then_some(RtcpParameters {
                 mux: audio.rtcp_mux,

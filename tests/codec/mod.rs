@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muleteer::audio::Prompt;
-use muleteer::audio::recorder::{RecorderSource, recorder};
+use muleteer::audio::recorder::{RecorderSource, RecordingPlan, recorder};
 use muleteer::audio::resample::resample;
 use muleteer::codec::{CodecId, Encoding, MAX_PAYLOAD_BYTES, Variant};
 use muleteer::media::{MediaCommand, MediaFormat, StreamParameters};

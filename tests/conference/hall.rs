@@ -33,6 +33,8 @@ impl MediaIo for World {
     fn event(&mut self, id: StreamId, event: MediaEvent) {
         self.events.push((id, event));
     }
+    fn send_control(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {}
+    fn control_port(&mut self, _: StreamId, _: bool) {}
     fn listen(&mut self, _: StreamId, _: bool) {}
     fn retire(&mut self, _: Retired) {}
     fn closed(&mut self, _: StreamId) {}

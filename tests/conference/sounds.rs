@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muleteer::audio::feed::feed;
-use muleteer::audio::recorder::recorder;
+use muleteer::audio::recorder::{RecordingPlan, recorder};
 use muleteer::media::{Audience, MediaCommand, MixInSettings, RoomCommand, RoomEvent};
 
 use super::hall::{Hall, LOUDNESS, level};
@@ -145,7 +145,10 @@ fn a_tee_is_heard_in_the_other_room_and_hears_nothing_of_it() {
 fn a_recording_of_a_room_keeps_the_time_and_has_everyone() {
     let mut hall = Hall::new();
     let room = hall.room(0);
-    let (sink, mut source) = recorder(16_000, Some(Duration::from_millis(2_500)));
+    let (sink, mut source) = recorder(RecordingPlan {
+        limit: Some(Duration::from_millis(2_500)),
+        ..RecordingPlan::new(16_000)
+    });
     hall.tell_room(room, RoomCommand::StartRecording(Box::new(sink)));
     let mut pcm = Vec::new();
     let mut read = |hall: &mut Hall, ms: u64| {

@@ -35,7 +35,7 @@ fn every_key_can_be_set() {
         sip = { listen = "udp:127.0.0.1:0", server_header = "", t1_ms = 100, t2_ms = 1000, t4_ms = 2000 }
         media = { threads = 2, slot_ms = 10, playout = "fixed:80" }
         codec = { load = ["gsm", "speex"], order = ["pcma", "L16/16000"], exclude = [], opus = { sample_rate = 48000, bitrate = 32000, complexity = 10, fec = false, loss_percent = 0, dtx = true } }
-        rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0, strict_source = true, rtcp = false }
+        rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0, strict_source = true, asymmetric = true, rtcp = false }
         dtmf = { inband = "off", send = "info" }
         http = { listen = "127.0.0.1:8080" }
         app = { application = "echo", mapping = "m.conf" }
@@ -52,7 +52,7 @@ fn every_key_can_be_set() {
     assert_eq!(config.sip.t1, Duration::from_millis(100));
     assert_eq!(config.rtp.address, Some("192.0.2.1".parse().unwrap()));
     assert_eq!(config.rtp.timeout, None);
-    assert!(config.rtp.strict_source && !config.rtp.rtcp);
+    assert!(config.rtp.strict_source && config.rtp.asymmetric && !config.rtp.rtcp);
     assert_eq!(config.media.threads.map(|n| n.get()), Some(2));
     let order: Vec<_> = config.codec.order.iter().map(ToString::to_string).collect();
     assert_eq!(order, ["pcma", "L16/16000"]);

@@ -132,6 +132,10 @@ fn listen_for_tones() -> MediaCommand {
         telephone_event: None,
         hear_tones: true,
         send_tones: true,
+        rtcp: Some(RtcpParameters {
+            mux: true,
+            remote: None,
+        }),
         ..parameters()
     }))
 }
@@ -170,7 +174,7 @@ fn an_echo_does_not_allocate() {
 /// Concealment, comfort noise and stretching; jitter so that the delay changes.
 #[test]
 fn a_bad_network_does_not_allocate() {
-    let (sink, mut source) = muleteer::audio::recorder::recorder(8_000, None);
+    let (sink, mut source) = recorder(RecordingPlan::new(8_000));
     let mut steady = Steady::new(
         CodecId::PCMU,
         vec![MediaCommand::StartRecording(Box::new(sink))],

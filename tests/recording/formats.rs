@@ -1,7 +1,5 @@
 //! The formats and options of recordings, with a real server and phone.
 
-use muleteer::audio::wav;
-
 use super::server;
 use crate::support::audio;
 use crate::support::process::{Folder, Process, muleteer};
@@ -49,7 +47,9 @@ fn channel(bytes: &[u8], number: usize) -> Vec<i16> {
     file.extend(bytes[58..].iter().skip(number).step_by(2));
     let length = (file.len() - 58) as u32;
     file[54..58].copy_from_slice(&length.to_le_bytes());
-    wav::read(&file, usize::MAX).expect("a WAV file").pcm
+    let file = Box::new(std::io::Cursor::new(file));
+    let sound = muleteer::audio::decode::read_whole(file, "wav", usize::MAX);
+    sound.expect("a WAV file").pcm
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muleteer::audio::recorder::{RecorderSource, recorder};
+use muleteer::audio::recorder::{RecorderSource, RecordingPlan, recorder};
 use muleteer::codec::{CodecId, Encoder, Variant};
 use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Playout, PlayoutCounters,
@@ -177,6 +177,8 @@ impl MediaIo for World {
     fn event(&mut self, _: StreamId, event: MediaEvent) {
         self.events.push(event);
     }
+    fn send_control(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {}
+    fn control_port(&mut self, _: StreamId, _: bool) {}
     fn listen(&mut self, _: StreamId, _: bool) {}
     fn retire(&mut self, _: Retired) {}
     fn closed(&mut self, _: StreamId) {}
@@ -211,7 +213,7 @@ impl Ear {
         let mut core = Core::new(start, slot, 7, stats.clone()).with_playout(playout);
         let id = StreamId::new(0, 0);
         core.open(id);
-        let (sink, recording) = recorder(8_000, None);
+        let (sink, recording) = recorder(RecordingPlan::new(8_000));
         let mut ear = Self {
             core,
             id,

@@ -66,6 +66,7 @@ fn a_spray_before_the_first_packet_loses_to_the_host_of_the_signalling() {
     let rule = SourceRule {
         signalling_host: Some("198.51.100.7".parse().unwrap()),
         strict: false,
+        asymmetric: false,
     };
     let mut rig = line_with(PRIVATE, rule);
     let (mut victim, mut attacker) = (Talker::peer(NAT), Talker::attacker(ATTACKER));
@@ -261,6 +262,7 @@ fn a_strict_stream_hears_and_follows_the_signalled_host_alone() {
     let rule = SourceRule {
         signalling_host: Some("203.0.113.9".parse().unwrap()),
         strict: true,
+        asymmetric: false,
     };
     let mut rig = line_with(VICTIM, rule);
     let (mut victim, mut attacker) = (Talker::peer(VICTIM), Talker::attacker(ATTACKER));

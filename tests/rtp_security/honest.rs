@@ -3,7 +3,7 @@
 use muleteer::media::MediaCommand;
 use muleteer::rtp::SourceRule;
 
-use super::talker::{PEER_HZ, Talker, assert_unharmed, configure, echoed, line, talk};
+use super::talker::{PEER_HZ, Talker, assert_unharmed, configure, echoed, line, line_with, talk};
 use crate::support::media::parameters;
 
 const PEER: &str = "192.0.2.1:4000";
@@ -142,8 +142,20 @@ fn hold_and_resume() {
 }
 
 #[test]
+fn a_phone_whose_nat_was_corrected_by_a_proxy_but_for_the_port() {
+    let (mut rig, mut phone) = (line(PEER), Talker::peer("192.0.2.1:17000"));
+    talk(&mut rig, &mut [&mut phone], 50);
+    assert_unharmed(&mut rig, "192.0.2.1:17000", 850);
+}
+
+#[test]
 fn a_gateway_that_sends_from_another_port_than_it_receives_on() {
-    let (mut rig, mut gateway) = (line(PEER), Talker::peer("192.0.2.1:17000"));
+    let rule = SourceRule {
+        asymmetric: true,
+        ..SourceRule::default()
+    };
+    let mut rig = line_with(PEER, rule);
+    let mut gateway = Talker::peer("192.0.2.1:17000");
     talk(&mut rig, &mut [&mut gateway], 50);
     assert_unharmed(&mut rig, PEER, 900);
 }

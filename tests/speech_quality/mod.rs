@@ -23,6 +23,8 @@ const FRAME: usize = 160;
 const FRAME_TIME: Duration = Duration::from_millis(20);
 /// A packet comes up to so much later than the fastest.
 const JITTER: Duration = Duration::from_millis(40);
+/// Frames of silence before the speech, in which the jitter shows: what is judged is a call under way.
+const LEAD: usize = 200;
 /// What the server may take away, in points of PESQ.
 const TOLERANCE: f64 = 0.05;
 
@@ -77,7 +79,8 @@ impl Line {
         let variant = CodecId::PCMU.variant("").unwrap();
         let mut encoder = CodecId::PCMU.encoder(variant).unwrap();
         let mut random = SmallRng::seed_from_u64(u64::from(loss_percent));
-        let payloads = speech.chunks_exact(FRAME).map(|frame| {
+        let lead = std::iter::repeat_n(&[0; FRAME][..], LEAD);
+        let payloads = lead.chain(speech.chunks_exact(FRAME)).map(|frame| {
             let mut payload = vec![0; FRAME];
             encoder.encode(frame, &mut payload);
             payload
@@ -105,13 +108,14 @@ impl Line {
             };
             heard.extend(pcm);
         }
-        heard
+        heard.split_off(LEAD * FRAME)
     }
 
     /// Says it all to the server's `port` and listens to what comes back, for a while longer.
     fn talk(&self, socket: &UdpSocket, port: u16) -> Vec<i16> {
         let times = self.delays.iter().enumerate();
-        let times = times.filter_map(|(number, delay)| Some((FRAME_TIME * number as u32 + (*delay)?, number)));
+        let times = times
+            .filter_map(|(number, delay)| Some((FRAME_TIME * number as u32 + (*delay)?, number)));
         let mut times: Vec<_> = times.collect();
         times.sort_unstable();
         let mut echo = Echo::default();
@@ -122,7 +126,7 @@ impl Line {
             socket.send_to(&packet, ("127.0.0.1", port)).unwrap();
         }
         echo.listen(socket, Instant::now() + Duration::from_millis(500));
-        echo.heard
+        echo.heard.split_off(LEAD * FRAME)
     }
 }
 
@@ -173,7 +177,9 @@ fn packet(number: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 fn port_of(answer: &str) -> u16 {
-    let line = answer.lines().find_map(|line| line.strip_prefix("m=audio "));
+    let line = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("m=audio "));
     let port = line.and_then(|line| line.split(' ').next());
     port.expect("an audio line").parse().expect("a port")
 }
@@ -186,7 +192,11 @@ fn pesq(said: &Path, heard: &Path) -> f64 {
         "PESQ is not here: run make test-packages, which puts it into target/python"
     );
     let script = project_root().join("tests/speech_quality/score.py");
-    let output = Command::new(python).arg(script).args([said, heard]).output().unwrap();
+    let output = Command::new(python)
+        .arg(script)
+        .args([said, heard])
+        .output()
+        .unwrap();
     let score = String::from_utf8_lossy(&output.stdout).trim().parse();
     score.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 }

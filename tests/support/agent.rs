@@ -22,6 +22,7 @@ use muleteer::media::{MediaCommand, MediaEvent};
 use muleteer::rtp::{Digit, DigitSource};
 use muleteer::session::begin::{self, Dial, Settings};
 use muleteer::session::call::{RtpPolicy, capabilities};
+use muleteer::session::room::InRoom;
 use muleteer::session::safe_path;
 use muleteer::session::{
     AudioFile, Catalog, Limits, Mailbox, NewCall, PromptError, RecordError, Routed, Router,
@@ -377,6 +378,16 @@ impl Agent {
                 let result = loaded(&self.prompts, &file, looped);
                 if let Some(session) = &mut self.calls[number].session {
                     session.handle_event(now, SessionEvent::Prompt(result));
+                }
+            }
+            SessionOutput::Room(request) => self.router.handle_room(&id, request),
+            SessionOutput::InRoom(room, act) => {
+                let call = &mut self.calls[number];
+                if let InRoom::Take(_) | InRoom::Leave = act {
+                    call.playlist_version += 1;
+                }
+                if let Some(studio) = &mut self.studio {
+                    studio.act_in(now, number, &room, act);
                 }
             }
             SessionOutput::Perform {

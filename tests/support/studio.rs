@@ -5,10 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muleteer::audio::feed::feed;
+use muleteer::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use muleteer::audio::recorder::{RecorderSink, RecorderSource, RecordingEnded, duration_of};
 use muleteer::codec::{CodecId, Variant};
-use muleteer::media::{Core, MediaCommand, MediaEvent, MediaIo, MediaStats, Retired, StreamId};
+use muleteer::media::{
+    Audience, Core, MediaCommand, MediaEvent, MediaIo, MediaStats, Retired, RoomCommand, StreamId,
+};
 use muleteer::rtp::{Digit, PayloadType, RtpHeaderTemplate, RtpPacket};
+use muleteer::session::room::{InRoom, Mode, Room};
 
 /// As the peer of the tests describes itself.
 const CALLER: &str = "192.0.2.9:40000";
@@ -19,6 +24,7 @@ pub struct Studio {
     core: Core,
     world: World,
     callers: Vec<RtpHeaderTemplate>,
+    rooms: Vec<Arc<Room>>,
     /// Of the audio heard so far.
     pub payload_types: BTreeSet<u8>,
 }
@@ -65,6 +71,7 @@ impl Studio {
             core: Core::new(start, slot, 5, Arc::new(MediaStats::default())),
             world: World::default(),
             callers: Vec::new(),
+            rooms: Vec::new(),
             payload_types: BTreeSet::new(),
         }
     }
@@ -82,6 +89,44 @@ impl Studio {
     pub fn command(&mut self, now: Instant, call: usize, command: MediaCommand) {
         let id = self.world.ids[call];
         self.core.handle_command(now, id, command, &mut self.world);
+    }
+
+    /// Does in a room what a session's task would do.
+    pub fn act_in(&mut self, now: Instant, call: usize, room: &Arc<Room>, act: InRoom) {
+        let known = self.rooms.iter().position(|known| Arc::ptr_eq(known, room));
+        let key = known.unwrap_or_else(|| {
+            self.rooms.push(room.clone());
+            self.core
+                .open_room(RoomId::new(self.rooms.len() as u32 - 1, 1));
+            self.rooms.len() - 1
+        });
+        let id = RoomId::new(key as u32, 1);
+        let stream = self.world.ids[call];
+        let seat = |mode: Mode| RoomSeat {
+            room: id,
+            hears: mode.hears,
+            speaks: mode.speaks,
+        };
+        let command = match act {
+            InRoom::Take(mode) => MediaCommand::Append(PlaylistItem::Room(seat(mode))),
+            InRoom::Change(mode) => MediaCommand::SetSeat(seat(mode)),
+            InRoom::Leave => MediaCommand::LeaveRoom(id),
+            InRoom::Tee(number) => {
+                let (sink, source) = feed();
+                self.order(now, id, RoomCommand::Feed(Box::new(source)));
+                MediaCommand::StartTee(number, Box::new(sink))
+            }
+            InRoom::Announce(prompt) => {
+                let to = Audience::AllBut(stream);
+                return self.order(now, id, RoomCommand::Play { prompt, to });
+            }
+        };
+        self.command(now, call, command);
+    }
+
+    fn order(&mut self, now: Instant, room: RoomId, command: RoomCommand) {
+        self.core
+            .handle_room_command(now, room, command, &mut self.world);
     }
 
     pub fn wake(&mut self, now: Instant) {

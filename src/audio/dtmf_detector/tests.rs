@@ -339,8 +339,9 @@ fn speech() -> Vec<i16> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|end| end == "wav") {
-                let sound =
-                    crate::audio::wav::read(&std::fs::read(path).unwrap(), usize::MAX).unwrap();
+                let file = std::io::Cursor::new(std::fs::read(path).unwrap());
+                let sound = crate::audio::decode::read_whole(Box::new(file), "wav", usize::MAX);
+                let sound = sound.unwrap();
                 let sound = crate::audio::resample::resample(&sound.pcm, sound.sample_rate, 8_000);
                 pcm.extend(sound.unwrap());
             }

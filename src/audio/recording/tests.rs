@@ -158,13 +158,17 @@ fn read(bytes: &[u8]) -> Option<(Vec<Vec<i16>>, u32)> {
             file.extend(bytes[58..].iter().skip(channel).step_by(2));
             let data = u32::from_le_bytes(bytes[54..58].try_into().unwrap()) / 2;
             file[54..58].copy_from_slice(&data.to_le_bytes());
-            crate::audio::wav::read(&file, 1 << 30).ok()
+            read_wav(file)
         };
         let (left, right) = (mono(0)?, mono(1)?);
         return Some((vec![left.pcm, right.pcm], left.sample_rate));
     }
-    let sound = crate::audio::wav::read(bytes, 1 << 30).ok()?;
+    let sound = read_wav(bytes.to_vec())?;
     Some((vec![sound.pcm], sound.sample_rate))
+}
+
+fn read_wav(file: Vec<u8>) -> Option<crate::audio::decode::Sound> {
+    crate::audio::decode::read_whole(Box::new(Cursor::new(file)), "wav", 1 << 30).ok()
 }
 
 fn read_opus(bytes: &[u8]) -> Option<(Vec<Vec<i16>>, u32)> {

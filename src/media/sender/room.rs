@@ -66,7 +66,8 @@ impl Sender {
         heard
     }
 
-    /// What the member hears, with what is mixed in for it alone.
+    /// What the member hears, with what is mixed in for it alone; its own also if its peer asks
+    /// something of the encoder.
     fn hear(
         &mut self,
         format: &Format,
@@ -79,16 +80,20 @@ impl Sender {
         if !self.tones.is_idle() && self.tones.fill(pcm, format.codec().sample_rate()) {
             return Heard::Own;
         }
-        let Some(mix_in) = &mut self.mix_in else {
-            return heard;
+        let mixes = match &mut self.mix_in {
+            Some(mix_in) if !matches!(heard, Heard::Nothing) => mix_in.advance(FRAME),
+            _ => false,
         };
-        if matches!(heard, Heard::Nothing) || !mix_in.advance(FRAME) {
+        let asked = matches!(heard, Heard::Common) && self.coder.is_asked(format.codec());
+        if !mixes && !asked {
             return heard;
         }
         if matches!(heard, Heard::Common) {
-            pcm.copy_from_slice(room.common(format.codec().sample_rate()));
+            copy(room.common(format.codec().sample_rate()), pcm);
         }
-        mix_in.mix(format, pcm, turn);
+        if let Some(mix_in) = self.mix_in.as_mut().filter(|_| mixes) {
+            mix_in.mix(format, pcm, turn);
+        }
         Heard::Own
     }
 

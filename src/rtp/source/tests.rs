@@ -95,8 +95,21 @@ fn the_signalled_address_is_heard_at_once_and_others_are_refused() {
 }
 
 #[test]
-fn the_signalled_host_is_heard_from_another_port_and_sent_to_where_it_said() {
+fn another_port_of_the_signalled_host_is_followed_after_three_packets() {
     let (mut line, mut peer) = (Line::new(PUBLIC), Talker::new(1));
+    let verdict = line.talk("192.0.2.1:7777", &mut peer, 2);
+    assert_eq!(verdict, Refused(Refusal::Unproven));
+    assert_eq!(line.talk("192.0.2.1:7777", &mut peer, 1), Latched);
+    assert_eq!(line.latch.destination(), Some(at("192.0.2.1:7777")));
+}
+
+#[test]
+fn an_asymmetric_host_is_heard_from_another_port_and_sent_to_where_it_said() {
+    let rule = SourceRule {
+        asymmetric: true,
+        ..SourceRule::default()
+    };
+    let (mut line, mut peer) = (Line::with(PUBLIC, rule), Talker::new(1));
     assert_eq!(line.talk("192.0.2.1:7777", &mut peer, 1), Latched);
     assert_eq!(line.latch.source(), Some(at("192.0.2.1:7777")));
     assert_eq!(line.latch.destination(), None);
@@ -116,6 +129,7 @@ fn where_signalling_comes_from_is_better_than_anywhere() {
     let rule = SourceRule {
         signalling_host: Some(at(NAT).ip()),
         strict: false,
+        asymmetric: false,
     };
     let (mut line, mut peer, mut attacker) =
         (Line::with(PRIVATE, rule), Talker::new(1), Talker::new(2));
@@ -320,6 +334,7 @@ fn a_strict_latch_takes_the_signalled_host_alone() {
     let rule = SourceRule {
         signalling_host: Some(at(NAT).ip()),
         strict: true,
+        asymmetric: false,
     };
     let (mut line, mut peer) = (Line::with(PRIVATE, rule), Talker::new(1));
     assert_eq!(line.talk(NAT, &mut peer, 500), Refused(Refusal::Stranger));
