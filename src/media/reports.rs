@@ -124,6 +124,11 @@ impl Reports {
         }
     }
 
+    /// When [`Reports::is_due`] can be true next.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.next_due
+    }
+
     /// Whether a report is to be sent; the first one half an interval after the stream began.
     pub(super) fn is_due(&mut self, now: Instant) -> bool {
         match self.next_due {

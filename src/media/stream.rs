@@ -66,6 +66,8 @@ pub(super) struct Stream {
     destination: Option<SocketAddr>,
     /// Made when RTCP is first agreed.
     reports: Option<Box<Reports>>,
+    /// No report is due before.
+    report_at: Option<Instant>,
     seed: u64,
     failed: bool,
 }
@@ -85,6 +87,7 @@ impl Stream {
             sends: false,
             destination: None,
             reports: None,
+            report_at: None,
             seed,
             failed: false,
         }
@@ -171,6 +174,7 @@ impl Stream {
         self.destination = parameters.remote;
         self.sender.configure(parameters);
         self.receiver.configure(parameters);
+        self.report_at = None;
         match (parameters.rtcp, &mut self.reports) {
             (None, reports) => *reports = None,
             (Some(rtcp), Some(reports)) => reports.configure(rtcp),
@@ -266,8 +270,16 @@ impl Stream {
         tick: Tick,
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
-        let reports = self.reports.as_mut();
-        if reports.is_some_and(|reports| reports.is_due(now)) {
+        let Some(reports) = &mut self.reports else {
+            return;
+        };
+        // Most ticks are over without a look at what is behind the pointer.
+        if self.report_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let is_due = reports.is_due(now);
+        self.report_at = reports.next_due();
+        if is_due {
             self.send_report(now, clock, tick, turn);
         }
     }

@@ -15,6 +15,7 @@ mod outgoing;
 mod prompts;
 mod recording;
 mod requests;
+mod rooms;
 mod sound;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //!
 //! [`RecordingFile`] takes samples and writes blocks of about a second through [`Storage`], first audio
 //! and then the header that tells of it. So at every moment the file is playable and holds all whole
-//! seconds but the one being written; [`repair`] completes what a crash left. Driven by the file thread;
+//! seconds but the one being written; [`repair()`] completes what a crash left. Driven by the file thread;
 //! opens no file itself.
 //!
 //! WAV with 16-bit samples or G.711 (`wav`), Ogg Opus (RFC 7845, `opus`).

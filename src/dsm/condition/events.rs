@@ -269,7 +269,13 @@ pub static CORE: &[EventCondition] = &[
         "Somebody posted an event; its parameters are what the sender gave.",
         &[&[
             ("type", "conference_event, if a conference room sent it"),
-            ("id", "number of a conference event"),
+            (
+                "id",
+                "number of a conference event: 1 somebody joined, 2 somebody left, others by conference.postEvent",
+            ),
+            ("room", "the room of a conference event"),
+            ("participants", "members of the room after it"),
+            ("member", "the session it is about, or that posted it"),
         ]],
     ),
     alias("eventTest", Event, "event"),
