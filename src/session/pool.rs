@@ -122,6 +122,7 @@ impl SessionPool {
                 Ok(stream) => {
                     let media = stream.local_addr();
                     let session = begin::outgoing(dial, local, media, &context.settings);
+                    let session = Box::new(session);
                     Task::new(id, context, session, Some(stream), mailbox)
                         .run()
                         .await;
@@ -141,7 +142,9 @@ impl SessionPool {
         self.start(span, move |context, _, mailbox| async move {
             match SystemSession::new(id.clone(), &start) {
                 Ok(session) => {
-                    Task::new(id, context, session, None, mailbox).run().await;
+                    Task::new(id, context, Box::new(session), None, mailbox)
+                        .run()
+                        .await;
                 }
                 Err(error) => {
                     tracing::error!("a system diagram is not started: {error}");
@@ -172,7 +175,7 @@ fn incoming(
     context: &SessionContext,
     call: NewCall,
     mailbox: &TaskMailbox,
-) -> Result<(Session, StreamHandle), Refusal> {
+) -> Result<(Box<Session>, StreamHandle), Refusal> {
     let stream = open_stream(context, call.flow.local.ip(), mailbox.clone()).map_err(|error| {
         tracing::warn!(%error, "a call is refused: no stream for its audio");
         begin::no_stream(&call)
@@ -181,7 +184,7 @@ fn incoming(
         from = %call.flow.remote, ruri = %call.invite.uri, application = call.name, "call"
     );
     let session = begin::incoming(call, stream.local_addr(), &context.settings)?;
-    Ok((session, stream))
+    Ok((Box::new(session), stream))
 }
 
 /// Answers an INVITE that begins no session, and forgets it. The signalling task outlives its

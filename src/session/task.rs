@@ -78,7 +78,8 @@ impl Mailbox for TaskMailbox {
 pub(super) struct Task<S> {
     id: SessionId,
     context: Arc<SessionContext>,
-    session: S,
+    /// In a box, or the task's future would hold it several times over.
+    session: Box<S>,
     /// The audio of a call.
     stream: Option<StreamHandle>,
     mailbox: mpsc::Receiver<SessionEvent>,
@@ -122,7 +123,7 @@ impl<S: SessionCore> Task<S> {
     pub(super) fn new(
         id: SessionId,
         context: Arc<SessionContext>,
-        session: S,
+        session: Box<S>,
         stream: Option<StreamHandle>,
         mailbox: mpsc::Receiver<SessionEvent>,
     ) -> Self {

@@ -167,7 +167,7 @@ async fn a_panic_ends_that_session_and_no_other() {
             ending: false,
         };
         let id = SessionId(format!("{fault:?}").as_str().into());
-        let task = Task::new(id, context.clone(), session, None, mailbox);
+        let task = Task::new(id, context.clone(), Box::new(session), None, mailbox);
         tokio::spawn(task.run());
         own
     };
@@ -213,7 +213,7 @@ async fn a_panic_in_work_that_a_script_waits_for_ends_its_session() {
     // Its sender is kept: nothing but the fault ends it.
     let (_own, mailbox) = mpsc::channel(MAILBOX);
     let id = SessionId("waiting".into());
-    tokio::spawn(Task::new(id, context.clone(), session, None, mailbox).run());
+    tokio::spawn(Task::new(id, context.clone(), Box::new(session), None, mailbox).run());
     assert!(is_ended(commands.recv().await, "waiting"));
     assert_eq!(context.stats.session_faults.value(), 1);
 }
@@ -227,7 +227,9 @@ async fn a_request_that_comes_too_late_is_answered() {
     assert!(own.post(bye).is_ok());
     let id = SessionId("over".into());
     let session = Outputs(vec![SessionOutput::Ended]);
-    Task::new(id, context, session, None, mailbox).run().await;
+    Task::new(id, context, Box::new(session), None, mailbox)
+        .run()
+        .await;
     let answer = commands.recv().await;
     let Some(SipCommand::Dialog {
         command: Command::Respond {
@@ -255,7 +257,16 @@ async fn a_busy_media_thread_is_waited_for() {
     outputs.extend(std::iter::repeat_with(mute).take(50_000));
     let session = Outputs(outputs);
     let id = SessionId("chatty".into());
-    tokio::spawn(Task::new(id, context.clone(), session, Some(stream), mailbox).run());
+    tokio::spawn(
+        Task::new(
+            id,
+            context.clone(),
+            Box::new(session),
+            Some(stream),
+            mailbox,
+        )
+        .run(),
+    );
     assert!(is_ended(commands.recv().await, "chatty"));
     assert_eq!(context.stats.media_commands_dropped.value(), 0);
 }
