@@ -182,8 +182,10 @@ impl Stream {
                 *reports = Some(Box::new(Reports::new(rtcp, self.seed.rotate_left(32))));
             }
         }
-        let own_port = parameters.rtcp.is_some_and(|rtcp| !rtcp.mux);
-        turn.io.control_port(turn.id, own_port);
+        // A port of its own is opened when there is something to report: most short calls need none.
+        if parameters.rtcp.is_none_or(|rtcp| rtcp.mux) {
+            turn.io.control_port(turn.id, false);
+        }
     }
 
     pub(super) fn handle_datagram(
@@ -280,6 +282,9 @@ impl Stream {
         let is_due = reports.is_due(now);
         self.report_at = reports.next_due();
         if is_due {
+            if !reports.shares_port() {
+                turn.io.control_port(turn.id, true);
+            }
             self.send_report(now, clock, tick, turn);
         }
     }
