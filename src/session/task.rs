@@ -48,6 +48,8 @@ const RESERVED_FOR_ONCE: usize = 8;
 const BUSY: Duration = Duration::from_millis(5);
 /// How often. After a second it is not busy but broken.
 const BUSY_TRIES: usize = 200;
+/// What is over sooner has no figures that would tell anything.
+const MEASURED_FROM: Duration = Duration::from_secs(1);
 /// How long a media thread may take to tell the figures of a stream that ends.
 const MEASURE: Duration = Duration::from_millis(200);
 /// How long the disk may take to complete the recordings of a call that is over.
@@ -164,7 +166,9 @@ impl<S: SessionCore> Task<S> {
             }
         }
         self.refuse_late_requests().await;
-        self.log_figures().await;
+        if now.elapsed() >= MEASURED_FROM {
+            self.log_figures().await;
+        }
         self.complete_recordings().await;
         let session = self.id;
         // The signalling task outlives its sessions, except at the very end of the server.
