@@ -85,7 +85,7 @@ impl MixIn {
 
     /// Whether there is a sound, now or later.
     pub(super) fn has_work(&self) -> bool {
-        !self.sounds.is_empty() || self.repeated.is_some()
+        !self.sounds.is_empty() || self.repeated.is_some() && self.settings.every.is_some()
     }
 
     /// Whether the output waits while a sound is heard.

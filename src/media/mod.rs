@@ -53,3 +53,4 @@ pub use ports::OpenError;
 pub use room::{MAX_FEEDS, MAX_PLAYS};
 pub use room_handle::{RoomBusy, RoomHandle};
 pub use stats::{MediaStats, MediaTotals};
+pub use stream::MAX_TEES;

@@ -532,4 +532,4 @@ impl Stream {
 /// Packets that a jitter buffer may hold back, and more.
 const MAX_UNHEARD: usize = 50;
 /// Side rooms that one peer is heard in at a time.
-const MAX_TEES: usize = 8;
+pub const MAX_TEES: usize = 8;

@@ -340,7 +340,15 @@ impl<S: SessionCore> Task<S> {
         };
         let command = match act {
             InRoom::Take(mode) => {
-                if let Err(error) = stream.move_to(sound) {
+                let mut moved = stream.move_to(sound);
+                for _ in 0..BUSY_TRIES {
+                    if moved.is_ok() {
+                        break;
+                    }
+                    sleep(BUSY).await;
+                    moved = stream.move_to(sound);
+                }
+                if let Err(error) = moved {
                     tracing::error!(session = %self.id, room = room.name(), %error, "nothing is heard of a room");
                     return;
                 }

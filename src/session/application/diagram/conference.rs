@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::sound::Settled;
 use crate::audio::playlist::PlaylistItem;
 use crate::dsm::{ActionError, Answer, Errno, Exception, ModuleCall};
-use crate::media::{MediaCommand, MixInSettings, Playout};
+use crate::media::{MAX_TEES, MediaCommand, MixInSettings, Playout};
 use crate::session::call::Call;
 use crate::session::event::{AudioFile, PromptError, SessionOutput};
 use crate::session::room::{InRoom, Mode, Room, RoomAnswer, RoomRequest, Seat};
@@ -18,8 +18,6 @@ use crate::session::script::Performed;
 
 /// The tee of a script that names none.
 const DEFAULT_TEE: &str = "conf.teechan";
-/// Tees of one call. Picked by feel.
-const MAX_TEES: usize = 16;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
