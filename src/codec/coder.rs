@@ -54,6 +54,20 @@ pub trait Decoder: Send {
     }
 }
 
+/// The part of `out` that the samples of `payload` fill; the codec says how many those are, if it can have
+/// made the payload.
+pub(crate) fn room_for<'a>(
+    payload: &[u8],
+    samples: Option<usize>,
+    out: &'a mut [i16],
+) -> Result<&'a mut [i16], CodecError> {
+    let bytes = payload.len();
+    let needed = samples.ok_or(CodecError::PayloadSize { bytes })?;
+    let available = out.len();
+    out.get_mut(..needed)
+        .ok_or(CodecError::BufferTooSmall { needed, available })
+}
+
 /// The most samples one payload can decode to: 120 ms at 48 kHz, the longest Opus packet.
 pub const MAX_PACKET_SAMPLES: usize = 5_760;
 

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use super::concealment::Concealment;
-use super::{CodecError, CodecFactory, Decoder, Encoder, Packing, Variant};
+use super::{CodecError, CodecFactory, Decoder, Encoder, Packing, Variant, room_for};
 
 /// One of the two laws as a codec.
 pub(super) struct G711(pub(super) &'static LazyLock<Tables>);
@@ -109,18 +109,12 @@ impl Encoder for G711Encoder {
 
 impl Decoder for G711Decoder {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
-        let needed = samples_in(payload).ok_or(CodecError::PayloadSize {
-            bytes: payload.len(),
-        })?;
-        let available = out.len();
-        let out = out
-            .get_mut(..needed)
-            .ok_or(CodecError::BufferTooSmall { needed, available })?;
+        let out = room_for(payload, samples_in(payload), out)?;
         for (sample, &code) in out.iter_mut().zip(payload) {
             *sample = self.tables.sample(code);
         }
         self.concealment.received(out);
-        Ok(needed)
+        Ok(out.len())
     }
 
     fn conceal(&mut self, out: &mut [i16]) -> usize {

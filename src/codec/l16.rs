@@ -3,7 +3,7 @@
 use super::concealment::Concealment;
 use super::{
     CodecDescription, CodecError, CodecFactory, Decoder, Encoder, MAX_PAYLOAD_BYTES, Packing,
-    Variant,
+    Variant, room_for,
 };
 use crate::rtp::{ClockRate, PayloadType};
 
@@ -81,18 +81,13 @@ struct L16Decoder {
 
 impl Decoder for L16Decoder {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
-        let bytes = payload.len();
-        let needed = samples_in(payload).ok_or(CodecError::PayloadSize { bytes })?;
-        let available = out.len();
-        let out = out
-            .get_mut(..needed)
-            .ok_or(CodecError::BufferTooSmall { needed, available })?;
+        let out = room_for(payload, samples_in(payload), out)?;
         let (samples, _) = payload.as_chunks();
         for (sample, &bytes) in out.iter_mut().zip(samples) {
             *sample = i16::from_be_bytes(bytes);
         }
         self.concealment.received(out);
-        Ok(needed)
+        Ok(out.len())
     }
 
     fn conceal(&mut self, out: &mut [i16]) -> usize {

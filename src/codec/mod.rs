@@ -22,6 +22,7 @@ mod pcmu;
 mod registry;
 
 pub use codecs::{CodecChoiceError, CodecName, Codecs};
+pub(crate) use coder::room_for;
 pub use coder::{CodecError, Decoder, Encoder, MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES};
 pub use encoding::Encoding;
 pub use opus::OpusSettings;

@@ -14,7 +14,7 @@ use audiopus::{Application, Bandwidth, Bitrate, Channels, MutSignals, SampleRate
 use super::parameters::{flag, number};
 use super::{
     CodecDescription, CodecError, CodecFactory, CodecId, Decoder, Encoder, MAX_PACKET_SAMPLES,
-    Packing, Variant,
+    Packing, Variant, room_for,
 };
 use crate::rtp::ClockRate;
 
@@ -277,12 +277,7 @@ impl OpusDecoder {
 
 impl Decoder for OpusDecoder {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
-        let bytes = payload.len();
-        let needed = samples_in(payload, self.rate).ok_or(CodecError::PayloadSize { bytes })?;
-        let available = out.len();
-        let out = out
-            .get_mut(..needed)
-            .ok_or(CodecError::BufferTooSmall { needed, available })?;
+        let out = room_for(payload, samples_in(payload, self.rate), out)?;
         self.run(Some(payload), out, false)
             .ok_or(CodecError::Corrupt)
     }

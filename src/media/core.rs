@@ -246,26 +246,13 @@ impl Core {
         io: &mut impl MediaIo,
     ) {
         let closes = matches!(command, MediaCommand::Close);
-        let Some(slot) = slot_of(&mut self.slots, id) else {
-            return;
-        };
-        let handled = catch_unwind(AssertUnwindSafe(|| {
-            slot.stream.handle_command(
-                now,
-                &mut Turn {
-                    id,
-                    io,
-                    stats: &self.stats,
-                    wall_clock: self.wall_clock,
-                    packet: &mut self.packet,
-                },
-                command,
-            );
-        }));
+        let handled = self.with_stream(now, id, io, |stream, turn| {
+            stream.handle_command(now, turn, command);
+        });
         match handled {
-            Ok(()) if closes => self.close(now, id, io),
-            Ok(()) => self.reschedule(now, id, io),
-            Err(_) => self.fail(now, id, io),
+            true if closes => self.close(now, id, io),
+            true => self.reschedule(now, id, io),
+            false => {}
         }
     }
 
@@ -278,22 +265,9 @@ impl Core {
         datagram: &[u8],
         io: &mut impl MediaIo,
     ) {
-        let Some(slot) = slot_of(&mut self.slots, id) else {
-            return;
-        };
-        let handled = catch_unwind(AssertUnwindSafe(|| {
-            let turn = &mut Turn {
-                id,
-                io,
-                stats: &self.stats,
-                wall_clock: self.wall_clock,
-                packet: &mut self.packet,
-            };
-            slot.stream.handle_datagram(now, turn, source, datagram);
-        }));
-        if handled.is_err() {
-            self.fail(now, id, io);
-        }
+        self.with_stream(now, id, io, |stream, turn| {
+            stream.handle_datagram(now, turn, source, datagram);
+        });
     }
 
     /// Takes one datagram that came from `source` to the stream's RTCP port.
@@ -305,23 +279,28 @@ impl Core {
         datagram: &[u8],
         io: &mut impl MediaIo,
     ) {
+        self.with_stream(now, id, io, |stream, turn| {
+            stream.handle_control_datagram(now, turn, source, datagram);
+        });
+    }
+
+    /// Does something with a stream; a fault in it ends the stream. False: it is gone.
+    fn with_stream<Io: MediaIo>(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        io: &mut Io,
+        work: impl FnOnce(&mut Stream, &mut Turn<'_, Io>),
+    ) -> bool {
         let Some(slot) = slot_of(&mut self.slots, id) else {
-            return;
+            return false;
         };
-        let handled = catch_unwind(AssertUnwindSafe(|| {
-            let turn = &mut Turn {
-                id,
-                io,
-                stats: &self.stats,
-                wall_clock: self.wall_clock,
-                packet: &mut self.packet,
-            };
-            slot.stream
-                .handle_control_datagram(now, turn, source, datagram);
-        }));
-        if handled.is_err() {
+        let (stream, mut turn) = slot.turn(&self.stats, self.wall_clock, &mut self.packet, io);
+        let done = catch_unwind(AssertUnwindSafe(|| work(stream, &mut turn)));
+        if done.is_err() {
             self.fail(now, id, io);
         }
+        done.is_ok()
     }
 
     /// Handles every tick that is due at `now`.

@@ -14,21 +14,10 @@ use crate::codec::{Decoder, Encoding};
 pub(super) struct Recording {
     sink: Box<RecorderSink>,
     paused: bool,
-    /// Made when the first packet is recorded.
-    sent: Option<Box<SentSide>>,
-    /// Made when the first frame of a room is recorded.
-    mixed: Option<Box<MixedSide>>,
-}
-
-/// What the peer is sent, at the rate of the recording.
-struct SentSide {
-    encoding: Encoding,
-    decoder: Box<dyn Decoder>,
-    /// Of the recording.
-    rate: u32,
-    /// To that rate, if the codec has another one.
-    resampler: Option<LiveResampler>,
-    pcm: [i16; MAX_FRAME_SAMPLES],
+    /// Of the packets that are sent; made with the first one that is recorded.
+    decoder: Option<(Encoding, Box<dyn Decoder>)>,
+    /// Made with the first sound sent of another rate.
+    conversion: Option<Box<Conversion>>,
 }
 
 impl Recording {
@@ -36,8 +25,8 @@ impl Recording {
         Self {
             sink,
             paused: false,
-            sent: None,
-            mixed: None,
+            decoder: None,
+            conversion: None,
         }
     }
 
@@ -67,28 +56,22 @@ impl Recording {
         heard: Option<&[i16]>,
         sent: Option<(Encoding, &[u8])>,
     ) {
-        if self.paused {
-            return;
-        }
-        let rate = self.sample_rate();
-        let frames = samples_in(packet_time, rate) as usize;
-        let has_sent = self.sink.plan().sides.has_sent();
-        if let (true, Some((encoding, _))) = (has_sent, sent)
-            && self
-                .sent
-                .as_ref()
-                .is_none_or(|side| side.encoding != encoding)
-        {
-            self.sent = SentSide::new(encoding, rate).map(Box::new);
-        }
-        let sent = match &mut self.sent {
-            Some(side) => side.decode(frames, sent.map(|(_, payload)| payload)),
-            None => None,
+        let wanted = !self.paused && self.sink.plan().sides.has_sent();
+        let Some((encoding, payload)) = sent.filter(|_| wanted) else {
+            return self.take_frame(packet_time, heard, None);
         };
-        self.sink.write(frames, heard, sent);
+        let mut decoded = [0; MAX_FRAME_SAMPLES];
+        let samples = match self.decoder(encoding) {
+            // What we have encoded can be decoded; else it is as good as nothing.
+            Some(decoder) => decoder.decode(payload, &mut decoded).unwrap_or(0),
+            None => 0,
+        };
+        let sent = &decoded[..samples.min(MAX_FRAME_SAMPLES)];
+        let rate = encoding.codec.sample_rate();
+        self.take_frame(packet_time, heard, Some((rate, sent)));
     }
 
-    /// The same for a member of a room: `sent` is what it heard, and at which rate.
+    /// The same where what was sent is at hand as samples, with their rate.
     pub(super) fn take_frame(
         &mut self,
         time: Duration,
@@ -101,80 +84,60 @@ impl Recording {
         let rate = self.sample_rate();
         let frames = samples_in(time, rate) as usize;
         let sent = sent.filter(|_| self.sink.plan().sides.has_sent());
-        let sent = match sent {
-            Some((from, pcm)) if from == rate => Some(pcm),
-            Some((from, pcm)) => {
-                if self.mixed.as_ref().is_none_or(|side| side.rate != from) {
-                    self.mixed = MixedSide::new(from, rate).map(Box::new);
-                }
-                let side = self.mixed.as_mut();
-                side.map(|side| side.convert(pcm, frames))
-            }
-            None => None,
+        if let Some((from, _)) = sent
+            && self.conversion.as_ref().is_none_or(|it| it.from != from)
+        {
+            self.conversion = Conversion::new(from, rate).map(Box::new);
+        }
+        let sent = match (sent, &mut self.conversion) {
+            (Some((from, pcm)), _) if from == rate => Some(&pcm[..pcm.len().min(frames)]),
+            (sent, Some(conversion)) => Some(conversion.convert(sent.map(|(_, pcm)| pcm), frames)),
+            (_, None) => None,
         };
         self.sink.write(frames, heard, sent);
     }
+
+    /// What decodes `encoding`; `None` if the codec cannot be had.
+    fn decoder(&mut self, encoding: Encoding) -> Option<&mut dyn Decoder> {
+        if self
+            .decoder
+            .as_ref()
+            .is_none_or(|(known, _)| *known != encoding)
+        {
+            let made = encoding.codec.decoder(encoding.variant).ok()?;
+            self.decoder = Some((encoding, made));
+        }
+        let (_, decoder) = self.decoder.as_mut()?;
+        Some(&mut **decoder)
+    }
 }
 
-/// What a member of a room hears, at another rate than that of the recording.
-struct MixedSide {
-    /// Of the room's sound.
-    rate: u32,
+/// From the rate of what was sent to that of the recording.
+struct Conversion {
+    from: u32,
+    to: u32,
     resampler: LiveResampler,
     pcm: [i16; MAX_FRAME_SAMPLES],
 }
 
-impl MixedSide {
+impl Conversion {
+    /// `None` for equal rates, and for one that calls do not have.
     fn new(from: u32, to: u32) -> Option<Self> {
+        (from != to).then_some(())?;
         Some(Self {
-            rate: from,
+            from,
+            to,
             resampler: LiveResampler::new(from, to).ok()?,
             pcm: [0; MAX_FRAME_SAMPLES],
         })
     }
 
-    fn convert(&mut self, pcm: &[i16], frames: usize) -> &[i16] {
+    /// `frames` samples at most; where nothing was sent, the last sound leaves the resampler.
+    fn convert(&mut self, pcm: Option<&[i16]>, frames: usize) -> &[i16] {
+        const NOTHING: [i16; MAX_FRAME_SAMPLES] = [0; MAX_FRAME_SAMPLES];
+        let silent = frames * self.from as usize / self.to as usize;
+        let pcm = pcm.unwrap_or(&NOTHING[..silent.min(MAX_FRAME_SAMPLES)]);
         let made = self.resampler.process(pcm, &mut self.pcm);
         &self.pcm[..made.min(frames)]
-    }
-}
-
-impl SentSide {
-    /// `None` if the codec cannot be had, or has a rate that calls do not have.
-    fn new(encoding: Encoding, rate: u32) -> Option<Self> {
-        let codec = encoding.codec;
-        let resampler = match codec.sample_rate() {
-            from if from == rate => None,
-            from => Some(LiveResampler::new(from, rate).ok()?),
-        };
-        Some(Self {
-            encoding,
-            decoder: codec.decoder(encoding.variant).ok()?,
-            rate,
-            resampler,
-            pcm: [0; MAX_FRAME_SAMPLES],
-        })
-    }
-
-    /// One packet time of `frames` samples; `None` if nothing was sent in it.
-    fn decode(&mut self, frames: usize, payload: Option<&[u8]>) -> Option<&[i16]> {
-        let mut decoded = [0; MAX_FRAME_SAMPLES];
-        let samples = match payload {
-            // What we have encoded can be decoded; else it is as good as nothing.
-            Some(payload) => self.decoder.decode(payload, &mut decoded).unwrap_or(0),
-            None if self.resampler.is_none() => return None,
-            // The last sound leaves the resampler.
-            None => frames * self.encoding.codec.sample_rate() as usize / self.rate as usize,
-        };
-        let samples = samples.min(decoded.len());
-        let made = match &mut self.resampler {
-            Some(resampler) => resampler.process(&decoded[..samples], &mut self.pcm),
-            None => {
-                let samples = samples.min(self.pcm.len());
-                self.pcm[..samples].copy_from_slice(&decoded[..samples]);
-                samples
-            }
-        };
-        Some(&self.pcm[..made.min(frames)])
     }
 }

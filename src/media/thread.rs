@@ -417,15 +417,14 @@ impl World {
     }
 
     fn stream(&mut self, id: StreamId) -> Option<&mut Opened> {
-        self.streams.get_mut(id.index())?.as_deref_mut()
+        stream_of(&mut self.streams, id)
     }
 
     /// Listens to those that are to be listened to, and no more to others. Several orders in a row
     /// often end where they began.
     fn settle_listening(&mut self) {
         while let Some(id) = self.turned.pop() {
-            let stream = self.streams.get_mut(id.index());
-            let Some(stream) = stream.and_then(Option::as_deref_mut) else {
+            let Some(stream) = stream_of(&mut self.streams, id) else {
                 continue;
             };
             if stream.port.is_wanted() {
@@ -475,6 +474,11 @@ impl World {
     }
 }
 
+/// Borrows the streams alone, for those who need the sockets besides.
+fn stream_of(streams: &mut [Option<Box<Opened>>], id: StreamId) -> Option<&mut Opened> {
+    streams.get_mut(id.index())?.as_deref_mut()
+}
+
 impl MediaIo for World {
     fn send(&mut self, id: StreamId, destination: SocketAddr, packet: &[u8]) {
         let Some(stream) = self.stream(id) else {
@@ -504,11 +508,7 @@ impl MediaIo for World {
     }
 
     fn control_port(&mut self, id: StreamId, open: bool) {
-        let Some(stream) = self
-            .streams
-            .get_mut(id.index())
-            .and_then(Option::as_deref_mut)
-        else {
+        let Some(stream) = stream_of(&mut self.streams, id) else {
             return;
         };
         match (&stream.control, open) {
@@ -544,11 +544,7 @@ impl MediaIo for World {
     }
 
     fn listen(&mut self, id: StreamId, listening: bool) {
-        let Some(stream) = self
-            .streams
-            .get_mut(id.index())
-            .and_then(Option::as_deref_mut)
-        else {
+        let Some(stream) = stream_of(&mut self.streams, id) else {
             return;
         };
         if stream.port.want(listening) {

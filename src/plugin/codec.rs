@@ -10,7 +10,7 @@ use super::error::TableError;
 use super::table::{Facts, MAX_FMTP, is_printable};
 use crate::codec::{
     CodecDescription, CodecError, CodecFactory, CodecId, Concealment, Decoder, Encoder,
-    MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES, Packing, Variant,
+    MAX_PACKET_SAMPLES, MAX_PAYLOAD_BYTES, Packing, Variant, room_for,
 };
 
 /// The functions of a codec, those that must be there without their `Option`.
@@ -323,15 +323,9 @@ enum Concealing {
 
 impl Decoder for LoadedDecoder {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
-        let needed = samples_in(self.samples_in, self.sample_rate, self.variant, payload).ok_or(
-            CodecError::PayloadSize {
-                bytes: payload.len(),
-            },
-        )?;
-        let available = out.len();
-        let out = out
-            .get_mut(..needed)
-            .ok_or(CodecError::BufferTooSmall { needed, available })?;
+        let samples = samples_in(self.samples_in, self.sample_rate, self.variant, payload);
+        let out = room_for(payload, samples, out)?;
+        let needed = out.len();
         // SAFETY: the state is the codec's; both buffers are lent for this call.
         let written = unsafe {
             (self.decode)(

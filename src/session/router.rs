@@ -280,7 +280,9 @@ impl<M: Mailbox> Router<M> {
         let Some(entry) = self.sessions.remove(id) else {
             return;
         };
-        self.leave_all(id, entry.seats.into_iter());
+        for (_, room) in entry.seats {
+            self.stand_up(id, &room);
+        }
         for transaction in &entry.servers {
             self.servers.remove(transaction);
         }

@@ -22,7 +22,9 @@ mod band;
 
 use self::band::{HighBand, LowBand};
 use super::concealment::Concealment;
-use super::{CodecDescription, CodecError, CodecFactory, Decoder, Encoder, Packing, Variant};
+use super::{
+    CodecDescription, CodecError, CodecFactory, Decoder, Encoder, Packing, Variant, room_for,
+};
 use crate::rtp::{ClockRate, PayloadType};
 
 pub(super) static DESCRIPTION: CodecDescription = CodecDescription {
@@ -217,15 +219,10 @@ impl G722Decoder {
 
 impl Decoder for G722Decoder {
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError> {
-        let bytes = payload.len();
-        let needed = samples_in(payload).ok_or(CodecError::PayloadSize { bytes })?;
-        let available = out.len();
-        let out = out
-            .get_mut(..needed)
-            .ok_or(CodecError::BufferTooSmall { needed, available })?;
+        let out = room_for(payload, samples_in(payload), out)?;
         self.run(payload, out);
         self.concealment.received(out);
-        Ok(needed)
+        Ok(out.len())
     }
 
     fn conceal(&mut self, out: &mut [i16]) -> usize {

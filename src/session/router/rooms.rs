@@ -32,12 +32,9 @@ impl<M: Mailbox> Router<M> {
                 self.leave(session, &seat);
                 RoomAnswer::Left
             }
-            RoomRequest::Size(room) => {
-                let members = self.rooms.get(&*room).map_or(0, |room| room.seats.len());
-                RoomAnswer::Size(members)
-            }
+            RoomRequest::Size(room) => RoomAnswer::Size(self.members(&room)),
             RoomRequest::Post { room, id } => {
-                let members = self.rooms.get(&*room).map_or(0, |room| room.seats.len());
+                let members = self.members(&room);
                 self.tell_room(&room, id, session, members, None);
                 RoomAnswer::Posted(members)
             }
@@ -45,20 +42,9 @@ impl<M: Mailbox> Router<M> {
         self.deliver(session, SessionEvent::Room(answer));
     }
 
-    /// Rooms that somebody is in.
-    pub fn rooms(&self) -> usize {
-        self.rooms.len()
-    }
-
-    /// Gives up all seats of a session that is over.
-    pub(super) fn leave_all(
-        &mut self,
-        session: &SessionId,
-        seats: impl Iterator<Item = (Seat, Box<str>)>,
-    ) {
-        for (_, room) in seats {
-            self.stand_up(session, &room);
-        }
+    /// How many members a room has.
+    fn members(&self, room: &str) -> usize {
+        self.rooms.get(room).map_or(0, |room| room.seats.len())
     }
 
     fn enter(&mut self, session: &SessionId, name: &str, seat: Seat, limit: usize) -> RoomAnswer {
@@ -71,7 +57,7 @@ impl<M: Mailbox> Router<M> {
         if held.as_deref() != Some(name) {
             let there = self.rooms.get(name);
             let is_member = there.is_some_and(|room| room.seats.contains_key(session));
-            let members = there.map_or(0, |room| room.seats.len());
+            let members = self.members(name);
             if limit > 0 && members >= limit && !is_member {
                 return RoomAnswer::Full;
             }
@@ -116,7 +102,7 @@ impl<M: Mailbox> Router<M> {
     }
 
     /// Takes one seat away; tells the others if it was the last one of this session.
-    fn stand_up(&mut self, session: &SessionId, name: &str) {
+    pub(super) fn stand_up(&mut self, session: &SessionId, name: &str) {
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
@@ -325,7 +311,7 @@ mod tests {
         assert_eq!(house.told("ann"), ["17 blue 2 cid"]);
         assert_eq!(house.told("bob"), ["17 blue 2 cid"]);
         assert_eq!(house.ask("cid", post("green")), RoomAnswer::Posted(0));
-        assert_eq!(house.router.rooms(), 1);
+        assert_eq!(house.router.rooms.len(), 1);
     }
 
     #[test]
@@ -337,7 +323,10 @@ mod tests {
         house.router.remove(&id("ann"));
         assert_eq!(house.told("bob"), ["2 blue 1 ann"]);
         house.router.remove(&id("bob"));
-        assert_eq!((house.router.rooms(), house.router.table_entries()), (0, 0));
+        assert_eq!(
+            (house.router.rooms.len(), house.router.table_entries()),
+            (0, 0)
+        );
     }
 
     #[test]
