@@ -11,8 +11,8 @@
 //! names of status codes); it never sees or makes bytes of the wire.
 
 pub mod body;
-mod cseq;
 mod error;
+pub mod header;
 mod header_name;
 mod headers;
 mod host;
@@ -27,14 +27,13 @@ mod response;
 mod status_code;
 mod uri;
 mod uri_equivalence;
-mod via;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub use cseq::CSeq;
 pub use error::{BadMessage, ParseError, SyntaxError};
+pub use header::{CSeq, Via};
 pub use header_name::HeaderName;
 pub use headers::Headers;
 pub use host::Host;
@@ -47,7 +46,6 @@ pub use response::Response;
 pub use rsip::Transport;
 pub use status_code::StatusCode;
 pub use uri::{SipUri, TelUri, Uri};
-pub use via::Via;
 
 /// One SIP message.
 #[derive(Debug, Clone, PartialEq, Eq)]

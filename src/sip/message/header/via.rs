@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
-use super::host::write_host_port;
-use super::lex::{Cursor, is_blank, is_token};
-use super::{Host, Params, SyntaxError};
+use crate::sip::message::host::write_host_port;
+use crate::sip::message::lex::{Cursor, is_blank, is_token};
+use crate::sip::message::{Host, Params, SyntaxError};
 
 /// One `via-parm`: `sent-protocol LWS sent-by *( SEMI via-params )`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

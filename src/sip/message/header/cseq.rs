@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::lex::{Cursor, is_blank, is_token};
-use super::{Method, SyntaxError};
+use crate::sip::message::lex::{Cursor, is_blank, is_token};
+use crate::sip::message::{Method, SyntaxError};
 
 /// `CSeq = 1*DIGIT LWS Method`
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
