@@ -2,6 +2,7 @@
 //! `make test` installs; without them these tests fail.
 
 mod baresip;
+mod kamailio;
 mod phone;
 mod sipp;
 

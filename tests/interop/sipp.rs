@@ -8,7 +8,7 @@ use crate::support::process::{Folder, Process, ServerProcess, free_port};
 use crate::support::server::project_root;
 
 /// Hangs up by itself.
-const SHORT: &str = r#"
+pub const SHORT: &str = r#"
 initial state START;
 state TALK enter { playSilence(200); };
 state END;
@@ -26,12 +26,12 @@ transition "rings" START - invite / playFile("long.wav"); -> RING;
 transition "they left" (START, RING, END) - hangup / stop(false); -> END;
 "#;
 
-struct Plan<'a> {
-    scenario: &'a str,
-    user: &'a str,
-    calls: u32,
-    calls_per_second: u32,
-    transport: &'a str,
+pub struct Plan<'a> {
+    pub scenario: &'a str,
+    pub user: &'a str,
+    pub calls: u32,
+    pub calls_per_second: u32,
+    pub transport: &'a str,
 }
 
 impl Default for Plan<'_> {
@@ -48,7 +48,7 @@ impl Default for Plan<'_> {
 
 impl Plan<'_> {
     /// Calls, and fails unless every call went as the scenario says.
-    fn carry_out(&self, server: SocketAddr) {
+    pub fn carry_out(&self, server: SocketAddr) {
         let folder = Folder::new(&[]);
         let scenarios = project_root().join("tests/interop/scenarios");
         let errors = folder.file("errors.log");

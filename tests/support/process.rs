@@ -84,6 +84,14 @@ impl Process {
         }
     }
 
+    /// Whether it has written `text` by now, or does within a moment.
+    pub fn has_written(&mut self, text: &str) -> bool {
+        if let Ok(line) = self.lines.recv_timeout(Duration::from_millis(20)) {
+            self.output.push(line);
+        }
+        self.output.iter().any(|(_, line)| line.contains(text))
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }
