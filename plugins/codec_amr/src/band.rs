@@ -1,13 +1,13 @@
 //! What differs between AMR and AMR-WB.
 
-use crate::library::{Library, State};
+use crate::library::{Decode, Encode, Library, State};
 use crate::payload::{NO_DATA, header};
 
 /// Bytes of the largest stored frame: AMR-WB at 23.85 kb/s.
 pub(crate) const MAX_STORED: usize = 61;
 
 /// One of the two codecs.
-pub(crate) trait Band: 'static {
+pub(crate) trait Band: Send + 'static {
     const NAME: &str;
     const RATE: u32;
     const FRAME_SAMPLES: usize = Self::RATE as usize / 50;
@@ -15,22 +15,45 @@ pub(crate) trait Band: 'static {
     const MODES: usize;
     /// A stored frame of which nothing arrived.
     const LOST: [u8; MAX_STORED];
-    type Encoder: Send;
-    type Decoder: Send;
 
     /// Speech or silence bits of a frame type; `None` for one that is not sent in RTP.
     fn speech_bits(frame_type: u8) -> Option<usize>;
-    fn encoder() -> Option<Self::Encoder>;
-    fn decoder() -> Option<Self::Decoder>;
+    fn encoder() -> Option<State>;
+    fn decoder() -> Option<State>;
+    /// What works on the states of [`Band::encoder`] and [`Band::decoder`].
+    ///
+    /// Both take one frame of samples; the first writes at most [`MAX_STORED`] bytes, and the second
+    /// reads no more.
+    fn functions(library: &Library) -> (Encode, Decode);
+
     /// Writes a frame as it is stored; `None` when the library fails. `pcm` is changed.
     fn encode(
-        encoder: &mut Self::Encoder,
+        encoder: &mut State,
         mode: u8,
         pcm: &mut [i16],
         stored: &mut [u8; MAX_STORED],
-    ) -> Option<()>;
+    ) -> Option<()> {
+        let (encode, _) = Self::functions(Library::opened()?);
+        assert_eq!(pcm.len(), Self::FRAME_SAMPLES);
+        // SAFETY: one frame is read and changed; no frame is longer than the buffer. Without
+        // discontinuous transmission.
+        let written = unsafe {
+            let (state, out) = (encoder.as_ptr(), stored.as_mut_ptr());
+            encode(state, mode.into(), pcm.as_mut_ptr(), out, 0)
+        };
+        is_whole(written, Self::speech_bits(mode))
+    }
+
     /// Decodes a stored frame into one frame of samples.
-    fn decode(decoder: &mut Self::Decoder, stored: &[u8; MAX_STORED], out: &mut [i16]);
+    fn decode(decoder: &mut State, stored: &[u8; MAX_STORED], out: &mut [i16]) {
+        let Some(library) = Library::opened() else {
+            return;
+        };
+        let (_, decode) = Self::functions(library);
+        assert_eq!(out.len(), Self::FRAME_SAMPLES);
+        // SAFETY: no frame is longer than the buffer; one frame of samples is written.
+        unsafe { decode(decoder.as_ptr(), stored.as_ptr(), out.as_mut_ptr(), 0) }
+    }
 }
 
 /// A stored frame without bits.
@@ -57,8 +80,6 @@ impl Band for Narrow {
     const RATE: u32 = 8_000;
     const MODES: usize = 8;
     const LOST: [u8; MAX_STORED] = empty(NO_DATA);
-    type Encoder = State;
-    type Decoder = State;
 
     fn speech_bits(frame_type: u8) -> Option<usize> {
         match frame_type {
@@ -85,29 +106,8 @@ impl Band for Narrow {
         )
     }
 
-    fn encode(
-        encoder: &mut State,
-        mode: u8,
-        pcm: &mut [i16],
-        stored: &mut [u8; MAX_STORED],
-    ) -> Option<()> {
-        let library = Library::opened()?;
-        assert_eq!(pcm.len(), Self::FRAME_SAMPLES);
-        // SAFETY: one frame is read and changed; at most 32 bytes are written.
-        let written = unsafe {
-            let (state, out) = (encoder.as_ptr(), stored.as_mut_ptr());
-            (library.nb_encode)(state, mode.into(), pcm.as_mut_ptr(), out, 0)
-        };
-        is_whole(written, Self::speech_bits(mode))
-    }
-
-    fn decode(decoder: &mut State, stored: &[u8; MAX_STORED], out: &mut [i16]) {
-        let Some(library) = Library::opened() else {
-            return;
-        };
-        assert_eq!(out.len(), Self::FRAME_SAMPLES);
-        // SAFETY: no frame is longer than the buffer; one frame of samples is written.
-        unsafe { (library.nb_decode)(decoder.as_ptr(), stored.as_ptr(), out.as_mut_ptr(), 0) }
+    fn functions(library: &Library) -> (Encode, Decode) {
+        (library.nb_encode, library.nb_decode)
     }
 }
 
@@ -124,8 +124,6 @@ impl Band for Wide {
     const RATE: u32 = 16_000;
     const MODES: usize = 9;
     const LOST: [u8; MAX_STORED] = empty(SPEECH_LOST);
-    type Encoder = State;
-    type Decoder = State;
 
     fn speech_bits(frame_type: u8) -> Option<usize> {
         match frame_type {
@@ -152,28 +150,7 @@ impl Band for Wide {
         )
     }
 
-    fn encode(
-        encoder: &mut State,
-        mode: u8,
-        pcm: &mut [i16],
-        stored: &mut [u8; MAX_STORED],
-    ) -> Option<()> {
-        let library = Library::opened()?;
-        assert_eq!(pcm.len(), Self::FRAME_SAMPLES);
-        // SAFETY: one frame is read and changed; at most 61 bytes are written. No discontinuous transmission.
-        let written = unsafe {
-            let (state, out) = (encoder.as_ptr(), stored.as_mut_ptr());
-            (library.wb_encode)(state, mode.into(), pcm.as_mut_ptr(), out, 0)
-        };
-        is_whole(written, Self::speech_bits(mode))
-    }
-
-    fn decode(decoder: &mut State, stored: &[u8; MAX_STORED], out: &mut [i16]) {
-        let Some(library) = Library::opened() else {
-            return;
-        };
-        assert_eq!(out.len(), Self::FRAME_SAMPLES);
-        // SAFETY: no frame is longer than the buffer; one frame of samples is written.
-        unsafe { (library.wb_decode)(decoder.as_ptr(), stored.as_ptr(), out.as_mut_ptr(), 0) }
+    fn functions(library: &Library) -> (Encode, Decode) {
+        (library.wb_encode, library.wb_decode)
     }
 }

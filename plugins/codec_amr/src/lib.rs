@@ -16,6 +16,7 @@ use std::marker::PhantomData;
 use muleteer_sdk::{Codec, Decoder, Description, Encoder, Failure, Packing, fmtp};
 
 use band::{Band, MAX_STORED, Narrow, Wide};
+use library::State;
 use modes::Modes;
 use payload::{Format, Reader};
 
@@ -83,6 +84,7 @@ impl<B: Band> Codec for Amr<B> {
         let Variant { format, top, fixed } = Variant::from_bits::<B>(variant);
         Some(AmrEncoder {
             coder: B::encoder()?,
+            band: PhantomData,
             format,
             modes: Modes::new(top, fixed),
         })
@@ -91,6 +93,7 @@ impl<B: Band> Codec for Amr<B> {
     fn decoder(variant: u64) -> Option<AmrDecoder<B>> {
         Some(AmrDecoder {
             coder: B::decoder()?,
+            band: PhantomData,
             format: Variant::from_bits::<B>(variant).format,
         })
     }
@@ -156,7 +159,8 @@ impl Variant {
 }
 
 struct AmrEncoder<B: Band> {
-    coder: B::Encoder,
+    coder: State,
+    band: PhantomData<B>,
     format: Format,
     modes: Modes,
 }
@@ -185,7 +189,8 @@ impl<B: Band> Encoder for AmrEncoder<B> {
 }
 
 struct AmrDecoder<B: Band> {
-    coder: B::Decoder,
+    coder: State,
+    band: PhantomData<B>,
     format: Format,
 }
 

@@ -10,9 +10,10 @@ use muleteer_sdk::{LibraryError, SystemLibrary};
 type Init = unsafe extern "C" fn() -> *mut c_void;
 type Exit = unsafe extern "C" fn(*mut c_void);
 /// State, mode, samples, output, an option.
-type Encode = unsafe extern "C" fn(*mut c_void, c_int, *mut i16, *mut u8, c_int) -> c_int;
+pub(crate) type Encode =
+    unsafe extern "C" fn(*mut c_void, c_int, *mut i16, *mut u8, c_int) -> c_int;
 /// State, stored frame, samples, bad frame.
-type Decode = unsafe extern "C" fn(*mut c_void, *const u8, *mut i16, c_int);
+pub(crate) type Decode = unsafe extern "C" fn(*mut c_void, *const u8, *mut i16, c_int);
 
 pub(crate) struct Library {
     pub(crate) nb_encoder_init: unsafe extern "C" fn(c_int) -> *mut c_void,
