@@ -3,7 +3,6 @@
 //! One iteration is one 20 ms frame: every talker's packet is taken in, jitter buffer and decoder
 //! included, the room is mixed, and each member gets its packet. Items are members.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,29 +11,15 @@ use divan::counter::ItemsCount;
 use muleteer::audio::mixer::Band;
 use muleteer::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use muleteer::codec::{CodecId, Variant};
-use muleteer::media::{
-    Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Retired, StreamId,
-    StreamParameters,
-};
-use muleteer::rtp::{PayloadType, RtpHeaderTemplate, SourceRule};
+use muleteer::media::{Core, MediaCommand, MediaFormat, MediaStats, StreamId};
+use muleteer::rtp::RtpHeaderTemplate;
+
+use support::{Nowhere, format, parameters, peer};
+
+mod support;
 
 fn main() {
     divan::main();
-}
-
-/// A network that is free of charge.
-struct Nowhere;
-
-impl MediaIo for Nowhere {
-    fn send(&mut self, _: StreamId, _: SocketAddr, packet: &[u8]) {
-        divan::black_box(packet);
-    }
-    fn event(&mut self, _: StreamId, _: MediaEvent) {}
-    fn send_control(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {}
-    fn control_port(&mut self, _: StreamId, _: bool) {}
-    fn listen(&mut self, _: StreamId, _: bool) {}
-    fn retire(&mut self, _: Retired) {}
-    fn closed(&mut self, _: StreamId) {}
 }
 
 struct Conference {
@@ -58,8 +43,6 @@ impl Conference {
         let ids: Vec<_> = (0..talkers + listeners)
             .map(|key| StreamId::new(key, 0))
             .collect();
-        let payload_type = codec.static_payload_type().or(PayloadType::new(96));
-        let format = MediaFormat::new(payload_type.expect("96 is a payload number"), codec);
         for (&id, n) in ids.iter().zip(0..) {
             core.open(id);
             let speaks = n < talkers;
@@ -70,7 +53,7 @@ impl Conference {
             });
             for command in [
                 MediaCommand::SetReceiving(speaks),
-                MediaCommand::Configure(Box::new(parameters(format))),
+                MediaCommand::Configure(Box::new(parameters(codec))),
                 MediaCommand::Append(seat),
             ] {
                 core.handle_command(now, id, command, &mut Nowhere);
@@ -81,7 +64,7 @@ impl Conference {
             talkers: ids[..talkers as usize].to_vec(),
             now,
             peer: RtpHeaderTemplate::new(1),
-            format,
+            format: format(codec),
             payload: speech(codec),
         };
         (0..20).for_each(|_| conference.frame());
@@ -160,27 +143,4 @@ fn speech(codec: CodecId) -> Vec<u8> {
     let len = encoder.encode(&pcm, &mut payload);
     payload.truncate(len);
     payload
-}
-
-fn peer() -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, 1], 4_000))
-}
-
-fn parameters(format: MediaFormat) -> StreamParameters {
-    StreamParameters {
-        remote: Some(peer()),
-        follow_source: false,
-        source_rule: SourceRule::default(),
-        rtcp: None,
-        send: true,
-        receive: true,
-        send_format: format,
-        receive_formats: [format].into_iter().collect(),
-        telephone_event: None,
-        receive_events: [].into_iter().collect(),
-        ptime: Duration::from_millis(20),
-        hear_tones: false,
-        send_tones: false,
-        rtp_timeout: None,
-    }
 }

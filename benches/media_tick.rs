@@ -3,7 +3,6 @@
 //! One iteration is one 20 ms frame of all streams. Half of a core, which is what a tick may take
 //! of its period, carries the shown items per second divided by 100 as streams.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,32 +11,18 @@ use divan::counter::ItemsCount;
 use muleteer::audio::Prompt;
 use muleteer::audio::playlist::PlaylistItem;
 use muleteer::codec::CodecId;
-use muleteer::media::{
-    Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired, StreamId,
-    StreamParameters,
-};
-use muleteer::rtp::{PayloadType, RtpHeaderTemplate, SourceRule};
+use muleteer::media::{Core, MediaCommand, MediaStats, Output, StreamId};
+use muleteer::rtp::RtpHeaderTemplate;
+
+use support::{Nowhere, format, parameters, peer};
+
+mod support;
 
 fn main() {
     divan::main();
 }
 
 const STREAMS: [u32; 3] = [100, 1_000, 10_000];
-
-/// A network that is free of charge.
-struct Nowhere;
-
-impl MediaIo for Nowhere {
-    fn send_control(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {}
-    fn control_port(&mut self, _: StreamId, _: bool) {}
-    fn send(&mut self, _: StreamId, _: SocketAddr, packet: &[u8]) {
-        divan::black_box(packet);
-    }
-    fn event(&mut self, _: StreamId, _: MediaEvent) {}
-    fn listen(&mut self, _: StreamId, _: bool) {}
-    fn retire(&mut self, _: Retired) {}
-    fn closed(&mut self, _: StreamId) {}
-}
 
 struct Load {
     core: Core,
@@ -88,7 +73,7 @@ impl Load {
     fn frame(&mut self, codec: CodecId) {
         let mut datagram = [0x55; 172];
         let clock = self.peer.clock();
-        let payload_type = parameters(codec).send_format.payload_type;
+        let payload_type = format(codec).payload_type;
         datagram[..12].copy_from_slice(self.peer.next_header(payload_type, false, clock));
         self.peer.advance(160);
         for &id in &self.ids {
@@ -135,33 +120,4 @@ fn echo(bencher: Bencher<'_, '_>, streams: u32) {
     bencher
         .counter(ItemsCount::new(streams))
         .bench_local(|| load.frame(CodecId::PCMU));
-}
-
-fn peer() -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, 1], 4_000))
-}
-
-fn parameters(codec: CodecId) -> StreamParameters {
-    let payload_type = codec
-        .static_payload_type()
-        .or(PayloadType::new(96))
-        .expect("96 is a payload number");
-    StreamParameters {
-        remote: Some(peer()),
-        follow_source: false,
-        source_rule: SourceRule::default(),
-        rtcp: None,
-        send: true,
-        receive: true,
-        send_format: MediaFormat::new(payload_type, codec),
-        receive_formats: [MediaFormat::new(payload_type, codec)]
-            .into_iter()
-            .collect(),
-        telephone_event: None,
-        receive_events: [].into_iter().collect(),
-        ptime: Duration::from_millis(20),
-        hear_tones: false,
-        send_tones: false,
-        rtp_timeout: None,
-    }
 }
