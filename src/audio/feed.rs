@@ -1,26 +1,59 @@
 //! Carries what one call says into a room, also from one media thread to another.
 //!
 //! The stream holds the [`FeedSink`], the room the [`FeedSource`]; between them is a ring of
-//! samples that is allocated once. Neither side waits. Dropping either end ends the feed.
+//! samples that is allocated once. Neither side waits. Dropping either end ends the feed. [`Feeds`]
+//! makes them, as many at a time as the room takes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-/// Makes the two ends of a feed. Allocates.
-pub fn feed() -> (FeedSink, FeedSource) {
-    let (samples, received) = rtrb::RingBuffer::new(RING_SAMPLES);
-    let rate = Arc::new(AtomicU32::new(0));
-    let sink = FeedSink {
-        samples,
-        rate: rate.clone(),
-    };
-    (
-        sink,
-        FeedSource {
-            samples: received,
-            rate,
-        },
-    )
+/// The feeds into one room. A feed counts until its sink is dropped.
+#[derive(Debug)]
+pub struct Feeds {
+    most: usize,
+    count: Arc<AtomicUsize>,
+}
+
+impl Feeds {
+    /// At most so many at a time.
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            count: Arc::default(),
+        }
+    }
+
+    /// Makes the two ends of one more; `None` if there are enough. Allocates.
+    pub fn open(&self) -> Option<(FeedSink, FeedSource)> {
+        let place = Place(self.count.clone());
+        if self.count.fetch_add(1, Ordering::Relaxed) >= self.most {
+            return None;
+        }
+        let (samples, received) = rtrb::RingBuffer::new(RING_SAMPLES);
+        let rate = Arc::new(AtomicU32::new(0));
+        let sink = FeedSink {
+            samples,
+            rate: rate.clone(),
+            _place: place,
+        };
+        Some((
+            sink,
+            FeedSource {
+                samples: received,
+                rate,
+            },
+        ))
+    }
+}
+
+/// One of the feeds that a room takes.
+#[derive(Debug)]
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The stream's end.
@@ -28,6 +61,8 @@ pub fn feed() -> (FeedSink, FeedSource) {
 pub struct FeedSink {
     samples: rtrb::Producer<i16>,
     rate: Arc<AtomicU32>,
+    /// Given up after `samples`: who finds a free place finds the feed before it closed.
+    _place: Place,
 }
 
 impl FeedSink {
@@ -38,6 +73,11 @@ impl FeedSink {
         self.rate.store(rate, Ordering::Release);
         // A room that is behind hears the earlier part; more would only make it later.
         let _ = self.samples.push_partial_slice(pcm);
+    }
+
+    /// Whether the other end is gone.
+    pub fn is_closed(&self) -> bool {
+        self.samples.is_abandoned()
     }
 }
 
@@ -74,7 +114,7 @@ mod tests {
 
     #[test]
     fn samples_come_out_as_they_went_in() {
-        let (mut sink, mut source) = feed();
+        let (mut sink, mut source) = Feeds::new(1).open().unwrap();
         assert_eq!(source.rate(), None);
         sink.write(8_000, &[1, 2, 3]);
         assert_eq!(source.rate(), Some(8_000));
@@ -84,5 +124,19 @@ mod tests {
         assert!(!source.is_closed());
         drop(sink);
         assert!(source.is_closed());
+    }
+
+    #[test]
+    fn a_feed_counts_until_its_sink_is_dropped() {
+        let feeds = Feeds::new(2);
+        let first = feeds.open().unwrap();
+        let (second, rest) = feeds.open().unwrap();
+        assert!(feeds.open().is_none());
+        drop(rest);
+        assert!(second.is_closed());
+        assert!(feeds.open().is_none());
+        drop(second);
+        assert!(feeds.open().is_some());
+        drop(first);
     }
 }

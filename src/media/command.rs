@@ -176,7 +176,8 @@ pub enum MediaCommand {
     /// Whether the room of the playlist does not hear the peer.
     SetRoomMuted(bool),
     /// What the peer says goes also where this feed leads, see
-    /// [`RoomHandle::feed`](super::RoomHandle::feed); one that was begun with the same number ends.
+    /// [`RoomHandle::feed`](super::RoomHandle::feed); one that was begun with the same number ends. More
+    /// than [`MAX_TEES`](super::MAX_TEES) are refused with [`MediaEvent::TeeEnded`].
     StartTee(u32, Box<FeedSink>),
     /// Ends the feed of this number.
     StopTee(u32),
@@ -198,15 +199,15 @@ pub enum MediaCommand {
 pub enum MediaEvent {
     /// The last item of the playlist has ended.
     NoAudio {
-        /// How many [`Append`](MediaCommand::Append), [`Prepend`](MediaCommand::Prepend) and
-        /// [`Flush`](MediaCommand::Flush) the stream had been given by then: who has given more since
-        /// knows that this end is past.
+        /// How many [`Append`](MediaCommand::Append), [`Prepend`](MediaCommand::Prepend),
+        /// [`Flush`](MediaCommand::Flush) and [`LeaveRoom`](MediaCommand::LeaveRoom) the stream had been
+        /// given by then: who has given more since knows that this end is past.
         version: u32,
     },
     /// The playlist reached this separator.
     Separator(i64),
-    /// The playlist was full; an item was not added.
-    PlaylistFull,
+    /// The playlist was full; an item was not added. If it was a seat in a room, in this one.
+    PlaylistFull(Option<RoomId>),
     /// The peer pressed and released a key.
     Digit {
         /// Which.
@@ -223,6 +224,8 @@ pub enum MediaEvent {
     /// The playlist came to this room, and it is not, or no longer, on the stream's thread. The
     /// item has ended.
     RoomEnded(RoomId),
+    /// The tee of this number leads nowhere any more: its room is gone. It has ended.
+    TeeEnded(u32),
     /// The stream hit a fault of ours and is gone.
     StreamFailed,
 }

@@ -19,7 +19,7 @@ use super::hearing::PlayoutCounters;
 use super::playout::Playout;
 use super::recording::Recording;
 use super::reports::WallClock;
-use super::room::Room;
+use super::room::{Room, Shared};
 use super::schedule::{FRAME, FrameClock, Placement, Schedule, Tick};
 use super::sender::PacketBuffer;
 use super::stats::MediaStats;
@@ -75,6 +75,17 @@ pub enum Retired {
     Feed(Box<FeedSource>),
     /// A whole room.
     Room(RetiredRoom),
+    /// What encoded the mix of a room for members of whom none is left.
+    Shared(RetiredShared),
+}
+
+/// An encoder with its buffers, to be dropped.
+pub struct RetiredShared(#[allow(dead_code, reason = "only ever dropped")] pub(super) Box<Shared>);
+
+impl fmt::Debug for RetiredShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetiredShared").finish_non_exhaustive()
+    }
 }
 
 /// A room with all its buffers, to be dropped.

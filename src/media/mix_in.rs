@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::coder::{Coder, Format};
 use super::core::{MediaIo, Retired};
+use super::sender::{pass, render};
 use super::stream::Turn;
 use crate::audio::Prompt;
 use crate::audio::frame::{MAX_FRAME_SAMPLES, saturate};
-use crate::audio::playlist::{Passed, Playlist, PlaylistItem};
+use crate::audio::playlist::{Playlist, PlaylistItem};
 
 /// How sounds are mixed in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -115,34 +116,17 @@ impl MixIn {
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
         let mut sound = [0; MAX_FRAME_SAMPLES];
-        let whole = format.duration(pcm.len());
-        let mut filled = Duration::ZERO;
-        while filled < whole {
-            self.drop_played(turn);
-            let Some(next) = self.sounds.play(whole - filled) else {
-                break;
-            };
-            let part = format.samples(filled)..format.samples(filled + next.length);
-            self.coder
-                .render(format, next.item, next.position, &mut sound[part]);
-            filled += next.length;
-        }
+        let sound = &mut sound[..pcm.len()];
+        let (sounds, coder) = (&mut self.sounds, &mut self.coder);
+        render(sounds, coder, format, sound, |_, _| false, turn);
         // What ended with the packet has ended now.
-        self.drop_played(turn);
+        pass(&mut self.sounds, turn);
         let (output, level) = match self.pauses_output() {
             true => (0.0, 1.0),
             false => (1.0 - self.settings.level, self.settings.level),
         };
-        for (sample, &sound) in pcm.iter_mut().zip(&sound) {
+        for (sample, &sound) in pcm.iter_mut().zip(&*sound) {
             *sample = saturate(f32::from(*sample) * output + f32::from(sound) * level);
-        }
-    }
-
-    fn drop_played(&mut self, turn: &mut Turn<'_, impl MediaIo>) {
-        while let Some(passed) = self.sounds.pass() {
-            if let Passed::Ended(item) = passed {
-                turn.io.retire(Retired::Item(item));
-            }
         }
     }
 }

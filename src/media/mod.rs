@@ -51,6 +51,6 @@ pub use playout::Playout;
 pub use pool::{MediaBusy, MediaConfig, MediaPool, MoveBusy, StartError, StreamHandle};
 pub use ports::OpenError;
 pub use room::{MAX_FEEDS, MAX_PLAYS};
-pub use room_handle::{RoomBusy, RoomHandle};
+pub use room_handle::{FeedError, RoomBusy, RoomHandle};
 pub use stats::{MediaStats, MediaTotals};
 pub use stream::MAX_TEES;

@@ -94,9 +94,13 @@ impl MediaPool {
         let directory = Arc::new(Directory::new(config.max_streams));
         // All count from the same instant, so that timestamps go on when a stream moves.
         let clock = Instant::now();
+        // And tell the same time of day of it, as their reports do (RFC 3550 §6.4.1).
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let time_of_day = UNIX_EPOCH_NTP + since_epoch.unwrap_or_default();
+        let origin = (clock, time_of_day);
         let files = FileThread::start()?;
         let threads = (0..count)
-            .map(|index| MediaThread::start(index, clock, &config, &directory, files.io().clone()))
+            .map(|index| MediaThread::start(index, origin, &config, &directory, files.io().clone()))
             .collect::<io::Result<_>>()?;
         let ports = PortAllocator::new(&config.ports);
         Ok(Self {
@@ -164,10 +168,7 @@ impl MediaPool {
             shared.release_room(id);
             return Err(OpenError::Busy);
         }
-        Ok(RoomHandle {
-            id,
-            shared: shared.clone(),
-        })
+        Ok(RoomHandle::new(id, shared.clone()))
     }
 
     fn least_loaded(&self) -> &Arc<Shared> {
@@ -227,16 +228,15 @@ impl Drop for MediaPool {
 impl MediaThread {
     fn start(
         index: usize,
-        clock: Instant,
+        (clock, time_of_day): (Instant, Duration),
         config: &MediaConfig,
         directory: &Arc<Directory>,
         files: FileIo,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::new(config.max_streams, directory.clone()));
         let seed = config.seed.wrapping_add(index as u64);
-        let time_of_day = SystemTime::now().duration_since(UNIX_EPOCH);
         let core = Core::new(clock, config.slot, seed, shared.stats.clone())
-            .with_wall_clock(UNIX_EPOCH_NTP + time_of_day.unwrap_or_default())
+            .with_wall_clock(time_of_day)
             .with_playout(config.playout);
         let worker = Worker::new(core, files, shared.clone())?;
         let joined = thread::Builder::new()

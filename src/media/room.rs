@@ -5,13 +5,14 @@
 //! hears. Who adds nothing to a frame takes the common mix, which is encoded once for each codec.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use slab::Slab;
 use smallvec::SmallVec;
 
 use super::coder::Format;
 use super::command::{Audience, RoomCommand, RoomEvent, StreamId};
-use super::core::{MediaIo, Retired, RetiredRecording};
+use super::core::{MediaIo, Retired, RetiredRecording, RetiredShared};
 use super::recording::Recording;
 use super::schedule::FRAME;
 use crate::audio::Prompt;
@@ -21,11 +22,12 @@ use crate::audio::playlist::RoomId;
 use crate::audio::recorder::RecorderSink;
 use crate::audio::speakers::ActiveSpeaker;
 use crate::audio::voice::{Taken, Voice};
+use crate::codec::Encoding;
 
 mod shared;
 mod voices;
 
-use shared::Shared;
+pub(super) use shared::Shared;
 use voices::{Feed, Play, add, fade_out};
 
 /// Sounds that one room plays at a time.
@@ -42,7 +44,8 @@ pub(super) struct Room {
     feeds: Vec<Feed>,
     plays: Vec<Play>,
     bands: SmallVec<[(Band, usize); 1]>,
-    shared: SmallVec<[Shared; 1]>,
+    /// Each is for members there are.
+    shared: SmallVec<[Box<Shared>; 1]>,
     recording: Option<Box<Recording>>,
     recorded: u64,
     /// The number of the last frame that was mixed.
@@ -65,6 +68,8 @@ pub(super) struct Settings {
     pub(super) gain: f32,
     /// Samples a second of what it hears.
     pub(super) rate: u32,
+    /// How that is encoded, and how much of it a packet holds; `None` before that is agreed.
+    pub(super) sends: Option<(Encoding, Duration)>,
 }
 
 struct Member {
@@ -141,11 +146,14 @@ impl Room {
         member
     }
 
-    pub(super) fn update(&mut self, member: usize, settings: Settings) {
+    pub(super) fn update(&mut self, member: usize, settings: Settings, io: &mut impl MediaIo) {
         let before = std::mem::replace(&mut self.members[member].settings, settings);
         if before.rate != settings.rate {
             self.use_band(settings.rate);
             self.leave_band(before.rate);
+        }
+        if before.sends != settings.sends {
+            self.end_unshared(io);
         }
         if before.speaks && !settings.speaks {
             self.fall_silent(member);
@@ -157,6 +165,7 @@ impl Room {
         self.fall_silent(member);
         let gone = self.members.remove(member);
         self.leave_band(gone.settings.rate);
+        self.end_unshared(io);
         if self.speakers.forget(member as u32) {
             io.room_event(self.id, RoomEvent::ActiveSpeaker(None));
         }
@@ -331,7 +340,7 @@ impl Room {
     pub(super) fn share(&mut self, format: &Format) {
         let at = self.shared.iter().position(|shared| shared.is_for(format));
         let at = at.unwrap_or_else(|| {
-            self.shared.push(Shared::new(*format));
+            self.shared.push(Box::new(Shared::new(*format)));
             self.shared.len() - 1
         });
         let shared = &mut self.shared[at];
@@ -501,8 +510,22 @@ impl Room {
             *users -= usize::from(band.rate() == rate);
             *users > 0
         });
-        let bands = &self.bands;
-        self.shared
-            .retain(|shared| bands.iter().any(|(band, _)| band.rate() == shared.rate()));
+    }
+
+    /// Lets go of what is encoded as no member takes it any more.
+    fn end_unshared(&mut self, io: &mut impl MediaIo) {
+        let mut at = 0;
+        while let Some(shared) = self.shared.get(at) {
+            let is_for = |(_, member): (usize, &Member)| {
+                let sends = member.settings.sends;
+                sends.is_some_and(|sends| shared.is_sent_as(sends))
+            };
+            if self.members.iter().any(is_for) {
+                at += 1;
+            } else {
+                let unused = RetiredShared(self.shared.swap_remove(at));
+                io.retire(Retired::Shared(unused));
+            }
+        }
     }
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::command::RoomCommand;
+use super::room::MAX_FEEDS;
 use super::thread::{Request, Shared};
-use crate::audio::feed::{FeedSink, feed};
+use crate::audio::feed::{FeedSink, Feeds};
 use crate::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 
 /// A hold on a room of one media thread. Dropping it closes the room, whose members' playlists then
@@ -17,6 +18,7 @@ use crate::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 pub struct RoomHandle {
     pub(super) id: RoomId,
     pub(super) shared: Arc<Shared>,
+    feeds: Feeds,
 }
 
 /// The media thread is too far behind to take this command.
@@ -24,7 +26,26 @@ pub struct RoomHandle {
 #[error("media thread is busy")]
 pub struct RoomBusy(pub RoomCommand);
 
+/// Why there is no way into a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FeedError {
+    /// The media thread is too far behind.
+    #[error("media thread is busy")]
+    Busy,
+    /// The room hears as many calls from elsewhere as it may.
+    #[error("the room hears {MAX_FEEDS} calls from elsewhere already")]
+    TooMany,
+}
+
 impl RoomHandle {
+    pub(super) fn new(id: RoomId, shared: Arc<Shared>) -> Self {
+        Self {
+            id,
+            shared,
+            feeds: Feeds::new(MAX_FEEDS),
+        }
+    }
+
     /// Names the room in commands to streams.
     pub fn id(&self) -> RoomId {
         self.id
@@ -53,14 +74,15 @@ impl RoomHandle {
     }
 
     /// Makes a way into the room for a stream of any thread, to be given to it with
-    /// [`MediaCommand::StartTee`](super::MediaCommand::StartTee). A room takes
-    /// [`MAX_FEEDS`](super::MAX_FEEDS).
+    /// [`MediaCommand::StartTee`](super::MediaCommand::StartTee).
     ///
     /// # Errors
-    /// [`RoomBusy`] when too many orders wait.
-    pub fn feed(&self) -> Result<Box<FeedSink>, RoomBusy> {
-        let (sink, source) = feed();
-        self.command(RoomCommand::Feed(Box::new(source)))?;
+    /// [`FeedError::TooMany`] while there are [`MAX_FEEDS`], and [`FeedError::Busy`] when too many
+    /// orders wait.
+    pub fn feed(&self) -> Result<Box<FeedSink>, FeedError> {
+        let (sink, source) = self.feeds.open().ok_or(FeedError::TooMany)?;
+        let command = RoomCommand::Feed(Box::new(source));
+        self.command(command).map_err(|_| FeedError::Busy)?;
         Ok(Box::new(sink))
     }
 }

@@ -356,32 +356,24 @@ impl Sender {
             return Some(len);
         }
         let mut pcm = [0; MAX_FRAME_SAMPLES];
-        let mut filled = Duration::ZERO;
-        while filled < format.packet_time {
-            if !filled.is_zero() {
-                pass(&mut self.playlist, turn);
-                if coder::starts_packet(format, &self.playlist) {
-                    break;
-                }
-            }
-            let Some(next) = self.playlist.play(format.packet_time - filled) else {
-                break;
-            };
-            let out = &mut pcm[format.samples(filled)..format.samples(filled + next.length)];
-            self.coder.render(format, next.item, next.position, out);
-            filled += next.length;
-        }
-        if filled.is_zero() {
+        let pcm = &mut pcm[..format.packet_samples()];
+        let ends = coder::starts_packet;
+        if !render(&mut self.playlist, &mut self.coder, format, pcm, ends, turn) {
             return None;
         }
         let payload = &mut turn.packet[RTP_HEADER_BYTES..];
-        let pcm = &pcm[..format.samples(format.packet_time)];
         Some(self.coder.encode(format.encoding, pcm, payload))
     }
 
     /// Our SSRC.
     pub(super) fn ssrc(&self) -> Ssrc {
         self.header.ssrc()
+    }
+
+    /// How audio is encoded and how much of it a packet holds, once that is agreed.
+    pub(super) fn packets(&self) -> Option<(Encoding, Duration)> {
+        self.format
+            .map(|format| (format.encoding, format.packet_time))
     }
 
     /// What audio is sent as, once that is agreed.
@@ -409,7 +401,7 @@ impl Sender {
         let pcm = &mut pcm[..format.packet_samples()];
         if !mix_in.pauses_output() {
             match (self.output, heard) {
-                (Output::Playlist, _) => self.render(format, pcm, turn),
+                (Output::Playlist, _) => self.play_pcm(format, pcm, turn),
                 (Output::Echo, Some(heard)) => {
                     let len = heard.len().min(pcm.len());
                     pcm[..len].copy_from_slice(&heard[..len]);
@@ -424,18 +416,10 @@ impl Sender {
     }
 
     /// Fills `pcm` from the playlist.
-    fn render(&mut self, format: &Format, pcm: &mut [i16], turn: &mut Turn<'_, impl MediaIo>) {
-        let mut filled = Duration::ZERO;
-        while filled < format.packet_time {
-            pass(&mut self.playlist, turn);
-            let Some(next) = self.playlist.play(format.packet_time - filled) else {
-                break;
-            };
-            let out = &mut pcm[format.samples(filled)..format.samples(filled + next.length)];
-            self.coder.render(format, next.item, next.position, out);
-            filled += next.length;
-        }
-        if filled.is_zero() && self.playlist.take_ran_empty() {
+    fn play_pcm(&mut self, format: &Format, pcm: &mut [i16], turn: &mut Turn<'_, impl MediaIo>) {
+        let (playlist, coder) = (&mut self.playlist, &mut self.coder);
+        let played = render(playlist, coder, format, pcm, |_, _| false, turn);
+        if !played && self.playlist.take_ran_empty() {
             turn.event(MediaEvent::NoAudio {
                 version: self.version,
             });
@@ -447,8 +431,35 @@ impl Sender {
     }
 }
 
+/// Fills `pcm` from `playlist`, as far as that has something, without a gap between items; but with
+/// no more once the rest is to start a packet, as `ends` says. False: there was nothing at all.
+pub(super) fn render(
+    playlist: &mut Playlist,
+    coder: &mut Coder,
+    format: &Format,
+    pcm: &mut [i16],
+    ends: impl Fn(&Format, &Playlist) -> bool,
+    turn: &mut Turn<'_, impl MediaIo>,
+) -> bool {
+    let whole = format.duration(pcm.len());
+    let mut filled = Duration::ZERO;
+    while filled < whole {
+        pass(playlist, turn);
+        if !filled.is_zero() && ends(format, playlist) {
+            break;
+        }
+        let Some(next) = playlist.play(whole - filled) else {
+            break;
+        };
+        let part = format.samples(filled)..format.samples(filled + next.length);
+        coder.render(format, next.item, next.position, &mut pcm[part]);
+        filled += next.length;
+    }
+    !filled.is_zero()
+}
+
 /// Reports and drops what lies before the next sound.
-fn pass(playlist: &mut Playlist, turn: &mut Turn<'_, impl MediaIo>) {
+pub(super) fn pass(playlist: &mut Playlist, turn: &mut Turn<'_, impl MediaIo>) {
     while let Some(passed) = playlist.pass() {
         match passed {
             Passed::Separator(id) => turn.event(MediaEvent::Separator(id)),

@@ -44,7 +44,11 @@ impl<Io: MediaIo> Turn<'_, Io> {
 
     /// A playlist had no room for `item`.
     pub(super) fn refuse(&mut self, item: PlaylistItem) {
-        self.event(MediaEvent::PlaylistFull);
+        let room = match &item {
+            PlaylistItem::Room(seat) => Some(seat.room),
+            _ => None,
+        };
+        self.event(MediaEvent::PlaylistFull(room));
         self.io.retire(Retired::Item(item));
     }
 }
@@ -158,6 +162,7 @@ impl Stream {
     fn start_tee(&mut self, number: u32, sink: Box<FeedSink>, turn: &mut Turn<'_, impl MediaIo>) {
         self.stop_tee(number, turn);
         if self.tees.len() >= MAX_TEES {
+            turn.event(MediaEvent::TeeEnded(number));
             return turn.io.retire(Retired::Tee(sink));
         }
         self.tees.push((number, sink));
@@ -166,6 +171,15 @@ impl Stream {
     fn stop_tee(&mut self, number: u32, turn: &mut Turn<'_, impl MediaIo>) {
         if let Some(at) = self.tees.iter().position(|(other, _)| *other == number) {
             turn.io.retire(Retired::Tee(self.tees.swap_remove(at).1));
+        }
+    }
+
+    /// Ends the tees whose rooms are gone.
+    fn end_closed_tees(&mut self, now: Instant, turn: &mut Turn<'_, impl MediaIo>) {
+        while let Some(&(number, _)) = self.tees.iter().find(|(_, tee)| tee.is_closed()) {
+            self.stop_tee(number, turn);
+            turn.event(MediaEvent::TeeEnded(number));
+            self.settle(now);
         }
     }
 
@@ -239,6 +253,7 @@ impl Stream {
                 tee.write(rate, pcm);
             }
         }
+        self.end_closed_tees(now, turn);
         if let Some(watch) = &mut self.silence
             && let Some(frame) = self.receiver.frame()
             && watch.hear(frame, packet_time)
@@ -432,6 +447,7 @@ impl Stream {
             speaks: seat.speaks,
             gain: if self.room_muted { 0.0 } else { self.room_gain },
             rate: self.sender.sample_rate().unwrap_or(8_000),
+            sends: self.sender.packets(),
         }
     }
 

@@ -16,8 +16,8 @@ use super::dtmf_info::{self, DTMF_RELAY};
 use super::event::{
     ActionToken, AudioFile, Params, PromptError, RecordError, SessionId, SessionOutput,
 };
-use super::room::{InRoom, Room, RoomAnswer};
-use crate::audio::playlist::PlaylistItem;
+use super::room::{InRoom, InRoomError, Room, RoomAnswer};
+use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::{CodecId, Codecs, Encoding};
 use crate::config::{DigitDetection, DigitSending, Dtmf};
@@ -79,6 +79,8 @@ pub enum CallEvent {
     RecordingEnded(RecordingEnded),
     /// What came of a request about conference rooms.
     Room(RoomAnswer),
+    /// What came of an act in a room, and which room that is to media threads.
+    InRoom(Result<RoomId, InRoomError>),
     /// An event of another session.
     Posted(Params),
     /// What became of work outside.
@@ -315,6 +317,11 @@ impl Call {
         }
         self.outputs
             .push_back(SessionOutput::InRoom(room.clone(), act));
+    }
+
+    /// The latest [`InRoom::Take`] did not come about: the playlist is as it was before.
+    pub fn take_failed(&mut self) {
+        self.playlist_version = self.playlist_version.wrapping_sub(1);
     }
 
     /// Changes made to the stream's playlist so far. An end of the playlist that comes with another

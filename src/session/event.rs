@@ -6,8 +6,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::room::{InRoom, Room, RoomAnswer, RoomRequest};
-use crate::audio::playlist::PlaylistItem;
+use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomRequest};
+use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
 use crate::dsm::{ActionResult, DiCall, RecordOptions};
@@ -82,6 +82,8 @@ pub enum SessionEvent {
     Performed(ActionToken, ActionResult),
     /// What came of a [request about rooms](SessionOutput::Room).
     Room(RoomAnswer),
+    /// What came of an [act in a room](SessionOutput::InRoom), and which room that is to media threads.
+    InRoom(Result<RoomId, InRoomError>),
     /// The server is shutting down.
     Shutdown,
     /// The operator sent the signal with this number, SIGUSR1 or SIGUSR2.
@@ -222,7 +224,7 @@ pub enum SessionOutput {
     },
     /// Ask about conference rooms; [`SessionEvent::Room`] answers.
     Room(RoomRequest),
-    /// Have the session's stream do something in a room.
+    /// Have the session's stream do something in a room; [`SessionEvent::InRoom`] answers, in order.
     InRoom(Arc<Room>, InRoom),
     /// Record the call into a new file. [`SessionEvent::RecordingBegun`] answers, and
     /// [`SessionEvent::RecordingEnded`] follows in the end.

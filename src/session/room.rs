@@ -4,16 +4,34 @@
 //! heard in a room belongs to a media thread.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::audio::prompt::Prompt;
-use crate::media::{OpenError, RoomHandle};
+use crate::media::{FeedError, MoveBusy, OpenError, RoomEvent, RoomEventSink, RoomHandle};
+
+/// How often the sound of a room is opened anew after a fault of ours. What fails so often fails always.
+const MAX_FAULTS: u32 = 3;
 
 /// A room with at least one member. It is gone when the last one lets go of it.
 pub struct Room {
     name: Box<str>,
+    /// Session tasks alone take this lock, each for a moment.
+    sound: Mutex<Sound>,
+}
+
+/// What is heard in a room.
+#[derive(Default)]
+struct Sound {
     /// Opened by the first member that brings sound.
-    sound: OnceLock<RoomHandle>,
+    open: Option<Open>,
+    faults: u32,
+}
+
+struct Open {
+    handle: Arc<RoomHandle>,
+    /// Set by the media thread when the room is gone by a fault.
+    failed: Arc<AtomicBool>,
 }
 
 impl Room {
@@ -21,7 +39,7 @@ impl Room {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            sound: OnceLock::new(),
+            sound: Mutex::default(),
         }
     }
 
@@ -30,21 +48,71 @@ impl Room {
         &self.name
     }
 
-    /// Its sound, opened with `open` if nobody has yet.
+    /// Its sound, opened with `open` if nobody has yet, or if it has failed since.
     ///
     /// # Errors
-    /// What `open` says.
+    /// What `open` says; [`InRoomError::Faulty`] for a room that fails again and again.
     pub fn sound(
         &self,
-        open: impl FnOnce() -> Result<RoomHandle, OpenError>,
-    ) -> Result<&RoomHandle, OpenError> {
-        if let Some(sound) = self.sound.get() {
-            return Ok(sound);
+        open: impl FnOnce(RoomEventSink) -> Result<RoomHandle, OpenError>,
+    ) -> Result<Arc<RoomHandle>, InRoomError> {
+        let mut sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failed) = sound
+            .open
+            .take_if(|open| open.failed.load(Ordering::Acquire))
+        {
+            sound.faults += 1;
+            drop(failed);
         }
-        // Should two members come at once, the second room is dropped again.
-        let sound = open()?;
-        Ok(self.sound.get_or_init(|| sound))
+        if sound.faults >= MAX_FAULTS {
+            return Err(InRoomError::Faulty);
+        }
+        if let Some(open) = &sound.open {
+            return Ok(open.handle.clone());
+        }
+        let failed = Arc::new(AtomicBool::new(false));
+        let noted = failed.clone();
+        let handle = Arc::new(open(Box::new(move |event| {
+            if event == RoomEvent::Failed {
+                noted.store(true, Ordering::Release);
+            }
+            true
+        }))?);
+        sound.open = Some(Open {
+            handle: handle.clone(),
+            failed,
+        });
+        Ok(handle)
     }
+
+    /// Its sound, if there is any.
+    pub fn open_sound(&self) -> Option<Arc<RoomHandle>> {
+        let sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        sound.open.as_ref().map(|open| open.handle.clone())
+    }
+}
+
+/// Why the stream of a session does not do something in a room.
+#[derive(Debug, thiserror::Error)]
+pub enum InRoomError {
+    /// The session has no stream, or lost it.
+    #[error("the call has no audio")]
+    NoAudio,
+    /// The room cannot be opened.
+    #[error("the room has no sound: {0}")]
+    Open(#[from] OpenError),
+    /// The room was opened several times, and has failed each time.
+    #[error("the room has failed {MAX_FAULTS} times")]
+    Faulty,
+    /// The stream does not get to the room.
+    #[error("the call cannot be taken into the room: {0}")]
+    Move(#[from] MoveBusy),
+    /// The room does not hear one more call from elsewhere.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// A media thread is too far behind.
+    #[error("a media thread is busy")]
+    Busy,
 }
 
 impl fmt::Debug for Room {
@@ -83,7 +151,8 @@ impl Mode {
     }
 }
 
-/// What the stream of a session does in a room.
+/// What the stream of a session does in a room. All but `Change` and `Leave` are answered with
+/// [`SessionEvent::InRoom`](super::event::SessionEvent::InRoom).
 #[derive(Debug, Clone)]
 pub enum InRoom {
     /// Puts the room at the end of the playlist.
@@ -116,11 +185,11 @@ pub enum RoomRequest {
         room: Box<str>,
         /// What for.
         seat: Seat,
-        /// The most members the room may have with this one; 0: any number.
-        limit: usize,
     },
     /// Give this seat up.
     Leave(Seat),
+    /// Give all seats up.
+    LeaveAll,
     /// Count the members.
     Size(Box<str>),
     /// Send every member an event with this number.
@@ -142,12 +211,68 @@ pub enum RoomAnswer {
         /// Members, this one included.
         members: usize,
     },
-    /// The room has as many members as it may; the session is where it was.
-    Full,
-    /// The seat is given up, or was never taken.
+    /// The seats are given up, or were never taken.
     Left,
     /// Members of a room; 0 for one that does not exist.
     Size(usize),
     /// The event is on its way to so many.
     Posted(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::media::{MediaConfig, MediaPool};
+
+    fn pool() -> MediaPool {
+        let config = MediaConfig {
+            threads: 1,
+            max_streams: 8,
+            slot: Duration::from_millis(10),
+            ..MediaConfig::default()
+        };
+        MediaPool::start(config).expect("a media thread can be started")
+    }
+
+    #[test]
+    fn a_room_is_opened_by_its_first_member_for_all() {
+        let (pool, room) = (pool(), Room::new("blue"));
+        assert!(room.open_sound().is_none());
+        let first = room.sound(|sink| pool.open_room(sink)).unwrap();
+        let second = room.sound(|_| panic!("it is open")).unwrap();
+        assert_eq!(first.id(), second.id());
+        assert_eq!(room.open_sound().map(|sound| sound.id()), Some(first.id()));
+    }
+
+    #[test]
+    fn a_room_that_failed_is_opened_anew_but_not_for_ever() {
+        let (pool, room) = (pool(), Room::new("blue"));
+        let mut ids = Vec::new();
+        for _ in 0..MAX_FAULTS {
+            let mut told = None;
+            let open = |sink| {
+                told = Some(sink);
+                pool.open_room(Box::new(|_| true))
+            };
+            ids.push(room.sound(open).unwrap().id());
+            let told = told.expect("it was opened");
+            assert!(told(RoomEvent::RecordingEnded));
+            assert!(room.sound(|_| panic!("it is open")).is_ok());
+            assert!(told(RoomEvent::Failed));
+        }
+        ids.dedup();
+        assert_eq!(ids.len(), MAX_FAULTS as usize);
+        let failed = room.sound(|_| panic!("it fails"));
+        assert!(matches!(failed, Err(InRoomError::Faulty)));
+    }
+
+    #[test]
+    fn a_room_that_cannot_be_opened_now_may_be_later() {
+        let (pool, room) = (pool(), Room::new("blue"));
+        let refused = room.sound(|_| Err(OpenError::Busy));
+        assert!(matches!(refused, Err(InRoomError::Open(OpenError::Busy))));
+        assert!(room.sound(|sink| pool.open_room(sink)).is_ok());
+    }
 }

@@ -134,6 +134,7 @@ impl SessionCore for Session {
             SessionEvent::RecordingBegun(begun) => self.tell(now, CallEvent::RecordingBegun(begun)),
             SessionEvent::RecordingEnded(ended) => self.tell(now, CallEvent::RecordingEnded(ended)),
             SessionEvent::Room(answer) => self.tell(now, CallEvent::Room(answer)),
+            SessionEvent::InRoom(done) => self.tell(now, CallEvent::InRoom(done)),
             SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
             SessionEvent::Performed(token, result) => {
                 self.tell(now, CallEvent::Performed(token, result));

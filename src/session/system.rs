@@ -129,7 +129,8 @@ impl SessionCore for SystemSession {
             | SessionEvent::Prompt(_)
             | SessionEvent::RecordingBegun(_)
             | SessionEvent::RecordingEnded(_)
-            | SessionEvent::Room(_) => {}
+            | SessionEvent::Room(_)
+            | SessionEvent::InRoom(_) => {}
         }
         self.run(now);
     }

@@ -25,14 +25,15 @@ use super::event::{
 use super::pool::{SessionContext, SipCommand};
 use super::prompts::Playable;
 use super::recordings::Wanted;
-use super::room::{InRoom, Mode, Room};
+use super::room::{InRoom, InRoomError, Mode, Room, RoomRequest};
 use super::router::{Mailbox, Undelivered};
-use crate::audio::playlist::{PlaylistItem, RoomSeat};
+use crate::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use crate::audio::recorder::{RecorderSink, RecordingEnded};
 use crate::codec::Encoding;
 use crate::dsm::ActionResult;
 use crate::media::{
-    Audience, FiguresSink, MediaBusy, MediaCommand, OpenError, RoomCommand, StreamHandle,
+    Audience, FeedError, FiguresSink, MediaBusy, MediaCommand, MediaEvent, MoveBusy, OpenError,
+    RoomCommand, RoomHandle, StreamHandle,
 };
 use crate::sip::dialog::invite_usage::Command;
 use crate::sip::message::{Response, StatusCode};
@@ -89,6 +90,8 @@ pub(super) struct Task<S> {
     faulty: bool,
     /// And another one while it was being ended: nothing can be done with it.
     lost: bool,
+    /// It has asked for a seat in a conference room.
+    has_seats: bool,
     work: JoinSet<Completion>,
     /// Of `work`: recordings that are being begun, are running, or being completed.
     recordings: usize,
@@ -137,6 +140,7 @@ impl<S: SessionCore> Task<S> {
             mailbox,
             faulty: false,
             lost: false,
+            has_seats: false,
             work: JoinSet::new(),
             recordings: 0,
         }
@@ -166,6 +170,10 @@ impl<S: SessionCore> Task<S> {
             }
         }
         self.refuse_late_requests().await;
+        if self.has_seats {
+            // The others are not to wait for our disk. At the very end of the server nobody listens.
+            self.ask_about_rooms(RoomRequest::LeaveAll).await;
+        }
         if now.elapsed() >= MEASURED_FROM {
             self.log_figures().await;
         }
@@ -197,7 +205,10 @@ impl<S: SessionCore> Task<S> {
                         return true;
                     }
                 }
-                SessionOutput::Media(command) => self.command(command).await,
+                SessionOutput::Media(command) => {
+                    // The session learns of it, if it cannot be told.
+                    let _ = self.command(command).await;
+                }
                 SessionOutput::LoadPrompt {
                     file,
                     encoding,
@@ -209,13 +220,12 @@ impl<S: SessionCore> Task<S> {
                     }
                 }
                 SessionOutput::Room(request) => {
-                    let session = self.id.clone();
-                    let command = SipCommand::Room { session, request };
-                    if self.context.sip.send(command).await.is_err() {
+                    self.has_seats |= matches!(request, RoomRequest::Enter { .. });
+                    if !self.ask_about_rooms(request).await {
                         return true;
                     }
                 }
-                SessionOutput::InRoom(room, act) => self.act_in(&room, act).await,
+                SessionOutput::InRoom(room, act) => self.in_room(&room, act).await,
                 SessionOutput::Record {
                     file,
                     options,
@@ -232,6 +242,13 @@ impl<S: SessionCore> Task<S> {
                 SessionOutput::Ended => return true,
             }
         }
+    }
+
+    /// False: the signalling task is gone.
+    async fn ask_about_rooms(&mut self, request: RoomRequest) -> bool {
+        let session = self.id.clone();
+        let command = SipCommand::Room { session, request };
+        self.context.sip.send(command).await.is_ok()
     }
 
     /// Gets what is in memory at once, and anything else elsewhere.
@@ -304,74 +321,89 @@ impl<S: SessionCore> Task<S> {
         }
     }
 
-    /// Tells the stream. A busy media thread is waited for: a script counts on what it has told.
-    async fn command(&mut self, mut command: MediaCommand) {
+    /// Tells the stream. A busy media thread is waited for: a script counts on what it has told. After a
+    /// second the stream is given up, for it is not what the session believes it to be.
+    async fn command(&mut self, command: MediaCommand) -> Result<(), InRoomError> {
         let Some(stream) = &self.stream else {
-            return;
+            return Err(InRoomError::NoAudio);
         };
-        for _ in 0..BUSY_TRIES {
-            match stream.command(command) {
-                Ok(()) => return,
-                Err(MediaBusy(refused)) => command = refused,
+        let mut command = Some(command);
+        let told = wait_for(|| match stream.command(command.take()?) {
+            Ok(()) => Some(Ok(())),
+            Err(MediaBusy(refused)) => {
+                command = Some(refused);
+                None
             }
-            sleep(BUSY).await;
+        });
+        if let Some(told) = told.await {
+            return told;
         }
         self.context.stats.media_commands_dropped.increment();
-        tracing::warn!(session = %self.id, "the media thread is busy: a command is lost");
+        tracing::error!(session = %self.id, "the media thread is busy: the audio of this call is given up");
+        self.stream = None;
+        let now = Instant::now();
+        let failed = SessionEvent::Media(MediaEvent::StreamFailed);
+        self.guarded(|session| session.handle_event(now, failed));
+        Err(InRoomError::Busy)
     }
 
-    /// Has the stream do something in a room.
-    async fn act_in(&mut self, room: &Room, act: InRoom) {
+    /// Has the stream do something in a room, and tells the session how that went.
+    async fn in_room(&mut self, room: &Room, act: InRoom) {
+        let is_answered = !matches!(act, InRoom::Change(_) | InRoom::Leave);
+        let done = self.act_in(room, act).await;
+        if let Err(error) = &done {
+            tracing::warn!(session = %self.id, room = room.name(), %error, "this call does not get its part in a room");
+        }
+        if is_answered {
+            let now = Instant::now();
+            self.guarded(|session| session.handle_event(now, SessionEvent::InRoom(done)));
+        }
+    }
+
+    async fn act_in(&mut self, room: &Room, act: InRoom) -> Result<RoomId, InRoomError> {
         let Some(stream) = &mut self.stream else {
-            return;
+            return Err(InRoomError::NoAudio);
         };
-        let open = || self.context.media.open_room(Box::new(|_| true));
-        let sound = match room.sound(open) {
-            Ok(sound) => sound,
-            Err(error) => {
-                tracing::error!(session = %self.id, room = room.name(), %error, "a room has no sound");
-                return;
+        let sound = match act {
+            InRoom::Take(_) | InRoom::Tee(_) => open_sound(&self.context, room).await?,
+            // Whoever is in the room has opened it.
+            InRoom::Change(_) | InRoom::Leave | InRoom::Announce(_) => {
+                room.open_sound().ok_or(InRoomError::NoAudio)?
             }
         };
+        let id = sound.id();
         let seat = |mode: Mode| RoomSeat {
-            room: sound.id(),
+            room: id,
             hears: mode.hears,
             speaks: mode.speaks,
         };
         let command = match act {
             InRoom::Take(mode) => {
-                let mut moved = stream.move_to(sound);
-                for _ in 0..BUSY_TRIES {
-                    if moved.is_ok() {
-                        break;
-                    }
-                    sleep(BUSY).await;
-                    moved = stream.move_to(sound);
-                }
-                if let Err(error) = moved {
-                    tracing::error!(session = %self.id, room = room.name(), %error, "nothing is heard of a room");
-                    return;
-                }
+                let moved = wait_for(|| stream.move_to(&sound).ok().map(Ok));
+                moved.await.unwrap_or(Err(MoveBusy))?;
                 MediaCommand::Append(PlaylistItem::Room(seat(mode)))
             }
             InRoom::Change(mode) => MediaCommand::SetSeat(seat(mode)),
-            InRoom::Leave => MediaCommand::LeaveRoom(sound.id()),
-            InRoom::Tee(number) => match sound.feed() {
-                Ok(feed) => MediaCommand::StartTee(number, feed),
-                Err(error) => {
-                    tracing::error!(session = %self.id, room = room.name(), %error, "a tee does not begin");
-                    return;
-                }
-            },
+            InRoom::Leave => MediaCommand::LeaveRoom(id),
+            InRoom::Tee(number) => {
+                let feed = wait_for(|| match sound.feed() {
+                    Err(FeedError::Busy) => None,
+                    made => Some(made),
+                });
+                let feed = feed.await.unwrap_or(Err(FeedError::Busy))?;
+                MediaCommand::StartTee(number, feed)
+            }
             InRoom::Announce(prompt) => {
                 let to = Audience::AllBut(stream.id());
-                if let Err(error) = sound.command(RoomCommand::Play { prompt, to }) {
-                    tracing::warn!(session = %self.id, room = room.name(), %error, "a sound is not heard");
-                }
-                return;
+                let play = || RoomCommand::Play {
+                    prompt: prompt.clone(),
+                    to,
+                };
+                let played = wait_for(|| sound.command(play()).ok());
+                return played.await.map(|()| id).ok_or(InRoomError::Busy);
             }
         };
-        self.command(command).await;
+        self.command(command).await.map(|()| id)
     }
 
     /// What opens the file of a recording; it may wait for the disk.
@@ -402,7 +434,7 @@ impl<S: SessionCore> Task<S> {
                     Completion::RecordingEnded(path, ended)
                 });
                 // Without a stream the sink is dropped, and the recording is complete at once.
-                self.command(MediaCommand::StartRecording(sink)).await;
+                let _ = self.command(MediaCommand::StartRecording(sink)).await;
                 Ok(meter)
             }
             Err(error) => {
@@ -443,7 +475,9 @@ impl<S: SessionCore> Task<S> {
             // We may have given up.
             let _ = tell.send(figures);
         });
-        self.command(MediaCommand::Measure(sink)).await;
+        if self.command(MediaCommand::Measure(sink)).await.is_err() {
+            return;
+        }
         let Ok(Ok(figures)) = timeout(MEASURE, told).await else {
             return;
         };
@@ -506,6 +540,27 @@ impl<S: SessionCore> Task<S> {
 
 fn performed(token: ActionToken, result: ActionResult) -> Completion {
     Completion::Event(SessionEvent::Performed(token, result))
+}
+
+/// The sound of `room`, which is opened if need be.
+async fn open_sound(context: &SessionContext, room: &Room) -> Result<Arc<RoomHandle>, InRoomError> {
+    let open = || match room.sound(|sink| context.media.open_room(sink)) {
+        Err(InRoomError::Open(OpenError::Busy)) => None,
+        opened => Some(opened),
+    };
+    wait_for(open).await.unwrap_or(Err(InRoomError::Busy))
+}
+
+/// Tries until it gives something, but no longer than a second.
+async fn wait_for<T>(mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..BUSY_TRIES {
+        let done = attempt();
+        if done.is_some() {
+            return done;
+        }
+        sleep(BUSY).await;
+    }
+    None
 }
 
 async fn sleep_or_never(at: Option<Instant>) {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use muleteer::audio::Prompt;
+use muleteer::audio::playlist::RoomId;
+use muleteer::media::{MAX_FEEDS, MediaEvent};
 
 use super::{Scene, diagram, shipped};
 use crate::support::audio::{ms_of, sine};
@@ -29,6 +31,7 @@ fn scene() -> Scene {
         } -> TALK;
         transition \"9\" TALK - key(#key == 9) / conference.announce(\"tone.wav\"); -> TALK;
         transition \"0\" TALK - key(#key == 0) / playFileFront(\"tone.wav\"); -> TALK;
+        transition \"quiet\" TALK - noAudio / sendDTMF(9, 100); -> TALK;
         transition \"bye\" (START, TALK, END) - hangup / stop(false); -> END;";
     let mut scene = Scene::new("menu", diagram("menu", text));
     scene.open_studio();
@@ -45,6 +48,29 @@ fn call(scene: &mut Scene) -> usize {
     scene.agent().calls.len() - 1
 }
 
+/// Two callers in the room.
+fn two_members() -> (Scene, usize, usize) {
+    let mut scene = scene();
+    let (ann, bob) = (call(&mut scene), call(&mut scene));
+    press(&mut scene, ann, '1');
+    press(&mut scene, bob, '1');
+    (scene, ann, bob)
+}
+
+/// Forgets what these callers heard so far.
+fn listen_anew(scene: &mut Scene, callers: &[usize]) {
+    for &caller in callers {
+        scene.studio().heard(caller);
+    }
+}
+
+/// How often the script of a caller met an exception.
+fn exceptions(scene: &mut Scene, call: usize) -> usize {
+    let told = scene.agent().calls[call].media.iter();
+    told.filter(|words| *words == "append separator(666)")
+        .count()
+}
+
 /// Caller `call` presses a key.
 fn press(scene: &mut Scene, call: usize, key: char) {
     let now = scene.world.now;
@@ -56,9 +82,7 @@ fn press(scene: &mut Scene, call: usize, key: char) {
 /// All these callers speak for 400 ms, each at a pitch of its own. What each heard of whom, in ms.
 fn talk(scene: &mut Scene, callers: &[usize]) -> Vec<Vec<usize>> {
     let pitch = |call: usize| 400.0 + 300.0 * call as f64;
-    for &call in callers {
-        scene.studio().heard(call);
-    }
+    listen_anew(scene, callers);
     let voices: Vec<_> = callers.iter().map(|&call| sine(pitch(call), 400)).collect();
     for at in (0..3_200).step_by(160) {
         let now = scene.world.now;
@@ -103,11 +127,8 @@ fn members_hear_each_other_and_not_themselves() {
 
 #[test]
 fn who_leaves_or_changes_the_room_is_heard_there_no_more() {
-    let mut scene = scene();
-    let (ann, bob) = (call(&mut scene), call(&mut scene));
-    for (caller, key) in [(ann, '1'), (bob, '1'), (bob, '4')] {
-        press(&mut scene, caller, key);
-    }
+    let (mut scene, ann, bob) = two_members();
+    press(&mut scene, bob, '4');
     assert_eq!(hears(&mut scene, &[ann, bob]), [[false; 2]; 2]);
     press(&mut scene, ann, '4');
     assert_eq!(
@@ -120,11 +141,8 @@ fn who_leaves_or_changes_the_room_is_heard_there_no_more() {
 
 #[test]
 fn a_change_of_mode_keeps_the_seat() {
-    let mut scene = scene();
-    let (ann, bob) = (call(&mut scene), call(&mut scene));
-    for (caller, key) in [(ann, '1'), (bob, '1'), (bob, '3')] {
-        press(&mut scene, caller, key);
-    }
+    let (mut scene, ann, bob) = two_members();
+    press(&mut scene, bob, '3');
     assert_eq!(
         hears(&mut scene, &[ann, bob]),
         [[false, false], [true, false]]
@@ -138,11 +156,10 @@ fn a_change_of_mode_keeps_the_seat() {
 
 #[test]
 fn a_tee_is_heard_in_a_second_room_and_hears_nothing_of_it() {
-    let mut scene = scene();
-    let (ann, bob, cid) = (call(&mut scene), call(&mut scene), call(&mut scene));
-    for (caller, key) in [(ann, '1'), (bob, '1'), (cid, '4'), (ann, '6')] {
-        press(&mut scene, caller, key);
-    }
+    let (mut scene, ann, bob) = two_members();
+    let cid = call(&mut scene);
+    press(&mut scene, cid, '4');
+    press(&mut scene, ann, '6');
     let expected = [
         [false, true, false],
         [true, false, false],
@@ -156,13 +173,8 @@ fn a_tee_is_heard_in_a_second_room_and_hears_nothing_of_it() {
 
 #[test]
 fn a_sound_for_the_others_interrupts_nobody() {
-    let mut scene = scene();
-    let (ann, bob) = (call(&mut scene), call(&mut scene));
-    press(&mut scene, ann, '1');
-    press(&mut scene, bob, '1');
-    for caller in [ann, bob] {
-        scene.studio().heard(caller);
-    }
+    let (mut scene, ann, bob) = two_members();
+    listen_anew(&mut scene, &[ann, bob]);
     press(&mut scene, bob, '9');
     assert_eq!(
         hears(&mut scene, &[ann, bob]),
@@ -176,13 +188,8 @@ fn a_sound_for_the_others_interrupts_nobody() {
 
 #[test]
 fn a_sound_mixed_in_is_heard_over_the_room_by_one() {
-    let mut scene = scene();
-    let (ann, bob) = (call(&mut scene), call(&mut scene));
-    press(&mut scene, ann, '1');
-    press(&mut scene, bob, '1');
-    for caller in [ann, bob] {
-        scene.studio().heard(caller);
-    }
+    let (mut scene, ann, bob) = two_members();
+    listen_anew(&mut scene, &[ann, bob]);
     press(&mut scene, ann, '8');
     scene.run(500);
     assert!(ms_of(&scene.studio().heard(ann).0, 1_000.0) > 350);
@@ -191,10 +198,7 @@ fn a_sound_mixed_in_is_heard_over_the_room_by_one() {
 
 #[test]
 fn a_file_in_front_suspends_the_room_until_it_has_ended() {
-    let mut scene = scene();
-    let (ann, bob) = (call(&mut scene), call(&mut scene));
-    press(&mut scene, ann, '1');
-    press(&mut scene, bob, '1');
+    let (mut scene, ann, bob) = two_members();
     press(&mut scene, ann, '0');
     let heard = talk(&mut scene, &[ann, bob]);
     assert!(heard[0][1] < 250 && heard[1][0] < 250, "{heard:?}");
@@ -202,6 +206,128 @@ fn a_file_in_front_suspends_the_room_until_it_has_ended() {
         hears(&mut scene, &[ann, bob]),
         [[false, true], [true, false]]
     );
+}
+
+#[test]
+fn a_room_without_sound_throws_and_the_end_of_the_playlist_is_told_all_the_same() {
+    let mut scene = scene();
+    let ann = call(&mut scene);
+    scene.agent().no_rooms = true;
+    press(&mut scene, ann, '0');
+    press(&mut scene, ann, '1');
+    assert_eq!(exceptions(&mut scene, ann), 1);
+    scene.run(400);
+    let (pcm, keys) = scene.studio().heard(ann);
+    assert!(ms_of(&pcm, 1_000.0) > 350);
+    assert_eq!(keys, "9", "the script was told of the end");
+    // It is no member, and can become one.
+    scene.agent().no_rooms = false;
+    scene.agent().add_prompts(&["size-0.wav", "size-1.wav"]);
+    for key in ['5', '1', '5'] {
+        press(&mut scene, ann, key);
+    }
+    let sizes = scene.agent().calls[ann].media.iter();
+    let sizes: Vec<_> = sizes.filter(|words| words.contains("size")).collect();
+    assert_eq!(sizes, ["prepend size-0.wav", "prepend size-1.wav"]);
+    assert_eq!(exceptions(&mut scene, ann), 1);
+}
+
+#[test]
+fn a_call_that_cannot_enter_another_room_is_in_none() {
+    let (mut scene, ann, bob) = two_members();
+    scene.agent().no_rooms = true;
+    press(&mut scene, ann, '4');
+    assert_eq!(exceptions(&mut scene, ann), 1);
+    scene.agent().no_rooms = false;
+    assert_eq!(hears(&mut scene, &[ann, bob]), [[false; 2]; 2]);
+    press(&mut scene, ann, '1');
+    assert_eq!(
+        hears(&mut scene, &[ann, bob]),
+        [[false, true], [true, false]]
+    );
+}
+
+#[test]
+fn a_room_that_fails_is_opened_anew_and_its_members_are_in_it() {
+    let (mut scene, ann, bob) = two_members();
+    scene.studio().break_a_room();
+    talk(&mut scene, &[ann, bob]);
+    assert_eq!(
+        hears(&mut scene, &[ann, bob]),
+        [[false, true], [true, false]]
+    );
+    let told = &scene.agent().calls[ann].media;
+    assert!(!told.contains(&"send digit 9".to_owned()), "{told:?}");
+    press(&mut scene, ann, '2');
+    assert_eq!(hears(&mut scene, &[ann, bob]), [[false; 2]; 2]);
+}
+
+#[test]
+fn a_tee_goes_on_in_a_room_that_is_opened_anew() {
+    let mut scene = scene();
+    let (ann, bob) = (call(&mut scene), call(&mut scene));
+    press(&mut scene, ann, '6');
+    press(&mut scene, bob, '4');
+    scene.studio().break_a_room();
+    talk(&mut scene, &[bob]);
+    talk(&mut scene, &[ann]);
+    assert_eq!(
+        hears(&mut scene, &[ann, bob]),
+        [[false, false], [true, false]]
+    );
+}
+
+#[test]
+fn a_room_that_cannot_be_opened_anew_ends_the_playlist() {
+    let (mut scene, ann, bob) = two_members();
+    scene.studio().break_a_room();
+    scene.agent().no_rooms = true;
+    talk(&mut scene, &[ann]);
+    for caller in [ann, bob] {
+        let told = &scene.agent().calls[caller].media;
+        assert!(told.contains(&"send digit 9".to_owned()), "{told:?}");
+    }
+    scene.agent().no_rooms = false;
+    press(&mut scene, ann, '1');
+    press(&mut scene, bob, '1');
+    assert_eq!(
+        hears(&mut scene, &[ann, bob]),
+        [[false, true], [true, false]]
+    );
+}
+
+#[test]
+fn a_tee_too_many_throws() {
+    let mut scene = scene();
+    for number in 0..=MAX_FEEDS {
+        let caller = call(&mut scene);
+        press(&mut scene, caller, '6');
+        let refused = usize::from(number == MAX_FEEDS);
+        assert_eq!(exceptions(&mut scene, caller), refused, "tee {number}");
+    }
+    press(&mut scene, 0, '7');
+    press(&mut scene, MAX_FEEDS, '6');
+    assert_eq!(exceptions(&mut scene, MAX_FEEDS), 1);
+}
+
+#[test]
+fn a_seat_is_taken_again_only_if_its_own_room_left_the_playlist() {
+    let mut scene = scene();
+    let ann = call(&mut scene);
+    press(&mut scene, ann, '1');
+    let (own, other) = (RoomId::new(0, 1), RoomId::new(7, 1));
+    for (event, acts) in [
+        (MediaEvent::RoomEnded(other), 1),
+        (MediaEvent::PlaylistFull(Some(other)), 1),
+        (MediaEvent::PlaylistFull(None), 1),
+        (MediaEvent::PlaylistFull(Some(own)), 2),
+        (MediaEvent::RoomEnded(own), 3),
+    ] {
+        scene.with_agent(|agent, now| agent.hear(now, ann, event.clone()));
+        press(&mut scene, ann, '1');
+        let told = &scene.agent().calls[ann].acts;
+        assert_eq!(told.len(), acts, "{event:?}: {told:?}");
+    }
 }
 
 #[test]

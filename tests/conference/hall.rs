@@ -23,6 +23,8 @@ pub struct World {
     pub sent: Vec<(StreamId, Duration, Vec<u8>)>,
     pub events: Vec<(StreamId, MediaEvent)>,
     pub room_events: Vec<(RoomId, RoomEvent)>,
+    /// Encoders of a mix that rooms let go of.
+    pub unshared: usize,
     now: Duration,
 }
 
@@ -36,7 +38,9 @@ impl MediaIo for World {
     fn send_control(&mut self, _: StreamId, _: SocketAddr, _: &[u8]) {}
     fn control_port(&mut self, _: StreamId, _: bool) {}
     fn listen(&mut self, _: StreamId, _: bool) {}
-    fn retire(&mut self, _: Retired) {}
+    fn retire(&mut self, retired: Retired) {
+        self.unshared += usize::from(matches!(retired, Retired::Shared(_)));
+    }
     fn closed(&mut self, _: StreamId) {}
     fn room_event(&mut self, id: RoomId, event: RoomEvent) {
         self.room_events.push((id, event));

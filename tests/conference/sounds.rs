@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use muleteer::audio::feed::feed;
+use muleteer::audio::feed::Feeds;
 use muleteer::audio::recorder::{RecordingPlan, recorder};
-use muleteer::media::{Audience, MediaCommand, MixInSettings, RoomCommand, RoomEvent};
+use muleteer::media::{
+    Audience, MediaCommand, MediaEvent, MixInSettings, RoomCommand, RoomEvent, StreamParameters,
+};
+use muleteer::rtp::Digit;
 
 use super::hall::{Hall, LOUDNESS, level};
+use crate::support::audio::ms_of;
 use crate::support::media::{looped, once, tone_prompt};
 
 /// What a prompt of [`tone_prompt`] is as loud as.
@@ -115,7 +119,7 @@ fn a_tee_is_heard_in_the_other_room_and_hears_nothing_of_it() {
         let (main, side) = (hall.room(0), hall.room(1));
         let caller = hall.guest_with(muleteer::codec::CodecId::PCMU, ptime);
         let (friend, boss) = (hall.member(main), hall.member(side));
-        let (sink, source) = feed();
+        let (sink, source) = Feeds::new(1).open().unwrap();
         hall.tell_room(side, RoomCommand::Feed(Box::new(source)));
         hall.tell(caller, MediaCommand::StartTee(1, Box::new(sink)));
         hall.says(caller, 400.0);
@@ -139,6 +143,77 @@ fn a_tee_is_heard_in_the_other_room_and_hears_nothing_of_it() {
         hall.assert_does_not_hear(boss, 400.0);
         hall.assert_hears(friend, 400.0);
     }
+}
+
+#[test]
+fn a_tee_whose_room_is_gone_ends_and_is_told_of() {
+    let mut hall = Hall::new();
+    let caller = hall.guest();
+    let (sink, source) = Feeds::new(1).open().unwrap();
+    hall.says(caller, 400.0);
+    hall.tell(caller, MediaCommand::StartTee(3, Box::new(sink)));
+    hall.run_ms(100);
+    assert_eq!(hall.world.events, []);
+    drop(source);
+    hall.run_ms(100);
+    assert_eq!(hall.world.events, [(caller, MediaEvent::TeeEnded(3))]);
+}
+
+#[test]
+fn keys_of_a_muted_member_are_sent_and_nothing_else() {
+    for ptime in [10, 20, 30, 40, 60] {
+        let mut hall = Hall::new();
+        let room = hall.room(0);
+        let talker = hall.member(room);
+        let member = hall.guest_with(muleteer::codec::CodecId::PCMU, ptime);
+        let configure = StreamParameters {
+            send_tones: true,
+            ..hall.parameters(member)
+        };
+        hall.tell(member, MediaCommand::Configure(Box::new(configure)));
+        hall.join(member, room);
+        hall.says(talker, 400.0);
+        hall.tell(member, MediaCommand::SetMuted(true));
+        // Keys that begin at any frame of a packet.
+        for _ in 0..4 {
+            hall.run_ms(300);
+            hall.listen_anew();
+            hall.run_ms(20);
+            let (digit, duration) = (Digit::from_char('1').unwrap(), Duration::from_millis(200));
+            hall.tell(member, MediaCommand::SendDigit { digit, duration });
+            hall.run_ms(480);
+            let key = ms_of(&hall.heard(member), 697.0);
+            assert!((180..=220).contains(&key), "{key} of {ptime} ms");
+            hall.assert_does_not_hear(member, 400.0);
+            let sent = hall.packets(member).len() as u64 * ptime;
+            assert!(sent < 440, "{sent} ms of {ptime}");
+        }
+    }
+}
+
+#[test]
+fn what_was_encoded_for_members_that_are_gone_is_let_go_of() {
+    let mut hall = Hall::new();
+    let room = hall.room(0);
+    let (talker, steady, fickle) = (hall.member(room), hall.member(room), hall.member(room));
+    hall.says(talker, 400.0);
+    for (changes, ptime) in [10, 30, 60, 10, 30, 60].into_iter().enumerate() {
+        let configure = StreamParameters {
+            ptime: Duration::from_millis(ptime),
+            ..hall.parameters(fickle)
+        };
+        hall.tell(fickle, MediaCommand::Configure(Box::new(configure)));
+        hall.run_ms(300);
+        assert_eq!(hall.world.unshared, changes);
+    }
+    hall.tell(fickle, MediaCommand::LeaveRoom(room));
+    assert_eq!(hall.world.unshared, 6);
+    hall.run_ms(300);
+    hall.assert_hears(steady, 400.0);
+    hall.tell(steady, MediaCommand::Close);
+    assert_eq!(hall.world.unshared, 6, "the talker would take it as well");
+    hall.tell(talker, MediaCommand::Close);
+    assert_eq!(hall.world.unshared, 7);
 }
 
 #[test]

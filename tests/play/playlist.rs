@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muleteer::audio::playlist::{MAX_PLAYLIST_ITEMS, PlaylistItem};
+use muleteer::audio::playlist::{MAX_PLAYLIST_ITEMS, PlaylistItem, RoomId, RoomSeat};
 use muleteer::audio::{Cadence, Prompt, Tone};
 use muleteer::media::{MediaCommand, MediaEvent, Output};
 
@@ -165,7 +165,15 @@ fn a_full_playlist_says_so() {
     for id in 0..=MAX_PLAYLIST_ITEMS as i64 {
         rig.command(MediaCommand::Append(separator(id)));
     }
-    assert_eq!(rig.events(), [MediaEvent::PlaylistFull]);
+    assert_eq!(rig.events(), [MediaEvent::PlaylistFull(None)]);
+    let (room, hears, speaks) = (RoomId::new(3, 1), true, true);
+    rig.command(MediaCommand::Append(PlaylistItem::Room(RoomSeat {
+        room,
+        hears,
+        speaks,
+    })));
+    let (_, full) = rig.world.events.pop().expect("an event");
+    assert_eq!(full, MediaEvent::PlaylistFull(Some(room)));
     rig.run_ms(100);
     assert_eq!(rig.events().len(), 1 + MAX_PLAYLIST_ITEMS + 1);
 }

@@ -11,18 +11,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use muleteer::audio::playlist::PlaylistItem;
+use muleteer::audio::playlist::{PlaylistItem, RoomId};
 use muleteer::audio::prompt::Prompt;
 use muleteer::audio::recorder::{RecordingMeter, RecordingPlan, recorder};
 use muleteer::codec::{CodecId, Codecs};
 use muleteer::config::{ApplicationSelector, DigitDetection, DigitSending, Dtmf};
 use muleteer::dsm::{ActionError, Errno};
 use muleteer::ids::Ids;
-use muleteer::media::{MediaCommand, MediaEvent};
+use muleteer::media::{MediaCommand, MediaEvent, OpenError};
 use muleteer::rtp::{Digit, DigitSource};
 use muleteer::session::begin::{self, Dial, Settings};
 use muleteer::session::call::{RtpPolicy, capabilities};
-use muleteer::session::room::InRoom;
+use muleteer::session::room::{InRoom, InRoomError};
 use muleteer::session::safe_path;
 use muleteer::session::{
     AudioFile, Catalog, Limits, Mailbox, NewCall, PromptError, RecordError, Routed, Router,
@@ -78,6 +78,8 @@ pub struct AgentCall {
     pub id: SessionId,
     /// What the stream was told, in words.
     pub media: Vec<String>,
+    /// What the stream was to do in rooms, in words.
+    pub acts: Vec<String>,
     /// Changes made to the playlist, which its end is told with.
     playlist_version: u32,
     /// Prompts that the session waits for, and whether they are to be looped.
@@ -104,6 +106,8 @@ pub struct Agent {
     pub recordings: BTreeMap<String, Vec<i16>>,
     /// Files that nothing can be recorded to.
     pub unwritable: BTreeSet<String>,
+    /// No room gets any sound.
+    pub no_rooms: bool,
     /// Plays and hears for real, if it is there.
     pub studio: Option<Studio>,
     settings: Settings,
@@ -139,6 +143,7 @@ impl Agent {
             slow: BTreeSet::new(),
             recordings: BTreeMap::new(),
             unwritable: BTreeSet::new(),
+            no_rooms: false,
             studio: None,
             settings: Settings {
                 capabilities: Arc::new(capabilities(&codecs)),
@@ -311,6 +316,7 @@ impl Agent {
         self.calls.push(AgentCall {
             id: id.clone(),
             media: Vec::new(),
+            acts: Vec::new(),
             playlist_version: 0,
             awaited: Vec::new(),
             session: Some(session),
@@ -382,12 +388,20 @@ impl Agent {
             }
             SessionOutput::Room(request) => self.router.handle_room(&id, request),
             SessionOutput::InRoom(room, act) => {
+                let is_answered = !matches!(act, InRoom::Change(_) | InRoom::Leave);
+                self.calls[number].acts.push(format!("{act:?}"));
+                let changes = matches!(act, InRoom::Take(_) | InRoom::Leave);
+                let done = match &mut self.studio {
+                    _ if self.no_rooms && matches!(act, InRoom::Take(_) | InRoom::Tee(_)) => {
+                        Err(InRoomError::Open(OpenError::TooManyRooms { limit: 0 }))
+                    }
+                    Some(studio) => studio.act_in(now, number, &room, act),
+                    None => Ok(RoomId::new(0, 0)),
+                };
                 let call = &mut self.calls[number];
-                if let InRoom::Take(_) | InRoom::Leave = act {
-                    call.playlist_version += 1;
-                }
-                if let Some(studio) = &mut self.studio {
-                    studio.act_in(now, number, &room, act);
+                call.playlist_version += u32::from(changes && done.is_ok());
+                if let Some(session) = call.session.as_mut().filter(|_| is_answered) {
+                    session.handle_event(now, SessionEvent::InRoom(done));
                 }
             }
             SessionOutput::Perform {

@@ -5,15 +5,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muleteer::audio::feed::feed;
+use muleteer::audio::feed::Feeds;
 use muleteer::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use muleteer::audio::recorder::{RecorderSink, RecorderSource, RecordingEnded, duration_of};
 use muleteer::codec::{CodecId, Variant};
 use muleteer::media::{
-    Audience, Core, MediaCommand, MediaEvent, MediaIo, MediaStats, Retired, RoomCommand, StreamId,
+    Audience, Core, FeedError, MAX_FEEDS, MediaCommand, MediaEvent, MediaIo, MediaStats, Retired,
+    RoomCommand, RoomEvent, StreamId,
 };
 use muleteer::rtp::{Digit, PayloadType, RtpHeaderTemplate, RtpPacket};
-use muleteer::session::room::{InRoom, Mode, Room};
+use muleteer::session::room::{InRoom, InRoomError, Mode, Room};
 
 /// As the peer of the tests describes itself.
 const CALLER: &str = "192.0.2.9:40000";
@@ -24,13 +25,23 @@ pub struct Studio {
     core: Core,
     world: World,
     callers: Vec<RtpHeaderTemplate>,
-    rooms: Vec<Arc<Room>>,
+    rooms: Vec<OpenRoom>,
     /// Of the audio heard so far.
     pub payload_types: BTreeSet<u8>,
 }
 
+/// The sound of a room. What failed stays in the list, for ids are not used twice.
+struct OpenRoom {
+    room: Arc<Room>,
+    id: RoomId,
+    feeds: Feeds,
+}
+
 #[derive(Default)]
 struct World {
+    /// The next thing that a room tells meets a fault.
+    panics: bool,
+    failed: Vec<RoomId>,
     sent: Vec<(usize, Vec<u8>)>,
     events: Vec<(usize, MediaEvent)>,
     /// By the number of the call.
@@ -62,6 +73,16 @@ impl MediaIo for World {
     fn retire(&mut self, _: Retired) {}
 
     fn closed(&mut self, _: StreamId) {}
+
+    fn room_event(&mut self, id: RoomId, event: RoomEvent) {
+        assert!(
+            !std::mem::take(&mut self.panics),
+            "a fault made by the test"
+        );
+        if event == RoomEvent::Failed {
+            self.failed.push(id);
+        }
+    }
 }
 
 impl Studio {
@@ -92,15 +113,28 @@ impl Studio {
     }
 
     /// Does in a room what a session's task would do.
-    pub fn act_in(&mut self, now: Instant, call: usize, room: &Arc<Room>, act: InRoom) {
-        let known = self.rooms.iter().position(|known| Arc::ptr_eq(known, room));
+    pub fn act_in(
+        &mut self,
+        now: Instant,
+        call: usize,
+        room: &Arc<Room>,
+        act: InRoom,
+    ) -> Result<RoomId, InRoomError> {
+        let failed = &self.world.failed;
+        let is_known =
+            |known: &OpenRoom| Arc::ptr_eq(&known.room, room) && !failed.contains(&known.id);
+        let known = self.rooms.iter().position(is_known);
         let key = known.unwrap_or_else(|| {
-            self.rooms.push(room.clone());
-            self.core
-                .open_room(RoomId::new(self.rooms.len() as u32 - 1, 1));
+            let id = RoomId::new(self.rooms.len() as u32, 1);
+            self.core.open_room(id);
+            self.rooms.push(OpenRoom {
+                room: room.clone(),
+                id,
+                feeds: Feeds::new(MAX_FEEDS),
+            });
             self.rooms.len() - 1
         });
-        let id = RoomId::new(key as u32, 1);
+        let id = self.rooms[key].id;
         let stream = self.world.ids[call];
         let seat = |mode: Mode| RoomSeat {
             room: id,
@@ -112,16 +146,24 @@ impl Studio {
             InRoom::Change(mode) => MediaCommand::SetSeat(seat(mode)),
             InRoom::Leave => MediaCommand::LeaveRoom(id),
             InRoom::Tee(number) => {
-                let (sink, source) = feed();
+                let feed = self.rooms[key].feeds.open();
+                let (sink, source) = feed.ok_or(FeedError::TooMany)?;
                 self.order(now, id, RoomCommand::Feed(Box::new(source)));
                 MediaCommand::StartTee(number, Box::new(sink))
             }
             InRoom::Announce(prompt) => {
                 let to = Audience::AllBut(stream);
-                return self.order(now, id, RoomCommand::Play { prompt, to });
+                self.order(now, id, RoomCommand::Play { prompt, to });
+                return Ok(id);
             }
         };
         self.command(now, call, command);
+        Ok(id)
+    }
+
+    /// The next event of a room, such as the first word in it, is a fault.
+    pub fn break_a_room(&mut self) {
+        self.world.panics = true;
     }
 
     fn order(&mut self, now: Instant, room: RoomId, command: RoomCommand) {

@@ -125,7 +125,7 @@ impl Core {
                 let Some(room) = room_of(&mut self.rooms, seat.room) else {
                     return;
                 };
-                room.room.update(membership.member, settings);
+                room.room.update(membership.member, settings, io);
                 membership.seat = seat;
                 return;
             }

@@ -1,17 +1,18 @@
 //! CORE. The common mix of a room as packets, encoded once for all who hear it.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::audio::mixer::frame_samples;
-use crate::codec::MAX_PAYLOAD_BYTES;
+use crate::codec::{Encoding, MAX_PAYLOAD_BYTES};
 use crate::media::coder::{Coder, Format};
 use crate::media::packer::Packer;
 use crate::media::schedule::FRAME;
 
 /// The common mix in one format: encoding and packet time.
-pub(super) struct Shared {
+pub(in crate::media) struct Shared {
     format: Format,
     coder: Coder,
     /// `None` for packets of one frame.
@@ -37,18 +38,16 @@ impl Shared {
     }
 
     pub(super) fn is_for(&self, format: &Format) -> bool {
-        let own = (self.format.encoding, self.format.packet_time);
-        own == (format.encoding, format.packet_time)
+        self.is_sent_as((format.encoding, format.packet_time))
+    }
+
+    pub(super) fn is_sent_as(&self, packets: (Encoding, Duration)) -> bool {
+        packets == (self.format.encoding, self.format.packet_time)
     }
 
     /// The last frame that was encoded.
     pub(super) fn frame(&self) -> Option<u64> {
         self.frame
-    }
-
-    /// Samples a second of what is encoded.
-    pub(super) fn rate(&self) -> u32 {
-        self.format.codec().sample_rate()
     }
 
     /// The packet that the frame completed at `place` of the packer's group.

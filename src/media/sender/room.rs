@@ -20,6 +20,8 @@ pub(super) struct RoomOutput {
     packer: Option<Box<Packer>>,
     /// The last frame that had something in it that is not everybody's.
     own: Option<u64>,
+    /// The last frame that had a key in it.
+    key: Option<u64>,
 }
 
 impl Sender {
@@ -53,33 +55,47 @@ impl Sender {
             return Heard::Nothing;
         }
         let now = self.timestamp(clock, tick, format.codec().clock_rate());
-        let heard = self.hear(&format, room, member, pcm, turn);
-        if self.muted || matches!(heard, Heard::Nothing) {
+        let heard = room.hear(member, pcm);
+        let is_key = !self.tones.is_idle() && self.tones.fill(pcm, format.codec().sample_rate());
+        let heard = match is_key {
+            true => Heard::Own,
+            false => self.mix(&format, room, heard, pcm, turn),
+        };
+        // Keys are sent while muted, too.
+        let silenced = self.muted && !is_key;
+        if is_key {
+            self.room.key = Some(room.frame());
+        }
+        let is_frame = format.packet_time == FRAME;
+        if matches!(heard, Heard::Nothing) || silenced && is_frame {
             self.talking = false;
             return Heard::Nothing;
         }
-        if format.packet_time == FRAME {
+        if is_frame {
             self.send_frame(&format, now, heard, pcm, (room, destination), turn);
-        } else {
-            self.pack_frame(&format, now, heard, pcm, (room, destination), turn);
+            return heard;
         }
+        let heard = match silenced {
+            true => {
+                pcm.fill(0);
+                Heard::Deaf
+            }
+            false => heard,
+        };
+        self.pack_frame(&format, now, heard, pcm, (room, destination), turn);
         heard
     }
 
-    /// What the member hears, with what is mixed in for it alone; its own also if its peer asks
+    /// What the member hears with what is mixed in for it alone; its own also if its peer asks
     /// something of the encoder.
-    fn hear(
+    fn mix(
         &mut self,
         format: &Format,
         room: &mut Room,
-        member: usize,
+        heard: Heard,
         pcm: &mut [i16],
         turn: &mut Turn<'_, impl MediaIo>,
     ) -> Heard {
-        let heard = room.hear(member, pcm);
-        if !self.tones.is_idle() && self.tones.fill(pcm, format.codec().sample_rate()) {
-            return Heard::Own;
-        }
         let mixes = match &mut self.mix_in {
             Some(mix_in) if !matches!(heard, Heard::Nothing) => mix_in.advance(FRAME),
             _ => false,
@@ -119,7 +135,7 @@ impl Sender {
         self.send_payload(format, now, len, destination, turn);
     }
 
-    /// Takes a frame and sends the packets that it completes.
+    /// Takes a frame and sends the packets that it completes; while muted, those with a key in them.
     fn pack_frame(
         &mut self,
         format: &Format,
@@ -145,7 +161,12 @@ impl Sender {
             packer.unwrap_or_else(|| Box::new(Packer::new(format.packet_time, pcm.len())));
         for place in packer.push(frame, pcm) {
             let start = place.start;
-            let own = self.room.own >= Some(packer.first_frame(frame, start));
+            let first = Some(packer.first_frame(frame, start));
+            if self.muted && self.room.key < first {
+                self.talking = false;
+                continue;
+            }
+            let own = self.room.own >= first;
             let shared = if own {
                 None
             } else {

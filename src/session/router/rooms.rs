@@ -27,9 +27,13 @@ impl<M: Mailbox> Router<M> {
     /// Does what `session` asks for and tells it how it went.
     pub fn handle_room(&mut self, session: &SessionId, request: RoomRequest) {
         let answer = match request {
-            RoomRequest::Enter { room, seat, limit } => self.enter(session, &room, seat, limit),
+            RoomRequest::Enter { room, seat } => self.enter(session, &room, seat),
             RoomRequest::Leave(seat) => {
                 self.leave(session, &seat);
+                RoomAnswer::Left
+            }
+            RoomRequest::LeaveAll => {
+                self.leave_all(session);
                 RoomAnswer::Left
             }
             RoomRequest::Size(room) => RoomAnswer::Size(self.members(&room)),
@@ -47,7 +51,7 @@ impl<M: Mailbox> Router<M> {
         self.rooms.get(room).map_or(0, |room| room.seats.len())
     }
 
-    fn enter(&mut self, session: &SessionId, name: &str, seat: Seat, limit: usize) -> RoomAnswer {
+    fn enter(&mut self, session: &SessionId, name: &str, seat: Seat) -> RoomAnswer {
         let Some(entry) = self.sessions.get(session) else {
             // Nobody is left to read it.
             return RoomAnswer::Left;
@@ -55,12 +59,6 @@ impl<M: Mailbox> Router<M> {
         let held = entry.seats.iter().find(|(own, _)| *own == seat);
         let held = held.map(|(_, room)| room.clone());
         if held.as_deref() != Some(name) {
-            let there = self.rooms.get(name);
-            let is_member = there.is_some_and(|room| room.seats.contains_key(session));
-            let members = self.members(name);
-            if limit > 0 && members >= limit && !is_member {
-                return RoomAnswer::Full;
-            }
             if held.is_some() {
                 self.leave(session, &seat);
             }
@@ -98,6 +96,14 @@ impl<M: Mailbox> Router<M> {
         if let Some(at) = entry.seats.iter().position(|(own, _)| own == seat) {
             let (_, room) = entry.seats.remove(at);
             self.stand_up(session, &room);
+        }
+    }
+
+    fn leave_all(&mut self, session: &SessionId) {
+        if let Some(entry) = self.sessions.get_mut(session) {
+            for (_, room) in std::mem::take(&mut entry.seats) {
+                self.stand_up(session, &room);
+            }
         }
     }
 
@@ -183,14 +189,7 @@ mod tests {
 
         fn enter_as(&mut self, who: &str, room: &str, seat: Seat) -> usize {
             let room = room.into();
-            match self.ask(
-                who,
-                RoomRequest::Enter {
-                    room,
-                    seat,
-                    limit: 0,
-                },
-            ) {
+            match self.ask(who, RoomRequest::Enter { room, seat }) {
                 RoomAnswer::Entered { members, .. } => members,
                 other => panic!("{other:?}"),
             }
@@ -284,17 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn a_full_room_is_refused_and_the_old_seat_kept() {
+    fn a_session_can_give_up_all_its_seats_at_once() {
         let mut house = House::new(&["ann", "bob"]);
         house.enter("ann", "blue");
-        house.enter("bob", "red");
-        let request = RoomRequest::Enter {
-            room: "blue".into(),
-            seat: Seat::Playlist,
-            limit: 1,
-        };
-        assert_eq!(house.ask("bob", request), RoomAnswer::Full);
-        assert_eq!(house.size("red"), 1);
+        house.enter_as("ann", "red", Seat::Tee("x".into()));
+        house.enter("bob", "blue");
+        assert_eq!(house.ask("ann", RoomRequest::LeaveAll), RoomAnswer::Left);
+        assert_eq!(house.told("bob"), ["2 blue 1 ann"]);
+        assert_eq!((house.size("blue"), house.size("red")), (1, 0));
+        house.router.remove(&id("ann"));
+        assert_eq!(house.told("bob"), NOTHING);
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
         threads: 1,
         slot: Duration::from_millis(10),
         ports: 20_000..=29_999,
-        max_streams: 1,
+        max_streams: 4,
         playout: Playout::default(),
         seed: 1,
     });
@@ -140,6 +140,62 @@ impl SessionCore for Outputs {
     fn abandon(&mut self) {
         self.0 = vec![SessionOutput::Ended];
     }
+}
+
+/// Has these outputs, and then waits to be told something, as often as this.
+struct Listener {
+    outputs: Vec<SessionOutput>,
+    told: std::sync::mpsc::Sender<SessionEvent>,
+    wanted: usize,
+}
+
+impl SessionCore for Listener {
+    fn begin(&mut self, _: Instant) {}
+
+    fn handle_event(&mut self, _: Instant, event: SessionEvent) {
+        self.told.send(event).expect("the test listens");
+        self.wanted -= 1;
+        if self.wanted == 0 {
+            self.outputs = vec![SessionOutput::Ended];
+        }
+    }
+
+    fn handle_timeout(&mut self, _: Instant) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn poll_output(&mut self) -> Option<SessionOutput> {
+        self.outputs.pop()
+    }
+
+    fn abandon(&mut self) {}
+}
+
+/// Runs a call with these outputs, the last first, until it has been told so many things.
+async fn told(
+    context: &Arc<SessionContext>,
+    outputs: Vec<SessionOutput>,
+    wanted: usize,
+) -> Vec<SessionEvent> {
+    let (own, mailbox) = mpsc::channel(MAILBOX);
+    let stream = open_stream(
+        context,
+        "127.0.0.1".parse().unwrap(),
+        TaskMailbox(own.clone()),
+    );
+    let (told, events) = std::sync::mpsc::channel();
+    let session = Box::new(Listener {
+        outputs,
+        told,
+        wanted,
+    });
+    let id = SessionId("listener".into());
+    Task::new(id, context.clone(), session, stream.ok(), mailbox)
+        .run()
+        .await;
+    events.try_iter().collect()
 }
 
 /// A request of the peer.
@@ -269,6 +325,106 @@ async fn a_busy_media_thread_is_waited_for() {
     );
     assert!(is_ended(commands.recv().await, "chatty"));
     assert_eq!(context.stats.media_commands_dropped.value(), 0);
+}
+
+#[tokio::test]
+async fn a_session_learns_that_its_stream_does_not_get_into_a_room() {
+    let (context, _commands) = context();
+    let open = || context.media.open_room(Box::new(|_| true)).ok();
+    let _all: Vec<_> = std::iter::from_fn(open).collect();
+    let room = Arc::new(Room::new("blue"));
+    let take = InRoom::Take(Mode::parse("").unwrap());
+    let outputs = [InRoom::Tee(1), take].map(|act| SessionOutput::InRoom(room.clone(), act));
+    for event in told(&context, outputs.into(), 2).await {
+        let SessionEvent::InRoom(Err(InRoomError::Open(error))) = event else {
+            panic!("{event:?}")
+        };
+        assert!(matches!(error, OpenError::TooManyRooms { .. }));
+    }
+    assert!(room.open_sound().is_none());
+}
+
+#[tokio::test]
+async fn leaving_a_room_without_sound_opens_none() {
+    let (context, _commands) = context();
+    let room = Arc::new(Room::new("blue"));
+    let announce = InRoom::Announce(Arc::new(crate::audio::Prompt::from_pcm(vec![0; 8], 8_000)));
+    let outputs = [announce, InRoom::Leave].map(|act| SessionOutput::InRoom(room.clone(), act));
+    assert_eq!(told(&context, outputs.into(), 1).await.len(), 1);
+    assert_eq!(context.media.rooms(), 0);
+}
+
+#[tokio::test]
+async fn a_room_hears_so_many_calls_from_elsewhere_and_no_more() {
+    let (context, _commands) = context();
+    let room = Arc::new(Room::new("blue"));
+    let sound = room.sound(|sink| context.media.open_room(sink)).unwrap();
+    let feeds: Vec<_> = (0..crate::media::MAX_FEEDS)
+        .map(|_| sound.feed().unwrap())
+        .collect();
+    let tee = || vec![SessionOutput::InRoom(room.clone(), InRoom::Tee(1))];
+    let refused = told(&context, tee(), 1).await;
+    let refused = matches!(
+        refused[..],
+        [SessionEvent::InRoom(Err(InRoomError::Feed(
+            FeedError::TooMany
+        )))]
+    );
+    assert!(refused);
+    drop(feeds);
+    let taken = told(&context, tee(), 1).await;
+    assert!(matches!(taken[..], [SessionEvent::InRoom(Ok(_))]));
+}
+
+#[tokio::test]
+async fn a_stream_that_cannot_be_told_is_given_up_and_its_session_learns_it() {
+    let (context, _commands) = context();
+    // The media thread stands still until this is dropped.
+    let (_hold, held) = std::sync::mpsc::channel::<()>();
+    let mut outputs: Vec<_> = (0..1_100)
+        .map(|_| SessionOutput::Media(MediaCommand::SetMuted(true)))
+        .collect();
+    let stop = FiguresSink::new(move |_| {
+        let _ = held.recv();
+    });
+    outputs.push(SessionOutput::Media(MediaCommand::Measure(stop)));
+    let events = told(&context, outputs, 1).await;
+    let failed = matches!(events[..], [SessionEvent::Media(MediaEvent::StreamFailed)]);
+    assert!(failed, "{events:?}");
+    assert_eq!(context.stats.media_commands_dropped.value(), 1);
+}
+
+#[tokio::test]
+async fn seats_in_rooms_are_given_up_before_anything_is_waited_for() {
+    let (context, mut commands) = context();
+    let enter = RoomRequest::Enter {
+        room: "blue".into(),
+        seat: crate::session::room::Seat::Playlist,
+    };
+    let session = Outputs(vec![SessionOutput::Ended, SessionOutput::Room(enter)]);
+    let (_own, mailbox) = mpsc::channel(MAILBOX);
+    let id = SessionId("member".into());
+    let mut task = Task::new(id, context, Box::new(session), None, mailbox);
+    // A recording whose disk is slow.
+    let (_disk, slow) = oneshot::channel();
+    task.recordings = 1;
+    task.work.spawn(async move {
+        let ended = slow.await.unwrap_or(RecordingEnded::LOST);
+        Completion::RecordingEnded(PathBuf::new(), ended)
+    });
+    let running = tokio::spawn(task.run());
+    let request = |command: Option<SipCommand>| match command {
+        Some(SipCommand::Room { request, .. }) => request,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(
+        request(commands.recv().await),
+        RoomRequest::Enter { .. }
+    ));
+    assert_eq!(request(commands.recv().await), RoomRequest::LeaveAll);
+    assert!(!running.is_finished());
+    drop(_disk);
+    assert!(is_ended(commands.recv().await, "member"));
 }
 
 #[test]

@@ -3,17 +3,17 @@
 //! Membership is the router's and begins with the action; sound begins when the playlist reaches the
 //! item of the room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::sound::Settled;
-use crate::audio::playlist::PlaylistItem;
+use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::dsm::{ActionError, Answer, Errno, Exception, ModuleCall};
 use crate::media::{MAX_TEES, MediaCommand, MixInSettings, Playout};
 use crate::session::call::Call;
 use crate::session::event::{AudioFile, PromptError, SessionOutput};
-use crate::session::room::{InRoom, Mode, Room, RoomAnswer, RoomRequest, Seat};
+use crate::session::room::{InRoom, InRoomError, Mode, Room, RoomAnswer, RoomRequest, Seat};
 use crate::session::script::Performed;
 
 /// The tee of a script that names none.
@@ -29,6 +29,8 @@ pub(super) struct Conference {
     last_tee: u32,
     mix_in: Option<MixIn>,
     pending: Option<Pending>,
+    /// What the stream is doing in rooms, in order.
+    acts: VecDeque<Act>,
 }
 
 /// The seat of the playlist.
@@ -36,8 +38,23 @@ pub(super) struct Conference {
 struct Taken {
     room: Arc<Room>,
     mode: Mode,
-    /// An item of the playlist stands for it.
-    queued: bool,
+    /// The room that an item of the playlist stands for; `None`: there is no such item.
+    queued: Option<RoomId>,
+}
+
+/// Something that the stream does in a room, see [`InRoom`].
+#[derive(Debug)]
+enum Act {
+    /// It takes its seat, and the script waits for that.
+    Join,
+    /// It takes its seat again.
+    Rejoin,
+    /// Its tee of this name is to be heard, and the script waits for that.
+    Tee(Box<str>),
+    /// Its tee of this name is to be heard again.
+    Retee(Box<str>),
+    /// It plays a sound, and the script waits for that to begin.
+    Announce,
 }
 
 /// What is mixed into what is heard.
@@ -56,6 +73,8 @@ enum Pending {
     Tee(Box<str>),
     /// The router's word that it is done.
     Done,
+    /// The router's word that the seat is given up again which the stream did not get to.
+    Undone(InRoomError),
     Size,
     /// A file to be mixed in.
     MixIn {
@@ -118,30 +137,32 @@ impl Conference {
                 if let Some(left) = self.taken.take() {
                     call.in_room(&left.room, InRoom::Leave);
                 }
-                call.in_room(&room, InRoom::Take(mode));
-                self.had_seat = true;
+                self.act(call, &room, InRoom::Take(mode), Act::Join);
                 self.taken = Some(Taken {
                     room,
                     mode,
-                    queued: true,
+                    queued: None,
                 });
-                Ok(Answer::Nothing)
+                return None;
             }
             (Pending::Tee(name), RoomAnswer::Entered { room, .. }) => {
-                let number = match self.tees.get(&name) {
-                    Some((number, _)) => *number,
-                    None => {
-                        self.last_tee += 1;
-                        self.last_tee
+                match self.tees.remove(&name) {
+                    Some((number, present)) if Arc::ptr_eq(&present, &room) => {
+                        self.tees.insert(name, (number, present));
+                        Ok(Answer::Nothing)
                     }
-                };
-                call.in_room(&room, InRoom::Tee(number));
-                self.tees.insert(name, (number, room));
-                Ok(Answer::Nothing)
+                    before => {
+                        if let Some((number, _)) = before {
+                            call.media(MediaCommand::StopTee(number));
+                        }
+                        self.begin_tee(call, name.clone(), room, Act::Tee(name));
+                        return None;
+                    }
+                }
             }
+            (Pending::Undone(error), _) => Err(exception(&error.to_string()).into()),
             (Pending::Size, RoomAnswer::Size(members)) => Ok(Answer::Value(members.into())),
             (Pending::Done, _) => Ok(Answer::Nothing),
-            (_, RoomAnswer::Full) => Err(exception("the room is full").into()),
             (pending, _) => {
                 // Of a request before the one that is waited for.
                 self.pending = Some(pending);
@@ -152,6 +173,82 @@ impl Conference {
             result,
             failure: None,
         })
+    }
+
+    /// Takes what came of the oldest act in a room.
+    pub fn on_done(
+        &mut self,
+        call: &mut Call,
+        done: Result<RoomId, InRoomError>,
+    ) -> Option<Settled> {
+        match (self.acts.pop_front()?, done) {
+            (Act::Join, Ok(room)) => {
+                self.had_seat = true;
+                self.queued(Some(room));
+            }
+            (Act::Rejoin, Ok(room)) => {
+                self.queued(Some(room));
+                return None;
+            }
+            (Act::Join, Err(error)) => {
+                call.take_failed();
+                self.taken = None;
+                self.undo(call, Seat::Playlist, error);
+                return None;
+            }
+            (Act::Rejoin, Err(error)) => {
+                // The end of the playlist is told, if it was the last item: the script may try again.
+                call.take_failed();
+                tracing::error!(%error, "a room that failed cannot be joined again");
+                return None;
+            }
+            (Act::Tee(name), Err(error)) => {
+                self.tees.remove(&name);
+                self.undo(call, Seat::Tee(name), error);
+                return None;
+            }
+            (Act::Retee(name), Err(error)) => {
+                tracing::error!(%error, tee = name, "a tee has ended with its room");
+                self.tees.remove(&name);
+                call.output(SessionOutput::Room(RoomRequest::Leave(Seat::Tee(name))));
+                return None;
+            }
+            (Act::Retee(_), Ok(_)) => return None,
+            (Act::Announce, Err(error)) => {
+                let error = exception(&error.to_string());
+                return Some(Settled {
+                    result: Err(error.into()),
+                    failure: None,
+                });
+            }
+            (Act::Tee(_) | Act::Announce, Ok(_)) => {}
+        }
+        Some(Settled::well())
+    }
+
+    /// A room is gone by a fault of ours. What the call did there goes on in a new one.
+    pub fn room_ended(&mut self, call: &mut Call, room: RoomId) {
+        if let Some(taken) = self.taken.as_mut().filter(|it| it.queued == Some(room)) {
+            taken.queued = None;
+            let (room, mode) = (taken.room.clone(), taken.mode);
+            self.act(call, &room, InRoom::Take(mode), Act::Rejoin);
+        }
+    }
+
+    /// The same of a room that a tee led to.
+    pub fn tee_ended(&mut self, call: &mut Call, number: u32) {
+        let mut tees = self.tees.iter();
+        if let Some((name, (_, room))) = tees.find(|(_, (other, _))| *other == number) {
+            let (name, room) = (name.clone(), room.clone());
+            self.begin_tee(call, name.clone(), room, Act::Retee(name));
+        }
+    }
+
+    /// The playlist was full when this room was to be put into it.
+    pub fn not_queued(&mut self, room: RoomId) {
+        if let Some(taken) = &mut self.taken {
+            taken.queued.take_if(|queued| *queued == room);
+        }
     }
 
     /// Whether the next prompt that is loaded is for it.
@@ -189,7 +286,8 @@ impl Conference {
             }
             Pending::Announce { room, path } => match item {
                 PlaylistItem::Prompt { prompt, .. } => {
-                    call.in_room(&room, InRoom::Announce(prompt));
+                    self.act(call, &room, InRoom::Announce(prompt), Act::Announce);
+                    return None;
                 }
                 _ => {
                     let why = format!("{path} is too long to be played to a room");
@@ -203,8 +301,13 @@ impl Conference {
 
     /// The playlist has been emptied.
     pub fn flushed(&mut self) {
+        self.queued(None);
+    }
+
+    /// This room is in the playlist now, or none.
+    fn queued(&mut self, room: Option<RoomId>) {
         if let Some(taken) = &mut self.taken {
-            taken.queued = false;
+            taken.queued = room;
         }
     }
 
@@ -218,22 +321,21 @@ impl Conference {
             .as_mut()
             .filter(|taken| taken.room.name() == room)
         {
-            let stays = taken.queued && taken.mode == mode;
-            let change = match taken.queued {
-                true => InRoom::Change(mode),
-                false => InRoom::Take(mode),
-            };
-            (taken.mode, taken.queued) = (mode, true);
+            let stays = taken.mode == mode;
+            taken.mode = mode;
+            let room = taken.room.clone();
+            if taken.queued.is_none() {
+                self.act(call, &room, InRoom::Take(mode), Act::Join);
+                return Performed::Pending;
+            }
             if !stays {
-                let room = taken.room.clone();
-                call.in_room(&room, change);
+                call.in_room(&room, InRoom::Change(mode));
             }
             return Performed::Done;
         }
         let request = RoomRequest::Enter {
             room: room.into(),
             seat: Seat::Playlist,
-            limit: 0,
         };
         self.ask(call, request, Pending::Join(mode))
     }
@@ -257,7 +359,6 @@ impl Conference {
         let request = RoomRequest::Enter {
             room: room.into(),
             seat: Seat::Tee(name.into()),
-            limit: 0,
         };
         self.ask(call, request, Pending::Tee(name.into()))
     }
@@ -312,6 +413,22 @@ impl Conference {
         let path = path.to_owned();
         self.pending = Some(Pending::Announce { path, room });
         Performed::Pending
+    }
+
+    fn begin_tee(&mut self, call: &mut Call, name: Box<str>, room: Arc<Room>, act: Act) {
+        self.last_tee += 1;
+        self.act(call, &room, InRoom::Tee(self.last_tee), act);
+        self.tees.insert(name, (self.last_tee, room));
+    }
+
+    fn act(&mut self, call: &mut Call, room: &Arc<Room>, what: InRoom, act: Act) {
+        call.in_room(room, what);
+        self.acts.push_back(act);
+    }
+
+    /// Gives up a seat that the stream did not get to, before the script is told.
+    fn undo(&mut self, call: &mut Call, seat: Seat, error: InRoomError) {
+        self.ask(call, RoomRequest::Leave(seat), Pending::Undone(error));
     }
 
     fn ask(&mut self, call: &mut Call, request: RoomRequest, pending: Pending) -> Performed {

@@ -125,6 +125,7 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
         | CallEvent::RecordingBegun(_)
         | CallEvent::RecordingEnded(_)
         | CallEvent::Room(_)
+        | CallEvent::InRoom(_)
         | CallEvent::Performed(..)
         | CallEvent::Ended => return None,
     };
@@ -166,7 +167,7 @@ fn media_event(event: MediaEvent) -> Option<(Event, Afterwards)> {
             of(EventKind::NoAudio).with("type", "cleared"),
             Afterwards::StopUnlessProcessed,
         ),
-        MediaEvent::PlaylistFull => {
+        MediaEvent::PlaylistFull(_) => {
             tracing::warn!("the playlist is full: an item was not added");
             return None;
         }

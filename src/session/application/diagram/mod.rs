@@ -92,6 +92,10 @@ impl Diagram {
                 let settled = self.conference.on_answer(call, answer);
                 self.go_on(now, call, settled);
             }
+            CallEvent::InRoom(done) => {
+                let settled = self.conference.on_done(call, done);
+                self.go_on(now, call, settled);
+            }
             CallEvent::Performed(token, result) => {
                 let (script, mut around) = self.on_call(call);
                 let done = script.performed(now, token, result, &mut around);
@@ -112,7 +116,7 @@ impl Diagram {
                     CallEvent::Request(_, request) => request.method == Method::Bye,
                     event => matches!(event, CallEvent::Hangup { .. } | CallEvent::NoAck),
                 };
-                if let Some(step) = self.note(event) {
+                if let Some(step) = self.note(call, event) {
                     self.enqueue(now, call, step);
                 }
                 let cancelled = is_end.then(|| self.script.cancel()).flatten();
@@ -154,10 +158,16 @@ impl Diagram {
     }
 
     /// Notes what an event means for the host; what it is for the script.
-    fn note(&mut self, event: CallEvent) -> Option<Step<Afterwards>> {
+    fn note(&mut self, call: &mut Call, event: CallEvent) -> Option<Step<Afterwards>> {
         match event {
             CallEvent::Ended => self.over = true,
-            CallEvent::Media(MediaEvent::RoomEnded(_)) => self.conference.flushed(),
+            CallEvent::Media(MediaEvent::RoomEnded(room)) => self.conference.room_ended(call, room),
+            CallEvent::Media(MediaEvent::TeeEnded(number)) => {
+                self.conference.tee_ended(call, number);
+            }
+            CallEvent::Media(MediaEvent::PlaylistFull(Some(room))) => {
+                self.conference.not_queued(room);
+            }
             CallEvent::Media(MediaEvent::RtpTimeout) if self.ignores_rtp_timeout => return None,
             _ => {}
         }
@@ -282,7 +292,7 @@ impl Diagram {
         // What the event gave rise to comes before what happened meanwhile.
         call.pump();
         while let Some(event) = call.poll_event() {
-            if let Some(step) = self.note(event) {
+            if let Some(step) = self.note(call, event) {
                 self.script.raise(step);
             }
         }
