@@ -19,6 +19,8 @@ pub struct Stats {
     pub calls_refused: CallsRefused,
     /// Sessions that exist now.
     pub sessions_active: Gauge,
+    /// Times that more messages came than could be dealt with, and new calls were refused for a while.
+    pub overloads: Counter,
     /// SIP messages written to the network, retransmissions included.
     pub sip_messages_sent: Counter,
     /// SIP messages thrown away, by reason.
@@ -123,6 +125,7 @@ impl Stats {
                     no_application,
                 },
             sessions_active,
+            overloads,
             sip_messages_sent,
             sip_dropped: SipDropped { overload },
             media_commands_dropped,
@@ -137,6 +140,7 @@ impl Stats {
             refused("shutdown", shutdown),
             refused("no_application", no_application),
             Sample::gauge("sessions_active", sessions_active.value()),
+            counter("overloads", overloads),
             counter("sip_messages_sent", sip_messages_sent),
             counter("sip_dropped", overload).because("overload"),
             counter("media_commands_dropped", media_commands_dropped),
@@ -152,6 +156,9 @@ fn sample_endpoint(stats: &EndpointStats, samples: &mut Vec<Sample>) {
         retransmissions,
         refused_requests,
         overload_refusals,
+        from_refused_networks,
+        rate_refused,
+        rate_ignored,
         malformed_answered,
         malformed_dropped,
         keep_alives,
@@ -168,6 +175,9 @@ fn sample_endpoint(stats: &EndpointStats, samples: &mut Vec<Sample>) {
         Sample::counter("sip_retransmissions", retransmissions),
         Sample::counter("sip_refused_requests", refused_requests),
         Sample::counter("sip_overload_refusals", overload_refusals),
+        Sample::counter("sip_from_refused_networks", from_refused_networks),
+        Sample::counter("sip_rate_refused", rate_refused),
+        Sample::counter("sip_rate_ignored", rate_ignored),
         Sample::counter("sip_malformed_answered", malformed_answered),
         Sample::counter("sip_malformed_dropped", malformed_dropped),
         Sample::counter("sip_keep_alives", keep_alives),

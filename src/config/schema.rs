@@ -39,6 +39,8 @@ impl Sip {
             t1: section.millis("t1_ms", default.t1, 10..=10_000),
             t2: section.millis("t2_ms", default.t2, 100..=60_000),
             t4: section.millis("t4_ms", default.t4, 100..=60_000),
+            allow: section.any_settings("allow", default.allow),
+            deny: section.any_settings("deny", default.deny),
         }
     }
 }
@@ -175,6 +177,11 @@ impl Limits {
             calls_per_second: section.limit("calls_per_second", default.calls_per_second),
             options_sessions: section.limit("options_sessions", default.options_sessions),
             transactions: section.integer("transactions", default.transactions, 100..=10_000_000),
+            requests_per_second_per_source: section.limit(
+                "requests_per_second_per_source",
+                default.requests_per_second_per_source,
+            ),
+            trusted: section.any_settings("trusted", default.trusted),
         }
     }
 }

@@ -9,6 +9,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::codec::{CodecName, OpusSettings};
 use crate::media::Playout;
 
@@ -67,6 +69,10 @@ pub struct Sip {
     pub t2: Duration,
     /// `t4_ms`: longest time a message stays in the network, 100 ms to 60 s. RFC 3261 §17.1.2.2.
     pub t4: Duration,
+    /// `allow`: networks that may send to us; empty: all.
+    pub allow: Vec<IpNet>,
+    /// `deny`: networks that may not, whatever `allow` says.
+    pub deny: Vec<IpNet>,
 }
 
 /// `[rtp]`: media sockets.
@@ -201,6 +207,11 @@ pub struct Limits {
     /// `transactions`: SIP transactions at a time, 100 to 10 million; a finished one counts for up to
     /// 32 s and holds about 1 KiB.
     pub transactions: u32,
+    /// `requests_per_second_per_source`: requests outside dialogs that one address may send; `None` (0)
+    /// does not count.
+    pub requests_per_second_per_source: Option<NonZeroU32>,
+    /// `trusted`: networks that this does not hold for.
+    pub trusted: Vec<IpNet>,
 }
 
 /// `[shutdown]`: how to stop.
@@ -237,6 +248,8 @@ impl Default for Sip {
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
+            allow: Vec::new(),
+            deny: Vec::new(),
         }
     }
 }
@@ -328,6 +341,8 @@ impl Default for Limits {
             calls_per_second: None,
             options_sessions: None,
             transactions: 300_000,
+            requests_per_second_per_source: None,
+            trusted: Vec::new(),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::codec::{CodecId, CodecName};
 use crate::media::Playout;
 use crate::sip::transport::DEFAULT_PORT;
@@ -201,6 +203,17 @@ impl Setting for IpAddr {
 
     fn parse(text: &str) -> Option<IpAddr> {
         text.parse().ok().filter(|ip: &IpAddr| !ip.is_unspecified())
+    }
+}
+
+/// A network; a single address is a network of one.
+impl Setting for IpNet {
+    const EXPECTED: &'static str = "an address or a network such as `192.0.2.0/24`";
+    const EXAMPLE: &'static str = "192.0.2.0/24";
+
+    fn parse(text: &str) -> Option<IpNet> {
+        let one = || Some(IpNet::from(text.parse::<IpAddr>().ok()?));
+        text.parse().ok().or_else(one)
     }
 }
 

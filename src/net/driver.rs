@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use super::connections::Connections;
+use super::load::Load;
 use super::local_address::LocalAddresses;
 use super::resolve::ResolveError;
 use super::tcp::{Connection, StreamInput, TcpAcceptor};
@@ -116,6 +117,7 @@ pub struct Driver {
     turn: usize,
     tcp_local: Vec<SocketAddr>,
     connections: Connections,
+    load: Load,
     locals: LocalAddresses,
     commands: mpsc::Receiver<SipCommand>,
     control: mpsc::Receiver<Control>,
@@ -166,6 +168,7 @@ impl Driver {
             turn: 0,
             tcp_local,
             connections: Connections::default(),
+            load: Load::default(),
             locals: LocalAddresses::default(),
             commands: parts.commands,
             control: parts.control,
@@ -186,6 +189,7 @@ impl Driver {
             if let Input::Closed = input {
                 return;
             }
+            self.watch_load(&input);
             self.take(now, input);
             self.take_commands(now);
             // Not left to chance, so that a flood on one socket does not hold up the timers.
@@ -248,6 +252,23 @@ impl Driver {
             match self.commands.try_recv() {
                 Ok(command) => self.take(now, Input::Command(command)),
                 Err(_) => return,
+            }
+        }
+    }
+
+    /// Tells the endpoint whether what comes waits too long.
+    fn watch_load(&mut self, input: &Input) {
+        let from_network = matches!(input, Input::Datagram(..) | Input::Stream(_));
+        if !from_network || !self.load.count() {
+            return;
+        }
+        let streams = self.streams.len() * 100 / STREAM_QUEUE;
+        let sockets = self.udp.iter().map(UdpListener::queue_percent);
+        let fullest = sockets.max().unwrap_or(0).max(streams as u32);
+        if let Some(overloaded) = self.load.look(fullest) {
+            self.endpoint.set_overloaded(overloaded);
+            if overloaded {
+                self.stats.overloads.increment();
             }
         }
     }

@@ -10,7 +10,9 @@
 
 mod connections;
 mod driver;
+mod load;
 mod local_address;
+mod receive_queue;
 mod resolve;
 mod tcp;
 mod udp;

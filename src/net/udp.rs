@@ -6,15 +6,16 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
-use super::ListenError;
+use super::{ListenError, receive_queue};
 
-/// Asked of the kernel for each SIP socket, so that a burst of calls waits instead of being lost.
-/// The kernel grants what `net.core.rmem_max` allows.
-const SOCKET_BUFFER_BYTES: usize = 4 << 20;
+/// Asked of the kernel for each SIP socket, so that a burst of calls waits instead of being lost. Without
+/// the capability CAP_NET_ADMIN the kernel grants what `net.core.rmem_max` allows.
+const SOCKET_BUFFER_BYTES: usize = 2 << 20;
 /// The largest UDP payload.
 const MAX_DATAGRAM_BYTES: usize = 65_535;
 
@@ -49,6 +50,11 @@ impl UdpListener {
     /// The bound address; its IP may be the wildcard.
     pub fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    /// How full the kernel's queue of received datagrams is, 0 to 100.
+    pub(super) fn queue_percent(&self) -> u32 {
+        receive_queue::percent(&self.socket).unwrap_or(0)
     }
 
     /// Whether `local`, an address that a peer sees, is this socket's.
@@ -93,8 +99,10 @@ fn open(address: SocketAddr) -> io::Result<UdpSocket> {
         socket.set_only_v6(true)?;
     }
     socket.set_nonblocking(true)?;
-    // Best effort: a smaller buffer than asked for still works.
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    // Best effort: a smaller buffer than asked for still works. Beyond the system's limit only root gets.
+    if set_socket_recv_buffer_size_force(&socket, SOCKET_BUFFER_BYTES).is_err() {
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    }
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
     socket.bind(&address.into())?;
     UdpSocket::from_std(socket.into())

@@ -35,7 +35,7 @@ use crate::session::pool::{SessionContext, SessionPool};
 use crate::session::prompts::PromptStore;
 use crate::session::recordings::{self, Recordings};
 use crate::session::{Limits, Router, RouterConfig};
-use crate::sip::endpoint::{Endpoint, EndpointConfig};
+use crate::sip::endpoint::{Endpoint, EndpointConfig, SourceRules};
 use crate::sip::message::Transport;
 use crate::sip::transaction::TimerValues;
 use crate::stats::{self, LogLine, Stats};
@@ -429,6 +429,12 @@ fn endpoint_config(config: &Config) -> EndpointConfig {
         server_header: sip.server_header.clone(),
         allow: vec![Invite, Ack, Bye, Cancel, Options, Info],
         max_transactions: config.limits.transactions as usize,
+        sources: SourceRules {
+            allow: sip.allow.clone(),
+            deny: sip.deny.clone(),
+            trusted: config.limits.trusted.clone(),
+            requests_per_second: config.limits.requests_per_second_per_source,
+        },
         ..EndpointConfig::default()
     }
 }

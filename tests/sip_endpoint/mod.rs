@@ -5,6 +5,7 @@
 mod cancel;
 mod client;
 mod loss;
+mod overload;
 mod phone;
 mod probe;
 mod random;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::SourceRules;
 use crate::sip::message::{Host, Method, Transport};
 use crate::sip::transaction::TimerValues;
 
@@ -27,6 +28,8 @@ pub struct EndpointConfig {
     pub max_retained_bytes: usize,
     /// Retry-After of such a 503. Default 10 s.
     pub retry_after: Duration,
+    /// Who may send, and how much. Default: everybody, anything.
+    pub sources: SourceRules,
 }
 
 /// Our name on one transport.
@@ -64,6 +67,7 @@ impl Default for EndpointConfig {
             max_transactions: 200_000,
             max_retained_bytes: 512 * 1024 * 1024,
             retry_after: Duration::from_secs(10),
+            sources: SourceRules::default(),
         }
     }
 }
@@ -80,8 +84,14 @@ pub struct EndpointStats {
     pub retransmissions: u64,
     /// Requests refused here, without a transaction: 405, 420, 481 to CANCEL, 482, 483.
     pub refused_requests: u64,
-    /// Requests answered with 503 because a limit was reached.
+    /// Requests answered with 503 because a limit was reached or more came than could be dealt with.
     pub overload_refusals: u64,
+    /// Messages from networks that are not let in.
+    pub from_refused_networks: u64,
+    /// Requests answered with 503 because their source sent too many.
+    pub rate_refused: u64,
+    /// Requests that got no answer because their source went on after that.
+    pub rate_ignored: u64,
     /// Malformed requests answered with 400 or 505.
     pub malformed_answered: u64,
     /// Malformed messages dropped: responses, ACKs, and what could not be answered.

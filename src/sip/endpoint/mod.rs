@@ -14,6 +14,8 @@
 //! - Refusals and the 200 to a CANCEL are sent without a transaction (RFC 3261 §8.2.7): a repeated
 //!   request is judged again and gets the same answer with the same tag.
 //! - A CANCEL for anything but an INVITE gets 481; RFC 3261 §9.1 tells clients not to send one.
+//! - While more comes than can be dealt with, INVITEs outside a dialog get a 503 without a transaction;
+//!   their ACKs are counted as stray.
 //! - Timer C is for proxies; a TU that wants to limit ringing cancels.
 //! - A response whose stream connection is gone is not sent elsewhere (RFC 3261 §18.2.2 allows a new
 //!   connection to `sent-by`); the peer's timers end the transaction.
@@ -30,12 +32,15 @@ use crate::sip::transport::{Flow, Transmit, response_flow, stamp_via};
 
 mod admission;
 mod config;
+mod sources;
 mod table;
 mod uac;
 mod uas;
 
 pub use config::{EndpointConfig, EndpointStats, SentBy};
+pub use sources::SourceRules;
 
+use sources::{Admission, Sources};
 use uac::Uac;
 use uas::Uas;
 
@@ -115,6 +120,9 @@ pub struct Endpoint {
 /// What both sides of an endpoint use.
 struct Core {
     config: EndpointConfig,
+    sources: Sources,
+    /// Whether more comes than can be dealt with.
+    overloaded: bool,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     stats: EndpointStats,
@@ -124,6 +132,8 @@ impl Endpoint {
     /// Makes an endpoint without transactions. `seed` gives branches and tags and has to be secret.
     pub fn new(config: EndpointConfig, seed: [u8; 32]) -> Self {
         let core = Core {
+            sources: Sources::new(config.sources.clone()),
+            overloaded: false,
             config,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -139,6 +149,10 @@ impl Endpoint {
     /// Takes one datagram, or one message that a stream's framer cut out.
     pub fn handle_message(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
         self.core.assert_drained();
+        if !self.core.sources.lets_in(flow.remote.ip()) {
+            self.core.stats.from_refused_networks += 1;
+            return;
+        }
         match Message::parse_datagram(bytes) {
             Ok(Message::Request(request)) => {
                 self.uas.handle_request(&mut self.core, now, flow, request);
@@ -146,8 +160,14 @@ impl Endpoint {
             Ok(Message::Response(response)) => {
                 self.uac.handle_response(&mut self.core, now, response);
             }
-            Err(bad) => self.core.handle_bad_message(flow, bad),
+            Err(bad) => self.core.handle_bad_message(now, flow, bad),
         }
+    }
+
+    /// Learns whether messages wait longer than they should before they come here. While they do, requests
+    /// for new calls get a 503 that costs next to nothing.
+    pub fn set_overloaded(&mut self, overloaded: bool) {
+        self.core.overloaded = overloaded;
     }
 
     /// Learns that nothing can be sent by `flow`: the connection broke or could not be opened, or the
@@ -251,7 +271,7 @@ impl Core {
         response.to_bytes()
     }
 
-    fn handle_bad_message(&mut self, flow: Flow, bad: BadMessage) {
+    fn handle_bad_message(&mut self, now: Instant, flow: Flow, bad: BadMessage) {
         if bad.error == ParseError::Empty {
             self.stats.keep_alives += 1;
             return;
@@ -260,6 +280,10 @@ impl Core {
             self.stats.malformed_dropped += 1;
             return;
         };
+        if self.sources.take(now, flow.remote.ip()) != Admission::Admit {
+            self.stats.rate_ignored += 1;
+            return;
+        }
         self.stats.malformed_answered += 1;
         let mut to = flow;
         if let Ok(mut via) = answer.headers.via() {

@@ -13,7 +13,7 @@ use crate::sip::transport::{Flow, response_flow, stamp_via};
 
 use super::admission::refusal;
 use super::table::{Table, Timed};
-use super::{Class, Core, Event, TransactionId};
+use super::{Admission, Class, Core, Event, TransactionId};
 
 /// All server transactions and the ways to find them.
 pub(super) struct Uas {
@@ -83,6 +83,25 @@ impl Uas {
         }
         if let Some(id) = known {
             return self.handle_repeated(core, now, id);
+        }
+        if identity.to_tag.is_none() {
+            match core.sources.take(now, flow.remote.ip()) {
+                Admission::Admit => {}
+                Admission::Refuse => {
+                    core.stats.rate_refused += 1;
+                    let response = self.unavailable(core, &request, &key);
+                    return core.transmit(reply_flow, response);
+                }
+                Admission::Ignore => {
+                    core.stats.rate_ignored += 1;
+                    return;
+                }
+            }
+        }
+        if self.is_overloaded(core, &request, &identity) {
+            core.stats.overload_refusals += 1;
+            let response = self.unavailable(core, &request, &key);
+            return core.transmit(reply_flow, response);
         }
         if let Some(response) = self.refusal(core, &request, &identity, &key) {
             let bytes = core.write(response);
@@ -229,14 +248,6 @@ impl Uas {
         key: &ServerKey,
     ) -> Option<Response> {
         let tag = self.tag(key);
-        if self.is_full(core, identity) {
-            core.stats.overload_refusals += 1;
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let mut response = Response::answering(request, status, Some(&tag));
-            let seconds = core.config.retry_after.as_secs().to_string();
-            response.headers.push(HeaderName::RetryAfter, seconds);
-            return Some(response);
-        }
         // A request that came before by another way (RFC 3261 §8.2.2.2).
         let merged = identity.to_tag.is_none() && self.by_merge.contains_key(&identity.merge_key());
         let refusal = refusal(&core.config, request, &tag).or_else(|| {
@@ -246,7 +257,20 @@ impl Uas {
         Some(refusal)
     }
 
-    fn is_full(&self, core: &Core, identity: &Identity) -> bool {
+    /// A 503, as bytes.
+    fn unavailable(&self, core: &Core, request: &Request, key: &ServerKey) -> Bytes {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let mut response = Response::answering(request, status, Some(&self.tag(key)));
+        let seconds = core.config.retry_after.as_secs().to_string();
+        response.headers.push(HeaderName::RetryAfter, seconds);
+        core.write(response)
+    }
+
+    /// Whether there is no room or time for this request.
+    fn is_overloaded(&self, core: &Core, request: &Request, identity: &Identity) -> bool {
+        if core.overloaded && request.method == Method::Invite && identity.to_tag.is_none() {
+            return true;
+        }
         let room = |limit: usize| match identity.to_tag {
             Some(_) => limit.saturating_add(limit / DIALOG_HEADROOM),
             None => limit,

@@ -1,0 +1,52 @@
+//! Whether more comes than the signalling task can deal with.
+//!
+//! What tells is the queue before the task: while it is longer than a few milliseconds of work, new calls
+//! are refused at once, which is cheap, and the queue gets shorter. So the server goes on with as many
+//! calls as it can bear, whatever that is on this machine and with these diagrams, and whoever is
+//! refused learns it in time to try elsewhere. Driven by the signalling task.
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Load {
+    overloaded: bool,
+    inputs: u32,
+}
+
+/// From this on new calls are refused. Of two megabytes and datagrams of one kilobyte, some 10 ms of work.
+const TOO_MUCH_PERCENT: u32 = 50;
+/// Below this they are taken again.
+const BEARABLE_PERCENT: u32 = 35;
+/// The queue is looked at once in so many inputs.
+const LOOK_EVERY: u32 = 8;
+
+impl Load {
+    /// Counts an input; returns whether the queues are to be looked at.
+    pub(super) fn count(&mut self) -> bool {
+        self.inputs = self.inputs.wrapping_add(1);
+        self.inputs.is_multiple_of(LOOK_EVERY)
+    }
+
+    /// Takes how full the fullest queue is; returns whether that changes what becomes of new calls.
+    pub(super) fn look(&mut self, percent: u32) -> Option<bool> {
+        let overloaded = match self.overloaded {
+            true => percent >= BEARABLE_PERCENT,
+            false => percent >= TOO_MUCH_PERCENT,
+        };
+        (std::mem::replace(&mut self.overloaded, overloaded) != overloaded).then_some(overloaded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Load;
+
+    #[test]
+    fn a_queue_has_to_get_shorter_before_calls_are_taken_again() {
+        let mut load = Load::default();
+        assert_eq!(load.look(49), None);
+        assert_eq!(load.look(50), Some(true));
+        assert_eq!(load.look(40), None);
+        assert_eq!(load.look(34), Some(false));
+        assert_eq!(load.look(40), None);
+    }
+}
