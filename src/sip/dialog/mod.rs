@@ -6,6 +6,7 @@
 //! Does not send, does not know transactions or offers, and does not decide when a call ends.
 
 pub mod invite_usage;
+pub mod session_timer;
 
 use thiserror::Error;
 

@@ -55,7 +55,7 @@ header_names! {
     InReplyTo "In-Reply-To", Join "Join",
     MimeVersion "MIME-Version", MinExpires "Min-Expires", Organization "Organization",
     Path "Path", Priority "Priority", ProxyAuthenticate "Proxy-Authenticate",
-    RecvInfo "Recv-Info", RejectContact "Reject-Contact" b'j', ReplyTo "Reply-To",
+    RecvInfo "Recv-Info", ReferSub "Refer-Sub", RejectContact "Reject-Contact" b'j', ReplyTo "Reply-To",
     RequestDisposition "Request-Disposition" b'd', ServiceRoute "Service-Route",
     SipETag "SIP-ETag", SipIfMatch "SIP-If-Match", UserToUser "User-to-User",
     Warning "Warning", WwwAuthenticate "WWW-Authenticate",

@@ -56,6 +56,14 @@ impl Headers {
         self.0.insert(at, (name, one_line(&value, &value)));
     }
 
+    /// Replaces the first line of this name, or adds one at the end.
+    pub(super) fn set_first(&mut self, name: HeaderName, value: Bytes) {
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some((_, old)) => *old = one_line(&value, &value),
+            None => self.push(name, value),
+        }
+    }
+
     /// Replaces the topmost Via; those below it on the same line stay. Nothing happens without one.
     pub fn replace_topmost_via(&mut self, via: &Via) {
         let Some((_, value)) = self.0.iter_mut().find(|(n, _)| *n == HeaderName::Via) else {
@@ -240,9 +248,25 @@ impl Headers {
         }
     }
 
-    fn single<T>(&self, name: HeaderName, parse: impl Parse<T>) -> Result<T, ParseError> {
+    pub(super) fn single<T>(
+        &self,
+        name: HeaderName,
+        parse: impl Parse<T>,
+    ) -> Result<T, ParseError> {
         let value = self.only(&name)?;
         read(name, value, parse)
+    }
+
+    /// As [`Self::single`], for a header that need not be there.
+    pub(super) fn optional<T>(
+        &self,
+        name: HeaderName,
+        parse: impl Parse<T>,
+    ) -> Result<Option<T>, ParseError> {
+        match self.get(&name) {
+            Some(_) => self.single(name, parse).map(Some),
+            None => Ok(None),
+        }
     }
 
     fn list<T>(&self, name: HeaderName, parse: impl Parse<T>) -> Result<Vec<T>, ParseError> {
@@ -254,7 +278,7 @@ impl Headers {
 }
 
 /// A parser of one value.
-trait Parse<T>: Fn(&str) -> Result<T, SyntaxError> {}
+pub(super) trait Parse<T>: Fn(&str) -> Result<T, SyntaxError> {}
 impl<T, F: Fn(&str) -> Result<T, SyntaxError>> Parse<T> for F {}
 
 fn read<T>(name: HeaderName, value: &[u8], parse: impl Parse<T>) -> Result<T, ParseError> {

@@ -12,6 +12,7 @@
 
 pub mod body;
 mod error;
+mod extension_headers;
 pub mod header;
 mod header_name;
 mod headers;

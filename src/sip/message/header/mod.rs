@@ -4,7 +4,26 @@
 //! belong to [`Headers`](super::Headers).
 
 mod cseq;
+mod event;
+mod replaces;
+mod session_expires;
+mod subscription_state;
 mod via;
 
 pub use cseq::CSeq;
+pub use event::Event;
+pub use replaces::Replaces;
+pub use session_expires::{MinSe, Refresher, SessionExpires};
+pub use subscription_state::{EndReason, SubscriptionState, Substate};
 pub use via::Via;
+
+use super::SyntaxError;
+use super::lex::Cursor;
+
+/// `delta-seconds = 1*DIGIT`, after blanks. What 32 bits do not hold is their largest number: both are more
+/// than a century.
+pub(super) fn delta_seconds(cursor: &mut Cursor<'_>) -> Result<u32, SyntaxError> {
+    cursor.skip_blanks();
+    let digits = cursor.take_some(|b| b.is_ascii_digit(), "number of seconds")?;
+    Ok(digits.parse().unwrap_or(u32::MAX))
+}
