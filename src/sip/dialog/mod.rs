@@ -6,7 +6,10 @@
 //! Does not send, does not know transactions or offers, and does not decide when a call ends.
 
 pub mod invite_usage;
+pub mod replaces;
 pub mod session_timer;
+pub mod subscription;
+pub mod transfer;
 
 use thiserror::Error;
 

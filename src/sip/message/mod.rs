@@ -25,6 +25,7 @@ mod params;
 mod parse;
 mod request;
 mod response;
+pub mod sipfrag;
 mod status_code;
 mod uri;
 mod uri_equivalence;
