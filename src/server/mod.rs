@@ -195,14 +195,16 @@ impl Server {
             components: Arc::new(components),
             stats: stats.clone(),
         });
+        let endpoint_config = endpoint_config(config);
         let router = Router::new(RouterConfig {
             limits: limits(config),
+            supported: endpoint_config.supported.join(", "),
             selector: parts.selector.clone(),
             catalog: Arc::new(catalog),
             ids: Ids::from_seed(ids.seed()),
             stats: stats.clone(),
         });
-        let endpoint = Endpoint::new(endpoint_config(config), ids.seed());
+        let endpoint = Endpoint::new(endpoint_config, ids.seed());
         let driver = Driver::new(DriverParts {
             endpoint,
             router,

@@ -6,6 +6,7 @@
 //! [`Routed::NewCall`].
 
 mod mail;
+mod requests;
 mod rooms;
 
 use std::collections::{HashMap, VecDeque};
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use self::rooms::Rooms;
@@ -21,7 +23,7 @@ use super::event::{SessionEvent, SessionId};
 use super::room::Seat;
 use crate::config::{ApplicationSelector, SelectionInput};
 use crate::ids::Ids;
-use crate::sip::dialog::invite_usage::{ALLOW, RequestToken};
+use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::endpoint::{Event, TransactionId};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
 use crate::sip::transport::Flow;
@@ -131,6 +133,7 @@ pub struct Router<M> {
     calls: usize,
     starts: VecDeque<Instant>,
     limits: Limits,
+    supported: Bytes,
     selector: ApplicationSelector,
     catalog: Arc<Catalog>,
     ids: Ids,
@@ -142,6 +145,8 @@ pub struct Router<M> {
 pub struct RouterConfig {
     /// What to refuse beyond.
     pub limits: Limits,
+    /// Option tags that calls may use, as Supported has them.
+    pub supported: String,
     /// How a call's application is chosen.
     pub selector: ApplicationSelector,
     /// The applications there are.
@@ -164,6 +169,7 @@ impl<M: Mailbox> Router<M> {
             calls: 0,
             starts: VecDeque::new(),
             limits: config.limits,
+            supported: config.supported.into(),
             selector: config.selector,
             catalog: config.catalog,
             ids: config.ids,
@@ -374,13 +380,7 @@ impl<M: Mailbox> Router<M> {
         }
         match request.method {
             Method::Invite => self.on_invite(now, transaction, request, flow),
-            Method::Options => Some(self.answer_options(transaction, &request)),
-            _ => Some(self.refuse(
-                transaction,
-                &request,
-                StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
-                None,
-            )),
+            _ => Some(self.on_request_outside(transaction, &request)),
         }
     }
 
@@ -530,25 +530,6 @@ impl<M: Mailbox> Router<M> {
                 self.catalog.names().join(", ")
             )),
         }
-    }
-
-    fn answer_options(&mut self, transaction: TransactionId, request: &Request) -> Routed {
-        let limit = self.limits.options_sessions;
-        let full = limit != 0 && self.calls >= limit;
-        if self.draining || full {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            let reason = if self.draining {
-                "Server shutting down"
-            } else {
-                "Too many sessions"
-            };
-            return self.refuse(transaction, request, status, Some(reason));
-        }
-        let tag = self.ids.tag();
-        let mut response = Response::answering(request, StatusCode::OK, Some(&tag));
-        response.headers.push(HeaderName::Allow, ALLOW);
-        response.headers.push(HeaderName::Accept, "application/sdp");
-        Routed::Respond(transaction, response)
     }
 
     fn refuse(

@@ -124,6 +124,7 @@ impl Agent {
         let catalog = Arc::new(catalog);
         let router = Router::new(RouterConfig {
             limits,
+            supported: String::new(),
             selector: ApplicationSelector::RuriUser,
             catalog: catalog.clone(),
             ids: Ids::from_seed(ids.seed()),

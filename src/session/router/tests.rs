@@ -4,6 +4,7 @@ use std::rc::Rc;
 use super::*;
 use crate::session::event::Params;
 use crate::session::room::RoomAnswer;
+use crate::sip::dialog::invite_usage::ALLOW;
 use crate::sip::message::{Message, Transport};
 
 /// What one session got, by name, and whether it still takes anything.
@@ -41,6 +42,7 @@ impl Inbox {
 pub(super) fn router(limits: Limits) -> Router<Inbox> {
     Router::new(RouterConfig {
         limits,
+        supported: "timer, replaces".to_owned(),
         selector: ApplicationSelector::RuriUser,
         catalog: Arc::new(Catalog::new([])),
         ids: Ids::from_seed([1; 32]),
@@ -134,6 +136,10 @@ fn what_belongs_to_no_session_gets_481() {
     let (id, inbox) = begin(&mut router, now(), "c1", 0);
     for (method, to_tag, call_id) in [
         ("BYE", String::new(), "c1"),
+        ("PRACK", String::new(), "c1"),
+        ("UPDATE", String::new(), "c1"),
+        ("INFO", String::new(), "c1"),
+        ("NOTIFY", String::new(), "c1"),
         ("BYE", ";tag=unknown".to_owned(), "c1"),
         ("INVITE", ";tag=unknown".to_owned(), "c1"),
         ("BYE", tag(&id), "c2"),
@@ -149,6 +155,47 @@ fn what_belongs_to_no_session_gets_481() {
     };
     assert!(router.handle_event(now(), ack).is_none());
     assert!(inbox.take().is_empty());
+}
+
+#[test]
+fn rfc3261_11_2_options_tells_what_an_invite_would_find() {
+    let mut router = router(Limits::default());
+    let asked = request("OPTIONS", "nobody", "", "o");
+    let (status, response) = answer(&mut router, now(), asked).expect("an answer");
+    assert_eq!(status, 200);
+    for (name, value) in [
+        (HeaderName::Allow, ALLOW),
+        (HeaderName::Supported, "timer, replaces"),
+        (HeaderName::Accept, "application/sdp"),
+        (HeaderName::AcceptEncoding, "identity"),
+        (HeaderName::AcceptLanguage, "en"),
+    ] {
+        assert_eq!(response.headers.text(&name).as_deref(), Some(value));
+    }
+    assert!(response.headers.to().is_ok_and(|to| to.tag().is_some()));
+}
+
+#[test]
+fn what_no_application_takes_makes_no_session() {
+    let mut router = router(Limits::default());
+    for method in [
+        "MESSAGE",
+        "REFER",
+        "SUBSCRIBE",
+        "PUBLISH",
+        "REGISTER",
+        "DANCE",
+    ] {
+        let asked = request(method, "echo", "", "c1");
+        let (status, response) = answer(&mut router, now(), asked).expect("an answer");
+        assert_eq!(status, 501, "{method}");
+        let allow = response.headers.text(&HeaderName::Allow);
+        assert_eq!(allow.as_deref(), Some(ALLOW));
+        let stranger = request(method, "nobody", "", "c1");
+        let (status, _) = answer(&mut router, now(), stranger).expect("an answer");
+        assert_eq!(status, 404, "{method}");
+    }
+    assert_eq!(router.table_entries(), 0);
 }
 
 #[test]
