@@ -38,3 +38,4 @@ mod sip_endpoint;
 mod sip_message;
 mod speech_quality;
 mod system_dsm;
+mod usages;

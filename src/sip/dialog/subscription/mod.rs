@@ -14,8 +14,9 @@ mod subscriber;
 pub use notifier::Notifier;
 pub use subscriber::{Due, End, Notified, Subscriber};
 
+use super::{Dialog, DialogError, DialogId, DialogState, record_route, single_contact, tag_of};
 use crate::sip::message::header::Event;
-use crate::sip::message::{HeaderName, ParseError, Request, Response, StatusCode};
+use crate::sip::message::{HeaderName, NameAddr, ParseError, Request, Response, StatusCode};
 
 /// How long a subscription may last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +111,35 @@ impl Durations {
             return Err(Refusal::TooBrief { minimum_s });
         }
         Ok(asked.min(self.maximum_s))
+    }
+}
+
+impl Dialog {
+    /// The dialog of a subscriber whose `subscribe`, sent outside dialogs, is answered by `notify`, §4.4.1 of
+    /// RFC 6665: a fork may notify that no response tells of, and the NOTIFY may be faster than the response.
+    ///
+    /// # Errors
+    /// The NOTIFY has no usable Contact or Record-Route, or the SUBSCRIBE no Contact.
+    pub fn subscriber(subscribe: &Request, notify: &Request) -> Result<Self, DialogError> {
+        let (sent, received) = (&subscribe.headers, &notify.headers);
+        let (local, remote) = (sent.from()?, received.from()?);
+        Ok(Self {
+            id: DialogId {
+                call_id: sent.call_id()?.to_owned(),
+                local_tag: tag_of(&local),
+                remote_tag: tag_of(&remote),
+            },
+            state: DialogState::Confirmed,
+            local,
+            remote,
+            contact: NameAddr::new(single_contact(sent.contacts()?)?),
+            local_cseq: Some(sent.cseq()?.number),
+            local_invite_cseq: None,
+            remote_cseq: Some(received.cseq()?.number),
+            route_set: record_route(received)?,
+            remote_target: single_contact(received.contacts()?)?,
+            secure: subscribe.uri.is_sips(),
+        })
     }
 }
 

@@ -26,7 +26,7 @@ pub enum End {
     Terminated(SubscriptionState),
     /// No NOTIFY came within 64*T1 (RFC 6665 §4.1.2.4).
     NoNotify,
-    /// It was not refreshed in time.
+    /// It was not refreshed in time, and no NOTIFY said so for another 64*T1.
     Expired,
 }
 
@@ -60,6 +60,7 @@ pub struct Subscriber {
     timer_n: Duration,
     /// When the NOTIFY has to be there that the first or the last SUBSCRIBE brings.
     notify_due: Option<Instant>,
+    /// When it is over if nothing is heard.
     expires_at: Option<Instant>,
     refresh_at: Option<Instant>,
     /// A SUBSCRIBE of ours has no final response.
@@ -227,7 +228,8 @@ impl Subscriber {
             return;
         }
         let lasting = Duration::from_secs(seconds.into());
-        self.expires_at = Some(now + lasting);
+        // The last NOTIFY is sent when the time is over, and has to come here yet.
+        self.expires_at = Some(now + lasting + self.timer_n);
         let early = REFRESH_MARGIN.min(lasting / 2);
         self.refresh_at = (self.wanted_s != 0).then(|| now + lasting - early);
     }

@@ -80,7 +80,7 @@ fn a_subscription_is_refreshed_before_it_expires() {
     subscribe(&mut subscriber, at);
     // Fails, and so what was granted before counts (RFC 6665 §4.1.2.2).
     assert_eq!(subscriber.handle_response(at, &expires(500, "")), None);
-    let end = now + seconds(599);
+    let end = now + seconds(599) + 64 * T1;
     assert_eq!(subscriber.poll_timeout(), Some(end));
     assert_eq!(
         subscriber.handle_timeout(end),
@@ -278,6 +278,31 @@ fn notifier(now: Instant) -> Notifier {
     notifier.handle_response(StatusCode::OK);
     assert_eq!(notified(&mut notifier, later), None);
     notifier
+}
+
+#[test]
+fn rfc6665_4_4_1_the_notify_makes_the_dialog_of_the_subscriber() {
+    let mut subscribe = request("SUBSCRIBE", "Event: mwi\r\nContact: <sip:a@192.0.2.1>\r\n");
+    subscribe.headers.set(HeaderName::To, "<sip:b@b>");
+    let notify = request(
+        "NOTIFY",
+        "Record-Route: <sip:p1;lr>, <sip:p2;lr>\r\nContact: <sip:b@192.0.2.2>\r\n",
+    );
+    let mut notify = notify;
+    notify.headers.set(HeaderName::From, "<sip:b@b>;tag=fork");
+    notify.headers.set(HeaderName::To, "<sip:a@a>;tag=a");
+    let mut dialog = Dialog::subscriber(&subscribe, &notify).unwrap();
+    assert_eq!(dialog.check(&notify), Ok(()));
+    let next = dialog.next_request(Method::Subscribe);
+    assert_eq!(next.uri.to_string(), "sip:b@192.0.2.2");
+    assert_eq!(next.headers.cseq().unwrap().number, 2);
+    let text = |name| next.headers.text(&name).unwrap().into_owned();
+    assert_eq!(text(HeaderName::From), "<sip:a@a>;tag=a");
+    assert_eq!(text(HeaderName::To), "<sip:b@b>;tag=fork");
+    let routes = next.headers.routes().unwrap();
+    assert_eq!(routes[0].uri.to_string(), "sip:p1;lr");
+    notify.headers.remove(&HeaderName::Contact);
+    assert!(Dialog::subscriber(&subscribe, &notify).is_err());
 }
 
 #[test]
