@@ -87,7 +87,7 @@ impl Refusal {
 pub fn judge(settings: &SessionTimerSettings, request: &Request) -> Result<(), Refusal> {
     let headers = &request.headers;
     headers.min_se()?;
-    let minimum_s = settings.minimum_s;
+    let minimum_s = settings.minimum_s.max(MIN_INTERVAL_S);
     match headers.session_expires()? {
         Some(asked)
             if asked.seconds < minimum_s && headers.lists(&HeaderName::Supported, TIMER) =>

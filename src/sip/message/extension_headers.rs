@@ -2,8 +2,8 @@
 //! raw value anew; a header that need not be there gives `None`.
 
 use super::header::{Event, MinSe, Replaces, SessionExpires, SubscriptionState, delta_seconds};
-use super::lex::{Cursor, percent_decode};
-use super::{HeaderName, Headers, NameAddr, Params, ParseError, SipUri, SyntaxError};
+use super::lex::Cursor;
+use super::{HeaderName, Headers, NameAddr, Params, ParseError, SyntaxError};
 
 /// Each fails with [`ParseError::Repeated`] or [`ParseError::Header`], and with [`ParseError::Missing`] if it
 /// gives no `Option`.
@@ -83,43 +83,6 @@ impl Headers {
     }
 }
 
-impl SipUri {
-    /// The headers that stand behind the question mark, escapes resolved (RFC 3261 §19.1.1). What has no
-    /// name or is no header, and the `body`, are left out. Which of them may be used in a request is for the
-    /// caller to know (§19.1.5).
-    pub fn embedded_headers(&self) -> Headers {
-        let mut headers = Headers::new();
-        for field in self.headers.as_deref().unwrap_or_default().split('&') {
-            let (name, value) = field.split_once('=').unwrap_or((field, ""));
-            match HeaderName::parse(&percent_decode(name)) {
-                Some(HeaderName::Other(name)) if name.eq_ignore_ascii_case("body") => {}
-                Some(name) => headers.push(name, percent_decode(value)),
-                None => {}
-            }
-        }
-        headers
-    }
-
-    /// Adds a header behind the question mark, with escapes where they are needed.
-    pub fn embed_header(&mut self, name: &HeaderName, value: &str) {
-        let headers = self.headers.get_or_insert_default();
-        if !headers.is_empty() {
-            headers.push('&');
-        }
-        headers.push_str(name.as_str());
-        headers.push('=');
-        for byte in value.bytes() {
-            match byte {
-                b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' => {
-                    headers.push(byte.into());
-                }
-                _ if byte.is_ascii_alphanumeric() => headers.push(byte.into()),
-                _ => headers.push_str(&format!("%{byte:02X}")),
-            }
-        }
-    }
-}
-
 /// `delta-seconds`, with parameters that nobody looks at.
 fn seconds(text: &str) -> Result<u32, SyntaxError> {
     let mut cursor = Cursor::new(text);
@@ -148,7 +111,6 @@ fn refer_sub(text: &str) -> Result<bool, SyntaxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sip::message::Uri;
 
     fn with(name: HeaderName, values: &[&'static str]) -> Headers {
         let mut headers = Headers::new();
@@ -192,29 +154,5 @@ mod tests {
         headers.add_token(HeaderName::Require, "timer");
         let text = "Supported: 100rel, timer\r\nSupported: path\r\nRequire: timer\r\n";
         assert_eq!(headers.to_string(), text);
-    }
-
-    #[test]
-    fn embedded_headers_come_back_as_they_were_embedded() {
-        let mut uri = SipUri::new(Some("carol"), std::net::IpAddr::from([127, 0, 0, 1]), None);
-        uri.embed_header(&HeaderName::Replaces, "a@b;to-tag=1;from-tag=2");
-        uri.embed_header(&HeaderName::Subject, "caf\u{e9} & more");
-        let text = uri.to_string();
-        let Ok(Uri::Sip(read)) = Uri::parse(&text) else {
-            panic!("{text}");
-        };
-        let headers = read.embedded_headers();
-        assert_eq!(headers.replaces().unwrap().unwrap().to_tag, "1");
-        assert_eq!(
-            headers.text(&HeaderName::Subject).unwrap(),
-            "caf\u{e9} & more"
-        );
-    }
-
-    #[test]
-    fn an_embedded_header_cannot_bring_a_second_line() {
-        let uri = Uri::parse("sip:a@b?Subject=x%0D%0AVia:%20y&body=z&=1&&%20=2").unwrap();
-        let headers = uri.as_sip().unwrap().embedded_headers();
-        assert_eq!(headers.to_string(), "Subject: x Via: y\r\n");
     }
 }

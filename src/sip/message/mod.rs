@@ -29,6 +29,7 @@ pub mod sipfrag;
 mod status_code;
 mod uri;
 mod uri_equivalence;
+mod uri_headers;
 mod write;
 
 #[cfg(test)]

@@ -74,6 +74,8 @@ const UNSAID_S: u32 = 3600;
 /// A refresh goes out so long before the end: time for one that gets no answer, and for the way. Less than
 /// half of what was granted is not left for it.
 const REFRESH_MARGIN: Duration = Duration::from_secs(40);
+/// With less time left a refresh that failed is not tried again. Picked by feel.
+const LEAST_LEFT: Duration = Duration::from_secs(2);
 
 impl Subscriber {
     /// A subscription to `event` for `wanted_s` seconds, 0 to be notified once. `t1` is the T1 of RFC 3261.
@@ -143,7 +145,7 @@ impl Subscriber {
         if self.state == State::NotifyWait || ends_usage(status) {
             return Some(self.end(End::Refused(status)));
         }
-        // It lasts as long as was granted before (RFC 6665 §4.1.2.2).
+        self.retry(now);
         None
     }
 
@@ -232,6 +234,17 @@ impl Subscriber {
         self.expires_at = Some(now + lasting + self.timer_n);
         let early = REFRESH_MARGIN.min(lasting / 2);
         self.refresh_at = (self.wanted_s != 0).then(|| now + lasting - early);
+    }
+
+    /// A failed refresh leaves what was granted before (RFC 6665 §4.1.2.2); in half of what is left of it, one
+    /// may succeed.
+    fn retry(&mut self, now: Instant) {
+        let left = self.expires_at.map_or(Duration::ZERO, |end| {
+            end.saturating_duration_since(now + self.timer_n)
+        });
+        if self.wanted_s != 0 && left >= LEAST_LEFT {
+            self.refresh_at = Some(now + left / 2);
+        }
     }
 
     /// Asks for what a 423 wants, once. False: it does not say, or was obeyed already.

@@ -77,9 +77,16 @@ fn a_subscription_is_refreshed_before_it_expires() {
     let at = now + seconds(599 - 40);
     assert_eq!(subscriber.poll_timeout(), Some(at));
     assert_eq!(subscriber.handle_timeout(at), Some(Due::Refresh));
-    subscribe(&mut subscriber, at);
-    // Fails, and so what was granted before counts (RFC 6665 §4.1.2.2).
-    assert_eq!(subscriber.handle_response(at, &expires(500, "")), None);
+    // Each fails, and so what was granted before counts (RFC 6665 §4.1.2.2).
+    let mut at = at;
+    for wait in [20, 10, 5, 2] {
+        subscribe(&mut subscriber, at);
+        assert_eq!(subscriber.handle_response(at, &expires(500, "")), None);
+        at = subscriber.poll_timeout().unwrap();
+        let left = now + seconds(599) - at;
+        assert_eq!(left.as_secs(), wait);
+        assert_eq!(subscriber.handle_timeout(at), Some(Due::Refresh));
+    }
     let end = now + seconds(599) + 64 * T1;
     assert_eq!(subscriber.poll_timeout(), Some(end));
     assert_eq!(
