@@ -20,7 +20,7 @@ impl<M: Mailbox> Router<M> {
         match request.method {
             Method::Options => self.answer_options(transaction, request),
             // These exist in a dialog only, and so this one belongs to a dialog that is not there (RFC 3261
-            // §15.1.2, RFC 3262 §3, RFC 3311 §5.2, RFC 6086 §4.2.1, RFC 6665 §4.1.3).
+            // §15.1.2, RFC 3262 §3, RFC 3311 §5.2, RFC 6086 §4.2.2, RFC 6665 §4.1.3).
             Method::Bye | Method::Prack | Method::Update | Method::Info | Method::Notify => {
                 let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
                 self.refuse(transaction, request, status, None)

@@ -10,8 +10,8 @@
 //!
 //! # Assumptions
 //!
-//! - Once on, it stays on: a peer that does not know session timers is refreshed by us (RFC 4028 §4 allows
-//!   it), so that one that has vanished is found out.
+//! - Once on, it stays on: a peer that does not know session timers is refreshed by us (RFC 4028 §3: one side
+//!   that knows them is enough), so that one that has vanished is found out.
 //! - Every INVITE and UPDATE of the peer counts as a sign of life, also one that we refuse.
 //! - An interval below our minimum is refused only if the peer says that it knows what a 422 means; else it
 //!   is raised to the minimum, and we refresh.
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::sip::message::header::{MinSe, Refresher, SessionExpires};
 use crate::sip::message::{HeaderName, Headers, Method, ParseError, Request, Response, StatusCode};
 
-/// The option tag (RFC 4028 §10).
+/// The option tag of session timers.
 pub const TIMER: &str = "timer";
 
 /// What an operator wants of session timers.
@@ -296,7 +296,7 @@ impl SessionTimer {
         Some(refresh.min(session.expires_at))
     }
 
-    /// Says what is due at `now`, if anything. After [`Due::Expired`] nothing follows.
+    /// Says what is due at `now`, if anything. Nothing follows [`Due::Expired`].
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
         let session = self.session.as_mut()?;
         if session.expires_at <= now {

@@ -6,7 +6,7 @@ use super::{Headers, StatusCode, body};
 
 /// The type, as Accept has it.
 pub const SIPFRAG: &str = "message/sipfrag";
-/// The type, as the Content-Type of what [`write`] gives (RFC 3515 §2.4.5).
+/// The type, as the Content-Type of what [`write()`] gives (RFC 3515 §2.4.5).
 pub const CONTENT_TYPE: &str = "message/sipfrag;version=2.0";
 
 /// Why a body says nothing about a request.

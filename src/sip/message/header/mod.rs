@@ -3,6 +3,9 @@
 //! Each type reads one element of its header's value and writes it; the list and which line it stands on
 //! belong to [`Headers`](super::Headers).
 
+use super::SyntaxError;
+use super::lex::Cursor;
+
 mod cseq;
 mod event;
 mod replaces;
@@ -16,9 +19,6 @@ pub use replaces::Replaces;
 pub use session_expires::{MinSe, Refresher, SessionExpires};
 pub use subscription_state::{EndReason, SubscriptionState, Substate};
 pub use via::Via;
-
-use super::SyntaxError;
-use super::lex::Cursor;
 
 /// `delta-seconds = 1*DIGIT`, after blanks. What 32 bits do not hold is their largest number: both are more
 /// than a century.
