@@ -91,10 +91,20 @@ pub enum ConnectionAddress {
 }
 
 impl ConnectionAddress {
-    pub(super) fn parse(text: &str) -> Self {
-        let base = text.split('/').next().unwrap_or(text);
-        base.parse()
-            .map_or_else(|_| Self::Name(base.to_owned()), Self::Ip)
+    /// `None` for no text at all.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let base = text.split('/').next().filter(|base| !base.is_empty())?;
+        let address = base.parse().map(Self::Ip);
+        Some(address.unwrap_or_else(|_| Self::Name(base.to_owned())))
+    }
+
+    /// Whether something can be sent there, once a name is resolved: an address or what may be a name.
+    pub(super) fn is_host(&self) -> bool {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        match self {
+            Self::Ip(_) => true,
+            Self::Name(name) => name.bytes().all(is_name),
+        }
     }
 }
 
@@ -134,10 +144,11 @@ impl Attribute {
     }
 
     pub(super) fn parse(text: &str) -> Self {
+        // Blanks around a name, which it cannot have, are the sender's slip.
         match text.split_once(':') {
-            Some((name, value)) if !value.is_empty() => Self::value(name, value),
-            Some((name, _)) => Self::flag(name),
-            None => Self::flag(text),
+            Some((name, value)) if !value.is_empty() => Self::value(name.trim(), value),
+            Some((name, _)) => Self::flag(name.trim()),
+            None => Self::flag(text.trim()),
         }
     }
 }

@@ -525,12 +525,17 @@ fn destination(
 ) -> (Option<SocketAddr>, Option<(String, u16)>) {
     match connection {
         ConnectionAddress::Name(name) => (None, Some((name.clone(), port))),
-        ConnectionAddress::Ip(ip) => (is_unicast(*ip).then(|| SocketAddr::new(*ip, port)), None),
+        ConnectionAddress::Ip(ip) => {
+            // An IPv4 address inside an IPv6 one (RFC 5118 §4.9) is reached over IPv4.
+            let ip = ip.to_canonical();
+            (is_unicast(ip).then(|| SocketAddr::new(ip, port)), None)
+        }
     }
 }
 
 /// Unspecified addresses are a hold of old (RFC 3264 §8.4); the others would make us flood a net.
 pub(super) fn is_unicast(address: IpAddr) -> bool {
+    let address = address.to_canonical();
     let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
     !(address.is_unspecified() || address.is_multicast() || is_broadcast)
 }

@@ -125,7 +125,7 @@ pub(super) fn read_leniently(lines: &Lines) -> Result<SessionDescription, SdpErr
 fn read_origin(line: &str) -> Result<Origin, SdpError> {
     let mut fields = line.rsplitn(6, ' ');
     let mut field = || fields.next().ok_or(SdpError::BadOrigin);
-    let address = ConnectionAddress::parse(field()?);
+    let address = ConnectionAddress::parse(field()?).ok_or(SdpError::BadOrigin)?;
     let (_address_type, _network_type) = (field()?, field()?);
     let session_version = field()?.to_owned();
     let session_id = field()?.to_owned();
@@ -141,7 +141,9 @@ fn read_origin(line: &str) -> Result<Origin, SdpError> {
 /// `c=<nettype> <addrtype> <connection-address>`
 fn read_connection(line: &str) -> Result<ConnectionAddress, SdpError> {
     match line.split(' ').collect::<Vec<_>>()[..] {
-        ["IN", "IP4" | "IP6", address] => Ok(ConnectionAddress::parse(address)),
+        ["IN", "IP4" | "IP6", address] => ConnectionAddress::parse(address)
+            .filter(ConnectionAddress::is_host)
+            .ok_or(SdpError::BadConnection),
         _ => Err(SdpError::BadConnection),
     }
 }

@@ -482,7 +482,10 @@ impl Call {
 
     /// RFC 3261 §8.2.3: says what would be understood.
     fn refuse_body(&mut self) {
-        let accept = [(HeaderName::Accept, SDP.to_owned())];
+        let accept = [
+            (HeaderName::Accept, SDP.to_owned()),
+            (HeaderName::AcceptEncoding, "identity".to_owned()),
+        ];
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         self.usage.reject(status, None, &accept);
         self.fail(status);

@@ -25,9 +25,12 @@ pub struct NoKey;
 /// # Errors
 /// [`NoKey`] for a body of the right type that has none.
 pub fn read(headers: &Headers, body: &Bytes) -> Option<Result<(Digit, Duration), NoKey>> {
-    let of_type = |wanted| body::part(headers, body, wanted).ok();
+    let of_type = |wanted| {
+        let part = body::part(headers, body, wanted).ok();
+        part.filter(|part| !part.is_empty())
+    };
     let body = of_type(DTMF_RELAY).or_else(|| of_type(DTMF))?;
-    (!body.is_empty()).then(|| parse(&String::from_utf8_lossy(&body)))
+    Some(parse(&String::from_utf8_lossy(&body)))
 }
 
 /// The body of an INFO that tells of a key.

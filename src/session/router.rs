@@ -448,6 +448,11 @@ impl<M: Mailbox> Router<M> {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return Some(self.refuse(transaction, &request, status, Some(reason)));
         }
+        if !request.headers.accepts("application/sdp") {
+            // It could read no answer of ours (RFC 3261 §20.1).
+            tracing::debug!("call refused: Accept leaves out application/sdp");
+            return Some(self.refuse(transaction, &request, StatusCode::NOT_ACCEPTABLE, None));
+        }
         let (name, application) = match self.select(&request) {
             Ok(selected) => selected,
             Err(reason) => {

@@ -40,10 +40,19 @@ fn an_unspecified_address_is_a_hold() {
         "IP6 ::",
         "IP4 224.2.1.1/127",
         "IP4 255.255.255.255",
+        "IP6 ::ffff:255.255.255.255",
+        "IP6 ::ffff:224.2.1.1",
+        "IP6 ::ffff:0.0.0.0",
     ] {
         let offer = body(&["m=audio 4000 RTP/AVP 0", &format!("c=IN {address}")]);
         assert_eq!(answer(&offer).1.remote, None, "{address}");
     }
+}
+
+#[test]
+fn rfc5118_4_9_an_ipv4_address_inside_an_ipv6_one_is_reached_over_ipv4() {
+    let offer = body(&["m=audio 4000 RTP/AVP 0", "c=IN IP6 ::ffff:192.0.2.2"]);
+    assert_eq!(answer(&offer).1.remote, "192.0.2.2:4000".parse().ok());
 }
 
 #[test]

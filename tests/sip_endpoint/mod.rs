@@ -7,8 +7,8 @@ mod client;
 mod loss;
 mod overload;
 mod phone;
-mod probe;
+pub mod probe;
 mod random;
 mod scale;
-
 mod server;
+mod torture;

@@ -57,6 +57,18 @@ impl Probe {
         self.drain();
     }
 
+    /// The peer sends these bytes.
+    pub fn receive_bytes(&mut self, bytes: Bytes) {
+        self.endpoint.handle_message(self.now, self.flow, bytes);
+        self.drain();
+    }
+
+    /// What was sent since the last call, and where to: a 400 may be as broken as what it answers.
+    pub fn sent_bytes(&mut self) -> Vec<(SocketAddr, Bytes)> {
+        let sent = std::mem::take(&mut self.sent);
+        sent.into_iter().map(|(_, to, bytes)| (to, bytes)).collect()
+    }
+
     /// Time passes, timer by timer.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)] // helpers of tests, not only tests
 
 mod oracle;
+mod probes;
 mod properties;
-mod robustness;
+pub mod robustness;
 mod torture;
 
 use std::fs;
@@ -14,10 +15,10 @@ use bytes::Bytes;
 use muleteer::sip::message::{BadMessage, Message};
 
 /// The INVITE of RFC 3665 §3.1 with its body.
-const INVITE: &[u8] = include_bytes!("rfc3665_invite.sip");
+pub const INVITE: &[u8] = include_bytes!("rfc3665_invite.sip");
 
 /// A torture message by folder and file name.
-fn torture_message(name: &str) -> Bytes {
+pub fn torture_message(name: &str) -> Bytes {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/torture");
     fs::read(folder.join(name))
         .unwrap_or_else(|error| panic!("{name}: {error}"))

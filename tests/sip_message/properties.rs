@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use muleteer::sip::message::{
-    CSeq, HeaderName, Host, Message, Method, NameAddr, Params, Request, Response, SipUri,
-    StatusCode, TelUri, Uri, Via,
+    CSeq, ContentDisposition, HeaderName, Headers, Host, MediaType, Message, Method, NameAddr,
+    Params, Request, Response, SipUri, StatusCode, TelUri, Uri, Via,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -143,6 +143,15 @@ prop_compose! {
     }
 }
 
+/// Every letter and digit as an escape.
+fn escaped(text: &str) -> String {
+    let escape = |c: char| match c.is_ascii_alphanumeric() {
+        true => format!("%{:02x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
 proptest! {
     // A failing case is printed; it becomes a test of its own, not a file beside the sources.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
@@ -166,6 +175,84 @@ proptest! {
     #[test]
     fn a_written_cseq_is_read_as_it_was(cseq in cseq()) {
         prop_assert_eq!(CSeq::parse(&cseq.to_string()), Ok(cseq));
+    }
+
+    #[test]
+    fn a_written_media_type_is_read_as_it_was(kind in TOKEN, subtype in TOKEN, params in header_params()) {
+        let media_type = MediaType { kind, subtype, params };
+        prop_assert_eq!(MediaType::parse(&media_type.to_string()), Ok(media_type));
+    }
+
+    #[test]
+    fn a_written_content_disposition_is_read_as_it_was(kind in TOKEN, params in header_params()) {
+        let disposition = ContentDisposition { kind, params };
+        prop_assert_eq!(ContentDisposition::parse(&disposition.to_string()), Ok(disposition));
+    }
+
+    #[test]
+    fn a_written_list_is_read_as_it_was(
+        contacts in vec(name_addr(), 1..6),
+        vias in vec(via(), 1..6),
+        at in 0..6_usize,
+    ) {
+        let mut headers = Headers::new();
+        let at = at.min(contacts.len());
+        let line = |part: &[NameAddr]| {
+            part.iter().map(ToString::to_string).collect::<Vec<_>>().join(" , ")
+        };
+        for part in [&contacts[..at], &contacts[at..]] {
+            headers.push(HeaderName::Contact, line(part));
+        }
+        for via in &vias {
+            headers.push(HeaderName::Via, via.to_string());
+        }
+        prop_assert_eq!(headers.contacts(), Ok(contacts));
+        prop_assert_eq!(headers.via(), Ok(vias[0].clone()));
+        prop_assert_eq!(headers.vias(), Ok(vias));
+    }
+
+    #[test]
+    fn rfc3261_19_1_4_equivalence_has_no_direction(a in uri(), b in uri()) {
+        prop_assert!(a.equivalent(&a));
+        prop_assert_eq!(a.equivalent(&b), b.equivalent(&a));
+    }
+
+    #[test]
+    fn rfc3261_19_1_4_what_does_not_count_changes_nothing(uri in sip_uri(), turn: usize) {
+        let mut other = uri.clone();
+        other.host = match other.host {
+            Host::Name(name) => Host::Name(name.to_ascii_uppercase()),
+            address => address,
+        };
+        let mut params: Vec<_> = uri.params.iter().collect();
+        if !params.is_empty() {
+            let len = params.len();
+            params.rotate_left(turn % len);
+        }
+        other.params = Params::default();
+        for (name, value) in params {
+            match value {
+                Some(value) => other.params.set(&name.to_ascii_uppercase(), value.to_ascii_uppercase()),
+                None => other.params.set_flag(&name.to_ascii_uppercase()),
+            }
+        }
+        // Every letter of the user may be written as an escape; one that is an escape already may not.
+        other.user = uri.user.as_deref().filter(|user| !user.contains('%')).map(escaped).or(other.user);
+        prop_assert!(Uri::Sip(uri.clone()).equivalent(&Uri::Sip(other.clone())), "{} {}", uri, other);
+    }
+
+    #[test]
+    fn rfc3261_19_1_4_what_counts_makes_a_difference(uri in sip_uri(), change in 0..6) {
+        let mut other = uri.clone();
+        match change {
+            0 => other.secure = !uri.secure,
+            1 => other.port = uri.port.map_or(Some(5060), |_| None),
+            2 => other.user = Some(format!("{}x", uri.user.clone().unwrap_or_default())),
+            3 => other.password = Some(format!("{}x", uri.password.clone().unwrap_or_default())),
+            4 => other.host = Host::Name("elsewhere.invalid".to_owned()),
+            _ => other.params.set("maddr", "elsewhere.invalid"),
+        }
+        prop_assert!(!Uri::Sip(uri.clone()).equivalent(&Uri::Sip(other.clone())), "{} {}", uri, other);
     }
 
     #[test]

@@ -66,8 +66,7 @@ const RFC4475: [(&str, Outcome); 49] = [
     // §3.2: for the transaction layer (an empty branch).
     ("badbranch", Req("OPTIONS")),
     // §3.3: for the application layer.
-    // Without From, To and Call-ID there is nothing that an answer could be matched by.
-    ("insuf", Dropped),
+    ("insuf", Refused(400)),
     ("unkscm", Req("OPTIONS")),
     ("novelsc", Req("OPTIONS")),
     ("unksm2", Req("REGISTER")),

@@ -76,15 +76,9 @@ fn lines_out_of_order_lose_nothing() {
         panic!("two sections")
     };
     assert_eq!(audio.ptime_ms(), Some(30));
-    assert_eq!(
-        audio.connection,
-        Some(ConnectionAddress::parse("192.0.2.9"))
-    );
+    assert_eq!(audio.connection, ConnectionAddress::parse("192.0.2.9"));
     assert_eq!(description.direction_of(audio), Direction::SendOnly);
-    assert_eq!(
-        video.connection,
-        Some(ConnectionAddress::parse("192.0.2.8"))
-    );
+    assert_eq!(video.connection, ConnectionAddress::parse("192.0.2.8"));
     assert_eq!(description.direction_of(video), Direction::Inactive);
 }
 
@@ -214,4 +208,34 @@ fn limits_are_exact() {
 fn what_is_written_reads_back_the_same() {
     let description = parse(PHONE);
     assert_eq!(parse(&description.to_string()), description);
+}
+
+#[test]
+fn blanks_around_the_name_of_an_attribute_are_left_out() {
+    for (text, name, value) in [
+        ("sendonly ", "sendonly", None),
+        ("x :", "x", None),
+        (" rtpmap : 0 PCMU/8000", "rtpmap", Some(" 0 PCMU/8000")),
+    ] {
+        let attribute = Attribute::parse(text);
+        assert_eq!(
+            (&*attribute.name, attribute.value.as_deref()),
+            (name, value)
+        );
+    }
+}
+
+#[test]
+fn a_connection_line_needs_an_address_or_what_may_be_a_name() {
+    for wrong in [
+        "IN IP4 ",
+        "IN IP4 /127",
+        "IN IP4 a,b",
+        "IN IP6 [::1]",
+        "IN IP4 \u{fc}.example",
+    ] {
+        let body = format!("v=0\r\no=- 1 1 IN IP4 x\r\ns=-\r\nc={wrong}\r\nt=0 0\r\n");
+        let error = SessionDescription::parse(body.as_bytes()).unwrap_err();
+        assert_eq!(error, SdpError::BadConnection, "{wrong}");
+    }
 }

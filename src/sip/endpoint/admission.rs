@@ -1,22 +1,30 @@
 //! Which new requests the endpoint refuses by itself (RFC 3261 §8.2.1, §8.2.2).
 
-use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
+use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
 
 use super::EndpointConfig;
 
 /// Returns the refusal of a request that the TU has no use for.
 ///
-/// Checks are in the order of RFC 3261 §8.2: method, header, extensions. Whether the request is a
-/// merged one and whether there is room for it is for the caller to know.
+/// Checks are in the order of RFC 3261 §8.2: method, Request-URI, header, extensions. A method that
+/// nobody here has heard of gets 501, one that is known but not served gets 405 (§21.5.2, §8.2.1).
+/// Whether the request is a merged one and whether there is room for it is for the caller to know.
 pub(super) fn refusal(config: &EndpointConfig, request: &Request, tag: &str) -> Option<Response> {
     let answer = |status| Response::answering(request, status, Some(tag));
     if !config.allow.contains(&request.method) {
-        let mut response = answer(StatusCode::METHOD_NOT_ALLOWED);
+        let status = match request.method {
+            Method::Other(_) => StatusCode::NOT_IMPLEMENTED,
+            _ => StatusCode::METHOD_NOT_ALLOWED,
+        };
+        let mut response = answer(status);
         response.headers.push(
             HeaderName::Allow,
             list(config.allow.iter().map(Method::as_str)),
         );
         return Some(response);
+    }
+    if let Uri::Other { .. } = request.uri {
+        return Some(answer(StatusCode::UNSUPPORTED_URI_SCHEME));
     }
     match request.headers.max_forwards() {
         // OPTIONS with 0 asks whoever is here (RFC 3261 §11).

@@ -82,7 +82,8 @@ pub struct EndpointStats {
     pub repeated_requests: u64,
     /// Messages sent again by a timer or because the peer repeated its own.
     pub retransmissions: u64,
-    /// Requests refused here, without a transaction: 405, 420, 481 to CANCEL, 482, 483.
+    /// Requests refused here, without a transaction: 400, 405, 416, 420, 481 to CANCEL,
+    /// 482, 483, 501.
     pub refused_requests: u64,
     /// Requests answered with 503 because a limit was reached or more came than could be dealt with.
     pub overload_refusals: u64,

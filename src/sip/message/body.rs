@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{HeaderName, Headers};
+use super::lex::is_blank;
+use super::{ContentDisposition, HeaderName, Headers, MediaType};
 
 /// The body has no part of the wanted type; a request with it gets 415 (RFC 3261 §8.2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,55 +14,79 @@ pub struct UnsupportedBody;
 const MAX_PARTS: usize = 32;
 
 /// The part of `body` that is of the type `wanted`, such as `application/sdp`; empty if the body
-/// is. A body without Content-Type is taken for what is wanted.
+/// is, or if nothing else than that part is there and the sender says that it may be left aside
+/// (`handling=optional`, RFC 3261 §20.11). A body without Content-Type is taken for what is wanted.
+///
+/// Other parts of a multipart body are left aside, whatever they say of themselves, and parts inside
+/// parts are not looked for.
 ///
 /// # Errors
-/// [`UnsupportedBody`] when there is none.
+/// [`UnsupportedBody`] when there is none, and when the body is encoded (RFC 3261 §20.12).
 pub fn part(headers: &Headers, body: &Bytes, wanted: &str) -> Result<Bytes, UnsupportedBody> {
     if body.is_empty() {
         return Ok(Bytes::new());
     }
+    match find(headers, body, wanted) {
+        Some(part) => Ok(part),
+        None if is_optional(headers) => Ok(Bytes::new()),
+        None => Err(UnsupportedBody),
+    }
+}
+
+fn find(headers: &Headers, body: &Bytes, wanted: &str) -> Option<Bytes> {
+    let mut encodings = headers.tokens(&HeaderName::ContentEncoding);
+    if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return None;
+    }
     let Some(media_type) = headers.content_type() else {
-        return Ok(body.clone());
+        return Some(body.clone());
     };
     if media_type == wanted {
-        return Ok(body.clone());
+        return Some(body.clone());
     }
     if !media_type.starts_with("multipart/") {
-        return Err(UnsupportedBody);
+        return None;
     }
-    let text = headers
-        .text(&HeaderName::ContentType)
-        .ok_or(UnsupportedBody)?;
-    let boundary = boundary(&text).ok_or(UnsupportedBody)?;
-    let found = parts(body, &boundary).find_map(|part| of_type(part, wanted));
-    Ok(body.slice_ref(found.ok_or(UnsupportedBody)?))
+    let media_type = MediaType::parse(&headers.text(&HeaderName::ContentType)?).ok()?;
+    let boundary = media_type.params.unquoted("boundary")?;
+    let parts = parts(body, &boundary);
+    let found = parts.into_iter().find_map(|part| of_type(part, wanted));
+    found.map(|part| body.slice_ref(part))
 }
 
-/// The boundary parameter of a Content-Type.
-fn boundary(content_type: &str) -> Option<String> {
-    let named = |parameter: &str| {
-        let (name, value) = parameter.split_once('=')?;
-        let value = value.trim().trim_matches('"');
-        name.trim()
-            .eq_ignore_ascii_case("boundary")
-            .then(|| value.to_owned())
-    };
-    content_type.split(';').skip(1).find_map(named)
+fn is_optional(headers: &Headers) -> bool {
+    let disposition = headers.text(&HeaderName::ContentDisposition);
+    disposition.is_some_and(|text| {
+        ContentDisposition::parse(&text).is_ok_and(|disposition| disposition.is_optional())
+    })
 }
 
-/// The parts between the boundary lines, each with its headers.
-fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = &'a [u8]> {
+/// What stands between the boundary lines, each part with its headers, up to the closing one.
+fn parts<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
     let delimiter = format!("--{boundary}");
-    let starts: Vec<usize> = memchr::memmem::find_iter(body, delimiter.as_bytes())
-        .filter(|at| *at == 0 || body[at - 1] == b'\n')
-        .take(MAX_PARTS + 1)
-        .collect();
-    let length = delimiter.len();
-    let pairs: Vec<(usize, usize)> = starts.windows(2).map(|pair| (pair[0], pair[1])).collect();
-    pairs
-        .into_iter()
-        .map(move |(start, end)| &body[start + length..end])
+    let (mut parts, mut begun) = (Vec::new(), None);
+    for at in memchr::memmem::find_iter(body, delimiter.as_bytes()) {
+        let behind = &body[at + delimiter.len()..];
+        let closes = behind.starts_with(b"--");
+        let begins_line = at == 0 || body[at - 1] == b'\n';
+        // Another boundary may begin with this one.
+        if !begins_line || !(closes || is_blank_line(behind)) {
+            continue;
+        }
+        if let Some(start) = begun {
+            parts.push(&body[start..at]);
+        }
+        if closes || parts.len() == MAX_PARTS {
+            break;
+        }
+        begun = Some(at + delimiter.len());
+    }
+    parts
+}
+
+fn is_blank_line(text: &[u8]) -> bool {
+    let end = text.iter().find(|byte| !is_blank(**byte));
+    matches!(end, Some(b'\r' | b'\n'))
 }
 
 /// The content of `part` if its headers say that it is of type `wanted`. The line end before the
@@ -115,6 +140,48 @@ mod tests {
                     v=0\r\ns=-\r\n\r\n--b 1--\r\n";
         let sdp = found("multipart/mixed;boundary=\"b 1\"", body);
         assert_eq!(sdp.as_deref(), Ok("v=0\r\ns=-\r\n"));
+    }
+
+    #[test]
+    fn a_boundary_that_begins_like_the_one_meant_and_what_follows_the_last_are_no_parts() {
+        let sdp = "Content-Type: application/sdp\r\n\r\n";
+        let other =
+            format!("--b\r\n\r\ntext\r\n--bc\r\n{sdp}no\r\n--b \t\r\n{sdp}yes\r\n--b--\r\n");
+        assert_eq!(
+            found("multipart/mixed;boundary=b", &other).as_deref(),
+            Ok("yes")
+        );
+        let epilogue = format!("--b\r\n\r\ntext\r\n--b--\r\n--b\r\n{sdp}no\r\n--b--\r\n");
+        assert_eq!(
+            found("multipart/mixed;boundary=b", &epilogue),
+            Err(UnsupportedBody)
+        );
+    }
+
+    fn found_with(name: HeaderName, value: &'static str) -> Result<Bytes, UnsupportedBody> {
+        let mut headers = Headers::new();
+        headers.push(HeaderName::ContentType, "text/x");
+        headers.set(name, value);
+        part(&headers, &Bytes::from_static(b"v=0"), SDP)
+    }
+
+    #[test]
+    fn rfc3261_20_11_an_optional_body_that_is_not_understood_is_left_aside() {
+        let found = |value| found_with(HeaderName::ContentDisposition, value);
+        assert_eq!(found("render;handling=optional"), Ok(Bytes::new()));
+        assert_eq!(found("render;handling=required"), Err(UnsupportedBody));
+        assert_eq!(found("=handling=optional"), Err(UnsupportedBody));
+    }
+
+    #[test]
+    fn rfc3261_20_12_an_encoded_body_is_not_understood() {
+        let mut headers = Headers::new();
+        headers.push(HeaderName::ContentType, SDP);
+        let body = Bytes::from_static(b"v=0");
+        headers.set(HeaderName::ContentEncoding, "Identity");
+        assert_eq!(part(&headers, &body, SDP), Ok(body.clone()));
+        headers.set(HeaderName::ContentEncoding, "gzip");
+        assert_eq!(part(&headers, &body, SDP), Err(UnsupportedBody));
     }
 
     #[test]

@@ -70,8 +70,8 @@ pub struct BadMessage {
     /// What is wrong.
     #[source]
     pub error: ParseError,
-    /// The 400 or 505 that answers it. `None` for a response, an ACK, or a request without the
-    /// headers that an answer copies. A Via that could not be read is copied as it came, so the
-    /// answer goes to where the request came from.
+    /// The 400 or 505 that answers it. `None` for a response, an ACK, or a request without Via; of
+    /// From, To, Call-ID and CSeq the answer has those that came. A Via that could not be read is
+    /// copied as it came, so the answer goes to where the request came from.
     pub answer: Option<Box<Response>>,
 }

@@ -15,9 +15,9 @@ macro_rules! header_names {
             Other(Box<str>),
         }
 
-        /// Name, compact form or NUL, value; searched from the top.
+        /// Name, compact form or [`NO_COMPACT`], value; searched from the top.
         const KNOWN: &[(&str, u8, HeaderName)] =
-            &[$(($name, 0 $(+ $compact)?, HeaderName::$variant),)*];
+            &[$(($name, NO_COMPACT $(+ $compact)?, HeaderName::$variant),)*];
 
         impl HeaderName {
             /// The name as it is written.
@@ -30,6 +30,9 @@ macro_rules! header_names {
         }
     };
 }
+
+/// Stands for the compact form of a name that has none; a peer may send this byte.
+const NO_COMPACT: u8 = 0;
 
 // The headers of nearly every message first, then those of calls, then the rest.
 header_names! {
@@ -68,7 +71,7 @@ impl HeaderName {
         let known = match name {
             [letter] => KNOWN
                 .iter()
-                .find(|known| known.1 == letter.to_ascii_lowercase()),
+                .find(|known| known.1 != NO_COMPACT && known.1 == letter.to_ascii_lowercase()),
             _ => KNOWN
                 .iter()
                 .find(|known| known.0.as_bytes().eq_ignore_ascii_case(name)),

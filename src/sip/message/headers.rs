@@ -7,7 +7,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::lex::number;
 use super::list::elements;
-use super::{CSeq, HeaderName, NameAddr, ParseError, SyntaxError, Via};
+use super::{CSeq, HeaderName, MediaType, NameAddr, ParseError, SyntaxError, Via};
+
+/// The most elements that a list of addresses or Vias may have, over all its lines. Max-Forwards
+/// allows 255 hops.
+pub const MAX_ELEMENTS: usize = 256;
 
 /// Headers in order of appearance, one entry a header line.
 ///
@@ -233,6 +237,16 @@ impl Headers {
         Some(media_type.replace([' ', '\t'], "").to_ascii_lowercase())
     }
 
+    /// Whether a body of `media_type`, such as `application/sdp`, may be sent to whoever wrote this
+    /// (RFC 3261 §20.1). Without Accept it may be assumed that it can read it; elements that cannot be
+    /// read allow nothing.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let mut ranges = self.tokens(&HeaderName::Accept);
+        self.get(&HeaderName::Accept).is_none()
+            || ranges
+                .any(|range| MediaType::parse(range).is_ok_and(|range| range.takes(media_type)))
+    }
+
     /// The value of a header that stands once.
     fn only(&self, name: &HeaderName) -> Result<&[u8], ParseError> {
         let mut values = self
@@ -270,10 +284,18 @@ impl Headers {
     }
 
     fn list<T>(&self, name: HeaderName, parse: impl Parse<T>) -> Result<Vec<T>, ParseError> {
-        let elements = self.all(&name).flat_map(elements);
-        elements
-            .map(|element| read(name.clone(), element, &parse))
-            .collect()
+        let mut list = Vec::new();
+        for element in self.all(&name.clone()).flat_map(elements) {
+            if list.len() == MAX_ELEMENTS {
+                let source = SyntaxError {
+                    offset: 0,
+                    expected: "fewer elements",
+                };
+                return Err(ParseError::Header { name, source });
+            }
+            list.push(read(name.clone(), element, &parse)?);
+        }
+        Ok(list)
     }
 }
 

@@ -36,13 +36,13 @@ mod write;
 mod tests;
 
 pub use error::{BadMessage, ParseError, SyntaxError};
-pub use header::{CSeq, Via};
+pub use header::{CSeq, ContentDisposition, MediaType, Via};
 pub use header_name::HeaderName;
-pub use headers::Headers;
+pub use headers::{Headers, MAX_ELEMENTS};
 pub use host::Host;
 pub use method::Method;
 pub use name_addr::NameAddr;
-pub use params::Params;
+pub use params::{MAX_PARAMS, Params};
 pub use parse::{MAX_HEADERS, MAX_MESSAGE_BYTES};
 pub use request::Request;
 pub use response::Response;

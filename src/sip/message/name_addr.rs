@@ -41,7 +41,7 @@ impl NameAddr {
             let display = unquote(cursor.quoted()?);
             cursor.skip_blanks();
             (Some(display), bracketed(&mut cursor)?)
-        } else if cursor.rest().contains('<') {
+        } else if has_brackets(cursor.rest()) {
             let is_display = |b: u8| !matches!(b, b'<' | b',' | b'"' | b';' | 0..=8 | 10..=31);
             let display = cursor.take_while(is_display).trim_matches([' ', '\t']);
             (
@@ -69,6 +69,13 @@ impl NameAddr {
     pub fn set_tag(&mut self, tag: &str) {
         self.params.set("tag", tag);
     }
+}
+
+/// Whether a value that does not begin with a quote has its URI in brackets; those behind a quote or
+/// semicolon are in a parameter.
+fn has_brackets(text: &str) -> bool {
+    let first = text.bytes().find(|b| matches!(b, b'<' | b'"' | b';'));
+    first == Some(b'<')
 }
 
 /// `LAQUOT addr-spec RAQUOT`
@@ -142,6 +149,12 @@ mod tests {
         assert_eq!(bare.params.get("user"), Some("phone"));
         let bracketed = NameAddr::parse("<sip:a@x;user=phone>").unwrap();
         assert!(bracketed.params.is_empty());
+    }
+
+    #[test]
+    fn brackets_in_a_parameter_are_none_around_the_uri() {
+        let bare = NameAddr::parse("sip:a@x;tag=1;x=\"<urn:b>\"").unwrap();
+        assert_eq!((bare.tag(), &bare.display), (Some("1"), &None));
     }
 
     #[test]

@@ -6,6 +6,10 @@ use std::fmt;
 use super::SyntaxError;
 use super::lex::{Cursor, unquote};
 
+/// The most parameters that one value may have. A Contact that lists the features of a phone
+/// (RFC 3840) has about thirty.
+pub const MAX_PARAMS: usize = 128;
+
 /// Parameters in order of appearance: `;name` or `;name=value`. Names compare ignoring case.
 /// A quoted value keeps its quotes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -68,6 +72,9 @@ impl Params {
             cursor.skip_blanks();
             if !cursor.eat(b';') {
                 return Ok(params);
+            }
+            if params.0.len() == MAX_PARAMS {
+                return Err(cursor.error("fewer parameters"));
             }
             cursor.skip_blanks();
             let name = cursor.take_some(|b| is_value(b) && b != b'=', "parameter name")?;

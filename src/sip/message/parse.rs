@@ -258,8 +258,9 @@ fn check_version(version: &[u8]) -> Option<Result<(), ParseError>> {
     })
 }
 
-/// The answer to a bad request. `None` if the start line is not that of a request, if it is an
-/// ACK, and if a header that every response copies is missing.
+/// The answer to a bad request, with as much of what a response copies as there is. `None` if the
+/// start line is not that of a request, if it is an ACK, and if there is no Via, the one header that
+/// brings a response to its client.
 fn answer(start_line: &[u8], headers: &Headers, error: &ParseError) -> Option<Response> {
     let mut words = start_line
         .split(|b| *b == b' ')
@@ -272,15 +273,10 @@ fn answer(start_line: &[u8], headers: &Headers, error: &ParseError) -> Option<Re
         return None;
     }
     let mut hasher = DefaultHasher::new();
-    for name in [
-        &HeaderName::Via,
-        &HeaderName::From,
-        &HeaderName::CallId,
-        &HeaderName::CSeq,
-    ] {
-        headers.get(name)?.hash(&mut hasher);
+    headers.get(&HeaderName::Via)?.hash(&mut hasher);
+    for name in [&HeaderName::From, &HeaderName::CallId, &HeaderName::CSeq] {
+        headers.get(name).hash(&mut hasher);
     }
-    headers.get(&HeaderName::To)?;
     let status = match error {
         ParseError::Version => StatusCode::VERSION_NOT_SUPPORTED,
         _ => StatusCode::BAD_REQUEST,

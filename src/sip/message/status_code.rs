@@ -19,6 +19,7 @@ impl StatusCode {
     pub const FORBIDDEN: Self = Self(403);
     pub const NOT_FOUND: Self = Self(404);
     pub const METHOD_NOT_ALLOWED: Self = Self(405);
+    pub const NOT_ACCEPTABLE: Self = Self(406);
     pub const PROXY_AUTHENTICATION_REQUIRED: Self = Self(407);
     pub const REQUEST_TIMEOUT: Self = Self(408);
     pub const UNSUPPORTED_MEDIA_TYPE: Self = Self(415);

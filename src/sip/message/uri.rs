@@ -65,7 +65,10 @@ impl Uri {
             });
         }
         let mut cursor = Cursor::new(text);
-        let scheme = cursor.take_some(is_scheme, "URI scheme")?;
+        if !cursor.peek().is_some_and(|b| b.is_ascii_alphabetic()) {
+            return Err(cursor.error("URI scheme"));
+        }
+        let scheme = cursor.take_while(is_scheme);
         cursor.expect(b':', "URI scheme")?;
         let is = |known: &str| scheme.eq_ignore_ascii_case(known);
         if is("sip") || is("sips") {
@@ -310,6 +313,8 @@ mod tests {
             "sip:\u{e9}@b",
             "urn:",
             "sip:a@b;p,q",
+            "1sip:a@b",
+            ":a@b",
         ] {
             assert!(Uri::parse(text).is_err(), "{text}");
         }

@@ -36,26 +36,31 @@ impl TelUri {
     /// RFC 3966 §4: visual separators do not count; every parameter does.
     pub fn equivalent(&self, other: &Self) -> bool {
         digits(&self.number) == digits(&other.number)
-            && self.params.iter().count() == other.params.iter().count()
-            && self.params.iter().all(|(name, value)| {
-                other.params.contains(name) && same_ignoring_case(value, other.params.get(name))
-            })
+            && all_in(&self.params, &other.params)
+            && all_in(&other.params, &self.params)
     }
+}
+
+/// Whether each parameter of `ours` is in `theirs` with the same value.
+fn all_in(ours: &Params, theirs: &Params) -> bool {
+    ours.iter().all(|(name, _)| {
+        theirs.contains(name) && same_ignoring_case(ours.get(name), theirs.get(name))
+    })
 }
 
 /// Parameters that both URIs must have if one has them. The text of §19.1.4 leaves `transport`
 /// out, its examples do not.
 const NEVER_IGNORED: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 
-/// Whether every parameter of `ours` is in `theirs` with the same value, or may be ignored.
+/// Whether every parameter of `ours` is in `theirs` with the same value, or may be ignored. Of a
+/// name that is there twice, which no URI may have (§19.1.1), the first counts.
 fn params_agree(ours: &Params, theirs: &Params) -> bool {
-    ours.iter()
-        .all(|(name, value)| match theirs.contains(name) {
-            true => same_ignoring_case(value, theirs.get(name)),
-            false => !NEVER_IGNORED
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(name)),
-        })
+    ours.iter().all(|(name, _)| match theirs.contains(name) {
+        true => same_ignoring_case(ours.get(name), theirs.get(name)),
+        false => !NEVER_IGNORED
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name)),
+    })
 }
 
 /// The header part as a sorted list, escapes normalised.
@@ -182,6 +187,14 @@ mod tests {
         assert!(equivalent("tel:+1-201.555(0123)", "TEL:+12015550123"));
         assert!(!equivalent("tel:+1;phone-context=a", "tel:+1"));
         assert!(!equivalent("tel:1", "sip:1@x"));
+    }
+
+    #[test]
+    fn of_a_parameter_that_is_there_twice_the_first_counts() {
+        assert!(equivalent("sip:a@x;p=1;p=2", "sip:a@x;p=1;p=2"));
+        assert!(equivalent("sip:a@x;p=1;p=2", "sip:a@x;p=1"));
+        assert!(!equivalent("sip:a@x;p=1;p=2", "sip:a@x;p=2;p=1"));
+        assert!(!equivalent("tel:1;a;a;b", "tel:1;a;b;c"));
     }
 
     #[test]

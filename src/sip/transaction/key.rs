@@ -64,7 +64,8 @@ impl Identity {
     /// Returns the key of the server transaction that a request belongs to. ACK and CANCEL have the
     /// key of the INVITE they are for (RFC 3261 §9.2, §17.2.3).
     ///
-    /// Without the magic cookie the sender is of RFC 2543 and its branch is not unique: then the
+    /// Without the magic cookie the sender is of RFC 2543 and its branch is not unique, nor is the bare
+    /// cookie (RFC 4475 §3.2.1): then the
     /// Request-URI, Call-ID, From tag, CSeq and the whole topmost Via have to be equal. The To tag is
     /// left out, since that of the ACK is not in the INVITE and the rest says enough.
     pub fn server_key(&self, uri: &Uri) -> ServerKey {
@@ -74,7 +75,10 @@ impl Identity {
         };
         let branch = self.via.branch().unwrap_or_default();
         let mut key = String::with_capacity(96);
-        let written = if branch.starts_with(MAGIC_COOKIE) {
+        let unique = branch
+            .strip_prefix(MAGIC_COOKIE)
+            .is_some_and(|rest| !rest.is_empty());
+        let written = if unique {
             write!(key, "{method}\n{branch}\n{}", SentBy(&self.via))
         } else {
             let Self {

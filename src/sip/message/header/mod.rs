@@ -6,15 +6,19 @@
 use super::SyntaxError;
 use super::lex::Cursor;
 
+mod content_disposition;
 mod cseq;
 mod event;
+mod media_type;
 mod replaces;
 mod session_expires;
 mod subscription_state;
 mod via;
 
+pub use content_disposition::ContentDisposition;
 pub use cseq::CSeq;
 pub use event::Event;
+pub use media_type::MediaType;
 pub use replaces::Replaces;
 pub use session_expires::{MinSe, Refresher, SessionExpires};
 pub use subscription_state::{EndReason, SubscriptionState, Substate};
