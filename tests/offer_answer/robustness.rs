@@ -99,7 +99,9 @@ fn whatever_comes_as_an_answer_is_taken_or_refused() {
     let mut random = StdRng::seed_from_u64(8866);
     for _ in 0..5_000 {
         let mut exchange = OfferAnswer::new(1);
-        exchange.offer(&capabilities, local(), muleteer::sdp::Direction::SendRecv);
+        exchange
+            .offer(&capabilities, local(), muleteer::sdp::Direction::SendRecv)
+            .unwrap();
         let agreed = exchange.accept_answer(&mutated(&mut random, &seeds));
         assert_eq!(exchange.agreed().cloned(), agreed.ok());
     }

@@ -257,6 +257,7 @@ pub fn parameters() -> StreamParameters {
         hear_tones: false,
         send_tones: false,
         rtp_timeout: None,
+        srtp: None,
     }
 }
 
