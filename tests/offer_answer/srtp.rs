@@ -10,7 +10,7 @@ const KEY_2: &str = "inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
 const CM_80: &str = "AES_CM_128_HMAC_SHA1_80";
 const CM_32: &str = "AES_CM_128_HMAC_SHA1_32";
 
-fn terms(policy: SrtpPolicy) -> SrtpTerms {
+pub fn terms(policy: SrtpPolicy) -> SrtpTerms {
     SrtpTerms {
         policy,
         secure_signalling: true,

@@ -158,6 +158,7 @@ struct Source {
     ssrc: u32,
     rtp: Window,
     rtcp: Window,
+    /// When its latest RTP packet came.
     heard: Instant,
     searched: Option<Instant>,
 }
@@ -223,23 +224,29 @@ impl Context {
             .get_mut(..datagram.len())
             .ok_or(SrtpRefusal::Malformed)?;
         let position = self.position(sealed.ssrc);
-        let known = position.map(|at| &self.sources[at]);
-        let highest = known.and_then(|source| source.rtp.highest);
-        let Some((source, highest)) = known.zip(highest) else {
-            let index = self.first_index(&sealed, datagram, out)?;
-            self.source(now, position, sealed.ssrc)?.rtp.take(index);
-            return Ok(sealed.body_end - sealed.added(&self.keys.rtp));
+        let known = position.map(|at| &self.sources[at].rtp);
+        let index = match known.and_then(|window| Some((window, window.highest?))) {
+            None => self.first_index(&sealed, datagram, out)?,
+            Some((window, highest)) => {
+                let index = nearest(highest, sealed.number).filter(|index| window.is_new(*index));
+                let opened = match index {
+                    Some(index) => match sealed.open(self, index, datagram, out) {
+                        Ok(()) => Ok(index),
+                        Err(forged) => Err(forged.into()),
+                    },
+                    None => Err(SrtpRefusal::Replayed),
+                };
+                match opened {
+                    Ok(index) => index,
+                    Err(why) => self
+                        .search(now, position, &sealed, datagram, out)
+                        .ok_or(why)?,
+                }
+            }
         };
-        let index = nearest(highest, sealed.number).ok_or(SrtpRefusal::Replayed)?;
-        if !source.rtp.is_new(index) {
-            return Err(SrtpRefusal::Replayed);
-        }
-        let opened = sealed.open(self, index, datagram, out);
-        let index = match opened {
-            Ok(()) => index,
-            Err(Forged) => self.search(now, position, &sealed, datagram, out)?,
-        };
-        self.source(now, position, sealed.ssrc)?.rtp.take(index);
+        let source = self.source(now, position, sealed.ssrc)?;
+        source.rtp.take(index);
+        source.heard = now;
         Ok(sealed.body_end - sealed.added(&self.keys.rtp))
     }
 
@@ -270,23 +277,20 @@ impl Context {
         sealed: &SealedRtp,
         datagram: &[u8],
         out: &mut [u8],
-    ) -> Result<u64, SrtpRefusal> {
-        let source = position.map(|at| &mut self.sources[at]);
-        let source = source.ok_or(SrtpRefusal::Forged)?;
+    ) -> Option<u64> {
+        let source = &mut self.sources[position?];
         let silent = now.saturating_duration_since(source.heard);
         let recently = |at| now.saturating_duration_since(at) < SEARCH_EVERY;
         if silent < LOST_TRACK || source.searched.is_some_and(recently) {
-            return Err(SrtpRefusal::Forged);
+            return None;
         }
         source.searched = Some(now);
-        let highest = source.rtp.highest;
-        let roll_over = highest.unwrap_or(0) >> 16;
+        let highest = source.rtp.highest?;
         let possible = (silent.as_secs() * 100 / 65_536 + 1).min(SEARCH_LIMIT);
-        (roll_over..=roll_over + possible)
+        (highest >> 16..=(highest >> 16) + possible)
             .map(|counter| counter << 16 | u64::from(sealed.number))
-            .filter(|index| Some(*index) > highest)
+            .filter(|index| *index > highest)
             .find(|index| sealed.open(self, *index, datagram, out).is_ok())
-            .ok_or(SrtpRefusal::Forged)
     }
 
     fn open_control(

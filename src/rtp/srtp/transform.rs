@@ -28,8 +28,8 @@ impl SessionKeys {
 
 /// How packets of one kind are sealed and opened, with the keys to it.
 pub(super) enum Transform {
-    Cm(CounterMode),
-    Gcm(Gcm),
+    Cm(Box<CounterMode>),
+    Gcm(Box<Gcm>),
 }
 
 /// The session keys of AES in counter mode with HMAC-SHA1.
@@ -76,18 +76,18 @@ impl Transform {
             prf.fill(label + 2, &mut salt);
             let key = UnboundKey::new(algorithm, key).expect("the length is that of the suite");
             let cipher = LessSafeKey::new(key);
-            return Self::Gcm(Gcm { cipher, salt });
+            return Self::Gcm(Box::new(Gcm { cipher, salt }));
         }
         let mut salt = [0; 14];
         prf.fill(label + 2, &mut salt);
         let mut auth = Zeroizing::new([0; AUTH_KEY_BYTES]);
         prf.fill(label + 1, &mut auth[..]);
-        Self::Cm(CounterMode {
+        Self::Cm(Box::new(CounterMode {
             cipher: Aes::new(key),
             salt,
             auth: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth[..]),
             tag_bytes,
-        })
+        }))
     }
 
     /// What sealing adds, without what the packet itself needs.
@@ -194,7 +194,7 @@ impl Prf {
 
 /// AES that only encrypts, which is all that counter mode needs. Wiped when dropped, by `aes`.
 pub(super) enum Aes {
-    Short(Aes128Enc),
+    Short(Box<Aes128Enc>),
     Long(Box<Aes256Enc>),
 }
 
@@ -205,7 +205,7 @@ impl Aes {
     /// `key` has 16 or 32 bytes.
     pub(super) fn new(key: &[u8]) -> Self {
         match key.len() {
-            16 => Self::Short(Aes128Enc::new(key.into())),
+            16 => Self::Short(Box::new(Aes128Enc::new(key.into()))),
             _ => Self::Long(Box::new(Aes256Enc::new(key.into()))),
         }
     }
