@@ -51,5 +51,6 @@ pub fn parameters(codec: CodecId) -> StreamParameters {
         hear_tones: false,
         send_tones: false,
         rtp_timeout: None,
+        srtp: None,
     }
 }

@@ -347,6 +347,10 @@ pub struct CallArgs {
     #[arg(long, value_name = "ADDR", value_parser = local_address)]
     pub local: Option<SocketAddr>,
 
+    /// Encrypt the audio: offer SRTP and nothing else
+    #[arg(long)]
+    pub srtp: bool,
+
     /// Who calls, for the From header
     #[arg(long, value_name = "URI", value_parser = uri)]
     pub from: Option<Uri>,

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::ids::Ids;
 use crate::net::address_towards;
 use crate::rtp::Digit;
+use crate::sdp::SrtpPolicy;
 use crate::server::{PhoneLine, Server};
 use crate::session::SessionId;
 use crate::session::application::phone::{Key, PhoneScript, Report, Reports};
@@ -83,6 +84,9 @@ impl Plan {
             None => SocketAddr::new(local_for(&uri)?, 0),
         };
         let mut config = Config::default();
+        if args.srtp {
+            config.rtp.srtp = SrtpPolicy::Required;
+        }
         let play = args
             .play
             .as_deref()
@@ -157,7 +161,7 @@ impl Plan {
                 Ok(()) = tokio::signal::ctrl_c() => None,
             };
             let Some(report) = report else { break };
-            if let Report::Answered(_) = report {
+            if let Report::Answered(..) = report {
                 code = Exit::Good;
             }
             if report == Report::Ended {
@@ -183,7 +187,8 @@ fn key(step: &DtmfStep) -> Option<Key> {
 fn tell(report: &Report, record: Option<&Path>) -> String {
     match report {
         Report::Progress(status, reason) => format!("{} {reason}", status.code()),
-        Report::Answered(codec) => format!("answered, {codec}"),
+        Report::Answered(codec, None) => format!("answered, {codec}"),
+        Report::Answered(codec, Some(suite)) => format!("answered, {codec}, {}", suite.name()),
         Report::Pressed(digit) => format!("pressed {}", digit.to_char()),
         Report::NoAnswer => "nobody answered".to_owned(),
         Report::Played => "the file has been played".to_owned(),

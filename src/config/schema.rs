@@ -56,6 +56,8 @@ impl Rtp {
             strict_source: section.boolean("strict_source", default.strict_source),
             asymmetric: section.boolean("asymmetric", default.asymmetric),
             rtcp: section.boolean("rtcp", default.rtcp),
+            srtp: section.setting("srtp", default.srtp),
+            srtp_without_tls: section.boolean("srtp_without_tls", default.srtp_without_tls),
         }
     }
 }

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use crate::codec::{CodecName, OpusSettings};
 use crate::media::Playout;
+use crate::sdp::SrtpPolicy;
 
 use super::values::{
     ApplicationRule, DigitDetection, DigitSending, Listen, LogFormat, LogLevel, PortRange,
@@ -94,6 +95,10 @@ pub struct Rtp {
     pub asymmetric: bool,
     /// `rtcp`: reports are sent and received.
     pub rtcp: bool,
+    /// `srtp`: whether audio is encrypted.
+    pub srtp: SrtpPolicy,
+    /// `srtp_without_tls`: the keys of SRTP may be agreed on by signalling without TLS.
+    pub srtp_without_tls: bool,
 }
 
 /// `[media]`: media threads.
@@ -263,6 +268,8 @@ impl Default for Rtp {
             strict_source: false,
             asymmetric: false,
             rtcp: true,
+            srtp: SrtpPolicy::default(),
+            srtp_without_tls: true,
         }
     }
 }

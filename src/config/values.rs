@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 use crate::codec::{CodecId, CodecName};
 use crate::media::Playout;
+use crate::sdp::SrtpPolicy;
 use crate::sip::transport::DEFAULT_PORT;
 
 /// A value that is written as one string.
@@ -328,6 +329,20 @@ impl Setting for Playout {
                 let ms = text.strip_prefix("fixed:")?.parse().ok()?;
                 (10..=400).contains(&ms).then(|| fixed(ms))
             }
+        }
+    }
+}
+
+impl Setting for SrtpPolicy {
+    const EXPECTED: &'static str = "one of `off`, `optional`, `required`";
+    const EXAMPLE: &'static str = "optional";
+
+    fn parse(text: &str) -> Option<SrtpPolicy> {
+        match text {
+            "off" => Some(SrtpPolicy::Off),
+            "optional" => Some(SrtpPolicy::Optional),
+            "required" => Some(SrtpPolicy::Required),
+            _ => None,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::audio::feed::{FeedSink, FeedSource};
 use crate::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use crate::audio::recorder::RecorderSink;
 use crate::codec::{CodecId, Variant};
+use crate::rtp::srtp::SrtpKeys;
 use crate::rtp::{ClockRate, Digit, DigitSource, PayloadType, SourceRule};
 
 /// Names one stream, on whichever media thread it is; a used-up id never names a later stream.
@@ -81,6 +82,8 @@ pub struct StreamParameters {
     pub ptime: Duration,
     /// How long nothing may come while we listen before [`MediaEvent::RtpTimeout`].
     pub rtp_timeout: Option<Duration>,
+    /// The keys of SRTP; `None`: plain RTP.
+    pub srtp: Option<Box<SrtpKeys>>,
 }
 
 /// A codec under its number, with its parameters in one direction.

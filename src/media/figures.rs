@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::reports::PeerReports;
 use crate::codec::CodecId;
+use crate::rtp::srtp::SrtpSuite;
 use crate::rtp::{Impairment, Reception, mean_opinion_score};
 
 /// What one stream has done, and what its peer says of it.
@@ -32,6 +33,8 @@ pub struct StreamFigures {
     pub score: Option<f32>,
     /// Mean opinion score of what the peer got, by its reports.
     pub peer_score: Option<f32>,
+    /// What packets are encrypted with at the end; `None`: nothing.
+    pub suite: Option<SrtpSuite>,
 }
 
 /// What the figures are made of.
@@ -43,6 +46,7 @@ pub(super) struct Measured<'a> {
     pub(super) codec: Option<CodecId>,
     pub(super) packet_time: Duration,
     pub(super) reception: &'a Reception,
+    pub(super) suite: Option<SrtpSuite>,
 }
 
 impl StreamFigures {
@@ -54,6 +58,7 @@ impl StreamFigures {
             codec,
             packet_time,
             reception,
+            suite,
         } = *measured;
         let packets_received = reception.packets();
         let packets_lost = u64::try_from(reception.lost()).unwrap_or(0);
@@ -78,6 +83,7 @@ impl StreamFigures {
             round_trip: peer.round_trip,
             score: score(packets_lost, packets_received + packets_lost),
             peer_score: peer_lost.and_then(|lost| score(lost, packets_sent)),
+            suite,
         }
     }
 }

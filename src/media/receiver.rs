@@ -16,6 +16,7 @@ use super::hearing::{Hearing, PlayoutCounters};
 use super::playout::Playout;
 use super::stream::Turn;
 use crate::codec::CodecId;
+use crate::rtp::srtp::SrtpReceiver;
 use crate::rtp::{
     ClockRate, DigitPress, DigitSource, EventReceiver, PayloadType, Push, Reception, RtpPacket,
     SourceLatch, SourceRule, Ssrc, Verdict, comfort_noise_level,
@@ -47,6 +48,7 @@ pub(super) struct Receiver {
     playout: Playout,
     /// Of what was heard before `hearing` was made.
     heard_before: PlayoutCounters,
+    srtp: Option<Box<SrtpReceiver>>,
 }
 
 impl Default for Receiver {
@@ -70,6 +72,7 @@ impl Default for Receiver {
             request: None,
             playout: Playout::default(),
             heard_before: PlayoutCounters::default(),
+            srtp: None,
         }
     }
 }
@@ -92,6 +95,18 @@ impl Receiver {
         }
         self.event_formats.clone_from(&parameters.receive_events);
         self.tones.set_wanted(parameters.hear_tones);
+        match (&mut self.srtp, parameters.srtp.as_deref()) {
+            (srtp, None) => *srtp = None,
+            (Some(srtp), Some(keys)) => srtp.rekey(&keys.receive),
+            (srtp, Some(keys)) => {
+                *srtp = Some(Box::new(SrtpReceiver::new(keys.receive.clone())));
+            }
+        }
+    }
+
+    /// What opens the peer's packets; `None`: they are plain.
+    pub(super) fn srtp(&mut self) -> Option<&mut SrtpReceiver> {
+        self.srtp.as_deref_mut()
     }
 
     pub(super) fn set_receiving(&mut self, receiving: bool) {
@@ -157,6 +172,38 @@ impl Receiver {
         if !self.is_listening() {
             return;
         }
+        match &self.srtp {
+            None => self.take_datagram(now, turn, source, datagram, Proof::None),
+            Some(_) => self.take_sealed(now, turn, source, datagram),
+        }
+    }
+
+    #[inline(never)]
+    fn take_sealed(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_, impl MediaIo>,
+        source: SocketAddr,
+        datagram: &[u8],
+    ) {
+        let Some(srtp) = &mut self.srtp else {
+            return;
+        };
+        let mut opened = [0; MAX_DATAGRAM];
+        match srtp.unprotect(now, datagram, &mut opened) {
+            Ok(len) => self.take_datagram(now, turn, source, &opened[..len], Proof::Key),
+            Err(refusal) => turn.stats.not_opened(refusal).increment(),
+        }
+    }
+
+    fn take_datagram(
+        &mut self,
+        now: Instant,
+        turn: &mut Turn<'_, impl MediaIo>,
+        source: SocketAddr,
+        datagram: &[u8],
+        proof: Proof,
+    ) {
         let Some(packet) = parse(datagram) else {
             turn.stats.packets_malformed.increment();
             return;
@@ -165,7 +212,11 @@ impl Receiver {
             turn.stats.packets_not_agreed.increment();
             return;
         };
-        match self.latch.check(now, source, &packet, rate) {
+        let verdict = match proof {
+            Proof::None => self.latch.check(now, source, &packet, rate),
+            Proof::Key => self.latch.check_proved(now, source, &packet),
+        };
+        match verdict {
             Verdict::Accepted => {}
             Verdict::Moved => turn.stats.sources_moved.increment(),
             Verdict::Latched => {
@@ -360,6 +411,15 @@ fn digit_event(press: DigitPress, source: DigitSource) -> MediaEvent {
         duration: Duration::from_millis(press.duration_ms.into()),
         source,
     }
+}
+
+/// What shows that a packet is the peer's.
+#[derive(Clone, Copy)]
+enum Proof {
+    /// Nothing but where it came from.
+    None,
+    /// It was sealed with the peer's key.
+    Key,
 }
 
 enum Content {

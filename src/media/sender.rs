@@ -5,6 +5,7 @@
 //! Timestamps come from the clock of the thread, so a pause is a jump in them and the marker bit
 //! tells the peer (RFC 3550 §5.1, RFC 3551 §4.1).
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::coder::{self, Coder, Format, Unit};
@@ -17,6 +18,7 @@ use super::stream::Turn;
 use crate::audio::frame::MAX_FRAME_SAMPLES;
 use crate::audio::playlist::{Passed, Playlist, PlaylistItem, RoomId, RoomSeat};
 use crate::codec::{CodecId, Encoding, MAX_PAYLOAD_BYTES};
+use crate::rtp::srtp::{MAX_SRTP_OVERHEAD, SrtpKeys, SrtpSender, SrtpSuite};
 use crate::rtp::{
     ClockRate, Digit, EventSender, PayloadType, RTP_HEADER_BYTES, RtpHeaderTemplate, RtpTimestamp,
     Ssrc,
@@ -27,7 +29,12 @@ mod room;
 use room::RoomOutput;
 
 /// Room for the largest packet we send.
-pub(super) type PacketBuffer = [u8; RTP_HEADER_BYTES + MAX_PAYLOAD_BYTES];
+pub(super) type PacketBuffer = [u8; RTP_HEADER_BYTES + MAX_PAYLOAD_BYTES + MAX_SRTP_OVERHEAD];
+
+/// Where the payload of a packet is put.
+pub(super) fn payload_of(packet: &mut PacketBuffer) -> &mut [u8] {
+    &mut packet[RTP_HEADER_BYTES..][..MAX_PAYLOAD_BYTES]
+}
 
 pub(super) struct Sender {
     header: RtpHeaderTemplate,
@@ -50,6 +57,7 @@ pub(super) struct Sender {
     packets_sent: u64,
     octets_sent: u64,
     mix_in: Option<Box<MixIn>>,
+    srtp: Option<Box<SrtpSender>>,
 }
 
 impl Sender {
@@ -72,6 +80,7 @@ impl Sender {
             packets_sent: 0,
             octets_sent: 0,
             mix_in: None,
+            srtp: None,
         }
     }
 
@@ -82,6 +91,7 @@ impl Sender {
         }
         self.format = Some(format);
         self.sends_tones = parameters.send_tones;
+        self.set_srtp(parameters.srtp.as_deref());
         if self.telephone_event != parameters.telephone_event {
             self.telephone_event = parameters.telephone_event;
             self.digits = None;
@@ -213,7 +223,7 @@ impl Sender {
             self.talking = false;
             return len;
         }
-        let payload = &mut turn.packet[RTP_HEADER_BYTES..];
+        let payload = payload_of(turn.packet);
         let tone = self.next_tone(&format, payload);
         let mixed = tone == 0
             && self
@@ -237,9 +247,45 @@ impl Sender {
     }
 
     /// Notes that a packet of `len` bytes was sent.
-    pub(super) fn count(&mut self, len: usize) {
+    /// Sends the packet of `len` bytes in the turn's buffer, which is sealed by that if it has to be.
+    pub(super) fn transmit(
+        &mut self,
+        destination: SocketAddr,
+        len: usize,
+        turn: &mut Turn<'_, impl MediaIo>,
+    ) {
         self.packets_sent += 1;
         self.octets_sent += (len - RTP_HEADER_BYTES) as u64;
+        let sealed = match &mut self.srtp {
+            None => Some(len),
+            Some(srtp) => srtp.protect(turn.packet, len),
+        };
+        // There is room for it: see `PacketBuffer`.
+        if let Some(len) = sealed {
+            turn.send(destination, len);
+        }
+    }
+
+    /// Seals the RTCP packet of `len` bytes if it has to be; its new length.
+    pub(super) fn seal_control(&mut self, packet: &mut PacketBuffer, len: usize) -> Option<usize> {
+        match &mut self.srtp {
+            None => Some(len),
+            Some(srtp) => srtp.protect_control(packet, len),
+        }
+    }
+
+    /// Chooses whether packets are sealed, and how.
+    fn set_srtp(&mut self, keys: Option<&SrtpKeys>) {
+        match (&mut self.srtp, keys) {
+            (srtp, None) => *srtp = None,
+            (Some(srtp), Some(keys)) => srtp.rekey(&keys.send),
+            (srtp, Some(keys)) => *srtp = Some(Box::new(SrtpSender::new(keys.send.clone()))),
+        }
+    }
+
+    /// What packets are sealed with.
+    pub(super) fn suite(&self) -> Option<SrtpSuite> {
+        self.srtp.as_ref().map(|srtp| srtp.master().suite())
     }
 
     /// Packets of this stream so far, and the octets of their payloads (RFC 3550 §6.4.1).
@@ -333,7 +379,7 @@ impl Sender {
                 break;
             };
             let end = format.bytes(unit, filled + next.length);
-            let out = &mut turn.packet[RTP_HEADER_BYTES..][len..end];
+            let out = &mut payload_of(turn.packet)[len..end];
             self.coder.fill(format, unit, next.item, next.position, out);
             (len, filled) = (end, filled + next.length);
         }
@@ -341,7 +387,7 @@ impl Sender {
             return None;
         }
         let end = format.bytes(unit, format.packet_time);
-        coder::fill_silence(format, &mut turn.packet[RTP_HEADER_BYTES..][len..end]);
+        coder::fill_silence(format, &mut payload_of(turn.packet)[len..end]);
         Some(end)
     }
 
@@ -350,7 +396,7 @@ impl Sender {
     /// follow each other without a gap. `None` if there is nothing to play.
     fn play_frame(&mut self, format: &Format, turn: &mut Turn<'_, impl MediaIo>) -> Option<usize> {
         pass(&mut self.playlist, turn);
-        let payload = &mut turn.packet[RTP_HEADER_BYTES..];
+        let payload = payload_of(turn.packet);
         if let Some(len) = coder::ready_packet(format, &self.playlist, payload) {
             self.playlist.play(format.packet_time);
             return Some(len);
@@ -361,7 +407,7 @@ impl Sender {
         if !render(&mut self.playlist, &mut self.coder, format, pcm, ends, turn) {
             return None;
         }
-        let payload = &mut turn.packet[RTP_HEADER_BYTES..];
+        let payload = payload_of(turn.packet);
         Some(self.coder.encode(format.encoding, pcm, payload))
     }
 
@@ -412,7 +458,7 @@ impl Sender {
         mix_in.mix(format, pcm, turn);
         self.mix_in = Some(mix_in);
         self.coder
-            .encode(format.encoding, pcm, &mut turn.packet[RTP_HEADER_BYTES..])
+            .encode(format.encoding, pcm, payload_of(turn.packet))
     }
 
     /// Fills `pcm` from the playlist.

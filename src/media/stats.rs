@@ -2,6 +2,7 @@
 
 use crate::counter::{Counter, Gauge};
 use crate::rtp::Refusal;
+use crate::rtp::srtp::SrtpRefusal;
 
 /// What one media thread has done since it started.
 #[derive(Debug, Default)]
@@ -31,6 +32,10 @@ pub struct MediaStats {
     pub packets_not_agreed: Counter,
     /// Datagrams that are no RTP, or too long for it.
     pub packets_malformed: Counter,
+    /// SRTP packets that were not sealed with the peer's key.
+    pub packets_forged: Counter,
+    /// SRTP packets that had come before, or were too old to tell.
+    pub packets_replayed: Counter,
     /// Peers that went on from another address in the middle of a call, as after a NAT bound anew.
     pub sources_moved: Counter,
     /// RTCP packets handed to the network.
@@ -62,6 +67,16 @@ pub struct MediaStats {
 }
 
 impl MediaStats {
+    /// The counter for SRTP packets that were not opened for this reason.
+    pub(super) fn not_opened(&self, refusal: SrtpRefusal) -> &Counter {
+        match refusal {
+            SrtpRefusal::Malformed => &self.packets_malformed,
+            SrtpRefusal::Forged => &self.packets_forged,
+            SrtpRefusal::Replayed => &self.packets_replayed,
+            SrtpRefusal::TooManySources => &self.packets_of_other_ssrc,
+        }
+    }
+
     /// The counter for packets that were dropped for this reason.
     pub(super) fn refused(&self, refusal: Refusal) -> &Counter {
         match refusal {
@@ -93,6 +108,8 @@ pub struct MediaTotals {
     pub packets_repeated: u64,
     pub packets_not_agreed: u64,
     pub packets_malformed: u64,
+    pub packets_forged: u64,
+    pub packets_replayed: u64,
     pub sources_moved: u64,
     pub rtcp_sent: u64,
     pub rtcp_received: u64,
@@ -123,6 +140,8 @@ impl MediaTotals {
         self.packets_repeated += stats.packets_repeated.value();
         self.packets_not_agreed += stats.packets_not_agreed.value();
         self.packets_malformed += stats.packets_malformed.value();
+        self.packets_forged += stats.packets_forged.value();
+        self.packets_replayed += stats.packets_replayed.value();
         self.sources_moved += stats.sources_moved.value();
         self.rtcp_sent += stats.rtcp_sent.value();
         self.rtcp_received += stats.rtcp_received.value();

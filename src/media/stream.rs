@@ -8,7 +8,7 @@ use super::core::{MediaIo, Retired, RetiredRecording};
 use super::figures::{Measured, StreamFigures};
 use super::hearing::PlayoutCounters;
 use super::playout::Playout;
-use super::receiver::Receiver;
+use super::receiver::{MAX_DATAGRAM, Receiver};
 use super::recording::Recording;
 use super::reports::{Moment, Reports, Sent, WallClock};
 use super::room::{Heard, Room, Settings};
@@ -232,10 +232,17 @@ impl Stream {
         };
         let ntp = turn.wall_clock.ntp(now);
         let (ours, peer) = (self.sender.ssrc(), self.receiver.peer_ssrc());
-        let taken = self.receiver.is_peer_host(source)
-            && reports
-                .handle(now, ntp, source, datagram, ours, peer)
-                .is_ok();
+        let mut opened = [0; MAX_DATAGRAM];
+        let plain = match self.receiver.srtp() {
+            // Who has the key is the peer, wherever it sends from.
+            Some(srtp) => srtp
+                .unprotect_control(now, datagram, &mut opened)
+                .ok()
+                .map(|len| &opened[..len]),
+            None => Some(datagram).filter(|_| self.receiver.is_peer_host(source)),
+        };
+        let taken =
+            plain.is_some_and(|plain| reports.handle(now, ntp, source, plain, ours, peer).is_ok());
         if taken {
             self.receiver.heard_of(now);
             turn.stats.rtcp_received.increment();
@@ -312,23 +319,24 @@ impl Stream {
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
         let mut len = 0;
-        if let Some(destination) = self.destination() {
+        let destination = self.destination();
+        if destination.is_some() {
             if late {
                 self.sender.interrupted();
             }
             len = self
                 .sender
                 .next_packet(clock, tick, self.receiver.heard(), turn);
-            if len > 0 {
-                turn.send(destination, len);
-                self.sender.count(len);
-            }
         }
+        // Recorded first, for sending may encrypt it.
         if let Some(recording) = &mut self.recording {
             let encoding = self.sender.sent_encoding().filter(|_| len > 0);
             let sent = encoding.map(|encoding| (encoding, &turn.packet[RTP_HEADER_BYTES..len]));
             // Held, or not receiving: the recording keeps the time all the same.
             recording.take(self.sender.packet_time(), self.receiver.frame(), sent);
+        }
+        if let Some(destination) = destination.filter(|_| len > 0) {
+            self.sender.transmit(destination, len, turn);
         }
     }
 
@@ -364,7 +372,7 @@ impl Stream {
         self.send_control(bye, turn);
     }
 
-    fn send_control(&self, report: Option<Report>, turn: &mut Turn<'_, impl MediaIo>) {
+    fn send_control(&mut self, report: Option<Report>, turn: &mut Turn<'_, impl MediaIo>) {
         let followed = self.receiver.learned_address();
         let (Some(report), Some(reports), Some(rtp)) =
             (report, &self.reports, followed.or(self.destination))
@@ -373,8 +381,10 @@ impl Stream {
         };
         if let Some(destination) = reports.destination(rtp, followed.is_some()) {
             let len = report.write(turn.packet);
-            turn.io
-                .send_control(turn.id, destination, &turn.packet[..len]);
+            if let Some(len) = self.sender.seal_control(turn.packet, len) {
+                turn.io
+                    .send_control(turn.id, destination, &turn.packet[..len]);
+            }
         }
     }
 
@@ -389,6 +399,7 @@ impl Stream {
             codec: self.sender.codec(),
             packet_time: self.sender.packet_time(),
             reception: self.receiver.reception(),
+            suite: self.sender.suite(),
         })
     }
 

@@ -21,7 +21,8 @@ pub struct RtpHeaderTemplate {
 
 impl RtpHeaderTemplate {
     /// Starts a stream with an SSRC, a sequence number and a timestamp drawn from `seed`
-    /// (RFC 3550 §5.1: all three random).
+    /// (RFC 3550 §5.1: all three random). The number is below 2^15, so that a peer who misses the first
+    /// packets of SRTP does not miss a wrap (RFC 3711 §3.3.1).
     pub fn new(seed: u64) -> Self {
         let mut random = SmallRng::seed_from_u64(seed);
         let ssrc: u32 = random.random();
@@ -30,7 +31,7 @@ impl RtpHeaderTemplate {
         bytes[8..].copy_from_slice(&ssrc.to_be_bytes());
         Self {
             bytes,
-            sequence_number: SequenceNumber(random.random()),
+            sequence_number: SequenceNumber(random.random::<u16>() >> 1),
             clock: RtpTimestamp(random.random()),
         }
     }

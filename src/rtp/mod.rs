@@ -6,7 +6,7 @@
 //!
 //! RFC 3550 (packets, RTCP reports, rules of §A), RFC 3551 (static payload types),
 //! RFC 3389 (comfort noise),
-//! RFC 4733 (telephone events), RFC 4961 (symmetric RTP).
+//! RFC 4733 (telephone events), RFC 4961 (symmetric RTP), RFC 3711 (SRTP, in [`srtp`]).
 
 mod comfort_noise;
 mod field;
@@ -19,6 +19,7 @@ mod reception;
 mod rtcp;
 mod source;
 mod source_run;
+pub mod srtp;
 mod telephone_event;
 mod transit;
 

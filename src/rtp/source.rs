@@ -15,6 +15,9 @@
 //!   have stopped.
 //! - Whatever took a stream over in a pause has to give it back when the packets before it go on.
 //!
+//! A packet that is sealed with the peer's key ([`srtp`](super::srtp)) needs no other proof: it is believed
+//! wherever it comes from, and the stream follows it at once. One that is not is never seen here.
+//!
 //! Packets are told apart by [`Run`]. RFC 3550 §A.1, §8.2; RFC 4961; RFC 7362 (latching).
 
 use std::net::{IpAddr, SocketAddr};
@@ -104,6 +107,44 @@ impl SourceLatch {
         };
         let Some(verdict) = self.proved(now, &candidate) else {
             return Verdict::Refused(refusal);
+        };
+        self.promote(now, candidate, verdict);
+        verdict
+    }
+
+    /// Takes a packet from `source` that only the peer can have made, and that has not come before.
+    pub fn check_proved(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        packet: &RtpPacket<'_>,
+    ) -> Verdict {
+        let source = canonical(source);
+        let trust = self.trust(source);
+        if self.rule.strict && trust < Trust::SignalledHost {
+            return Verdict::Refused(Refusal::Stranger);
+        }
+        let verdict = match &mut self.latched {
+            Some(latched) => match (latched.source == source, latched.run.fit(packet)) {
+                (true, Fit::Ahead(_) | Fit::Late(_)) => {
+                    latched.run.take(now, packet);
+                    return Verdict::Accepted;
+                }
+                (_, Fit::Repeated) => return Verdict::Refused(Refusal::Repeated),
+                // It was under way when the peer went on from elsewhere.
+                (false, Fit::Late(_)) => return Verdict::Accepted,
+                (false, Fit::Ahead(_)) => Verdict::Moved,
+                (_, Fit::Far | Fit::Other) => Verdict::Latched,
+            },
+            None => Verdict::Latched,
+        };
+        let candidate = Candidate {
+            source,
+            trust,
+            goes_on: true,
+            run: Run::new(now, packet),
+            packets: 1,
+            since: now,
         };
         self.promote(now, candidate, verdict);
         verdict

@@ -118,12 +118,27 @@ pub struct Time {
 }
 
 /// An `a=` line as name and value (RFC 8866 §5.13).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// The text before the first colon.
     pub name: String,
     /// The text behind the first colon; `None` without colon or without text behind it.
     pub value: Option<String>,
+}
+
+impl fmt::Debug for Attribute {
+    /// Without the keys of an `a=crypto` line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret = self.name.eq_ignore_ascii_case("crypto");
+        let shown = self.value.as_deref().map(|value| match secret {
+            true => "..",
+            false => value,
+        });
+        f.debug_struct("Attribute")
+            .field("name", &self.name)
+            .field("value", &shown)
+            .finish()
+    }
 }
 
 impl Attribute {
@@ -160,7 +175,7 @@ pub struct MediaDescription {
     pub media: String,
     /// The port to send to; 0 in a declined or disabled stream.
     pub port: u16,
-    /// The transport profile, `RTP/AVP` for the streams we use.
+    /// The transport profile, such as `RTP/AVP`.
     pub protocol: String,
     /// The formats in order of preference; for RTP, payload type numbers.
     pub formats: Vec<String>,
@@ -171,10 +186,18 @@ pub struct MediaDescription {
 }
 
 impl MediaDescription {
-    /// Whether this is audio over plain RTP, the only kind of stream used here. The port does not
-    /// matter.
-    pub fn is_rtp_avp_audio(&self) -> bool {
-        self.media.eq_ignore_ascii_case("audio") && self.protocol.eq_ignore_ascii_case("RTP/AVP")
+    /// Whether this is audio over RTP or SRTP, with keys in the description if any: RFC 3551 `RTP/AVP`,
+    /// RFC 4585 `RTP/AVPF`, RFC 3711 `RTP/SAVP`, RFC 5124 `RTP/SAVPF`. The port does not matter.
+    pub fn is_rtp_audio(&self) -> bool {
+        let is = |profile: &&str| self.protocol.eq_ignore_ascii_case(profile);
+        let profiles = ["RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"];
+        self.media.eq_ignore_ascii_case("audio") && profiles.iter().any(is)
+    }
+
+    /// Whether its profile is one of SRTP.
+    pub fn is_savp(&self) -> bool {
+        let is = |profile: &str| self.protocol.eq_ignore_ascii_case(profile);
+        is("RTP/SAVP") || is("RTP/SAVPF")
     }
 
     /// The formats of an RTP section in the order of its `m=` line. A number that is neither

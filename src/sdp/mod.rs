@@ -9,20 +9,25 @@
 //! by our own writer.
 //!
 //! Not done here: resolving a host name (it is reported), opening a port, choosing codecs (the
-//! caller states its [`Capabilities`]). One RTP/AVP audio stream is used; every other stream is
-//! declined. SRTP, ICE, BUNDLE and RTCP attributes are neither read nor claimed.
+//! caller states its [`Capabilities`]), sealing packets. One audio stream over RTP or SRTP is used; every other
+//! stream is declined. Keys of SRTP are those of SDES (RFC 4568): DTLS, ICE, BUNDLE and RTCP feedback are
+//! neither read nor claimed.
 
+mod crypto;
 mod description;
+mod encryption;
 mod format;
 mod normalise;
 mod offer_answer;
 mod reader;
 mod write;
 
+pub use crypto::{CryptoAttribute, CryptoError};
 pub use description::{
     Attribute, ConnectionAddress, Direction, MediaDescription, Origin, SdpError,
     SessionDescription, Time,
 };
+pub use encryption::{SrtpPolicy, SrtpTerms};
 pub use format::{AudioFormat, EventSet, TELEPHONE_EVENT};
 pub use normalise::{
     MAX_ATTRIBUTES_PER_SECTION, MAX_DESCRIPTION_BYTES, MAX_FORMATS_PER_MEDIA, MAX_MEDIA, MAX_TIMES,

@@ -3,12 +3,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::crypto::{CRYPTO, CryptoAttribute};
 use super::description::{
     Attribute, ConnectionAddress, Direction, MediaDescription, Origin, SdpError,
     SessionDescription, Time,
 };
+use super::encryption::{Encryption, OfferedKeys, SrtpTerms};
 use super::format::{AudioFormat, EventSet};
 use crate::codec::{CodecId, Codecs, Encoding};
+use crate::rtp::srtp::SrtpKeys;
 
 /// The shortest packet we send, whatever the peer asks for.
 pub const MIN_PTIME: Duration = Duration::from_millis(10);
@@ -60,6 +63,8 @@ pub struct NegotiatedAudio {
     /// The length of the packets we send, which the codec can make: a multiple of 10 ms from
     /// [`MIN_PTIME`] to [`MAX_PTIME`].
     pub ptime: Duration,
+    /// The keys of SRTP; `None`: audio is not encrypted.
+    pub srtp: Option<Box<SrtpKeys>>,
 }
 
 /// Why an exchange failed. The state is then that before the offer.
@@ -69,9 +74,21 @@ pub enum NegotiationError {
     /// The body cannot be read: 400.
     #[error("malformed session description")]
     Malformed(#[from] SdpError),
-    /// No audio stream over RTP/AVP with a codec of ours: 488.
+    /// No audio stream over RTP with a codec of ours: 488.
     #[error("no acceptable audio stream")]
     NotAcceptable,
+    /// The peer does not encrypt audio, and our policy asks for it: 488.
+    #[error("audio is not encrypted, and it has to be")]
+    NotEncrypted,
+    /// The peer encrypts audio, and our policy is not to: 488.
+    #[error("SRTP is switched off")]
+    EncryptionOff,
+    /// SRTP is not agreed on over signalling that anyone on the way can read: 488.
+    #[error("SRTP keys need signalling by TLS")]
+    KeysInClear,
+    /// Not one `a=crypto` line that can be used: 488.
+    #[error("no SRTP key that can be used")]
+    NoUsableKey,
     /// An offer came while ours has no answer: 491 (RFC 3261 §14.2).
     #[error("an offer of ours has no answer yet")]
     OfferPending,
@@ -99,6 +116,8 @@ pub struct OfferAnswer {
     numbers: Vec<AudioFormat>,
     open_offer: Option<OpenOffer>,
     agreed: Option<NegotiatedAudio>,
+    /// `None`: SRTP is off.
+    encryption: Option<Box<Encryption>>,
 }
 
 /// What an offer of ours said about the audio stream.
@@ -108,6 +127,7 @@ struct OpenOffer {
     codecs: Codecs,
     direction: Direction,
     ptime: Duration,
+    keys: OfferedKeys,
 }
 
 impl OfferAnswer {
@@ -122,18 +142,26 @@ impl OfferAnswer {
             numbers: Vec::new(),
             open_offer: None,
             agreed: None,
+            encryption: None,
+        }
+    }
+
+    /// The same with SRTP on these terms; without it is off.
+    pub fn with_srtp(self, terms: SrtpTerms) -> Self {
+        Self {
+            encryption: Some(Box::new(Encryption::new(terms))),
+            ..self
         }
     }
 
     /// Answers an offer: the body to send, and what it means for the stream.
     ///
     /// `local` is our RTP address, which also decides the address family of the answer. The first
-    /// RTP/AVP audio stream with a common codec is used and every other one declined. A repeated
-    /// offer that disables the stream in use (port 0) is answered likewise.
+    /// RTP audio stream with a common codec is used, one with SRTP before one without, and every other
+    /// one declined. A repeated offer that disables the stream in use (port 0) is answered likewise.
     ///
     /// # Errors
-    /// [`NegotiationError::Malformed`], [`NegotiationError::NotAcceptable`] and
-    /// [`NegotiationError::OfferPending`].
+    /// Any [`NegotiationError`] but [`NegotiationError::NoOffer`].
     pub fn answer(
         &mut self,
         offer: &[u8],
@@ -146,18 +174,21 @@ impl OfferAnswer {
         let offer = SessionDescription::parse(offer)?;
         let mut media: Vec<_> = offer.media.iter().map(declined).collect();
 
-        let agreed = match select_stream(&offer, capabilities) {
-            Some((index, common)) => {
-                let agreed = self.agree(&offer, &offer.media[index], common, capabilities)?;
+        let agreed = match self.select_stream(&offer, capabilities) {
+            Ok(Selected { index, common, key }) => {
+                let section = &offer.media[index];
+                let mut agreed = self.agree(&offer, section, common, capabilities)?;
                 self.audio_index = index;
                 self.remember_numbers(agreed.receive.iter().chain(&agreed.receive_events));
                 media[index].port = local.port();
-                describe_audio(&mut media[index], &agreed);
+                let encryption = self.encryption.as_mut();
+                let keys = encryption.and_then(|encryption| encryption.answer(key, section));
+                let (line, keys) = keys.unzip();
+                agreed.srtp = keys.map(Box::new);
+                describe_audio(&mut media[index], &agreed, line.as_slice());
                 agreed
             }
-            None => self
-                .disabled_by(&offer)
-                .ok_or(NegotiationError::NotAcceptable)?,
+            Err(why) => self.disabled_by(&offer).ok_or(why)?,
         };
         self.agreed = Some(agreed.clone());
         Ok((self.publish(local.ip(), offer.times, media), agreed))
@@ -167,24 +198,38 @@ impl OfferAnswer {
     /// stay, declined, and payload types keep their meaning (RFC 3264 §8).
     ///
     /// An offer that is still open is replaced.
+    ///
+    /// # Errors
+    /// [`NegotiationError::KeysInClear`] and [`NegotiationError::EncryptionOff`], if SRTP is required and
+    /// cannot be.
     pub fn offer(
         &mut self,
         capabilities: &Capabilities,
         local: SocketAddr,
         direction: Direction,
-    ) -> String {
+    ) -> Result<String, NegotiationError> {
+        let keys = match &mut self.encryption {
+            Some(encryption) => encryption.offer()?,
+            None => OfferedKeys::default(),
+        };
         let formats = self.numbered(capabilities.formats_to_offer());
         self.remember_numbers(formats.iter());
         let audio = MediaDescription {
             media: "audio".to_owned(),
             port: local.port(),
-            protocol: "RTP/AVP".to_owned(),
+            protocol: self.profile(keys.profiled),
             formats: formats
                 .iter()
                 .map(|format| format.payload_type.to_string())
                 .collect(),
             connection: None,
-            attributes: audio_attributes(&formats, capabilities.ptime, direction, true),
+            attributes: audio_attributes(
+                &formats,
+                capabilities.ptime,
+                direction,
+                true,
+                &keys.lines,
+            ),
         };
         let mut media: Vec<_> = self
             .last_sent
@@ -201,8 +246,9 @@ impl OfferAnswer {
             codecs: capabilities.codecs.clone(),
             direction,
             ptime: capabilities.ptime,
+            keys,
         });
-        self.publish(local.ip(), vec![Time::default()], media)
+        Ok(self.publish(local.ip(), vec![Time::default()], media))
     }
 
     /// Reads the answer to our offer.
@@ -210,7 +256,7 @@ impl OfferAnswer {
     /// # Errors
     /// [`NegotiationError::NoOffer`], [`NegotiationError::Malformed`] also for an answer that lacks
     /// our stream, [`NegotiationError::NotAcceptable`] for one that declines it or lists none of
-    /// our codecs. The offer is no longer open then.
+    /// our codecs, [`NegotiationError::NoUsableKey`]. The offer is no longer open then.
     pub fn accept_answer(&mut self, answer: &[u8]) -> Result<NegotiatedAudio, NegotiationError> {
         let offered = self.open_offer.take().ok_or(NegotiationError::NoOffer)?;
         let answer = SessionDescription::parse(answer)?;
@@ -218,7 +264,7 @@ impl OfferAnswer {
             .media
             .get(self.audio_index)
             .ok_or(SdpError::NotMirrored)?;
-        if !media.is_rtp_avp_audio() {
+        if !media.is_rtp_audio() {
             return Err(SdpError::NotMirrored.into());
         }
         let common = Common::of(&media.audio_formats(), &offered.formats, &offered.codecs);
@@ -230,7 +276,15 @@ impl OfferAnswer {
             .direction_of(media)
             .reversed()
             .within(offered.direction);
-        let agreed = common.agreed(connection, media, direction, offered.ptime);
+        let srtp = match &mut self.encryption {
+            Some(encryption) => encryption.accept(&offered.keys, media)?,
+            None if media.is_savp() => return Err(NegotiationError::NotAcceptable),
+            None => None,
+        };
+        let agreed = NegotiatedAudio {
+            srtp: srtp.map(Box::new),
+            ..common.agreed(connection, media, direction, offered.ptime)
+        };
         self.agreed = Some(agreed.clone());
         Ok(agreed)
     }
@@ -266,11 +320,53 @@ impl OfferAnswer {
         Ok(common.agreed(connection, media, direction, capabilities.ptime))
     }
 
+    /// The first stream that can be used, and what it has in common with us: one with SRTP if there is one.
+    fn select_stream(
+        &self,
+        offer: &SessionDescription,
+        capabilities: &Capabilities,
+    ) -> Result<Selected, NegotiationError> {
+        let mut selected = Err(NegotiationError::NotAcceptable);
+        for (index, media) in offer.media.iter().enumerate() {
+            if !media.is_rtp_audio() || media.port == 0 {
+                continue;
+            }
+            let formats = media.audio_formats();
+            let common = Common::of(&formats, &capabilities.formats, &capabilities.codecs);
+            if common.codecs.is_empty() {
+                continue;
+            }
+            let key = match &self.encryption {
+                Some(encryption) => encryption.choose(media),
+                None if media.is_savp() => Err(NegotiationError::EncryptionOff),
+                None => Ok(None),
+            };
+            match key {
+                Ok(key @ Some(_)) => return Ok(Selected { index, common, key }),
+                Ok(key) if selected.is_err() => selected = Ok(Selected { index, common, key }),
+                Err(why) if selected.is_err() => selected = Err(why),
+                _ => {}
+            }
+        }
+        selected
+    }
+
+    /// The profile of an offer: the one that was agreed on, if it has SRTP likewise.
+    fn profile(&self, secure: bool) -> String {
+        let last = self.last_sent.as_ref();
+        let last = last.and_then(|last| last.media.get(self.audio_index));
+        match last.filter(|last| last.is_rtp_audio() && last.is_savp() == secure) {
+            Some(last) => last.protocol.clone(),
+            None if secure => "RTP/SAVP".to_owned(),
+            None => "RTP/AVP".to_owned(),
+        }
+    }
+
     /// What holds after an offer that switches the stream in use off by port 0 (RFC 3264 §8.2).
     fn disabled_by(&self, offer: &SessionDescription) -> Option<NegotiatedAudio> {
         let agreed = self.agreed.as_ref()?;
         let media = offer.media.get(self.audio_index)?;
-        (media.is_rtp_avp_audio() && media.port == 0).then(|| NegotiatedAudio {
+        (media.is_rtp_audio() && media.port == 0).then(|| NegotiatedAudio {
             remote: None,
             remote_name: None,
             remote_rtcp: None,
@@ -352,6 +448,14 @@ struct Common {
     events: Vec<(AudioFormat, AudioFormat)>,
 }
 
+/// A section of an offer that is to be used.
+struct Selected {
+    index: usize,
+    common: Common,
+    /// The line to answer with SRTP.
+    key: Option<CryptoAttribute>,
+}
+
 struct CommonCodec {
     codec: CodecId,
     theirs: AudioFormat,
@@ -425,6 +529,7 @@ impl Common {
             receive_events: events.into_iter().map(|(_, ours)| ours).collect(),
             receive: self.codecs.into_iter().map(|pair| pair.ours).collect(),
             send,
+            srtp: None,
         }
     }
 
@@ -457,21 +562,6 @@ impl Common {
 /// Codecs that are agreed on with one peer, at most: each may come to cost a decoder.
 const MAX_CODECS: usize = 8;
 
-/// The first stream that can be used, and what it has in common with us.
-fn select_stream(
-    offer: &SessionDescription,
-    capabilities: &Capabilities,
-) -> Option<(usize, Common)> {
-    let candidates = offer.media.iter().enumerate();
-    candidates
-        .filter(|(_, media)| media.is_rtp_avp_audio() && media.port != 0)
-        .find_map(|(index, media)| {
-            let formats = media.audio_formats();
-            let common = Common::of(&formats, &capabilities.formats, &capabilities.codecs);
-            (!common.codecs.is_empty()).then_some((index, common))
-        })
-}
-
 /// The section as an answer declines it: same media type, profile and formats, port 0
 /// (RFC 3264 §6).
 fn declined(offered: &MediaDescription) -> MediaDescription {
@@ -490,7 +580,11 @@ fn declined(offered: &MediaDescription) -> MediaDescription {
     }
 }
 
-fn describe_audio(section: &mut MediaDescription, agreed: &NegotiatedAudio) {
+fn describe_audio(
+    section: &mut MediaDescription,
+    agreed: &NegotiatedAudio,
+    keys: &[CryptoAttribute],
+) {
     let formats: Vec<_> = agreed
         .receive
         .iter()
@@ -501,8 +595,13 @@ fn describe_audio(section: &mut MediaDescription, agreed: &NegotiatedAudio) {
         .iter()
         .map(|format| format.payload_type.to_string())
         .collect();
-    section.attributes =
-        audio_attributes(&formats, agreed.ptime, agreed.direction, agreed.rtcp_mux);
+    section.attributes = audio_attributes(
+        &formats,
+        agreed.ptime,
+        agreed.direction,
+        agreed.rtcp_mux,
+        keys,
+    );
 }
 
 fn audio_attributes(
@@ -510,9 +609,11 @@ fn audio_attributes(
     ptime: Duration,
     direction: Direction,
     rtcp_mux: bool,
+    keys: &[CryptoAttribute],
 ) -> Vec<Attribute> {
     let mut attributes: Vec<_> = formats.iter().flat_map(AudioFormat::attributes).collect();
     attributes.extend(rtcp_mux.then(|| Attribute::flag(RTCP_MUX)));
+    attributes.extend(keys.iter().map(|key| Attribute::value(CRYPTO, key)));
     attributes.push(Attribute::value("ptime", ptime.as_millis()));
     attributes.push(Attribute::flag(direction.as_str()));
     attributes

@@ -28,6 +28,7 @@ use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
 use crate::net::{Control, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener};
 use crate::plugin::{LoadError as LoadCodecError, load_codecs};
+use crate::rtp::srtp::KeySource;
 use crate::session::begin::{Dial, Settings};
 use crate::session::call::{RtpPolicy, capabilities};
 use crate::session::catalog::Catalog;
@@ -187,7 +188,10 @@ impl Server {
                     strict_source: config.rtp.strict_source,
                     asymmetric: config.rtp.asymmetric,
                     rtcp: config.rtp.rtcp,
+                    srtp: config.rtp.srtp,
+                    srtp_without_tls: config.rtp.srtp_without_tls,
                 },
+                srtp_keys: KeySource::new(ids.seed()),
                 dtmf: config.dtmf,
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),

@@ -14,7 +14,8 @@ use super::event::SessionId;
 use super::router::NewCall;
 use super::session::Session;
 use crate::config::Dtmf;
-use crate::sdp::{Capabilities, Direction, OfferAnswer};
+use crate::rtp::srtp::KeySource;
+use crate::sdp::{Capabilities, Direction, NegotiationError, OfferAnswer, SrtpPolicy, SrtpTerms};
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::invite_usage::{ALLOW, InviteUsage};
 use crate::sip::endpoint::TransactionId;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub capabilities: Arc<Capabilities>,
     /// How streams treat their peers.
     pub rtp: RtpPolicy,
+    /// Where the keys of SRTP come from.
+    pub srtp_keys: KeySource,
     /// How keys are heard and sent.
     pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
@@ -80,11 +83,14 @@ pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result
         transaction,
         invite,
         application,
+        flow,
         ..
     } = call;
-    let negotiation = OfferAnswer::new(session_number(&id));
+    let secure = is_secure(flow.transport);
+    let negotiation = negotiation(&id, secure, settings);
     let setup = CallSetup {
         signalling_host: signalling_host(&invite),
+        secure_signalling: secure,
         ..setup(id, media, settings)
     };
     let usage = InviteUsage::uas(transaction, invite, dialog);
@@ -102,9 +108,15 @@ pub fn no_stream(call: &NewCall) -> Refusal {
 
 /// Begins a session that calls somebody. `local` is the SIP address they will see; the RTP socket
 /// is bound to `media`.
-pub fn outgoing(dial: Dial, local: SocketAddr, media: SocketAddr, settings: &Settings) -> Session {
-    let mut negotiation = OfferAnswer::new(session_number(&dial.id));
-    let body = negotiation.offer(&settings.capabilities, media, Direction::SendRecv);
+///
+/// # Errors
+/// [`NegotiationError`] when audio has to be encrypted and cannot be.
+pub fn outgoing(
+    dial: Dial,
+    local: SocketAddr,
+    media: SocketAddr,
+    settings: &Settings,
+) -> Result<Session, NegotiationError> {
     let transport = dial
         .uri
         .as_sip()
@@ -113,11 +125,49 @@ pub fn outgoing(dial: Dial, local: SocketAddr, media: SocketAddr, settings: &Set
         Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
         _ => Transport::Udp,
     };
+    let secure = is_secure(transport);
+    let mut negotiation = negotiation(&dial.id, secure, settings);
+    let body = negotiation.offer(&settings.capabilities, media, Direction::SendRecv)?;
     let contact = contact_uri(local, transport);
     let invite = invite_to(&dial, &contact, body, &settings.user_agent);
     let usage = InviteUsage::uac(invite, dial.uri);
-    let call = Call::new(setup(dial.id, media, settings), usage, negotiation);
-    Session::new(call, &Application::Phone(dial.application), false)
+    let setup = CallSetup {
+        secure_signalling: secure,
+        ..setup(dial.id, media, settings)
+    };
+    let call = Call::new(setup, usage, negotiation);
+    Ok(Session::new(
+        call,
+        &Application::Phone(dial.application),
+        false,
+    ))
+}
+
+/// What goes by this transport is not read on the way.
+fn is_secure(transport: Transport) -> bool {
+    matches!(
+        transport,
+        Transport::Tls | Transport::TlsSctp | Transport::Wss
+    )
+}
+
+fn negotiation(id: &SessionId, secure_signalling: bool, settings: &Settings) -> OfferAnswer {
+    let negotiation = OfferAnswer::new(session_number(id));
+    let RtpPolicy {
+        srtp: policy,
+        srtp_without_tls: keys_in_clear,
+        ..
+    } = settings.rtp;
+    if policy == SrtpPolicy::Off {
+        return negotiation;
+    }
+    negotiation.with_srtp(SrtpTerms {
+        policy,
+        secure_signalling,
+        keys_in_clear,
+        keys: settings.srtp_keys.clone(),
+        call: id.0.clone(),
+    })
 }
 
 fn refuse(call: &NewCall, status: StatusCode, reason: &str) -> Refusal {
@@ -136,6 +186,7 @@ fn setup(id: SessionId, media: SocketAddr, settings: &Settings) -> CallSetup {
         capabilities: settings.capabilities.clone(),
         rtp: settings.rtp,
         signalling_host: None,
+        secure_signalling: false,
         dtmf: settings.dtmf,
         linger: settings.linger,
     }

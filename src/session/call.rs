@@ -6,10 +6,11 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::digits::{DigitReport, Digits};
 use super::dtmf_info::{self, DTMF_RELAY};
@@ -23,9 +24,11 @@ use crate::codec::{CodecId, Codecs, Encoding};
 use crate::config::{DigitDetection, DigitSending, Dtmf};
 use crate::dsm::{ActionResult, RecordOptions};
 use crate::media::{MediaCommand, MediaEvent, MediaFormat, RtcpParameters, StreamParameters};
+use crate::rtp::srtp::SrtpSuite;
 use crate::rtp::{ClockRate, Digit, DigitSource, PayloadType, SourceRule};
 use crate::sdp::{
     AudioFormat, Capabilities, Direction, NegotiatedAudio, NegotiationError, OfferAnswer,
+    SrtpPolicy,
 };
 use crate::sip::dialog::invite_usage::{Event as UsageEvent, InviteUsage, SDP};
 use crate::sip::endpoint::TransactionId;
@@ -104,6 +107,10 @@ pub struct RtpPolicy {
     pub asymmetric: bool,
     /// RTCP is sent and received.
     pub rtcp: bool,
+    /// Whether audio is encrypted.
+    pub srtp: SrtpPolicy,
+    /// The keys to it may be agreed on by signalling that is not encrypted.
+    pub srtp_without_tls: bool,
 }
 
 /// What a call is given at its beginning.
@@ -119,6 +126,8 @@ pub struct CallSetup {
     pub rtp: RtpPolicy,
     /// Where the peer's signalling comes from, as far as that is known.
     pub signalling_host: Option<IpAddr>,
+    /// Nobody on the way reads the signalling.
+    pub secure_signalling: bool,
     /// How keys are heard and sent.
     pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
@@ -191,6 +200,12 @@ impl Call {
     /// The codec audio is sent with, once negotiated.
     pub fn codec(&self) -> Option<CodecId> {
         self.encoding.map(|encoding| encoding.codec)
+    }
+
+    /// What audio is encrypted with, if it is.
+    pub fn suite(&self) -> Option<SrtpSuite> {
+        let keys = self.audio.as_ref()?.srtp.as_ref()?;
+        Some(keys.send.suite())
     }
 
     /// Whether nothing can be sent on the dialog any more.
@@ -426,7 +441,8 @@ impl Call {
             Ok(body) => self.usage.accept(body, &[]),
             Err(error) => {
                 tracing::info!(%error, "a new offer was refused, the call goes on as it was");
-                self.usage.reject(status_of(&error), None, &[]);
+                self.usage
+                    .reject(status_of(&error), None, &warning_of(&error));
             }
         }
     }
@@ -469,7 +485,7 @@ impl Call {
             let (capabilities, media) = (self.setup.capabilities.clone(), self.setup.media);
             let body = self
                 .negotiation
-                .offer(&capabilities, media, Direction::SendRecv);
+                .offer(&capabilities, media, Direction::SendRecv)?;
             self.awaits_answer_in_ack = true;
             return Ok(body.into());
         }
@@ -500,11 +516,19 @@ impl Call {
     fn refuse_offer(&mut self, error: &NegotiationError) {
         tracing::info!(%error, "the offer cannot be accepted");
         let status = status_of(error);
-        self.usage.reject(status, None, &[]);
+        self.usage.reject(status, None, &warning_of(error));
         self.fail(status);
     }
 
     fn use_audio(&mut self, audio: NegotiatedAudio) {
+        if audio.srtp.is_some() && !self.setup.secure_signalling {
+            KEYS_READABLE.call_once(|| {
+                tracing::warn!(
+                    "keys of SRTP go over signalling that is not encrypted: who reads it can hear the \
+                     calls. Use TLS, or set [rtp] srtp_without_tls = false. This is said once"
+                );
+            });
+        }
         if let Some(parameters) = self.stream_parameters(&audio) {
             let MediaFormat { codec, variant, .. } = parameters.send_format;
             let (encoding, _) = Encoding::with_packet_time(codec, variant, parameters.ptime);
@@ -551,6 +575,7 @@ impl Call {
             },
             ptime: audio.ptime,
             rtp_timeout: self.setup.rtp.timeout,
+            srtp: audio.srtp.clone(),
         })
     }
 
@@ -569,6 +594,22 @@ fn status_of(error: &NegotiationError) -> StatusCode {
         _ => StatusCode::NOT_ACCEPTABLE_HERE,
     }
 }
+
+/// What the peer is told besides, where the status alone does not say what to change (RFC 3261 §20.43).
+fn warning_of(error: &NegotiationError) -> SmallVec<[(HeaderName, String); 1]> {
+    use NegotiationError::{EncryptionOff, KeysInClear, NoUsableKey, NotEncrypted};
+    match error {
+        // Incompatible transport protocol.
+        NotEncrypted | EncryptionOff | KeysInClear | NoUsableKey => {
+            let warning = format!("302 muleteer \"{error}\"");
+            [(HeaderName::Warning, warning)].into_iter().collect()
+        }
+        _ => SmallVec::new(),
+    }
+}
+
+/// The operator is warned once in the life of the process.
+static KEYS_READABLE: Once = Once::new();
 
 /// `format` in terms of the media threads; `None` if it is not one of `codecs`.
 fn media_format(codecs: &Codecs, format: &AudioFormat) -> Option<MediaFormat> {

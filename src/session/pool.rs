@@ -121,11 +121,18 @@ impl SessionPool {
             match open_stream(&context, local.ip(), own.clone()) {
                 Ok(stream) => {
                     let media = stream.local_addr();
-                    let session = begin::outgoing(dial, local, media, &context.settings);
-                    let session = Box::new(session);
-                    Task::new(id, context, session, Some(stream), mailbox)
-                        .run()
-                        .await;
+                    let application = dial.application.clone();
+                    match begin::outgoing(dial, local, media, &context.settings) {
+                        Ok(session) => {
+                            Task::new(id, context, Box::new(session), Some(stream), mailbox)
+                                .run()
+                                .await;
+                        }
+                        Err(error) => {
+                            application.unreachable(&error.to_string());
+                            let _ = context.sip.send(SipCommand::Ended { session: id }).await;
+                        }
+                    }
                 }
                 Err(error) => {
                     dial.application.unreachable(&error.to_string());

@@ -35,6 +35,7 @@ use crate::media::{
     Audience, FeedError, FiguresSink, MediaBusy, MediaCommand, MediaEvent, MoveBusy, OpenError,
     RoomCommand, RoomHandle, StreamHandle,
 };
+use crate::rtp::srtp::SrtpSuite;
 use crate::sip::dialog::invite_usage::Command;
 use crate::sip::message::{Response, StatusCode};
 
@@ -498,6 +499,7 @@ impl<S: SessionCore> Task<S> {
             peer_jitter_ms = figures.peer_jitter.map(ms),
             peer_mos = figures.peer_score,
             round_trip_ms = figures.round_trip.map(ms),
+            encryption = figures.suite.map_or("none", SrtpSuite::name),
             "audio of the call"
         );
     }

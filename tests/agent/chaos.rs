@@ -111,7 +111,7 @@ fn outcome(reports: &mut mpsc::Receiver<Report>) -> (usize, usize) {
     let reports: Vec<_> = std::iter::from_fn(|| reports.try_recv().ok()).collect();
     let count = |is: fn(&Report) -> bool| reports.iter().filter(|report| is(report)).count();
     (
-        count(|report| matches!(report, Report::Answered(_))),
+        count(|report| matches!(report, Report::Answered(..))),
         count(|report| matches!(report, Report::Ended)),
     )
 }

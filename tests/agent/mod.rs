@@ -17,6 +17,7 @@ mod recording;
 mod requests;
 mod rooms;
 mod sound;
+mod srtp;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -184,7 +185,7 @@ impl Scene {
         self.with_agent(|agent, now| agent.studio = Some(Studio::new(now)));
     }
 
-    fn studio(&mut self) -> &mut Studio {
+    pub fn studio(&mut self) -> &mut Studio {
         self.agent().studio.as_mut().expect("a studio")
     }
 

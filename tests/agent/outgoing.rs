@@ -129,7 +129,7 @@ fn a_call_is_answered_and_ended_when_its_time_is_over() {
         call.reports(),
         [
             Report::Progress(StatusCode::RINGING, "Ringing".to_owned()),
-            Report::Answered("PCMU"),
+            Report::Answered("PCMU", None),
             Report::WeHungUp,
             Report::Ended
         ]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::tool;
 use crate::support::audio;
-use crate::support::process::{Folder, PATIENCE, Process, ServerProcess, free_port};
+use crate::support::process::{Folder, PATIENCE, Process, ServerProcess, free_port, muleteer};
 use crate::support::server::project_root;
 
 /// How long a caller stays who has nothing to wait for.
@@ -26,16 +26,26 @@ struct Baresip {
     process: Process,
     control: BufReader<TcpStream>,
     folder: Folder,
+    /// Where it can be called.
+    uri: String,
 }
 
 impl Baresip {
     /// Offers only `codec` and says a tone.
     fn start(codec: &str) -> Self {
+        Self::start_with(codec, "")
+    }
+
+    /// The same with more parameters of its account.
+    fn start_with(codec: &str, parameters: &str) -> Self {
         let folder = Folder::new(&[("contacts", "")]);
-        let port = free_port();
-        let account = format!("<sip:me@127.0.0.1>;regint=0;audio_codecs={codec}\n");
+        let (port, sip_port) = (free_port(), free_port());
+        let account = format!("<sip:me@127.0.0.1>;regint=0;audio_codecs={codec}{parameters}\n");
         folder.write("accounts", account);
-        folder.write("config", configuration(codec, port, folder.path()));
+        folder.write(
+            "config",
+            configuration(codec, port, sip_port, folder.path()),
+        );
         let tone = audio::sine(TONE_HZ, 20_000);
         folder.write("tone.wav", audio::wav_file(&tone));
 
@@ -49,6 +59,7 @@ impl Baresip {
             process,
             control,
             folder,
+            uri: format!("sip:me@127.0.0.1:{sip_port}"),
         }
     }
 
@@ -93,7 +104,7 @@ impl Baresip {
 }
 
 /// `aubridge` plays to nobody; `sndfile` records what is heard and said.
-fn configuration(codec: &str, control_port: u16, folder: &Path) -> String {
+fn configuration(codec: &str, control_port: u16, sip_port: u16, folder: &Path) -> String {
     let folder = folder.display();
     // The sine source knows only 48 kHz.
     let source = match codec {
@@ -101,17 +112,18 @@ fn configuration(codec: &str, control_port: u16, folder: &Path) -> String {
         _ => format!("aufile,{folder}/tone.wav"),
     };
     let rtp = free_port();
-    let modules: String = ["g711", "opus", "aubridge", "aufile", "ausine", "sndfile"]
-        .iter()
-        .map(|name| format!("module {name}.so\n"))
-        .collect();
+    let modules: String = [
+        "g711", "opus", "srtp", "aubridge", "aufile", "ausine", "sndfile",
+    ]
+    .iter()
+    .map(|name| format!("module {name}.so\n"))
+    .collect();
     format!(
-        "sip_listen 127.0.0.1:{}\nnet_interface 127.0.0.1\nrtp_ports {rtp}-{}\n\
+        "sip_listen 127.0.0.1:{sip_port}\nnet_interface 127.0.0.1\nrtp_ports {rtp}-{}\n\
          audio_source {source}\naudio_player aubridge,nobody\naudio_alert aubridge,nobody\n\
          audio_path {folder}\nsnd_path {folder}\nmodule_path /usr/lib/baresip/modules\n{modules}\
          module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
          ctrl_tcp_listen 127.0.0.1:{control_port}\n",
-        free_port(),
         rtp + 1,
     )
 }
@@ -186,6 +198,56 @@ fn hears_itself_in_pcmu() {
 #[test]
 fn hears_itself_in_opus() {
     hears_itself(OPUS);
+}
+
+/// `mandatory` offers RTP/SAVP or RTP/SAVPF, `srtp` RTP/AVP with keys (RFC 8643).
+#[test]
+fn hears_itself_encrypted() {
+    for mode in ["srtp-mand", "srtp-mandf", "srtp"] {
+        let server = ServerProcess::start(&["--set", "rtp.srtp=required"]);
+        let mut phone = Baresip::start_with(PCMU, &format!(";mediaenc={mode}"));
+        phone.call(&server.uri("echo"));
+        phone.event("CALL_RTPESTAB");
+        thread::sleep(TALK);
+        phone.command("hangup", "");
+        phone.event("CALL_CLOSED");
+        let heard = phone.heard();
+        let tone_ms = audio::ms_of(&heard, TONE_HZ);
+        assert!(
+            tone_ms > 1_500,
+            "{mode}: {tone_ms} of {} ms",
+            heard.len() / 8
+        );
+        let log = server.stop().text();
+        assert!(!log.contains("encryption=\"none\""), "{mode}: {log}");
+        assert!(log.contains("encryption="), "{mode}: {log}");
+    }
+}
+
+#[test]
+fn answers_our_encrypted_call_and_is_heard() {
+    let phone = Baresip::start_with(PCMU, ";answermode=auto;mediaenc=srtp-mand");
+    let folder = Folder::new(&[]);
+    let heard = folder.file("heard.wav");
+    let mut call = muleteer();
+    call.args([
+        "call",
+        &phone.uri,
+        "--srtp",
+        "--codec",
+        "PCMU",
+        "--duration",
+        "3",
+    ]);
+    call.arg("--record").arg(&heard);
+    Process::start(&mut call)
+        .ended()
+        .expect_code(0)
+        .expect("answered, PCMU, A");
+    let heard = audio::wav(&heard);
+    let tone_ms = audio::ms_of(&heard, TONE_HZ);
+    assert!(tone_ms > 1_500, "{tone_ms} of {} ms", heard.len() / 8);
+    phone.heard();
 }
 
 #[test]

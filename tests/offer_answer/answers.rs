@@ -275,7 +275,7 @@ fn offers_without_usable_audio_are_not_acceptable() {
         &[][..],
         &["m=video 4000 RTP/AVP 31"],
         &["m=audio 0 RTP/AVP 0"],
-        &["m=audio 4000 RTP/SAVP 0"],
+        &["m=audio 4000 UDP/TLS/RTP/SAVP 0"],
         &["m=audio 4000 RTP/AVP 18"],
         &["m=audio 4000 RTP/AVP 101\na=rtpmap:101 telephone-event/8000"],
         &["m=audio 4000 RTP/AVP 96"],

@@ -4,6 +4,7 @@ mod answers;
 mod hold;
 mod offers;
 mod robustness;
+mod srtp;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -3,7 +3,7 @@ use muleteer::sdp::Direction::{self, *};
 
 fn accept(answer: &str, direction: Direction) -> Result<NegotiatedAudio, NegotiationError> {
     let mut exchange = OfferAnswer::new(1);
-    exchange.offer(&capabilities(), local(), direction);
+    exchange.offer(&capabilities(), local(), direction).unwrap();
     exchange.accept_answer(answer.as_bytes())
 }
 
@@ -19,7 +19,7 @@ fn a_shared_port_is_used_if_the_answer_has_it() {
 #[test]
 fn an_invite_without_offer_gets_ours() {
     let mut exchange = OfferAnswer::new(4);
-    let offer = exchange.offer(&capabilities(), local(), SendRecv);
+    let offer = exchange.offer(&capabilities(), local(), SendRecv).unwrap();
     assert_eq!(
         offer,
         "v=0\r\n\
@@ -99,7 +99,7 @@ fn answers_that_decline_or_do_not_fit_end_the_offer() {
         ("", "malformed session description"),
     ] {
         let mut exchange = OfferAnswer::new(1);
-        exchange.offer(&capabilities(), local(), SendRecv);
+        exchange.offer(&capabilities(), local(), SendRecv).unwrap();
         let error = exchange.accept_answer(answer.as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), expected);
         assert!(!exchange.is_offer_open());
@@ -119,7 +119,7 @@ fn an_answer_without_offer_is_an_error() {
 fn offers_that_cross_are_told_apart() {
     let mut exchange = OfferAnswer::new(1);
     let theirs = body(&["m=audio 4000 RTP/AVP 0"]);
-    exchange.offer(&capabilities(), local(), SendRecv);
+    exchange.offer(&capabilities(), local(), SendRecv).unwrap();
     let error = exchange
         .answer(theirs.as_bytes(), &capabilities(), local())
         .unwrap_err();
@@ -145,7 +145,7 @@ fn a_later_offer_keeps_sections_and_payload_types() {
         .answer(first.as_bytes(), &capabilities(), local())
         .unwrap();
 
-    let hold = exchange.offer(&capabilities(), local(), SendOnly);
+    let hold = exchange.offer(&capabilities(), local(), SendOnly).unwrap();
     // 101 stays Opus and 111 its events; the events at 8000 get a number nobody used.
     assert_eq!(
         media_lines(&hold),

@@ -1,4 +1,5 @@
 use super::*;
+use muleteer::sdp::SrtpPolicy;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// Bodies with everything that the reader treats apart.
@@ -18,7 +19,12 @@ fn seeds() -> Vec<Vec<u8>> {
     let named = phone
         .replace("192.0.2.1", "phone.example.com")
         .replace("\r\n", "\n");
-    [phone, repeating, named].map(String::into_bytes).to_vec()
+    let crypto = "RTP/SAVP 111 0 101\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 \
+                  inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4 WSH=64";
+    let encrypted = phone.replace("RTP/AVP 111 0 101", crypto);
+    [phone, repeating, named, encrypted]
+        .map(String::into_bytes)
+        .to_vec()
 }
 
 fn mutated(random: &mut StdRng, seeds: &[Vec<u8>]) -> Vec<u8> {
@@ -71,7 +77,7 @@ fn whatever_comes_the_answer_mirrors_it_or_is_an_error() {
     let mut answered = 0;
     for _ in 0..20_000 {
         let offer = mutated(&mut random, &seeds);
-        let mut exchange = OfferAnswer::new(1);
+        let mut exchange = OfferAnswer::new(1).with_srtp(srtp::terms(SrtpPolicy::Optional));
         let Ok((answer, _)) = exchange.answer(&offer, &capabilities, local()) else {
             continue;
         };
@@ -99,7 +105,9 @@ fn whatever_comes_as_an_answer_is_taken_or_refused() {
     let mut random = StdRng::seed_from_u64(8866);
     for _ in 0..5_000 {
         let mut exchange = OfferAnswer::new(1);
-        exchange.offer(&capabilities, local(), muleteer::sdp::Direction::SendRecv);
+        exchange
+            .offer(&capabilities, local(), muleteer::sdp::Direction::SendRecv)
+            .unwrap();
         let agreed = exchange.accept_answer(&mutated(&mut random, &seeds));
         assert_eq!(exchange.agreed().cloned(), agreed.ok());
     }

@@ -14,6 +14,7 @@ use muleteer::media::{
     Audience, Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired,
     RoomCommand, RtcpParameters, StreamId, StreamParameters,
 };
+use muleteer::rtp::srtp::{MasterKey, SrtpKey, SrtpKeys, SrtpSender, SrtpSuite};
 use muleteer::rtp::{Digit, PayloadType, RtpHeaderTemplate};
 
 use crate::support::alloc::allocations_in;
@@ -41,6 +42,8 @@ impl MediaIo for Sink {
 type Datagram = [u8; 12 + MAX_PAYLOAD_BYTES];
 
 struct Steady {
+    /// What the peer seals its packets with.
+    sealer: Option<SrtpSender>,
     core: Core,
     id: StreamId,
     now: Instant,
@@ -88,6 +91,7 @@ impl Steady {
         let bytes = encoder.encode(&pcm, &mut payload);
         let ticks = codec.clock_rate().ticks_in(Duration::from_millis(20));
         Self {
+            sealer: None,
             core,
             id,
             now,
@@ -116,9 +120,14 @@ impl Steady {
     }
 
     fn receive(&mut self, source: SocketAddr, datagram: &Datagram) {
-        let datagram = &datagram[..12 + self.said.2.len()];
+        let mut sealed = [0; 12 + MAX_PAYLOAD_BYTES];
+        let mut len = 12 + self.said.2.len();
+        sealed[..len].copy_from_slice(&datagram[..len]);
+        if let Some(sealer) = &mut self.sealer {
+            len = sealer.protect(&mut sealed, len).expect("room");
+        }
         self.core
-            .handle_datagram(self.now, self.id, source, datagram, &mut self.sink);
+            .handle_datagram(self.now, self.id, source, &sealed[..len], &mut self.sink);
     }
 
     fn pass(&mut self) {
@@ -145,8 +154,11 @@ fn assert_steady(commands: Vec<MediaCommand>) {
 }
 
 fn assert_steady_in(codec: CodecId, commands: Vec<MediaCommand>) {
+    assert_stays_steady(Steady::new(codec, commands));
+}
+
+fn assert_stays_steady(mut steady: Steady) {
     let source = PEER.parse().unwrap();
-    let mut steady = Steady::new(codec, commands);
     for _ in 0..20 {
         steady.frame(source);
     }
@@ -219,6 +231,35 @@ fn an_echo_in_any_codec_does_not_allocate() {
         CodecId::L16_16000,
     ] {
         assert_steady_in(codec, vec![MediaCommand::SetOutput(Output::Echo)]);
+    }
+}
+
+/// Sealing and opening, RTP and RTCP, with either cipher.
+#[test]
+fn encrypted_audio_does_not_allocate() {
+    for suite in SrtpSuite::ALL {
+        let master = |seed| MasterKey::new(suite, &vec![seed; suite.master_bytes()]).unwrap();
+        let secure = StreamParameters {
+            rtcp: Some(RtcpParameters {
+                mux: true,
+                remote: None,
+            }),
+            srtp: Some(Box::new(SrtpKeys {
+                send: master(1),
+                receive: SrtpKey {
+                    master: master(2),
+                    mki: None,
+                },
+            })),
+            ..parameters()
+        };
+        let commands = vec![
+            MediaCommand::Configure(Box::new(secure)),
+            MediaCommand::SetOutput(Output::Echo),
+        ];
+        let mut steady = Steady::new(CodecId::PCMU, commands);
+        steady.sealer = Some(SrtpSender::new(master(2)));
+        assert_stays_steady(steady);
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::UdpSocket;
 use std::time::Duration;
 
 use crate::support::process::{Ended, Folder, Process, ServerProcess, free_port, muleteer};
+use crate::support::server::project_root;
 
 fn call(arguments: &[&str]) -> Ended {
     // Longer than the 32 s after which an unanswered INVITE is given up (RFC 3261 §17.1.1.2).
@@ -35,6 +36,40 @@ fn where_nobody_takes_connections_the_call_ends_with_clear_words() {
     ended
         .expect_code(1)
         .expect("cannot be reached: nobody takes connections there");
+}
+
+#[test]
+fn an_encrypted_call_says_so() {
+    let server = ServerProcess::start(&[]);
+    let prompt = project_root().join("audio/welcome.wav");
+    let (uri, prompt) = (server.uri("echo"), prompt.to_str().expect("text"));
+    let arguments = [
+        &uri,
+        "--srtp",
+        "--play",
+        prompt,
+        "--duration",
+        "2",
+        "--codec",
+        "PCMU",
+    ];
+    let ended = call(&arguments).expect_code(0);
+    ended.expect("answered, PCMU, AEAD_AES_256_GCM");
+    let log = server.stop().text();
+    assert!(log.contains("encryption=\"AEAD_AES_256_GCM\""), "{log}");
+    assert!(log.contains("srtp_without_tls"), "{log}");
+}
+
+#[test]
+fn a_server_without_srtp_refuses_an_encrypted_call() {
+    let server = ServerProcess::start(&["--set", "rtp.srtp=off"]);
+    let ended = call(&[&server.uri("echo"), "--srtp"]);
+    ended.expect_code(1).expect("refused: 488");
+    server.stop();
+    let server = ServerProcess::start(&["--set", "rtp.srtp=required"]);
+    let ended = call(&[&server.uri("echo")]);
+    ended.expect_code(1).expect("refused: 488");
+    server.stop();
 }
 
 #[test]

@@ -7,4 +7,5 @@ mod attacks;
 mod fuzz;
 mod honest;
 mod sockets;
+mod srtp;
 mod talker;

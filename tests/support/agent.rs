@@ -19,7 +19,9 @@ use muleteer::config::{ApplicationSelector, DigitDetection, DigitSending, Dtmf};
 use muleteer::dsm::{ActionError, Errno};
 use muleteer::ids::Ids;
 use muleteer::media::{MediaCommand, MediaEvent, OpenError};
+use muleteer::rtp::srtp::KeySource;
 use muleteer::rtp::{Digit, DigitSource};
+use muleteer::sdp::SrtpPolicy;
 use muleteer::session::begin::{self, Dial, Settings};
 use muleteer::session::call::{RtpPolicy, capabilities};
 use muleteer::session::room::{InRoom, InRoomError};
@@ -149,6 +151,7 @@ impl Agent {
             settings: Settings {
                 capabilities: Arc::new(capabilities(&codecs)),
                 rtp: RtpPolicy::default(),
+                srtp_keys: KeySource::new([seed; 32]),
                 dtmf: Dtmf::default(),
                 linger: LINGER,
                 user_agent: "agent".to_owned(),
@@ -167,6 +170,12 @@ impl Agent {
     /// How new calls hear and send keys.
     pub fn set_dtmf(&mut self, inband: DigitDetection, send: DigitSending) {
         self.settings.dtmf = Dtmf { inband, send };
+    }
+
+    /// Whether new calls encrypt audio.
+    pub fn set_srtp(&mut self, srtp: SrtpPolicy, srtp_without_tls: bool) {
+        self.settings.rtp.srtp = srtp;
+        self.settings.rtp.srtp_without_tls = srtp_without_tls;
     }
 
     /// New calls get what is in this catalog.
@@ -238,7 +247,8 @@ impl Agent {
         dial.call_id = self.ids.call_id();
         let (id, call_id) = (dial.id.clone(), dial.call_id.clone());
         let media = self.next_media();
-        let mut session = begin::outgoing(dial, self.address, media, &self.settings);
+        let mut session = begin::outgoing(dial, self.address, media, &self.settings)
+            .expect("audio that can be offered");
         session.begin(now);
         let mailbox = self.add(&id, session);
         self.router.insert(id, call_id.as_bytes(), None, mailbox);

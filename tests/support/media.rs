@@ -164,6 +164,11 @@ impl Rig {
         self.core.handle_timeout(now, &mut self.world);
     }
 
+    /// The stream is configured anew.
+    pub fn configure(&mut self, parameters: StreamParameters) {
+        self.command(MediaCommand::Configure(Box::new(parameters)));
+    }
+
     /// A datagram arrives.
     pub fn receive(&mut self, from: &str, datagram: &[u8]) {
         let source = from.parse().expect("an address");
@@ -257,6 +262,7 @@ pub fn parameters() -> StreamParameters {
         hear_tones: false,
         send_tones: false,
         rtp_timeout: None,
+        srtp: None,
     }
 }
 

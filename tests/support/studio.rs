@@ -194,6 +194,19 @@ impl Studio {
         self.receive(now, call, PayloadType::PCMU, 160, &payload);
     }
 
+    /// A datagram of the caller.
+    pub fn deliver(&mut self, now: Instant, call: usize, datagram: &[u8]) {
+        let (id, source) = (self.world.ids[call], CALLER.parse().expect("an address"));
+        self.core
+            .handle_datagram(now, id, source, datagram, &mut self.world);
+    }
+
+    /// The datagrams that came to the caller since the last time.
+    pub fn take_sent(&mut self, call: usize) -> Vec<Vec<u8>> {
+        let sent = self.world.sent.extract_if(.., |(to, _)| *to == call);
+        sent.map(|(_, datagram)| datagram).collect()
+    }
+
     /// The caller presses a key for 100 ms, told in one go: one packet and its end.
     pub fn press(&mut self, now: Instant, call: usize, key: char) {
         let code = Digit::from_char(key).expect("a key").event_code();
@@ -215,9 +228,7 @@ impl Studio {
         let header = *caller.next_header(payload_type, false, caller.clock());
         caller.advance(ticks);
         let datagram = [&header[..], payload].concat();
-        let (id, source) = (self.world.ids[call], CALLER.parse().expect("an address"));
-        self.core
-            .handle_datagram(now, id, source, &datagram, &mut self.world);
+        self.deliver(now, call, &datagram);
     }
 
     /// The audio that the caller heard since the last time, as if it had no pauses; and the keys.

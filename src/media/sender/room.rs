@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::Sender;
+use super::{Sender, payload_of};
 use crate::audio::playlist::RoomSeat;
 use crate::media::coder::{self, Format};
 use crate::media::command::Output;
@@ -11,7 +11,7 @@ use crate::media::packer::Packer;
 use crate::media::room::{Heard, Room};
 use crate::media::schedule::{FRAME, FrameClock, Tick};
 use crate::media::stream::Turn;
-use crate::rtp::{RTP_HEADER_BYTES, RtpTimestamp};
+use crate::rtp::RtpTimestamp;
 
 /// A stream's packets in a room.
 #[derive(Default)]
@@ -50,8 +50,7 @@ impl Sender {
         let len = self.next_event(clock, tick, FRAME, turn.packet);
         if len > 0 {
             self.talking = false;
-            turn.send(destination, len);
-            self.count(len);
+            self.transmit(destination, len, turn);
             return Heard::Nothing;
         }
         let now = self.timestamp(clock, tick, format.codec().clock_rate());
@@ -123,7 +122,7 @@ impl Sender {
         (room, destination): (&mut Room, SocketAddr),
         turn: &mut Turn<'_, impl MediaIo>,
     ) {
-        let payload = &mut turn.packet[RTP_HEADER_BYTES..];
+        let payload = payload_of(turn.packet);
         let len = match heard {
             Heard::Nothing | Heard::Deaf | Heard::Silence => coder::silent_packet(format, payload),
             Heard::Own => self.coder.encode(format.encoding, pcm, payload),
@@ -172,7 +171,7 @@ impl Sender {
             } else {
                 room.shared(format, start)
             };
-            let payload = &mut turn.packet[RTP_HEADER_BYTES..];
+            let payload = payload_of(turn.packet);
             let len = match shared {
                 Some(shared) => copy(shared, payload),
                 None => self
@@ -199,8 +198,7 @@ impl Sender {
             return;
         }
         let len = self.seal(format, timestamp, len, turn.packet);
-        turn.send(destination, len);
-        self.count(len);
+        self.transmit(destination, len, turn);
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::dsm::RecordOptions;
 use crate::media::{MediaCommand, MediaEvent, Output};
 use crate::rtp::Digit;
+use crate::rtp::srtp::SrtpSuite;
 use crate::session::call::{Call, CallEvent};
 use crate::session::event::AudioFile;
 use crate::sip::message::StatusCode;
@@ -54,8 +55,8 @@ pub enum Key {
 pub enum Report {
     /// A provisional response.
     Progress(StatusCode, String),
-    /// The call is up, with this codec.
-    Answered(&'static str),
+    /// The call is up, with this codec, and encrypted with this suite if it is.
+    Answered(&'static str, Option<SrtpSuite>),
     /// A key was pressed.
     Pressed(Digit),
     /// Nobody answered in time.
@@ -196,7 +197,7 @@ impl Phone {
         let codec = call
             .codec()
             .map_or("no codec", |codec| codec.encoding_name());
-        self.report(Report::Answered(codec));
+        self.report(Report::Answered(codec, call.suite()));
         call.media(MediaCommand::SetOutput(Output::Playlist));
         if let Some(path) = &self.script.record {
             let file = AudioFile::Path(path.as_path().into());

@@ -91,6 +91,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
                 ptime: Duration::from_millis(20),
             }),
             rtp: crate::session::call::RtpPolicy::default(),
+            srtp_keys: crate::rtp::srtp::KeySource::new([0; 32]),
             dtmf: Default::default(),
             linger: Duration::ZERO,
             user_agent: String::new(),
