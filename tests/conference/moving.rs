@@ -15,6 +15,7 @@ use muleteer::rtp::{PayloadType, RtpHeaderTemplate, RtpPacket};
 use super::hall::Hall;
 use crate::support::audio::ms_of;
 use crate::support::media::{looped, once, parameters, tone_prompt};
+use crate::support::process::hundred_ports;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Longest wait for something that has to come.
@@ -68,10 +69,10 @@ fn a_member_that_moves_leaves_its_room() {
     assert_eq!(hall.world.events, [(a, MediaEvent::RoomEnded(room))]);
 }
 
-fn pool(first_port: u16) -> MediaPool {
+fn pool() -> MediaPool {
     MediaPool::start(MediaConfig {
         threads: 2,
-        ports: first_port..=first_port + 99,
+        ports: hundred_ports(),
         max_streams: 50,
         ..MediaConfig::default()
     })
@@ -162,7 +163,7 @@ fn room(pool: &MediaPool) -> RoomHandle {
 
 #[test]
 fn a_thousand_moves_lose_nothing_and_keep_the_order() {
-    let pool = pool(24_700);
+    let pool = pool();
     // Each goes to the thread with the fewest, so to one each.
     let rooms = [room(&pool), room(&pool)];
     let mut calls: Vec<_> = (0..10).map(|_| Call::new(&pool)).collect();
@@ -204,7 +205,7 @@ fn a_thousand_moves_lose_nothing_and_keep_the_order() {
 
 #[test]
 fn streams_of_two_threads_meet_in_a_room() {
-    let pool = pool(24_800);
+    let pool = pool();
     let room = room(&pool);
     let mut calls = [Call::new(&pool), Call::new(&pool), Call::new(&pool)];
     for call in &mut calls {
@@ -231,7 +232,7 @@ fn streams_of_two_threads_meet_in_a_room() {
 
 #[test]
 fn a_prompt_is_heard_on_while_its_stream_moves() {
-    let pool = pool(24_900);
+    let pool = pool();
     let rooms = [room(&pool), room(&pool)];
     let mut call = Call::new(&pool);
     call.tell(MediaCommand::Append(looped(&tone_prompt(440.0, 100))));
@@ -244,7 +245,7 @@ fn a_prompt_is_heard_on_while_its_stream_moves() {
 
 #[test]
 fn rooms_beyond_the_limit_are_refused() {
-    let pool = pool(25_000);
+    let pool = pool();
     let rooms: Vec<_> = (0..50).map(|_| room(&pool)).collect();
     let refused = pool.open_room(Box::new(|_| true)).unwrap_err();
     assert!(matches!(refused, OpenError::TooManyRooms { limit: 50 }));

@@ -16,17 +16,17 @@ use muleteer::rtp::{PayloadType, RtpHeaderTemplate, RtpPacket};
 
 use crate::support::audio::{ms_of, sine};
 use crate::support::media::{looped, once, parameters, tone_prompt};
+use crate::support::process::hundred_ports;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Longest wait for something that has to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A pool whose ports no other test uses at the same time: each takes its own hundred.
-fn pool(first_port: u16) -> MediaPool {
-    let ports = first_port..=first_port + 99;
+/// A pool whose ports no other test uses.
+fn pool() -> MediaPool {
     MediaPool::start(MediaConfig {
         threads: 2,
-        ports,
+        ports: hundred_ports(),
         ..MediaConfig::default()
     })
     .unwrap()
@@ -79,7 +79,7 @@ fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 
 #[test]
 fn a_prompt_is_heard_on_loopback() {
-    let pool = pool(24_000);
+    let pool = pool();
     let (stream, events) = open(&pool);
     let peer = peer();
     stream.command(MediaCommand::SetReceiving(false)).unwrap();
@@ -99,7 +99,7 @@ fn a_prompt_is_heard_on_loopback() {
 
 #[test]
 fn a_peer_whose_port_is_closed_does_not_end_the_stream() {
-    let pool = pool(24_100);
+    let pool = pool();
     let (stream, events) = open(&pool);
     let gone = peer();
     stream.command(MediaCommand::SetReceiving(false)).unwrap();
@@ -126,7 +126,7 @@ fn a_peer_whose_port_is_closed_does_not_end_the_stream() {
 
 #[test]
 fn an_echo_crosses_real_sockets() {
-    let pool = pool(24_200);
+    let pool = pool();
     let (stream, _events) = open(&pool);
     let peer = peer();
     stream
@@ -152,7 +152,7 @@ fn an_echo_crosses_real_sockets() {
 
 #[test]
 fn what_came_while_nobody_listened_is_not_heard_later() {
-    let pool = pool(24_300);
+    let pool = pool();
     let (stream, _events) = open(&pool);
     let peer = peer();
     stream.command(MediaCommand::SetReceiving(false)).unwrap();
@@ -174,7 +174,7 @@ fn what_came_while_nobody_listened_is_not_heard_later() {
 
 #[test]
 fn a_recording_is_on_disk_when_it_is_reported() {
-    let pool = pool(24_400);
+    let pool = pool();
     let (stream, _events) = open(&pool);
     let peer = peer();
     stream
@@ -203,7 +203,7 @@ fn a_recording_is_on_disk_when_it_is_reported() {
 
 #[test]
 fn ports_come_back_after_thousands_of_streams() {
-    let pool = pool(24_500);
+    let pool = pool();
     for _ in 0..60 {
         let mut streams = Vec::new();
         eventually("all ports are free again", || {
@@ -224,7 +224,7 @@ fn ports_come_back_after_thousands_of_streams() {
 fn streams_beyond_the_limit_are_refused() {
     let config = MediaConfig {
         threads: 1,
-        ports: 24_600..=24_699,
+        ports: hundred_ports(),
         max_streams: 2,
         ..MediaConfig::default()
     };

@@ -10,6 +10,7 @@ use muleteer::media::{
 use muleteer::rtp::Compound;
 
 use crate::support::media::{looped, parameters, tone_prompt};
+use crate::support::process::hundred_ports;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn a_report_goes_by_the_port_above_that_of_rtp() {
     let pool = MediaPool::start(MediaConfig {
         threads: 1,
-        ports: 24_700..=24_799,
+        ports: hundred_ports(),
         ..MediaConfig::default()
     })
     .unwrap();

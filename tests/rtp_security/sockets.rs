@@ -9,6 +9,7 @@ use muleteer::media::{MediaCommand, MediaConfig, MediaPool, Output, StreamParame
 use super::talker::{ATTACKER_HZ, PEER_HZ, Talker};
 use crate::support::audio::ms_of;
 use crate::support::media::parameters;
+use crate::support::process::hundred_ports;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn an_attacker_on_another_host_is_neither_heard_nor_sent_to() {
     let pool = MediaPool::start(MediaConfig {
         threads: 1,
-        ports: 24_600..=24_699,
+        ports: hundred_ports(),
         ..MediaConfig::default()
     })
     .unwrap();

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -174,7 +175,7 @@ fn show(output: &[(Stream, String)]) -> String {
 /// out once, from below the ports that the kernel gives away.
 pub fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
-    const COUNT: u16 = 12_000;
+    const COUNT: u16 = 4_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 100 * 100) as u16;
     for _ in 0..COUNT / 2 {
@@ -186,6 +187,15 @@ pub fn free_port() -> u16 {
         }
     }
     panic!("no free port");
+}
+
+/// A hundred ports for media, handed out once; other runs of the tests begin elsewhere.
+pub fn hundred_ports() -> RangeInclusive<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let turn = NEXT.fetch_add(1, Ordering::Relaxed);
+    let hundred = (std::process::id() as u16 % 8 * 10 + turn) % 80;
+    let first = 24_000 + hundred * 100;
+    first..=first + 99
 }
 
 /// `muleteer serve` with the shipped configuration on a free loopback port.
