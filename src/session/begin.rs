@@ -15,6 +15,7 @@ use super::router::NewCall;
 use super::session::Session;
 use crate::config::Dtmf;
 use crate::sdp::{Capabilities, Direction, OfferAnswer};
+use crate::sip::delivery::Outbound;
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::invite_usage::{ALLOW, InviteUsage};
 use crate::sip::endpoint::TransactionId;
@@ -52,6 +53,8 @@ pub struct Dial {
     pub uri: Uri,
     /// Who calls; None: a name of ours at the address they see.
     pub from: Option<Uri>,
+    /// Which way its requests outside the dialog go; None: as `[sip] outbound_proxy` and `next_hop` say.
+    pub outbound: Option<Outbound>,
     /// What the call does.
     pub application: Arc<PhoneScript>,
 }
