@@ -23,6 +23,7 @@ mod dsm_test;
 mod dtmf;
 mod graph;
 mod interop;
+mod locate;
 mod lsp;
 mod offer_answer;
 mod play;

@@ -1,7 +1,7 @@
 //! `muleteer call`: a test phone on the command line.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::server::{PhoneLine, Server};
 use crate::session::SessionId;
 use crate::session::application::phone::{Key, PhoneScript, Report, Reports};
 use crate::session::begin::Dial;
-use crate::sip::message::{Host, Uri};
+use crate::sip::message::Uri;
 
 /// How long a call lasts without `--duration`.
 const DEFAULT_DURATION: Duration = Duration::from_secs(30);
@@ -33,7 +33,7 @@ const REPORTS: usize = 256;
 enum CallError {
     #[error("{0} cannot be called: write sip:USER@HOST, for example sip:echo@127.0.0.1")]
     Uri(String),
-    #[error("no address for host {0}")]
+    #[error("no network leads to {0}")]
     Host(String),
     #[error("cannot play {}: {cause}", path.display())]
     Play {
@@ -80,8 +80,8 @@ impl Plan {
     fn new(args: &CallArgs) -> Result<Self, CallError> {
         let uri = args.uri.clone();
         let local = match args.local {
-            Some(local) => local,
-            None => SocketAddr::new(local_for(&uri)?, 0),
+            Some(local) => vec![local],
+            None => locals_for(&uri)?,
         };
         let mut config = Config::default();
         if args.srtp {
@@ -121,6 +121,7 @@ impl Plan {
             call_id: ids.call_id(),
             uri,
             from: args.from.clone(),
+            outbound: None,
             application: Arc::new(script),
         };
         let line = PhoneLine {
@@ -212,23 +213,22 @@ fn tell(report: &Report, record: Option<&Path>) -> String {
     }
 }
 
-/// The address to call from: the one that routes to the callee.
-fn local_for(uri: &Uri) -> Result<IpAddr, CallError> {
+/// The addresses to call from: the one that routes to the callee, or for a name, which leads to addresses
+/// of either family, all of this machine.
+fn locals_for(uri: &Uri) -> Result<Vec<SocketAddr>, CallError> {
     let sip = uri
         .as_sip()
         .ok_or_else(|| CallError::Uri(uri.to_string()))?;
-    let remote = match &sip.host {
-        Host::V4(ip) => (*ip).into(),
-        Host::V6(ip) => (*ip).into(),
-        Host::Name(name) => {
-            let found = (name.as_str(), 0)
-                .to_socket_addrs()
-                .ok()
-                .and_then(|mut all| all.next());
-            found.ok_or_else(|| CallError::Host(name.clone()))?.ip()
+    let Some(remote) = sip.host.ip() else {
+        let mut all = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))];
+        // A machine may do without IPv6.
+        if address_towards(Ipv6Addr::LOCALHOST.into()).is_ok() {
+            all.push((Ipv6Addr::UNSPECIFIED, 0).into());
         }
+        return Ok(all);
     };
-    address_towards(remote).map_err(|_| CallError::Host(sip.host.to_string()))
+    let local = address_towards(remote).map_err(|_| CallError::Host(sip.host.to_string()))?;
+    Ok(vec![SocketAddr::new(local, 0)])
 }
 
 /// Makes the folder of `path` the only one prompts come from; the file's name in it.

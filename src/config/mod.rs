@@ -21,6 +21,7 @@ mod parse;
 mod reader;
 mod schema;
 mod settings;
+mod sip_values;
 mod tree;
 mod values;
 
@@ -29,9 +30,10 @@ pub use app_selection::{ApplicationSelector, NoApplication, SelectionInput};
 pub use error::{ConfigError, ConfigErrors, Location, Problem};
 pub use file::{LoadError, load, load_selector};
 pub use settings::{
-    App, ApplicationSettings, Audio, Codec, Config, Dsm, Dtmf, Http, Limits, Log, Media, Rtp,
+    App, ApplicationSettings, Audio, Codec, Config, Dns, Dsm, Dtmf, Http, Limits, Log, Media, Rtp,
     Shutdown, Sip,
 };
+pub use sip_values::{NameServer, NextHop, ProxyUri};
 pub use values::{
     ApplicationRule, DigitDetection, DigitSending, Listen, ListenTransport, LogFormat, LogLevel,
     PortRange, Setting,

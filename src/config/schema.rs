@@ -1,10 +1,12 @@
 //! Every key by name and range. Types, units and defaults are in `settings.rs`.
 
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use super::reader::Section;
 use super::settings::{
-    App, Audio, Codec, Config, Dsm, Dtmf, Http, Limits, Log, Media, Recording, Rtp, Shutdown, Sip,
+    App, Audio, Codec, Config, Dns, Dsm, Dtmf, Http, Limits, Log, Media, Recording, Rtp, Shutdown,
+    Sip,
 };
 use crate::codec::OpusSettings;
 
@@ -13,6 +15,7 @@ impl Config {
     pub(super) fn read(file: &mut Section<'_>) -> Config {
         Config {
             sip: file.section("sip", Sip::read),
+            dns: file.section("dns", Dns::read),
             rtp: file.section("rtp", Rtp::read),
             media: file.section("media", Media::read),
             codec: file.section("codec", Codec::read),
@@ -41,6 +44,18 @@ impl Sip {
             t4: section.millis("t4_ms", default.t4, 100..=60_000),
             allow: section.any_settings("allow", default.allow),
             deny: section.any_settings("deny", default.deny),
+            outbound_proxy: section.optional("outbound_proxy"),
+            next_hop: section.any_settings("next_hop", default.next_hop),
+            failover: Duration::from_secs(section.integer("failover_s", 8, 1..=32)),
+            blacklist: section.seconds("blacklist_s", default.blacklist),
+        }
+    }
+}
+
+impl Dns {
+    fn read(section: &mut Section<'_>) -> Dns {
+        Dns {
+            servers: section.any_settings("servers", Vec::new()),
         }
     }
 }

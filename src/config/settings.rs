@@ -15,6 +15,7 @@ use crate::codec::{CodecName, OpusSettings};
 use crate::media::Playout;
 use crate::sdp::SrtpPolicy;
 
+use super::sip_values::{NameServer, NextHop, ProxyUri};
 use super::values::{
     ApplicationRule, DigitDetection, DigitSending, Listen, LogFormat, LogLevel, PortRange,
 };
@@ -24,6 +25,8 @@ use super::values::{
 pub struct Config {
     /// `[sip]`: signalling.
     pub sip: Sip,
+    /// `[dns]`: who is asked for host names.
+    pub dns: Dns,
     /// `[rtp]`: media sockets.
     pub rtp: Rtp,
     /// `[media]`: media threads.
@@ -74,6 +77,23 @@ pub struct Sip {
     pub allow: Vec<IpNet>,
     /// `deny`: networks that may not, whatever `allow` says.
     pub deny: Vec<IpNet>,
+    /// `outbound_proxy`: first Route of requests outside dialogs; `None` (an empty value) adds none.
+    /// RFC 3261 §8.1.2.
+    pub outbound_proxy: Option<ProxyUri>,
+    /// `next_hop`: servers for requests outside dialogs, tried in order; if there is none, each request
+    /// is sent where it says.
+    pub next_hop: Vec<NextHop>,
+    /// `failover_s`: silence after which an INVITE is sent to the next address, 1 to 32 s.
+    pub failover: Duration,
+    /// `blacklist_s`: how long an address that failed is used only if there is no other, up to a day.
+    pub blacklist: Duration,
+}
+
+/// `[dns]`: who is asked for host names.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Dns {
+    /// `servers`: name servers; if there is none, those of the system.
+    pub servers: Vec<NameServer>,
 }
 
 /// `[rtp]`: media sockets.
@@ -255,6 +275,10 @@ impl Default for Sip {
             t4: Duration::from_secs(5),
             allow: Vec::new(),
             deny: Vec::new(),
+            outbound_proxy: None,
+            next_hop: Vec::new(),
+            failover: Duration::from_secs(8),
+            blacklist: Duration::from_secs(60),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 mod outgoing;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
@@ -18,9 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use super::connections::Connections;
+use super::dns::Resolver;
 use super::load::Load;
 use super::local_address::LocalAddresses;
-use super::resolve::ResolveError;
 use super::tcp::{Connection, StreamInput, TcpAcceptor};
 use super::udp::UdpListener;
 use crate::config::ApplicationSelector;
@@ -29,8 +30,9 @@ use crate::session::event::Params;
 use crate::session::pool::{SessionPool, SipCommand};
 use crate::session::system::SystemStart;
 use crate::session::{Catalog, NewCall, Routed, Router, SessionId, TaskMailbox};
-use crate::sip::dialog::invite_usage::Command;
+use crate::sip::delivery::Delivery;
 use crate::sip::endpoint::{Endpoint, EndpointStats};
+use crate::sip::locate::{Answer, Question};
 use crate::sip::message::Transport;
 use crate::sip::transport::{ConnectionId, Flow, Transmit};
 use crate::stats::Stats;
@@ -39,8 +41,8 @@ use crate::stats::Stats;
 const COMMANDS_AT_ONCE: usize = 64;
 /// Framed messages waiting for the signalling task.
 const STREAM_QUEUE: usize = 1024;
-/// Look-ups that came back and wait for the signalling task.
-const RESOLVED_QUEUE: usize = 1024;
+/// Answers of the DNS that wait for the signalling task.
+const ANSWER_QUEUE: usize = 1024;
 
 /// What the server asks of the signalling task.
 #[derive(Debug)]
@@ -81,6 +83,8 @@ pub struct Remains {
     pub router_entries: usize,
     /// Transactions, lingering ones included.
     pub transactions: usize,
+    /// Requests that wait for the DNS or have another server to try.
+    pub deliveries: usize,
     /// TCP connections.
     pub connections: usize,
     /// What the endpoint has done so far.
@@ -91,6 +95,10 @@ pub struct Remains {
 pub struct DriverParts {
     /// The SIP core.
     pub endpoint: Endpoint,
+    /// Finds where requests go. It reaches what the sockets below can send to.
+    pub delivery: Delivery<SessionId>,
+    /// Answers its questions.
+    pub resolver: Arc<dyn Resolver>,
     /// Where events go.
     pub router: Router<TaskMailbox>,
     /// Starts sessions.
@@ -110,6 +118,8 @@ pub struct DriverParts {
 /// See the module's documentation.
 pub struct Driver {
     endpoint: Endpoint,
+    delivery: Delivery<SessionId>,
+    resolver: Arc<dyn Resolver>,
     router: Router<TaskMailbox>,
     pool: SessionPool,
     udp: Vec<UdpListener>,
@@ -123,20 +133,13 @@ pub struct Driver {
     control: mpsc::Receiver<Control>,
     streams: mpsc::Receiver<StreamInput>,
     stream_sender: mpsc::Sender<StreamInput>,
-    resolved: mpsc::Receiver<Resolved>,
-    resolved_sender: mpsc::Sender<Resolved>,
+    answers: mpsc::Receiver<(Question, Answer)>,
+    answer_sender: mpsc::Sender<(Question, Answer)>,
+    /// Calls to place that wait for the DNS: where they lead decides which address is theirs.
+    dials: HashMap<SessionId, Dial>,
     /// Who wants to know when the last session is gone.
     when_idle: Vec<oneshot::Sender<()>>,
     stats: Arc<Stats>,
-}
-
-/// A command whose host name has been looked up.
-#[derive(Debug)]
-struct Resolved {
-    session: SessionId,
-    command: Command,
-    transport: Transport,
-    address: Result<SocketAddr, ResolveError>,
 }
 
 /// One thing the task woke up for.
@@ -145,7 +148,7 @@ enum Input {
     Command(SipCommand),
     Control(Control),
     Stream(StreamInput),
-    Resolved(Resolved),
+    Answer(Question, Answer),
     Timer,
     /// Every sender of commands is gone.
     Closed,
@@ -155,13 +158,15 @@ impl Driver {
     /// Puts the parts together and starts the acceptors. Needs a tokio runtime.
     pub fn new(parts: DriverParts) -> Self {
         let (stream_sender, streams) = mpsc::channel(STREAM_QUEUE);
-        let (resolved_sender, resolved) = mpsc::channel(RESOLVED_QUEUE);
+        let (answer_sender, answers) = mpsc::channel(ANSWER_QUEUE);
         let tcp_local = parts.tcp.iter().map(TcpAcceptor::local).collect();
         for acceptor in parts.tcp {
             tokio::spawn(acceptor.run(stream_sender.clone()));
         }
         Self {
             endpoint: parts.endpoint,
+            delivery: parts.delivery,
+            resolver: parts.resolver,
             router: parts.router,
             pool: parts.pool,
             udp: parts.udp,
@@ -174,8 +179,9 @@ impl Driver {
             control: parts.control,
             streams,
             stream_sender,
-            resolved,
-            resolved_sender,
+            answers,
+            answer_sender,
+            dials: HashMap::new(),
             when_idle: Vec::new(),
             stats: parts.stats,
         }
@@ -193,7 +199,7 @@ impl Driver {
             self.take(now, input);
             self.take_commands(now);
             // Not left to chance, so that a flood on one socket does not hold up the timers.
-            if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+            if self.poll_timeout().is_some_and(|at| at <= now) {
                 self.take(now, Input::Timer);
             }
             if self.router.is_empty() {
@@ -208,17 +214,16 @@ impl Driver {
     /// Waits for the next input. Of several that are ready one is chosen at random, and sockets take
     /// turns, so that none of them starves another.
     async fn wait(&mut self) -> Input {
+        let deadline = self.poll_timeout();
         let Self {
             udp,
             turn,
             commands,
             control,
             streams,
-            resolved,
-            endpoint,
+            answers,
             ..
         } = self;
-        let deadline = endpoint.poll_timeout();
         let timer = async {
             match deadline {
                 Some(at) => sleep_until(at.into()).await,
@@ -240,7 +245,7 @@ impl Driver {
             Some(command) = commands.recv() => Input::Command(command),
             (index, source, bytes) = datagram => Input::Datagram(index, source, bytes),
             Some(input) = streams.recv() => Input::Stream(input),
-            Some(resolved) = resolved.recv() => Input::Resolved(resolved),
+            Some((question, answer)) = answers.recv() => Input::Answer(question, answer),
             () = timer => Input::Timer,
         }
     }
@@ -279,11 +284,24 @@ impl Driver {
             Input::Command(command) => self.on_command(now, command),
             Input::Control(control) => self.on_control(now, control),
             Input::Stream(input) => self.on_stream(now, input),
-            Input::Resolved(resolved) => self.on_resolved(now, resolved),
-            Input::Timer => self.endpoint.handle_timeout(now),
+            Input::Answer(question, answer) => {
+                self.delivery.handle_answer(now, question, &answer);
+            }
+            Input::Timer => {
+                self.delivery.handle_timeout(now);
+                self.endpoint.handle_timeout(now);
+            }
             Input::Closed => {}
         }
         self.drain_endpoint(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let (endpoint, delivery) = (self.endpoint.poll_timeout(), self.delivery.poll_timeout());
+        match (endpoint, delivery) {
+            (Some(endpoint), Some(delivery)) => Some(endpoint.min(delivery)),
+            (endpoint, delivery) => endpoint.or(delivery),
+        }
     }
 
     fn on_datagram(&mut self, now: Instant, index: usize, source: SocketAddr, bytes: Bytes) {
@@ -356,7 +374,10 @@ impl Driver {
                 // The asker may have given up.
                 let _ = answer.send(self.router.post(&to, *params));
             }
-            Control::Drain => self.router.drain(),
+            Control::Drain => {
+                self.drop_dials();
+                self.router.drain();
+            }
             Control::Signal(number) => self.router.signal(number),
             Control::Terminate => self.router.terminate_all(),
             Control::WhenIdle(answer) => self.when_idle.push(answer),
@@ -367,6 +388,7 @@ impl Driver {
                     router_entries: self.router.table_entries(),
                     transactions: self.endpoint.server_transactions()
                         + self.endpoint.client_transactions(),
+                    deliveries: self.delivery.len(),
                     connections: self.connections.len(),
                     endpoint: self.endpoint.stats(),
                 });
@@ -385,14 +407,20 @@ impl Driver {
             SipCommand::Room { session, request } => {
                 self.router.handle_room(&session, request);
             }
-            SipCommand::Ended { session } => self.router.remove(&session),
+            SipCommand::Ended { session } => {
+                self.router.remove(&session);
+                self.delivery.forget(&session);
+            }
         }
     }
 
-    /// Lets the endpoint and the router talk and sends what comes of it, until both are silent.
+    /// Lets endpoint, delivery and router talk and sends what comes of it, until all are silent.
     fn drain_endpoint(&mut self, now: Instant) {
         loop {
             while let Some(event) = self.endpoint.poll_event() {
+                let Some(event) = self.delivery.handle_event(now, event) else {
+                    continue;
+                };
                 match self.router.handle_event(now, event) {
                     Some(Routed::Respond(transaction, response)) => {
                         self.endpoint.respond(now, transaction, response);
@@ -401,10 +429,13 @@ impl Driver {
                     None => {}
                 }
             }
-            let Some(transmit) = self.endpoint.poll_transmit() else {
+            if let Some(output) = self.delivery.poll_output() {
+                self.deliver(now, output);
+            } else if let Some(transmit) = self.endpoint.poll_transmit() {
+                self.transmit(now, transmit);
+            } else {
                 return;
-            };
-            self.transmit(now, transmit);
+            }
         }
     }
 

@@ -5,18 +5,19 @@
 //! own that frames messages. No decision about a call is taken here: bytes go in, the cores
 //! answer, bytes go out.
 //!
-//! RFC 3261 §18 (transports), §18.2.2 (sending responses), RFC 3263 §4 as far as numeric addresses
-//! and A/AAAA records go.
+//! RFC 3261 §18 (transports), §18.2.2 (sending responses); [`Dns`] asks the questions of
+//! [`sip::locate`](crate::sip::locate).
 
 mod connections;
+mod dns;
 mod driver;
 mod load;
 mod local_address;
 mod receive_queue;
-mod resolve;
 mod tcp;
 mod udp;
 
+pub use dns::{Dns, QUESTION_LIMIT, Resolver};
 pub use driver::{Control, Driver, DriverParts, Remains};
 pub use local_address::address_towards;
 pub use tcp::TcpAcceptor;

@@ -26,7 +26,9 @@ use crate::control::{Components, DSM};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
-use crate::net::{Control, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener};
+use crate::net::{
+    Control, Dns, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener,
+};
 use crate::plugin::{LoadError as LoadCodecError, load_codecs};
 use crate::rtp::srtp::KeySource;
 use crate::session::begin::{Dial, Settings};
@@ -36,7 +38,9 @@ use crate::session::pool::{SessionContext, SessionPool};
 use crate::session::prompts::PromptStore;
 use crate::session::recordings::{self, Recordings};
 use crate::session::{Limits, Router, RouterConfig};
+use crate::sip::delivery::{Delivery, DeliveryConfig, Outbound};
 use crate::sip::endpoint::{Endpoint, EndpointConfig, SourceRules};
+use crate::sip::locate::Reach;
 use crate::sip::message::Transport;
 use crate::sip::transaction::TimerValues;
 use crate::stats::{self, LogLine, Stats};
@@ -113,7 +117,7 @@ impl Server {
         ))
     }
 
-    /// Starts what only places calls: one UDP and one TCP socket, no applications.
+    /// Starts what only places calls: a UDP and a TCP socket for each address, no applications.
     ///
     /// # Errors
     /// [`StartError`] when a socket or thread cannot be had.
@@ -123,8 +127,12 @@ impl Server {
         ids: &mut Ids,
     ) -> Result<Self, StartError> {
         let selector = ApplicationSelector::RuriUser;
-        let udp = vec![UdpListener::bind(line.local)?];
-        let tcp = vec![TcpAcceptor::bind(line.local)?];
+        let udp = line.local.iter().map(|local| UdpListener::bind(*local));
+        let tcp = line.local.iter().map(|local| TcpAcceptor::bind(*local));
+        let (udp, tcp) = (
+            udp.collect::<Result<_, _>>()?,
+            tcp.collect::<Result<_, _>>()?,
+        );
         let codecs = line.codecs;
         let media = MediaPool::start(media_config(config, ids))?;
         Ok(Self::assemble(
@@ -142,7 +150,7 @@ impl Server {
     }
 
     fn assemble(config: &Config, ids: &mut Ids, parts: Parts) -> Self {
-        let listening = parts
+        let listening: Vec<_> = parts
             .udp
             .iter()
             .map(|socket| (Transport::Udp, socket.local()))
@@ -209,8 +217,12 @@ impl Server {
             stats: stats.clone(),
         });
         let endpoint = Endpoint::new(endpoint_config, ids.seed());
+        let servers: Vec<_> = config.dns.servers.iter().map(|server| server.0).collect();
+        let delivery = delivery_config(config, &listening);
         let driver = Driver::new(DriverParts {
             endpoint,
+            delivery: Delivery::new(delivery, ids.seed()),
+            resolver: Arc::new(Dns::new(&servers)),
             router,
             pool: SessionPool::new(context.clone(), tokio::runtime::Handle::current()),
             udp: parts.udp,
@@ -364,8 +376,8 @@ impl Server {
 /// Where a test phone calls from, and how it talks.
 #[derive(Debug, Clone)]
 pub struct PhoneLine {
-    /// Address of its SIP sockets; port 0 takes free ones.
-    pub local: SocketAddr,
+    /// Addresses of its SIP sockets; port 0 takes free ones.
+    pub local: Vec<SocketAddr>,
     /// Codecs it offers, best first.
     pub codecs: Codecs,
 }
@@ -442,6 +454,23 @@ fn endpoint_config(config: &Config) -> EndpointConfig {
             requests_per_second: config.limits.requests_per_second_per_source,
         },
         ..EndpointConfig::default()
+    }
+}
+
+fn delivery_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> DeliveryConfig {
+    let sip = &config.sip;
+    let mut reach = Reach::default();
+    for (transport, local) in listening {
+        reach.add(*transport, local.ip());
+    }
+    DeliveryConfig {
+        reach,
+        outbound: Outbound {
+            proxy: sip.outbound_proxy.as_ref().map(|proxy| proxy.uri().clone()),
+            next_hop: sip.next_hop.iter().map(|hop| hop.uri().clone()).collect(),
+        },
+        patience: sip.failover,
+        avoid: sip.blacklist,
     }
 }
 

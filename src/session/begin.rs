@@ -16,6 +16,7 @@ use super::session::Session;
 use crate::config::Dtmf;
 use crate::rtp::srtp::KeySource;
 use crate::sdp::{Capabilities, Direction, NegotiationError, OfferAnswer, SrtpPolicy, SrtpTerms};
+use crate::sip::delivery::Outbound;
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::invite_usage::{ALLOW, InviteUsage};
 use crate::sip::endpoint::TransactionId;
@@ -55,6 +56,8 @@ pub struct Dial {
     pub uri: Uri,
     /// Who calls; None: a name of ours at the address they see.
     pub from: Option<Uri>,
+    /// Which way its requests outside the dialog go; None: as `[sip] outbound_proxy` and `next_hop` say.
+    pub outbound: Option<Outbound>,
     /// What the call does.
     pub application: Arc<PhoneScript>,
 }

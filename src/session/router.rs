@@ -271,13 +271,21 @@ impl<M: Mailbox> Router<M> {
         self.sessions.get(id)?.local
     }
 
-    /// The client transaction that carries the session's request `token`.
+    /// The client transaction that carries the session's request `token` now.
     pub fn client(&self, id: &SessionId, token: RequestToken) -> Option<TransactionId> {
-        let entry = self.sessions.get(id)?;
-        entry
-            .clients
-            .iter()
-            .find(|(own, _)| *own == token)
+        self.clients(id, token).next()
+    }
+
+    /// All client transactions that carried it, the latest first: one for each server that was tried.
+    pub fn clients(
+        &self,
+        id: &SessionId,
+        token: RequestToken,
+    ) -> impl Iterator<Item = TransactionId> {
+        let entry = self.sessions.get(id).into_iter();
+        let clients = entry.flat_map(|entry| entry.clients.iter().rev());
+        clients
+            .filter(move |(own, _)| *own == token)
             .map(|(_, transaction)| *transaction)
     }
 

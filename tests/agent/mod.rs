@@ -11,7 +11,7 @@ mod echo;
 mod ending;
 mod limits;
 mod order;
-mod outgoing;
+pub mod outgoing;
 mod prompts;
 mod recording;
 mod requests;

@@ -28,6 +28,7 @@ pub fn phone(to: &str, keys: Vec<Key>) -> (Dial, mpsc::Receiver<Report>) {
         call_id: String::new(),
         uri: Uri::parse(&format!("sip:{to}")).unwrap(),
         from: None,
+        outbound: None,
         application: Arc::new(script),
     };
     (dial, receiver)

@@ -95,7 +95,7 @@ fn a_transport_that_is_not_spoken_is_refused_at_once() {
 fn a_host_without_address_is_named() {
     let ended = call(&["sip:echo@host.invalid"]);
     ended
-        .expect_code(2)
+        .expect_code(1)
         .expect("no address for host host.invalid");
 }
 

@@ -31,9 +31,11 @@ use muleteer::session::{
     RouterConfig, Session, SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered,
     Urgency, Work,
 };
+use muleteer::sip::delivery::{Delivery, DeliveryConfig, Output, stamp_contact};
 use muleteer::sip::dialog::invite_usage::Command;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig};
-use muleteer::sip::message::{Method, StatusCode, Transport, Uri};
+use muleteer::sip::locate::{Answer, Question, Reach, RecordType, Target};
+use muleteer::sip::message::{Method, Transport};
 use muleteer::sip::transport::{Flow, Transmit};
 use muleteer::stats::Stats;
 
@@ -97,6 +99,12 @@ pub struct AgentCall {
 pub struct Agent {
     pub endpoint: Endpoint,
     pub router: Router<Queue>,
+    pub delivery: Delivery<SessionId>,
+    /// What the DNS knows.
+    pub zone: BTreeMap<(String, &'static str), Answer>,
+    /// Whether the DNS answers not before [`Agent::answer_dns`], and what it was asked.
+    pub dns_is_slow: bool,
+    pub asked: Vec<Question>,
     pub stats: Arc<Stats>,
     /// In the order of their beginning.
     pub calls: Vec<AgentCall>,
@@ -137,8 +145,18 @@ impl Agent {
             ..EndpointConfig::default()
         };
         let codecs = Codecs::new([CodecId::PCMU, CodecId::PCMA]);
+        let mut reach = Reach::default();
+        reach.add(Transport::Udp, address.ip());
+        let delivery = DeliveryConfig {
+            reach,
+            ..DeliveryConfig::default()
+        };
         Self {
             endpoint: Endpoint::new(config, ids.seed()),
+            delivery: Delivery::new(delivery, ids.seed()),
+            zone: BTreeMap::new(),
+            dns_is_slow: false,
+            asked: Vec::new(),
             router,
             stats,
             calls: Vec::new(),
@@ -246,6 +264,9 @@ impl Agent {
         dial.id = SessionId(self.ids.tag().into());
         dial.call_id = self.ids.call_id();
         let (id, call_id) = (dial.id.clone(), dial.call_id.clone());
+        if let Some(outbound) = dial.outbound.clone() {
+            self.delivery.set_outbound(id.clone(), outbound);
+        }
         let media = self.next_media();
         let mut session = begin::outgoing(dial, self.address, media, &self.settings)
             .expect("audio that can be offered");
@@ -254,6 +275,22 @@ impl Agent {
         self.router.insert(id, call_id.as_bytes(), None, mailbox);
         self.settle(now);
         self.calls.len() - 1
+    }
+
+    /// The DNS answers what it was asked.
+    pub fn answer_dns(&mut self, now: Instant) {
+        for question in std::mem::take(&mut self.asked) {
+            let kind = match question.kind {
+                RecordType::Naptr => "NAPTR",
+                RecordType::Srv => "SRV",
+                RecordType::A => "A",
+                RecordType::Aaaa => "AAAA",
+            };
+            let answer = self.zone.get(&(question.name.to_string(), kind)).cloned();
+            let answer = answer.unwrap_or(Answer::none(Duration::from_secs(60)));
+            self.delivery.handle_answer(now, question, &answer);
+        }
+        self.settle(now);
     }
 
     /// Begins refusing new calls, as at the end of a server.
@@ -278,7 +315,7 @@ impl Agent {
     pub fn remains(&self) -> usize {
         let transactions =
             self.endpoint.server_transactions() + self.endpoint.client_transactions();
-        self.live() + self.router.table_entries() + transactions
+        self.live() + self.router.table_entries() + transactions + self.delivery.len()
     }
 
     /// Runs everything until nothing happens without a new input.
@@ -287,6 +324,9 @@ impl Agent {
             let mut idle = !self.take_sound();
             while let Some(event) = self.endpoint.poll_event() {
                 idle = false;
+                let Some(event) = self.delivery.handle_event(now, event) else {
+                    continue;
+                };
                 match self.router.handle_event(now, event) {
                     Some(Routed::Respond(transaction, response)) => {
                         self.endpoint.respond(now, transaction, response);
@@ -294,6 +334,10 @@ impl Agent {
                     Some(Routed::NewCall(call)) => self.begin(now, *call),
                     None => {}
                 }
+            }
+            while let Some(output) = self.delivery.poll_output() {
+                idle = false;
+                self.deliver(now, output);
             }
             for call in 0..self.calls.len() {
                 idle &= !self.run(now, call);
@@ -450,6 +494,7 @@ impl Agent {
                 drop_sink(&mut self.calls[number]);
                 self.calls[number].session = None;
                 self.router.remove(&id);
+                self.delivery.forget(&id);
             }
         }
     }
@@ -507,7 +552,11 @@ impl Agent {
                 response,
             } => self.endpoint.respond(now, transaction, *response),
             Command::Cancel { invite } => {
+                if self.delivery.cancel(now, id, invite) {
+                    return;
+                }
                 if let Some(transaction) = self.router.client(id, invite) {
+                    self.delivery.hold(transaction);
                     self.endpoint.cancel(now, transaction);
                 }
             }
@@ -515,39 +564,72 @@ impl Agent {
                 token,
                 request,
                 next_hop,
-            } => match self.flow(&next_hop) {
-                Some(flow) => {
-                    let transaction = self.endpoint.send_request(now, *request, flow);
-                    self.router.bind_client(id, token, transaction);
-                }
-                None => {
-                    let status = StatusCode::SERVICE_UNAVAILABLE;
-                    self.router
-                        .deliver(id, SessionEvent::NoResponse(token, status));
-                }
-            },
+            } => self
+                .delivery
+                .send(now, id.clone(), token, request, &next_hop),
             Command::Ack {
                 invite,
                 request,
                 next_hop,
-            } => {
-                let transaction = self.router.client(id, invite);
-                if let (Some(transaction), Some(flow)) = (transaction, self.flow(&next_hop)) {
-                    self.endpoint.send_ack(transaction, *request, flow);
+            } => self
+                .delivery
+                .send_ack(now, id.clone(), invite, request, &next_hop),
+        }
+    }
+
+    fn deliver(&mut self, now: Instant, output: Output<SessionId>) {
+        match output {
+            Output::Ask(question) => {
+                self.asked.push(question);
+                if !self.dns_is_slow {
+                    self.answer_dns(now);
                 }
+            }
+            Output::Send {
+                attempt,
+                mut request,
+            } => {
+                let flow = self.flow(&attempt.target);
+                stamp_contact(&mut request, &flow, |local| local == self.address);
+                let transaction = self.endpoint.send_request(now, *request, flow);
+                self.router
+                    .bind_client(&attempt.sender, attempt.token, transaction);
+                self.delivery.handle_sent(now, attempt, transaction);
+            }
+            Output::Ack {
+                sender,
+                invite,
+                request,
+                target,
+            } => {
+                let flow = self.flow(&target);
+                let transactions: Vec<_> = self.router.clients(&sender, invite).collect();
+                let mut all = transactions.iter();
+                let found = all.find(|one| self.endpoint.awaits_ack(**one, &request));
+                if let Some(transaction) = found.or(transactions.first()) {
+                    self.endpoint.send_ack(*transaction, *request, flow);
+                }
+            }
+            Output::Located { .. } => {}
+            Output::Abandon(transaction) => self.endpoint.abandon(now, transaction),
+            Output::Failed {
+                sender,
+                token,
+                status,
+            } => {
+                self.router
+                    .deliver(&sender, SessionEvent::NoResponse(token, status));
             }
         }
     }
 
-    /// Only addresses are reached; there are no names here.
-    fn flow(&self, next_hop: &Uri) -> Option<Flow> {
-        let sip = next_hop.as_sip()?;
-        Some(Flow {
-            transport: Transport::Udp,
+    fn flow(&self, target: &Target) -> Flow {
+        Flow {
+            transport: target.transport,
             local: self.address,
-            remote: SocketAddr::new(sip.host.ip()?, sip.port.unwrap_or(5060)),
+            remote: target.address,
             connection: None,
-        })
+        }
     }
 
     fn words(&self, command: &MediaCommand) -> String {
@@ -622,6 +704,7 @@ impl Node for Agent {
     }
 
     fn wake(&mut self, now: Instant) {
+        self.delivery.handle_timeout(now);
         if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
             self.endpoint.handle_timeout(now);
         }
@@ -637,6 +720,7 @@ impl Node for Agent {
         let studio = self.studio.as_ref().and_then(Studio::deadline);
         timers
             .chain(self.endpoint.poll_timeout())
+            .chain(self.delivery.poll_timeout())
             .chain(studio)
             .min()
     }

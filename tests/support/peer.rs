@@ -169,6 +169,11 @@ impl Peer {
         self.outbox.push_back(response.to_bytes());
     }
 
+    /// Sends these bytes.
+    pub fn send_raw(&mut self, bytes: Bytes) {
+        self.outbox.push_back(bytes);
+    }
+
     /// All responses so far.
     pub fn responses(&self) -> impl Iterator<Item = &Response> {
         self.inbox.iter().filter_map(|(_, message)| match message {

@@ -1,16 +1,20 @@
-//! What sessions send: where it goes, by which socket or connection.
+//! What sessions send: which socket or connection it goes by.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
-use super::super::resolve::{self, ResolveError, Target, TargetHost};
+use smallvec::SmallVec;
+
 use super::super::tcp::Connection;
 use super::super::udp::UdpListener;
-use super::{Driver, Resolved};
+use super::Driver;
 use crate::session::begin::Dial;
 use crate::session::{SessionEvent, SessionId};
-use crate::sip::dialog::invite_usage::Command;
-use crate::sip::message::{StatusCode, Transport, Uri};
+use crate::sip::delivery::{Output, stamp_contact};
+use crate::sip::dialog::invite_usage::{Command, RequestToken};
+use crate::sip::endpoint::TransactionId;
+use crate::sip::locate::{LocateError, Question, Target, Targets};
+use crate::sip::message::{Request, Transport};
 use crate::sip::transport::Flow;
 
 impl Driver {
@@ -23,130 +27,130 @@ impl Driver {
                 self.endpoint.respond(now, transaction, *response);
             }
             Command::Cancel { invite } => {
+                if self.delivery.cancel(now, &session, invite) {
+                    return;
+                }
                 if let Some(transaction) = self.router.client(&session, invite) {
+                    self.delivery.hold(transaction);
                     self.endpoint.cancel(now, transaction);
                 }
             }
-            Command::Request { ref next_hop, .. } | Command::Ack { ref next_hop, .. } => {
-                match resolve::target(next_hop) {
-                    Ok(Target {
-                        transport,
-                        host: TargetHost::Address(ip),
-                        port,
-                    }) => {
-                        let address = SocketAddr::new(ip, port);
-                        self.send(now, &session, command, transport, address);
-                    }
-                    Ok(Target {
-                        transport,
-                        host: TargetHost::Name(name),
-                        port,
-                    }) => {
-                        self.look_up(session, command, transport, name, port);
-                    }
-                    Err(error) => self.unreachable(&session, &command, &error),
-                }
-            }
-        }
-    }
-
-    fn look_up(
-        &self,
-        session: SessionId,
-        command: Command,
-        transport: Transport,
-        name: String,
-        port: u16,
-    ) {
-        let results = self.resolved_sender.clone();
-        let ipv4 = self.udp.iter().any(|socket| socket.local().is_ipv4());
-        let ipv6 = self.udp.iter().any(|socket| socket.local().is_ipv6());
-        tokio::spawn(async move {
-            let address = resolve::look_up(&name, port, ipv4, ipv6).await;
-            // At shutdown nobody waits for it any more.
-            let _ = results
-                .send(Resolved {
-                    session,
-                    command,
-                    transport,
-                    address,
-                })
-                .await;
-        });
-    }
-
-    pub(super) fn on_resolved(&mut self, now: Instant, resolved: Resolved) {
-        let Resolved {
-            session,
-            command,
-            transport,
-            address,
-        } = resolved;
-        match address {
-            Ok(address) => self.send(now, &session, command, transport, address),
-            Err(error) => self.unreachable(&session, &command, &error),
-        }
-    }
-
-    fn send(
-        &mut self,
-        now: Instant,
-        session: &SessionId,
-        command: Command,
-        transport: Transport,
-        remote: SocketAddr,
-    ) {
-        let Some(flow) = self.flow_to(now, transport, remote, self.router.local(session)) else {
-            let error = ResolveError::Transport(format!("{transport} to {remote}"));
-            return self.unreachable(session, &command, &error);
-        };
-        match command {
-            Command::Request { token, request, .. } => {
-                let transaction = self.endpoint.send_request(now, *request, flow);
-                self.router.bind_client(session, token, transaction);
-            }
+            Command::Request {
+                token,
+                request,
+                next_hop,
+            } => self.delivery.send(now, session, token, request, &next_hop),
             Command::Ack {
-                invite, request, ..
+                invite,
+                request,
+                next_hop,
+            } => self
+                .delivery
+                .send_ack(now, session, invite, request, &next_hop),
+        }
+    }
+
+    /// Does what the delivery wants done.
+    pub(super) fn deliver(&mut self, now: Instant, output: Output<SessionId>) {
+        match output {
+            Output::Ask(question) => self.ask(question),
+            Output::Send {
+                attempt,
+                mut request,
             } => {
-                if let Some(transaction) = self.router.client(session, invite) {
+                let preferred = self.router.local(&attempt.sender);
+                let Some(flow) = self.flow_to(now, &attempt.target, preferred) else {
+                    return self.delivery.handle_unsendable(now, attempt);
+                };
+                stamp_contact(&mut request, &flow, |local| self.is_local(local));
+                let transaction = self.endpoint.send_request(now, *request, flow);
+                self.router
+                    .bind_client(&attempt.sender, attempt.token, transaction);
+                self.delivery.handle_sent(now, attempt, transaction);
+            }
+            Output::Ack {
+                sender,
+                invite,
+                request,
+                target,
+            } => {
+                let preferred = self.router.local(&sender);
+                let flow = self.flow_to(now, &target, preferred);
+                let transaction = self.acknowledged(&sender, invite, &request);
+                if let (Some(transaction), Some(flow)) = (transaction, flow) {
                     self.endpoint.send_ack(transaction, *request, flow);
                 }
             }
-            Command::Respond { .. } | Command::Cancel { .. } => {}
+            Output::Located { sender, targets } => self.place(now, sender, targets),
+            Output::Abandon(transaction) => self.endpoint.abandon(now, transaction),
+            Output::Failed {
+                sender,
+                token,
+                status,
+            } => {
+                let event = SessionEvent::NoResponse(token, status);
+                self.router.deliver(&sender, event);
+            }
         }
     }
 
-    fn unreachable(&self, session: &SessionId, command: &Command, error: &ResolveError) {
-        tracing::info!(%session, %error, "a request cannot be sent");
-        if let Command::Request { token, .. } = command {
-            let event = SessionEvent::NoResponse(*token, StatusCode::SERVICE_UNAVAILABLE);
-            self.router.deliver(session, event);
-        }
+    fn ask(&self, question: Question) {
+        let (resolver, answers) = (self.resolver.clone(), self.answer_sender.clone());
+        tokio::spawn(async move {
+            let answer = resolver.ask(&question).await;
+            // At shutdown nobody waits for it any more.
+            let _ = answers.send((question, answer)).await;
+        });
     }
 
-    /// How to reach `remote`: a socket of its family, `preferred` if that is one, or a TCP connection,
-    /// a new one if need be.
+    /// The transaction whose 2xx is acknowledged: an INVITE that went to several servers has several.
+    fn acknowledged(
+        &mut self,
+        session: &SessionId,
+        invite: RequestToken,
+        ack: &Request,
+    ) -> Option<TransactionId> {
+        let mut all = self.router.clients(session, invite);
+        let latest = all.next()?;
+        let mut earlier = all.peekable();
+        if earlier.peek().is_none() || self.endpoint.awaits_ack(latest, ack) {
+            return Some(latest);
+        }
+        let found = earlier.find(|one| self.endpoint.awaits_ack(*one, ack));
+        found.or(Some(latest))
+    }
+
+    /// Whether this is one of our sockets, as peers see it.
+    fn is_local(&self, address: SocketAddr) -> bool {
+        let is_it = |bound: &SocketAddr| {
+            let any = bound.ip().is_unspecified() && bound.is_ipv4() == address.is_ipv4();
+            bound.port() == address.port() && (any || bound.ip() == address.ip())
+        };
+        let udp = self.udp.iter().map(UdpListener::local);
+        udp.chain(self.tcp_local.iter().copied())
+            .any(|bound| is_it(&bound))
+    }
+
+    /// How to reach a target: by a socket of its family, `preferred` if that is one, or by a TCP
+    /// connection, a new one if need be.
     fn flow_to(
         &mut self,
         now: Instant,
-        transport: Transport,
-        remote: SocketAddr,
+        target: &Target,
         preferred: Option<SocketAddr>,
     ) -> Option<Flow> {
-        if transport == Transport::Tcp {
-            return self.connection_to(now, remote);
+        let (transport, remote) = (target.transport, target.address);
+        match transport {
+            Transport::Udp => {}
+            Transport::Tcp => return self.connection_to(now, remote),
+            _ => return None,
         }
-        let usable = |local: &SocketAddr| local.is_ipv4() == remote.is_ipv4();
+        let usable = |local: &SocketAddr| {
+            local.is_ipv4() == remote.is_ipv4() && self.udp.iter().any(|own| own.serves(*local))
+        };
         let local = match preferred.filter(usable) {
             Some(local) => local,
-            None => {
-                let mut bound = self.udp.iter().map(UdpListener::local);
-                let bound = bound.find(usable)?;
-                SocketAddr::new(
-                    self.locals.towards(now, bound.ip(), remote.ip()),
-                    bound.port(),
-                )
-            }
+            None => self.local_towards(now, transport, remote.ip())?,
         };
         Some(Flow {
             transport,
@@ -169,14 +173,7 @@ impl Driver {
         if !self.connections.admits(remote) {
             return None;
         }
-        let bound = self
-            .tcp_local
-            .iter()
-            .find(|local| local.is_ipv4() == remote.is_ipv4())
-            .copied()
-            .unwrap_or_else(|| unspecified_like(remote));
-        let ip = self.locals.towards(now, bound.ip(), remote.ip());
-        let local = SocketAddr::new(ip, bound.port());
+        let local = self.local_towards(now, transport, remote.ip())?;
         let id = self.connections.new_id();
         let connection = Connection::connecting(id, local, remote, self.stream_sender.clone());
         self.connections.insert(id, connection);
@@ -188,40 +185,77 @@ impl Driver {
         })
     }
 
+    /// The socket to reach `remote` from, as peers see it: the one bound to the address on the way there,
+    /// else one bound to all addresses, else the first of that family. `None`: there is no way.
+    fn local_towards(
+        &mut self,
+        now: Instant,
+        transport: Transport,
+        remote: IpAddr,
+    ) -> Option<SocketAddr> {
+        let any = match remote {
+            IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let ours = self.locals.towards(now, any, remote);
+        let udp = self.udp.iter().map(UdpListener::local);
+        let bound: SmallVec<[SocketAddr; 4]> = match transport {
+            Transport::Udp => udp.collect(),
+            _ => self.tcp_local.iter().copied().collect(),
+        };
+        let mut of_family = bound.iter().filter(|one| one.is_ipv4() == remote.is_ipv4());
+        let first = of_family.clone().next();
+        let on_the_way = of_family.clone().find(|one| one.ip() == ours);
+        let chosen = on_the_way
+            .or_else(|| of_family.find(|one| one.ip().is_unspecified()))
+            .or(first)?;
+        let ip = match chosen.ip().is_unspecified() {
+            true => ours,
+            false => chosen.ip(),
+        };
+        (!ip.is_unspecified()).then(|| SocketAddr::new(ip, chosen.port()))
+    }
+
+    /// Finds out where a call leads; [`place`](Self::place) begins it.
     pub(super) fn on_dial(&mut self, now: Instant, dial: Dial) {
-        let (session, call_id) = (dial.id.clone(), dial.call_id.clone());
-        let Some(local) = self.local_for(now, &dial.uri) else {
-            dial.application
-                .unreachable("no socket for that address family or transport");
+        let session = dial.id.clone();
+        if let Some(outbound) = &dial.outbound {
+            self.delivery
+                .set_outbound(session.clone(), outbound.clone());
+        }
+        self.delivery.locate(now, session.clone(), &dial.uri);
+        self.dials.insert(session, dial);
+    }
+
+    /// Begins a call whose targets are known, from the address that the first of them is reached from.
+    fn place(&mut self, now: Instant, session: SessionId, targets: Result<Targets, LocateError>) {
+        let Some(dial) = self.dials.remove(&session) else {
             return;
         };
-        let mailbox = self.pool.start_outgoing(dial, local);
-        self.router
-            .insert(session, call_id.as_bytes(), None, mailbox);
-    }
-
-    /// The address a callee of `uri` will see; for a host name the first socket's.
-    fn local_for(&mut self, now: Instant, uri: &Uri) -> Option<SocketAddr> {
-        let target = resolve::target(uri).ok()?;
-        let remote = match target.host {
-            TargetHost::Address(ip) => SocketAddr::new(ip, target.port),
-            TargetHost::Name(_) => unspecified_like(self.udp.first()?.local()),
+        let local = targets.map(|targets| {
+            let mut ways = targets.iter();
+            ways.find_map(|target| self.local_towards(now, target.transport, target.address.ip()))
+        });
+        let why = match local {
+            Ok(Some(local)) => {
+                let call_id = dial.call_id.clone();
+                let mailbox = self.pool.start_outgoing(dial, local);
+                return self
+                    .router
+                    .insert(session, call_id.as_bytes(), None, mailbox);
+            }
+            Ok(None) => "no network leads there".to_owned(),
+            Err(error) => error.to_string(),
         };
-        let bound = self
-            .udp
-            .iter()
-            .map(UdpListener::local)
-            .find(|local| local.is_ipv4() == remote.is_ipv4())?;
-        Some(SocketAddr::new(
-            self.locals.towards(now, bound.ip(), remote.ip()),
-            bound.port(),
-        ))
+        self.delivery.forget(&session);
+        dial.application.unreachable(&why);
     }
-}
 
-fn unspecified_like(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(_) => (std::net::Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
+    /// Places no more calls.
+    pub(super) fn drop_dials(&mut self) {
+        for (session, dial) in self.dials.drain() {
+            self.delivery.forget(&session);
+            dial.application.unreachable("the server is ending");
+        }
     }
 }

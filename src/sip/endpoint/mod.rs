@@ -216,6 +216,17 @@ impl Endpoint {
         self.uac.cancel(&mut self.core, now, transaction);
     }
 
+    /// Gives an INVITE of ours up because its server is silent: it is not repeated any more, and cancelled
+    /// when the first provisional response comes. A 2xx has to be acknowledged all the same.
+    pub fn abandon(&mut self, now: Instant, transaction: TransactionId) {
+        self.uac.abandon(&mut self.core, now, transaction);
+    }
+
+    /// Returns whether `ack` is for a 2xx that this INVITE of ours got.
+    pub fn awaits_ack(&mut self, invite: TransactionId, ack: &Request) -> bool {
+        self.uac.awaits_ack(invite, ack)
+    }
+
     /// Takes something to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.core.transmits.pop_front()

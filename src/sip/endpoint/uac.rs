@@ -120,11 +120,7 @@ impl Uac {
         else {
             return;
         };
-        let to_tag = ack
-            .headers
-            .to()
-            .ok()
-            .and_then(|to| to.tag().map(str::to_owned));
+        let to_tag = to_tag(&ack);
         if let Some(fork) = invite.forks.iter_mut().find(|fork| fork.to_tag == to_tag) {
             fork.ack = Some(transmit);
         }
@@ -136,6 +132,22 @@ impl Uac {
         };
         invite.cancel_wanted = true;
         self.send_wanted_cancel(core, now, id);
+    }
+
+    pub(super) fn abandon(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
+        if let Some(Machine::Invite(invite)) = self.table.get_mut(id).map(|t| &mut t.machine) {
+            invite.machine.handle(now, invite_client::Input::Abandon);
+        }
+        self.cancel(core, now, id);
+    }
+
+    pub(super) fn awaits_ack(&mut self, invite: TransactionId, ack: &Request) -> bool {
+        let Some(Machine::Invite(invite)) = self.table.get_mut(invite).map(|t| &mut t.machine)
+        else {
+            return false;
+        };
+        let to_tag = to_tag(ack);
+        invite.forks.iter().any(|fork| fork.to_tag == to_tag)
     }
 
     pub(super) fn handle_response(&mut self, core: &mut Core, now: Instant, response: Response) {
@@ -349,6 +361,11 @@ impl Uac {
         headers.push_front(HeaderName::Via, via.to_string());
         branch
     }
+}
+
+fn to_tag(request: &Request) -> Option<String> {
+    let to = request.headers.to().ok()?;
+    to.tag().map(str::to_owned)
 }
 
 /// Makes the CANCEL of an INVITE (RFC 3261 §9.1) or the ACK of its failure (§17.1.1.3). Both go to the

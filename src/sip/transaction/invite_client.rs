@@ -32,6 +32,8 @@ pub enum Input {
     Failure,
     /// The CANCEL for this INVITE has been sent.
     Cancel,
+    /// The INVITE is not to be repeated any more, as its server is given up.
+    Abandon,
     /// A timer is due.
     Timer(Timer),
     /// The transport could not send.
@@ -94,6 +96,10 @@ impl InviteClient {
                 let linger = self.reliability.linger(self.values.timer_d());
                 self.timers.enter(now, Timer::D, linger);
                 self.go(Completed, Action::AcknowledgeAndDeliver)
+            }
+            (Calling, Input::Abandon) => {
+                self.timers.stop_repeating();
+                Action::Absorb
             }
             (Proceeding, Input::Cancel) => {
                 self.timers.end(now, Timer::Cancel, self.values.give_up());

@@ -1,0 +1,172 @@
+//! The requests of one sender that wait to be located, in the order they were sent in.
+
+use std::collections::VecDeque;
+use std::hash::Hash;
+use std::time::Instant;
+
+use super::{Delivery, Output, failover, log_failure};
+use crate::sip::dialog::invite_usage::RequestToken;
+use crate::sip::locate::{LocateError, Located, SearchId, Targets};
+use crate::sip::message::{Request, StatusCode};
+
+/// See the module's documentation. A request that is located waits for those before it: an ACK does not
+/// overtake, and is not overtaken by, the BYE behind it.
+#[derive(Debug, Default)]
+pub(super) struct Line(VecDeque<Waiting>);
+
+#[derive(Debug)]
+struct Waiting {
+    kind: Kind,
+    request: Box<Request>,
+    located: Located,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Request(RequestToken),
+    /// Of this INVITE.
+    Ack(RequestToken),
+}
+
+impl Line {
+    /// Removes a request that waits. `None`: it does not; else the search for it, if that goes on.
+    pub(super) fn take_back(&mut self, token: RequestToken) -> Option<Option<SearchId>> {
+        let wanted = |waiting: &Waiting| waiting.kind == Kind::Request(token);
+        let place = self.0.iter().position(wanted)?;
+        Some(match self.0.remove(place)?.located {
+            Located::Later(search) => Some(search),
+            Located::Now(_) => None,
+        })
+    }
+
+    fn note(&mut self, search: SearchId, result: Result<Targets, LocateError>) {
+        let mut waiting = self.0.iter_mut();
+        if let Some(waiting) = waiting.find(|one| one.located == Located::Later(search)) {
+            waiting.located = Located::Now(result);
+        }
+    }
+}
+
+impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
+    /// Sends a request on if it can be and nothing is before it; else it waits.
+    pub(super) fn take_in(
+        &mut self,
+        now: Instant,
+        sender: S,
+        kind: Kind,
+        request: Box<Request>,
+        located: Located,
+    ) {
+        let located = match located {
+            Located::Now(result) if self.lines.is_empty() || !self.lines.contains_key(&sender) => {
+                return self.dispatch(now, sender, kind, request, result);
+            }
+            waiting => waiting,
+        };
+        if let Located::Later(search) = located {
+            self.searches.insert(search, sender.clone());
+        }
+        self.lines.entry(sender).or_default().0.push_back(Waiting {
+            kind,
+            request,
+            located,
+        });
+    }
+
+    /// Takes what the locator found.
+    pub(super) fn collect(&mut self, now: Instant) {
+        while let Some((search, result)) = self.locator.poll_found() {
+            if let Some(sender) = self.inquiries.remove(&search) {
+                self.tell(now, sender, result);
+                continue;
+            }
+            let Some(sender) = self.searches.remove(&search) else {
+                continue;
+            };
+            if let Some(line) = self.lines.get_mut(&sender) {
+                line.note(search, result);
+            }
+            self.advance(now, &sender);
+        }
+    }
+
+    pub(super) fn tell(
+        &mut self,
+        now: Instant,
+        sender: S,
+        mut targets: Result<Targets, LocateError>,
+    ) {
+        if let Ok(targets) = &mut targets {
+            self.locator.sort(now, targets);
+        }
+        let located = Output::Located { sender, targets };
+        self.outputs.push_back(located);
+    }
+
+    /// Sends on what stands in front and is located.
+    pub(super) fn advance(&mut self, now: Instant, sender: &S) {
+        while let Some(line) = self.lines.get_mut(sender) {
+            let is_located = |waiting: &mut Waiting| matches!(waiting.located, Located::Now(_));
+            let first = line.0.pop_front_if(is_located);
+            if line.0.is_empty() {
+                self.lines.remove(sender);
+            }
+            let Some(Waiting {
+                kind,
+                request,
+                located: Located::Now(result),
+            }) = first
+            else {
+                return;
+            };
+            self.dispatch(now, sender.clone(), kind, request, result);
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        now: Instant,
+        sender: S,
+        kind: Kind,
+        request: Box<Request>,
+        result: Result<Targets, LocateError>,
+    ) {
+        let mut targets = match result {
+            Ok(targets) => targets,
+            Err(error) => {
+                log_failure(&sender, &request.method, &error);
+                return self.fail(sender, kind);
+            }
+        };
+        match kind {
+            Kind::Request(token) => {
+                failover::prefer_streams(&mut targets, &request, self.locator.reach());
+                self.locator.sort(now, &mut targets);
+                let first = failover::Attempt::first(sender, token, request, targets);
+                let first = first.map(|(attempt, request)| Output::Send { attempt, request });
+                self.outputs.extend(first);
+            }
+            Kind::Ack(invite) => {
+                self.locator.sort(now, &mut targets);
+                let first = targets.into_iter().next();
+                self.outputs.extend(first.map(|target| Output::Ack {
+                    sender,
+                    invite,
+                    request,
+                    target,
+                }));
+            }
+        }
+    }
+
+    /// An ACK that is lost has no one to be told; its 2xx comes again.
+    fn fail(&mut self, sender: S, kind: Kind) {
+        if let Kind::Request(token) = kind {
+            self.outputs.push_back(Output::Failed {
+                sender,
+                token,
+                status: StatusCode::SERVICE_UNAVAILABLE,
+            });
+        }
+    }
+}

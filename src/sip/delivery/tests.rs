@@ -1,0 +1,179 @@
+#![allow(clippy::disallowed_methods)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::*;
+use crate::sip::endpoint::Event;
+use crate::sip::message::{HeaderName, Method, Transport};
+use crate::sip::transport::Flow;
+
+fn uri(text: &str) -> Uri {
+    Uri::parse(text).unwrap()
+}
+
+fn request(method: Method) -> Box<Request> {
+    let mut request = Request::new(method, uri("sip:bob@example.com"));
+    request
+        .headers
+        .push(HeaderName::To, "<sip:bob@example.com>");
+    Box::new(request)
+}
+
+fn delivery(transports: &[Transport]) -> Delivery<u8> {
+    let mut reach = Reach::default();
+    for transport in transports {
+        reach.add(*transport, Ipv4Addr::UNSPECIFIED.into());
+    }
+    let config = DeliveryConfig {
+        reach,
+        ..DeliveryConfig::default()
+    };
+    Delivery::new(config, [1; 32])
+}
+
+fn next(delivery: &mut Delivery<u8>) -> (Attempt<u8>, Box<Request>) {
+    match delivery.poll_output() {
+        Some(Output::Send { attempt, request }) => (attempt, request),
+        other => panic!("expected a request, got {other:?}"),
+    }
+}
+
+fn flow(transport: Transport, local: &str) -> Flow {
+    Flow {
+        transport,
+        local: local.parse().unwrap(),
+        remote: "192.0.2.9:5060".parse().unwrap(),
+        connection: None,
+    }
+}
+
+#[test]
+fn a_request_to_an_address_leaves_nothing_behind() {
+    let now = Instant::now();
+    let mut delivery = delivery(&[Transport::Udp]);
+    let invite = request(Method::Invite);
+    delivery.send(now, 1, RequestToken(0), invite, &uri("sip:192.0.2.9"));
+    let (attempt, _) = next(&mut delivery);
+    delivery.handle_sent(now, attempt, TransactionId(1));
+    assert!(delivery.is_empty() && delivery.poll_output().is_none());
+    assert_eq!(delivery.poll_timeout(), None);
+    let timeout = Event::Timeout {
+        transaction: TransactionId(1),
+    };
+    assert_eq!(delivery.handle_event(now, timeout.clone()), Some(timeout));
+}
+
+#[test]
+fn a_target_without_a_way_is_passed_over_and_the_last_one_fails_the_request() {
+    let now = Instant::now();
+    let mut delivery = delivery(&[Transport::Udp]);
+    let outbound = Outbound {
+        proxy: None,
+        next_hop: vec![uri("sip:192.0.2.9"), uri("sip:192.0.2.10")],
+    };
+    delivery.set_outbound(1, outbound);
+    let invite = request(Method::Invite);
+    delivery.send(now, 1, RequestToken(7), invite, &uri("sip:x"));
+    for expected in ["192.0.2.9:5060", "192.0.2.10:5060"] {
+        let (attempt, _) = next(&mut delivery);
+        assert_eq!(attempt.target.address.to_string(), expected);
+        delivery.handle_unsendable(now, attempt);
+    }
+    let failed = delivery.poll_output();
+    assert!(matches!(
+        failed,
+        Some(Output::Failed {
+            sender: 1,
+            token: RequestToken(7),
+            status: StatusCode::SERVICE_UNAVAILABLE
+        })
+    ));
+    delivery.forget(&1);
+    assert!(delivery.is_empty());
+}
+
+#[test]
+fn rfc3263_4_3_a_request_that_a_server_has_taken_is_not_sent_to_another() {
+    let now = Instant::now();
+    let mut delivery = delivery(&[Transport::Udp]);
+    let outbound = Outbound {
+        proxy: None,
+        next_hop: vec![uri("sip:192.0.2.9"), uri("sip:192.0.2.10")],
+    };
+    delivery.set_outbound(1, outbound);
+    let options = request(Method::Options);
+    delivery.send(now, 1, RequestToken(0), options, &uri("sip:x"));
+    let (attempt, sent) = next(&mut delivery);
+    let transaction = TransactionId(1);
+    delivery.handle_sent(now, attempt, transaction);
+    let trying = Event::Response {
+        transaction,
+        response: crate::sip::message::Response::answering(&sent, StatusCode::TRYING, None),
+    };
+    assert!(delivery.handle_event(now, trying).is_some());
+    let timeout = Event::Timeout { transaction };
+    assert!(delivery.handle_event(now, timeout).is_some());
+    assert!(delivery.poll_output().is_none());
+}
+
+#[test]
+fn contact_names_the_socket_that_a_request_goes_by() {
+    let ours = |address: SocketAddr| address.port() == 5060;
+    for (contact, flow, expected) in [
+        (
+            "<sip:192.0.2.1:5060>",
+            flow(Transport::Tcp, "198.51.100.1:5062"),
+            "<sip:198.51.100.1:5062;transport=tcp>",
+        ),
+        (
+            "<sip:192.0.2.1;transport=tcp>;expires=60",
+            flow(Transport::Udp, "[2001:db8::1]:5060"),
+            "<sip:[2001:db8::1]:5060>;expires=60",
+        ),
+        (
+            "<sip:192.0.2.1:5060>",
+            flow(Transport::Udp, "192.0.2.1:5060"),
+            "<sip:192.0.2.1:5060>",
+        ),
+        (
+            "<sip:192.0.2.1:7000>",
+            flow(Transport::Udp, "192.0.2.2:5060"),
+            "<sip:192.0.2.1:7000>",
+        ),
+        (
+            "<sip:media.example.com>",
+            flow(Transport::Udp, "192.0.2.2:5060"),
+            "<sip:media.example.com>",
+        ),
+    ] {
+        let mut invite = request(Method::Invite);
+        invite.headers.push(HeaderName::Contact, contact);
+        stamp_contact(&mut invite, &flow, ours);
+        let stamped = invite.headers.text(&HeaderName::Contact).unwrap();
+        assert_eq!(stamped, expected);
+    }
+}
+
+#[test]
+fn rfc3261_18_1_1_only_what_is_too_large_for_a_datagram_is_tried_by_tcp_first() {
+    let now = Instant::now();
+    let both = [Transport::Udp, Transport::Tcp];
+    let udp = [Transport::Udp];
+    for (transports, text, body, expected) in [
+        (&both[..], "sip:192.0.2.9", 900, "UDP"),
+        (&both[..], "sip:192.0.2.9", 1300, "TCP"),
+        (&both[..], "sip:192.0.2.9;transport=udp", 1300, "TCP"),
+        (&udp[..], "sip:192.0.2.9", 1300, "UDP"),
+    ] {
+        let mut delivery = delivery(transports);
+        let mut message = request(Method::Message);
+        message.body = vec![b'x'; body].into();
+        delivery.send(now, 1, RequestToken(0), message, &uri(text));
+        let (attempt, _) = next(&mut delivery);
+        assert_eq!(
+            attempt.target.transport.to_string(),
+            expected,
+            "{body} {text}"
+        );
+    }
+}
