@@ -11,6 +11,8 @@ use muleteer::cli::{Cli, Command, call, check, fmt, graph, lsp, serve, sim, test
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // One provider for all that speaks TLS, before anybody asks for another; there is none yet.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args).into(),
         Command::Check(args) => check::run(&args).into(),

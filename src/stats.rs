@@ -25,6 +25,8 @@ pub struct Stats {
     pub sip_messages_sent: Counter,
     /// SIP messages thrown away, by reason.
     pub sip_dropped: SipDropped,
+    /// Connections of stream transports.
+    pub connections: ConnectionStats,
     /// Commands of a session that a media thread had no room for.
     pub media_commands_dropped: Counter,
     /// Calls that a fault in this server ended.
@@ -49,6 +51,51 @@ pub struct CallsRefused {
 pub struct SipDropped {
     /// A session had no room for it.
     pub overload: Counter,
+}
+
+/// Connections of stream transports.
+#[derive(Debug, Default)]
+pub struct ConnectionStats {
+    /// Those that are there now.
+    pub open: Gauge,
+    /// Those that peers opened, and that were not refused.
+    pub accepted: Counter,
+    /// Those that we opened, or tried to.
+    pub opened: Counter,
+    /// Of these, those that came to nothing.
+    pub unreachable: Counter,
+    /// Those that were closed at once.
+    pub refused: ConnectionsRefused,
+    /// Those that we closed, by reason.
+    pub closed: ConnectionsClosed,
+}
+
+/// Connections refused, by the limit that was reached.
+#[derive(Debug, Default)]
+pub struct ConnectionsRefused {
+    /// `[connections] total`.
+    pub total: Counter,
+    /// `[connections] per_source`.
+    pub source: Counter,
+}
+
+/// Connections that we closed, by reason.
+#[derive(Debug, Default)]
+pub struct ConnectionsClosed {
+    /// TLS or WebSocket handshakes that failed or took longer than `[connections] handshake_s`.
+    pub handshake: Counter,
+    /// No message within `[connections] first_message_s`.
+    pub silent: Counter,
+    /// A message that was not complete within `[connections] message_s`.
+    pub unfinished: Counter,
+    /// Not SIP, or longer than `[connections] message_kib`.
+    pub malformed: Counter,
+    /// More than `[connections] backlog_kib` waiting, or ten seconds without taking any.
+    pub slow_reader: Counter,
+    /// Pings that were not answered any more.
+    pub no_pong: Counter,
+    /// Silent for `[connections] idle_s`, without a call.
+    pub idle: Counter,
 }
 
 /// The value of one counter or gauge at one moment.
@@ -103,7 +150,7 @@ impl Sample {
 /// The name of a value is that of its field, with `sip_` before those of the endpoint and `media_`
 /// before those of media threads.
 pub fn samples(stats: &Stats, endpoint: &EndpointStats, media: &MediaTotals) -> Vec<Sample> {
-    let mut samples = Vec::with_capacity(64);
+    let mut samples = Vec::with_capacity(96);
     stats.sample(&mut samples);
     sample_endpoint(endpoint, &mut samples);
     sample_media(media, &mut samples);
@@ -128,6 +175,7 @@ impl Stats {
             overloads,
             sip_messages_sent,
             sip_dropped: SipDropped { overload },
+            connections,
             media_commands_dropped,
             session_faults,
         } = self;
@@ -145,6 +193,47 @@ impl Stats {
             counter("sip_dropped", overload).because("overload"),
             counter("media_commands_dropped", media_commands_dropped),
             counter("session_faults", session_faults),
+        ]);
+        connections.sample(samples);
+    }
+}
+
+impl ConnectionStats {
+    fn sample(&self, samples: &mut Vec<Sample>) {
+        let Self {
+            open,
+            accepted,
+            opened,
+            unreachable,
+            refused: ConnectionsRefused { total, source },
+            closed:
+                ConnectionsClosed {
+                    handshake,
+                    silent,
+                    unfinished,
+                    malformed,
+                    slow_reader,
+                    no_pong,
+                    idle,
+                },
+        } = self;
+        let counter = |name, counter: &Counter| Sample::counter(name, counter.value());
+        let refused = |reason, value| counter("connections_refused", value).because(reason);
+        let closed = |reason, value| counter("connections_closed", value).because(reason);
+        samples.extend([
+            Sample::gauge("connections_open", open.value()),
+            counter("connections_accepted", accepted),
+            counter("connections_opened", opened),
+            counter("connections_unreachable", unreachable),
+            refused("total", total),
+            refused("source", source),
+            closed("handshake", handshake),
+            closed("silent", silent),
+            closed("unfinished", unfinished),
+            closed("malformed", malformed),
+            closed("slow_reader", slow_reader),
+            closed("no_pong", no_pong),
+            closed("idle", idle),
         ]);
     }
 }

@@ -39,4 +39,5 @@ mod sip_endpoint;
 mod sip_message;
 mod speech_quality;
 mod system_dsm;
+mod transports;
 mod usages;

@@ -351,6 +351,14 @@ pub struct CallArgs {
     #[arg(long)]
     pub srtp: bool,
 
+    /// Certificates of the authorities that the other side's may come from [default: the system's]
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub ca: Option<PathBuf>,
+
+    /// Take any certificate of the other side, whoever it is
+    #[arg(long)]
+    pub insecure: bool,
+
     /// Who calls, for the From header
     #[arg(long, value_name = "URI", value_parser = uri)]
     pub from: Option<Uri>,

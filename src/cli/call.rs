@@ -10,9 +10,9 @@ use tokio::sync::mpsc;
 
 use super::output::{complain, say};
 use super::runtime::start_runtime;
-use super::{CallArgs, DtmfStep, Exit};
+use super::{CallArgs, DtmfStep, Exit, start_logging};
 use crate::codec::{CodecId, Codecs};
-use crate::config::Config;
+use crate::config::{Config, Log, LogLevel};
 use crate::ids::Ids;
 use crate::net::address_towards;
 use crate::rtp::Digit;
@@ -49,6 +49,15 @@ enum CallError {
 
 /// Runs the command.
 pub fn run(args: &CallArgs) -> Exit {
+    // Why a connection fails, a certificate that is not believed for one.
+    let log = Log {
+        level: LogLevel::Warn,
+        ..Log::default()
+    };
+    let Ok(_log) = start_logging(&log) else {
+        complain!("cannot start logging");
+        return Exit::Usage;
+    };
     let plan = match Plan::new(args) {
         Ok(plan) => plan,
         Err(error) => {
@@ -87,6 +96,8 @@ impl Plan {
         if args.srtp {
             config.rtp.srtp = SrtpPolicy::Required;
         }
+        config.tls.ca = args.ca.clone();
+        config.tls.verify_server = !args.insecure;
         let play = args
             .play
             .as_deref()
@@ -198,8 +209,9 @@ fn tell(report: &Report, record: Option<&Path>) -> String {
         Report::NoResponse => "no response: nobody listens there, or a network in between loses \
                                what is sent"
             .to_owned(),
-        Report::NotDelivered => "cannot be reached: nobody takes connections there, or the name \
-                                 of the host is not known"
+        Report::NotDelivered => "cannot be reached: nobody takes connections there, the name of the \
+                                 host is not known, or its certificate is not believed (--ca FILE, or \
+                                 --insecure)"
             .to_owned(),
         Report::Unreachable(why) => format!("not placed: {why}"),
         Report::TheyHungUp => "the other side hung up".to_owned(),

@@ -12,6 +12,7 @@ use super::{Exit, ServeArgs, start_logging};
 use crate::config::Config;
 use crate::deployment::DeploymentError;
 use crate::ids::Ids;
+use crate::net::TlsError;
 use crate::server::{Server, StartError};
 use crate::sip::transport::DEFAULT_PORT;
 
@@ -77,6 +78,7 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
                 StartError::Mapping(error) => Exit::from(error),
                 StartError::Listen(_)
                 | StartError::Media(_)
+                | StartError::Tls(TlsError::Read { .. })
                 | StartError::Deployment(DeploymentError::DiagramFolder { .. }) => Exit::Usage,
                 _ => Exit::Input,
             };
@@ -118,7 +120,7 @@ async fn reload(server: &Server, args: &ServeArgs) {
     match outcome {
         Ok(applications) => tracing::info!(
             applications = applications.join(", "),
-            "diagrams and application settings are loaded anew; running calls keep theirs"
+            "diagrams, application settings and certificates are loaded anew; running calls keep theirs"
         ),
         Err(error) => tracing::error!("nothing was reloaded:\n{error}"),
     }

@@ -30,11 +30,11 @@ pub use app_selection::{ApplicationSelector, NoApplication, SelectionInput};
 pub use error::{ConfigError, ConfigErrors, Location, Problem};
 pub use file::{LoadError, load, load_selector};
 pub use settings::{
-    App, ApplicationSettings, Audio, Codec, Config, Dns, Dsm, Dtmf, Http, Limits, Log, Media, Rtp,
-    Shutdown, Sip,
+    App, ApplicationSettings, Audio, Codec, Config, Connections, Dns, Dsm, Dtmf, Http, Limits, Log,
+    Media, Rtp, Shutdown, Sip, Tls, WebSocket,
 };
 pub use sip_values::{NameServer, NextHop, ProxyUri};
 pub use values::{
-    ApplicationRule, DigitDetection, DigitSending, Listen, ListenTransport, LogFormat, LogLevel,
-    PortRange, Setting,
+    ApplicationRule, ClientCertificates, DigitDetection, DigitSending, HostName, Listen,
+    ListenTransport, LogFormat, LogLevel, PortRange, Setting,
 };

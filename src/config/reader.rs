@@ -242,6 +242,19 @@ impl<'a> Section<'a> {
             .unwrap_or(default)
     }
 
+    /// A path as [`Section::path`]; `None` for an empty one and without the key.
+    pub fn optional_path(&mut self, key: &'static str) -> Option<PathBuf> {
+        let folder = self.folder;
+        let expected = "a path or an empty string";
+        self.value(key, expected, &quoted("file.pem"), |node| {
+            match node.value.text()? {
+                "" => Some(None),
+                _ => path_in(folder, node).map(Some),
+            }
+        })
+        .flatten()
+    }
+
     /// Paths, each as [`Section::path`]; there may be none.
     pub fn paths(&mut self, key: &'static str, default: Vec<PathBuf>) -> Vec<PathBuf> {
         let folder = self.folder;

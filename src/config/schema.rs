@@ -1,14 +1,16 @@
 //! Every key by name and range. Types, units and defaults are in `settings.rs`.
 
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::reader::Section;
 use super::settings::{
-    App, Audio, Codec, Config, Dns, Dsm, Dtmf, Http, Limits, Log, Media, Recording, Rtp, Shutdown,
-    Sip,
+    App, Audio, Codec, Config, Connections, Dns, Dsm, Dtmf, Http, Limits, Log, Media, Recording,
+    Rtp, Shutdown, Sip, Tls, WebSocket,
 };
 use crate::codec::OpusSettings;
+use crate::sip::message::MAX_MESSAGE_BYTES;
 
 impl Config {
     /// Reads the whole file.
@@ -16,6 +18,9 @@ impl Config {
         Config {
             sip: file.section("sip", Sip::read),
             dns: file.section("dns", Dns::read),
+            tls: file.section("tls", Tls::read),
+            websocket: file.section("websocket", WebSocket::read),
+            connections: file.section("connections", Connections::read),
             rtp: file.section("rtp", Rtp::read),
             media: file.section("media", Media::read),
             codec: file.section("codec", Codec::read),
@@ -56,6 +61,63 @@ impl Dns {
     fn read(section: &mut Section<'_>) -> Dns {
         Dns {
             servers: section.any_settings("servers", Vec::new()),
+        }
+    }
+}
+
+impl Tls {
+    fn read(section: &mut Section<'_>) -> Tls {
+        let default = Tls::default();
+        Tls {
+            certificate: section.optional_path("certificate"),
+            key: section.optional_path("key"),
+            name: section.optional("name"),
+            ca: section.optional_path("ca"),
+            verify_server: section.boolean("verify_server", default.verify_server),
+            client_certificates: section
+                .setting("client_certificates", default.client_certificates),
+            client_ca: section.optional_path("client_ca"),
+        }
+    }
+}
+
+impl WebSocket {
+    fn read(section: &mut Section<'_>) -> WebSocket {
+        WebSocket {
+            origins: section.names("origins").unwrap_or_default(),
+        }
+    }
+}
+
+impl Connections {
+    fn read(section: &mut Section<'_>) -> Connections {
+        const DAY: u64 = 24 * 60 * 60;
+        let default = Connections::default();
+        let mut seconds = |key, default: Duration, most| {
+            Duration::from_secs(section.integer(key, default.as_secs(), 1..=most))
+        };
+        let handshake = seconds("handshake_s", default.handshake, 300);
+        let first_message = seconds("first_message_s", default.first_message, 3600);
+        let message = seconds("message_s", default.message, 3600);
+        let idle = seconds("idle_s", default.idle, DAY);
+        let mut kib = |key, default: usize, range: RangeInclusive<u32>| {
+            let default = u32::try_from(default.div_ceil(1024)).unwrap_or(*range.end());
+            section.integer(key, default, range) as usize * 1024
+        };
+        let message_bytes = kib("message_kib", default.message_bytes, 1..=64);
+        let backlog_bytes = kib("backlog_kib", default.backlog_bytes, 64..=65_536);
+        let keep_alive = default.keep_alive.unwrap_or_default();
+        let keep_alive = section.seconds("keep_alive_s", keep_alive);
+        Connections {
+            total: section.integer("total", default.total, 1..=1_000_000),
+            per_source: section.integer("per_source", default.per_source, 1..=1_000_000),
+            handshake,
+            first_message,
+            message,
+            message_bytes: message_bytes.min(MAX_MESSAGE_BYTES),
+            backlog_bytes,
+            idle,
+            keep_alive: Some(keep_alive).filter(|interval| !interval.is_zero()),
         }
     }
 }

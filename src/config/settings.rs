@@ -14,10 +14,12 @@ use ipnet::IpNet;
 use crate::codec::{CodecName, OpusSettings};
 use crate::media::Playout;
 use crate::sdp::SrtpPolicy;
+use crate::sip::message::MAX_MESSAGE_BYTES;
 
 use super::sip_values::{NameServer, NextHop, ProxyUri};
 use super::values::{
-    ApplicationRule, DigitDetection, DigitSending, Listen, LogFormat, LogLevel, PortRange,
+    ApplicationRule, ClientCertificates, DigitDetection, DigitSending, HostName, Listen, LogFormat,
+    LogLevel, PortRange,
 };
 
 /// Everything an operator can set.
@@ -27,6 +29,12 @@ pub struct Config {
     pub sip: Sip,
     /// `[dns]`: who is asked for host names.
     pub dns: Dns,
+    /// `[tls]`: certificates.
+    pub tls: Tls,
+    /// `[websocket]`: browsers.
+    pub websocket: WebSocket,
+    /// `[connections]`: connections of stream transports.
+    pub connections: Connections,
     /// `[rtp]`: media sockets.
     pub rtp: Rtp,
     /// `[media]`: media threads.
@@ -94,6 +102,55 @@ pub struct Sip {
 pub struct Dns {
     /// `servers`: name servers; if there is none, those of the system.
     pub servers: Vec<NameServer>,
+}
+
+/// `[tls]`: certificates, read at start and with each reload. All files are PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// `certificate`: ours, followed by those that lead to its authority.
+    pub certificate: Option<PathBuf>,
+    /// `key`: the private key of the certificate, without a password.
+    pub key: Option<PathBuf>,
+    /// `name`: a host name in the certificate, by which peers reach us over TLS.
+    pub name: Option<HostName>,
+    /// `ca`: authorities that servers' certificates may come from; `None`: those of the system.
+    pub ca: Option<PathBuf>,
+    /// `verify_server`: servers have to prove that they speak for the domain that is called.
+    pub verify_server: bool,
+    /// `client_certificates`: whether clients are asked for certificates.
+    pub client_certificates: ClientCertificates,
+    /// `client_ca`: authorities that clients' certificates may come from.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// `[websocket]`: browsers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WebSocket {
+    /// `origins`: pages that may connect, as `https://HOST`; empty: all.
+    pub origins: Vec<String>,
+}
+
+/// `[connections]`: connections of stream transports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connections {
+    /// `total`: connections at a time, 1 to a million.
+    pub total: u32,
+    /// `per_source`: of these from one IPv4 address or IPv6 /64, 1 to a million.
+    pub per_source: u32,
+    /// `handshake_s`: time for connecting, and for TLS and WebSocket handshakes, 1 to 300 s.
+    pub handshake: Duration,
+    /// `first_message_s`: time for the first whole message of a client, 1 to 3600 s.
+    pub first_message: Duration,
+    /// `message_s`: time for the rest of a message that has begun, 1 to 3600 s.
+    pub message: Duration,
+    /// `message_kib`: longest message, and so the most that is kept of an unfinished one, 1 to 64 KiB.
+    pub message_bytes: usize,
+    /// `backlog_kib`: what may wait to be written to one peer, 64 KiB to 64 MiB.
+    pub backlog_bytes: usize,
+    /// `idle_s`: silence after which a connection without calls is closed, 1 s to a day.
+    pub idle: Duration,
+    /// `keep_alive_s`: how often connections that we opened are pinged; `None` (0) never.
+    pub keep_alive: Option<Duration>,
 }
 
 /// `[rtp]`: media sockets.
@@ -279,6 +336,36 @@ impl Default for Sip {
             next_hop: Vec::new(),
             failover: Duration::from_secs(8),
             blacklist: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Default for Tls {
+    fn default() -> Tls {
+        Tls {
+            certificate: None,
+            key: None,
+            name: None,
+            ca: None,
+            verify_server: true,
+            client_certificates: ClientCertificates::Off,
+            client_ca: None,
+        }
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Connections {
+        Connections {
+            total: 4096,
+            per_source: 256,
+            handshake: Duration::from_secs(10),
+            first_message: Duration::from_secs(30),
+            message: Duration::from_secs(20),
+            message_bytes: MAX_MESSAGE_BYTES,
+            backlog_bytes: 1 << 20,
+            idle: Duration::from_secs(600),
+            keep_alive: Some(Duration::from_secs(120)),
         }
     }
 }

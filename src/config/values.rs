@@ -12,7 +12,8 @@ use ipnet::IpNet;
 use crate::codec::{CodecId, CodecName};
 use crate::media::Playout;
 use crate::sdp::SrtpPolicy;
-use crate::sip::transport::DEFAULT_PORT;
+use crate::sip::message::{Host, Transport, Uri};
+use crate::sip::transport::{DEFAULT_PORT, default_port};
 
 /// A value that is written as one string.
 pub trait Setting: Sized {
@@ -49,9 +50,10 @@ impl Setting for CodecId {
     }
 }
 
-/// A SIP socket to bind, written `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`.
+/// A SIP socket to bind, written `TRANSPORT:ADDRESS:PORT`, such as `udp:0.0.0.0:5060`.
 ///
-/// An IPv6 address stands in brackets. Without a port it is 5060; port 0 lets the kernel choose one.
+/// An IPv6 address stands in brackets. Without a port it is the transport's own: 5060, 5061 for TLS, 80
+/// and 443 for WebSockets. Port 0 lets the kernel choose one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Listen {
     /// Transport protocol.
@@ -67,6 +69,38 @@ pub enum ListenTransport {
     Udp,
     /// TCP, RFC 3261 §18.
     Tcp,
+    /// TLS over TCP, RFC 3261 §26.3.1.
+    Tls,
+    /// WebSocket, RFC 7118.
+    Ws,
+    /// WebSocket over TLS, RFC 7118.
+    Wss,
+}
+
+impl ListenTransport {
+    const ALL: [(&'static str, ListenTransport); 5] = [
+        ("udp", ListenTransport::Udp),
+        ("tcp", ListenTransport::Tcp),
+        ("tls", ListenTransport::Tls),
+        ("ws", ListenTransport::Ws),
+        ("wss", ListenTransport::Wss),
+    ];
+
+    /// The transport in the words of SIP.
+    pub fn transport(self) -> Transport {
+        match self {
+            ListenTransport::Udp => Transport::Udp,
+            ListenTransport::Tcp => Transport::Tcp,
+            ListenTransport::Tls => Transport::Tls,
+            ListenTransport::Ws => Transport::Ws,
+            ListenTransport::Wss => Transport::Wss,
+        }
+    }
+
+    /// Whether it needs a certificate.
+    pub fn is_secure(self) -> bool {
+        matches!(self, ListenTransport::Tls | ListenTransport::Wss)
+    }
 }
 
 impl Listen {
@@ -84,23 +118,21 @@ impl Listen {
 }
 
 impl Setting for Listen {
-    const EXPECTED: &'static str = "`udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`";
+    const EXPECTED: &'static str =
+        "`TRANSPORT:ADDRESS:PORT` with `udp`, `tcp`, `tls`, `ws` or `wss`";
     const EXAMPLE: &'static str = "udp:0.0.0.0:5060";
 
     fn parse(text: &str) -> Option<Listen> {
         let (transport, address) = text.split_once(':')?;
-        let transport = match transport.to_ascii_lowercase().as_str() {
-            "udp" => ListenTransport::Udp,
-            "tcp" => ListenTransport::Tcp,
-            _ => return None,
-        };
+        let mut all = ListenTransport::ALL.into_iter();
+        let (_, transport) = all.find(|(name, _)| name.eq_ignore_ascii_case(transport))?;
         let without_port = || {
             let bare = address
                 .strip_prefix('[')
                 .and_then(|rest| rest.strip_suffix(']'))
                 .unwrap_or(address);
             let ip = bare.parse().ok()?;
-            Some(SocketAddr::new(ip, DEFAULT_PORT))
+            Some(SocketAddr::new(ip, default_port(transport.transport())))
         };
         let address = address.parse().ok().or_else(without_port)?;
         Some(Listen { transport, address })
@@ -109,11 +141,54 @@ impl Setting for Listen {
 
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let transport = match self.transport {
-            ListenTransport::Udp => "udp",
-            ListenTransport::Tcp => "tcp",
-        };
-        write!(f, "{transport}:{}", self.address)
+        let mut all = ListenTransport::ALL.into_iter();
+        let name = all.find(|(_, transport)| *transport == self.transport);
+        let name = name.map_or("", |(name, _)| name);
+        write!(f, "{name}:{}", self.address)
+    }
+}
+
+/// A name that peers find this machine by, a domain name and no address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostName(pub String);
+
+impl Setting for HostName {
+    const EXPECTED: &'static str = "a host name";
+    const EXAMPLE: &'static str = "media.example.com";
+
+    fn parse(text: &str) -> Option<HostName> {
+        let uri = Uri::parse(&format!("sip:{text}")).ok()?;
+        let alone = uri.to_string() == format!("sip:{text}");
+        match &uri.as_sip()?.host {
+            Host::Name(name) if alone && name == text => Some(HostName(text.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+/// Whether clients are asked for certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientCertificates {
+    /// No.
+    #[default]
+    Off,
+    /// Yes; one that is wrong is refused, and one may be missing.
+    Optional,
+    /// Yes, and nobody gets in without.
+    Required,
+}
+
+impl Setting for ClientCertificates {
+    const EXPECTED: &'static str = "one of `off`, `optional`, `required`";
+    const EXAMPLE: &'static str = "off";
+
+    fn parse(text: &str) -> Option<ClientCertificates> {
+        match text {
+            "off" => Some(ClientCertificates::Off),
+            "optional" => Some(ClientCertificates::Optional),
+            "required" => Some(ClientCertificates::Required),
+            _ => None,
+        }
     }
 }
 
@@ -392,6 +467,9 @@ mod tests {
             ("TCP:192.0.2.1", "tcp:192.0.2.1:5060"),
             ("udp:[::1]:0", "udp:[::1]:0"),
             ("udp:[2001:db8::1]", "udp:[2001:db8::1]:5060"),
+            ("tls:192.0.2.1", "tls:192.0.2.1:5061"),
+            ("ws:192.0.2.1", "ws:192.0.2.1:80"),
+            ("WSS:[::]", "wss:[::]:443"),
         ];
         for (text, expected) in cases {
             let listen = Listen::parse(text).expect(text);
@@ -401,11 +479,19 @@ mod tests {
             "",
             "udp",
             "udp:",
-            "tls:0.0.0.0:5061",
+            "sctp:0.0.0.0:5060",
             "udp:host:5060",
             "udp:1.2.3.4:70000",
         ] {
             assert_eq!(Listen::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_no_address_and_nothing_more() {
+        assert!(HostName::parse("media.example.com").is_some());
+        for wrong in ["", "192.0.2.1", "[::1]", "a:5061", "a;b=c", "u@a", "a b"] {
+            assert_eq!(HostName::parse(wrong), None, "{wrong}");
         }
     }
 

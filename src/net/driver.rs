@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod outgoing;
+mod streams;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,13 +19,15 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
+use super::acceptor::StreamAcceptor;
+use super::connection::{Setup, StreamInput};
 use super::connections::Connections;
 use super::dns::Resolver;
 use super::load::Load;
 use super::local_address::LocalAddresses;
-use super::tcp::{Connection, StreamInput, TcpAcceptor};
+use super::tls::Tls;
 use super::udp::UdpListener;
-use crate::config::ApplicationSelector;
+use crate::config::{ApplicationSelector, Connections as ConnectionLimits};
 use crate::session::begin::Dial;
 use crate::session::event::Params;
 use crate::session::pool::{SessionPool, SipCommand};
@@ -34,7 +37,7 @@ use crate::sip::delivery::Delivery;
 use crate::sip::endpoint::{Endpoint, EndpointStats};
 use crate::sip::locate::{Answer, Question};
 use crate::sip::message::Transport;
-use crate::sip::transport::{ConnectionId, Flow, Transmit};
+use crate::sip::transport::{Flow, Transmit};
 use crate::stats::Stats;
 
 /// Commands taken before the other inputs get their turn.
@@ -85,7 +88,7 @@ pub struct Remains {
     pub transactions: usize,
     /// Requests that wait for the DNS or have another server to try.
     pub deliveries: usize,
-    /// TCP connections.
+    /// Connections of stream transports.
     pub connections: usize,
     /// What the endpoint has done so far.
     pub endpoint: EndpointStats,
@@ -105,8 +108,14 @@ pub struct DriverParts {
     pub pool: SessionPool,
     /// Sockets, in the order of the configuration.
     pub udp: Vec<UdpListener>,
-    /// Listening TCP sockets.
-    pub tcp: Vec<TcpAcceptor>,
+    /// Listening sockets of stream transports.
+    pub acceptors: Vec<StreamAcceptor>,
+    /// Limits of connections.
+    pub limits: ConnectionLimits,
+    /// Certificates.
+    pub tls: Arc<Tls>,
+    /// Pages whose WebSockets are taken; empty: all.
+    pub origins: Vec<String>,
     /// From sessions.
     pub commands: mpsc::Receiver<SipCommand>,
     /// From the server.
@@ -125,14 +134,13 @@ pub struct Driver {
     udp: Vec<UdpListener>,
     /// Which of them is asked first.
     turn: usize,
-    tcp_local: Vec<SocketAddr>,
+    stream_listeners: Vec<(Transport, SocketAddr)>,
     connections: Connections,
     load: Load,
     locals: LocalAddresses,
     commands: mpsc::Receiver<SipCommand>,
     control: mpsc::Receiver<Control>,
     streams: mpsc::Receiver<StreamInput>,
-    stream_sender: mpsc::Sender<StreamInput>,
     answers: mpsc::Receiver<(Question, Answer)>,
     answer_sender: mpsc::Sender<(Question, Answer)>,
     /// Calls to place that wait for the DNS: where they lead decides which address is theirs.
@@ -159,8 +167,17 @@ impl Driver {
     pub fn new(parts: DriverParts) -> Self {
         let (stream_sender, streams) = mpsc::channel(STREAM_QUEUE);
         let (answer_sender, answers) = mpsc::channel(ANSWER_QUEUE);
-        let tcp_local = parts.tcp.iter().map(TcpAcceptor::local).collect();
-        for acceptor in parts.tcp {
+        let listeners = parts.acceptors.iter();
+        let stream_listeners = listeners
+            .map(|acceptor| (acceptor.transport(), acceptor.local()))
+            .collect();
+        let setup = Setup {
+            limits: parts.limits,
+            tls: parts.tls,
+            origins: parts.origins,
+            inputs: stream_sender.clone(),
+        };
+        for acceptor in parts.acceptors {
             tokio::spawn(acceptor.run(stream_sender.clone()));
         }
         Self {
@@ -171,14 +188,13 @@ impl Driver {
             pool: parts.pool,
             udp: parts.udp,
             turn: 0,
-            tcp_local,
-            connections: Connections::default(),
+            stream_listeners,
+            connections: Connections::new(setup, parts.stats.clone()),
             load: Load::default(),
             locals: LocalAddresses::default(),
             commands: parts.commands,
             control: parts.control,
             streams,
-            stream_sender,
             answers,
             answer_sender,
             dials: HashMap::new(),
@@ -322,42 +338,6 @@ impl Driver {
         self.endpoint.handle_message(now, flow, bytes);
     }
 
-    fn on_stream(&mut self, now: Instant, input: StreamInput) {
-        match input {
-            StreamInput::Accepted(stream, remote) => {
-                if !self.connections.admits(remote) {
-                    return;
-                }
-                let id = self.connections.new_id();
-                match Connection::accepted(id, stream, remote, self.stream_sender.clone()) {
-                    Ok(connection) => {
-                        self.connections.insert(id, connection);
-                    }
-                    Err(error) => tracing::debug!(%error, "a TCP connection vanished at once"),
-                }
-            }
-            StreamInput::Message(id, bytes) => {
-                let Some(connection) = self.connections.get(id) else {
-                    return;
-                };
-                let flow = Flow {
-                    transport: Transport::Tcp,
-                    local: connection.local,
-                    remote: connection.remote,
-                    connection: Some(id),
-                };
-                self.receive(now, flow, bytes);
-            }
-            StreamInput::Ping(id) => {
-                let alive = self.connections.get(id);
-                if alive.is_some_and(|connection| !connection.send(Bytes::from_static(b"\r\n"))) {
-                    self.close(now, id);
-                }
-            }
-            StreamInput::Closed(id) => self.close(now, id),
-        }
-    }
-
     fn on_control(&mut self, now: Instant, control: Control) {
         match control {
             Control::Dial(dial) => self.on_dial(now, *dial),
@@ -440,23 +420,18 @@ impl Driver {
     }
 
     fn start(&mut self, call: NewCall) {
-        let (id, transaction, local) = (call.id.clone(), call.transaction, call.flow.local);
+        let (id, transaction, flow) = (call.id.clone(), call.transaction, call.flow);
         let call_id = call.invite.headers.call_id().unwrap_or_default().to_owned();
         let mailbox = self.pool.start_incoming(call);
         self.router
-            .insert(id, call_id.as_bytes(), Some((transaction, local)), mailbox);
+            .insert(id, call_id.as_bytes(), Some((transaction, flow)), mailbox);
     }
 
     fn transmit(&mut self, now: Instant, Transmit { flow, bytes }: Transmit) {
         self.stats.sip_messages_sent.increment();
         tracing::debug!(target: "sip", to = %flow.remote, "{}", start_line(&bytes));
         match flow.connection {
-            Some(id) => {
-                let sent = self.connections.get(id).is_some_and(|c| c.send(bytes));
-                if !sent {
-                    self.close(now, id);
-                }
-            }
+            Some(id) => self.transmit_by(now, id, Transmit { flow, bytes }),
             None => {
                 let socket = self.udp.iter().find(|socket| socket.serves(flow.local));
                 let Some(socket) = socket else {
@@ -469,21 +444,6 @@ impl Driver {
                 }
             }
         }
-    }
-
-    fn close(&mut self, now: Instant, id: ConnectionId) {
-        let Some(connection) = self.connections.remove(id) else {
-            return;
-        };
-        self.endpoint.handle_send_error(
-            now,
-            Flow {
-                transport: Transport::Tcp,
-                local: connection.local,
-                remote: connection.remote,
-                connection: Some(id),
-            },
-        );
     }
 }
 

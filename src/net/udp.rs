@@ -12,6 +12,7 @@ use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
 use super::{ListenError, receive_queue};
+use crate::config::ListenTransport;
 
 /// Asked of the kernel for each SIP socket, so that a burst of calls waits instead of being lost. Without
 /// the capability CAP_NET_ADMIN the kernel grants what `net.core.rmem_max` allows.
@@ -34,7 +35,7 @@ impl UdpListener {
     /// [`ListenError`] when the system refuses the address.
     pub fn bind(address: SocketAddr) -> Result<Self, ListenError> {
         let fail = |source| ListenError {
-            transport: "udp",
+            transport: ListenTransport::Udp,
             address,
             source,
         };

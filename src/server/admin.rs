@@ -4,13 +4,14 @@
 //! new calls get and which system diagrams to start. What fails changes nothing.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::{ApplicationSelector, Config, load_selector};
 use crate::control::dsm::{Command, Order, Outcome};
 use crate::deployment::{Deployment, DeploymentError};
-use crate::net::Control;
+use crate::net::{Control, Tls};
 use crate::server::StartError;
 use crate::session::event::{Params, SessionId};
 use crate::session::system::SystemStart;
@@ -32,6 +33,7 @@ pub(super) struct Admin {
     config: Box<Config>,
     selector: ApplicationSelector,
     deployment: Deployment,
+    tls: Arc<Tls>,
     control: mpsc::Sender<Control>,
 }
 
@@ -40,12 +42,14 @@ impl Admin {
         config: &Config,
         selector: ApplicationSelector,
         deployment: Deployment,
+        tls: Arc<Tls>,
         control: mpsc::Sender<Control>,
     ) -> Self {
         Self {
             config: Box::new(config.clone()),
             selector,
             deployment,
+            tls,
             control,
         }
     }
@@ -69,9 +73,12 @@ impl Admin {
 
     async fn reload(&mut self, config: Box<Config>) -> Result<Vec<String>, StartError> {
         let selector = load_selector(&config.app)?;
-        let before = self.deployment.clone();
+        let (before, tls) = (self.deployment.clone(), self.tls.clone());
+        let wanted = config.clone();
+        let credentials = blocking(move || Ok(tls.read(&wanted.tls))).await??;
         let wanted = config.clone();
         let (next, starts) = blocking(move || before.reload(&wanted)).await?;
+        self.tls.adopt(credentials);
         (self.config, self.selector) = (config, selector);
         self.adopt(next, starts).await;
         let catalog = self.deployment.catalog();

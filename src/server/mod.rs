@@ -27,7 +27,8 @@ use crate::deployment::{Deployment, DeploymentError};
 use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
 use crate::net::{
-    Control, Dns, Driver, DriverParts, ListenError, Remains, TcpAcceptor, UdpListener,
+    Control, Dns, Driver, DriverParts, ListenError, Remains, StreamAcceptor, Tls, TlsError,
+    UdpListener,
 };
 use crate::plugin::{LoadError as LoadCodecError, load_codecs};
 use crate::rtp::srtp::KeySource;
@@ -39,9 +40,9 @@ use crate::session::prompts::PromptStore;
 use crate::session::recordings::{self, Recordings};
 use crate::session::{Limits, Router, RouterConfig};
 use crate::sip::delivery::{Delivery, DeliveryConfig, Outbound};
-use crate::sip::endpoint::{Endpoint, EndpointConfig, SourceRules};
+use crate::sip::endpoint::{Endpoint, EndpointConfig, SentBy, SourceRules};
 use crate::sip::locate::Reach;
-use crate::sip::message::Transport;
+use crate::sip::message::{Host, Transport};
 use crate::sip::transaction::TimerValues;
 use crate::stats::{self, LogLine, Stats};
 
@@ -58,6 +59,9 @@ pub enum StartError {
     /// A SIP socket cannot be opened.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// Certificates or keys cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The application mapping has mistakes, or cannot be read.
     #[error("{0}\nthis is the file that [app] mapping names")]
     Mapping(#[from] LoadError),
@@ -100,7 +104,9 @@ impl Server {
         let selector = load_selector(&config.app)?;
         let deployment = Deployment::load(config)?;
         let codecs = codecs(config)?;
-        let (udp, tcp) = open_sockets(&config.sip.listen)?;
+        let serves = |listen: &Listen| listen.transport.is_secure();
+        let tls = Tls::load(&config.tls, config.sip.listen.iter().any(serves))?;
+        let (udp, acceptors) = open_sockets(&config.sip.listen)?;
         let media = MediaPool::start(media_config(config, ids))?;
         recordings::repair(&config.audio.record_path);
         Ok(Self::assemble(
@@ -110,14 +116,16 @@ impl Server {
                 selector,
                 deployment: Some(deployment),
                 udp,
-                tcp,
+                acceptors,
+                tls,
                 media,
                 codecs,
             },
         ))
     }
 
-    /// Starts what only places calls: a UDP and a TCP socket for each address, no applications.
+    /// Starts what only places calls, over TLS too: a UDP and a TCP socket for each address, no
+    /// applications.
     ///
     /// # Errors
     /// [`StartError`] when a socket or thread cannot be had.
@@ -127,11 +135,13 @@ impl Server {
         ids: &mut Ids,
     ) -> Result<Self, StartError> {
         let selector = ApplicationSelector::RuriUser;
+        let tls = Tls::load(&config.tls, false)?;
         let udp = line.local.iter().map(|local| UdpListener::bind(*local));
-        let tcp = line.local.iter().map(|local| TcpAcceptor::bind(*local));
-        let (udp, tcp) = (
+        let bind = |local: &SocketAddr| StreamAcceptor::bind(ListenTransport::Tcp, *local);
+        let acceptors = line.local.iter().map(bind);
+        let (udp, acceptors) = (
             udp.collect::<Result<_, _>>()?,
-            tcp.collect::<Result<_, _>>()?,
+            acceptors.collect::<Result<_, _>>()?,
         );
         let codecs = line.codecs;
         let media = MediaPool::start(media_config(config, ids))?;
@@ -142,7 +152,8 @@ impl Server {
                 selector,
                 deployment: None,
                 udp,
-                tcp,
+                acceptors,
+                tls,
                 media,
                 codecs,
             },
@@ -156,11 +167,12 @@ impl Server {
             .map(|socket| (Transport::Udp, socket.local()))
             .chain(
                 parts
-                    .tcp
+                    .acceptors
                     .iter()
-                    .map(|socket| (Transport::Tcp, socket.local())),
+                    .map(|socket| (socket.transport(), socket.local())),
             )
             .collect();
+        let tls = Arc::new(parts.tls);
         let deployment = parts.deployment.as_ref();
         let catalog = deployment.map_or_else(Catalog::default, Deployment::catalog);
         let applications = catalog.names().into_iter().map(str::to_owned).collect();
@@ -203,11 +215,12 @@ impl Server {
                 dtmf: config.dtmf,
                 linger: config.dsm.linger,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
+                name: config.tls.name.as_ref().map(|name| name.0.as_str().into()),
             },
             components: Arc::new(components),
             stats: stats.clone(),
         });
-        let endpoint_config = endpoint_config(config);
+        let endpoint_config = endpoint_config(config, &parts.acceptors);
         let router = Router::new(RouterConfig {
             limits: limits(config),
             supported: endpoint_config.supported.join(", "),
@@ -226,7 +239,10 @@ impl Server {
             router,
             pool: SessionPool::new(context.clone(), tokio::runtime::Handle::current()),
             udp: parts.udp,
-            tcp: parts.tcp,
+            acceptors: parts.acceptors,
+            limits: config.connections.clone(),
+            tls: tls.clone(),
+            origins: config.websocket.origins.clone(),
             commands,
             control: control_receiver,
             stats,
@@ -234,7 +250,7 @@ impl Server {
         let driver = tokio::spawn(driver.run());
         let (reloads, reload_receiver) = mpsc::channel(CONTROL_QUEUE);
         let admin = parts.deployment.map(|deployment| {
-            let admin = Admin::new(config, parts.selector, deployment, control.clone());
+            let admin = Admin::new(config, parts.selector, deployment, tls, control.clone());
             tokio::spawn(admin.run(Requests {
                 reloads: reload_receiver,
                 orders: order_receiver,
@@ -271,8 +287,8 @@ impl Server {
         &self.context
     }
 
-    /// Loads diagrams, mapping and application settings again. New calls get them; running ones keep
-    /// theirs. Returns the names of the applications.
+    /// Loads diagrams, mapping, application settings and certificates again. New calls and connections get
+    /// them; running ones keep theirs. Returns the names of the applications.
     ///
     /// # Errors
     /// [`StartError`] when they have errors; nothing is changed then.
@@ -388,7 +404,8 @@ struct Parts {
     /// None for what only places calls.
     deployment: Option<Deployment>,
     udp: Vec<UdpListener>,
-    tcp: Vec<TcpAcceptor>,
+    acceptors: Vec<StreamAcceptor>,
+    tls: Tls,
     media: MediaPool,
     codecs: Codecs,
 }
@@ -406,16 +423,16 @@ fn codecs(config: &Config) -> Result<Codecs, StartError> {
     Ok(Codecs::chosen(available, &config.order, &config.exclude)?)
 }
 
-fn open_sockets(listen: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpAcceptor>), ListenError> {
+fn open_sockets(listen: &[Listen]) -> Result<(Vec<UdpListener>, Vec<StreamAcceptor>), ListenError> {
     let mut udp = Vec::new();
-    let mut tcp = Vec::new();
+    let mut acceptors = Vec::new();
     for Listen { transport, address } in listen {
         match transport {
             ListenTransport::Udp => udp.push(UdpListener::bind(*address)?),
-            ListenTransport::Tcp => tcp.push(TcpAcceptor::bind(*address)?),
+            stream => acceptors.push(StreamAcceptor::bind(*stream, *address)?),
         }
     }
-    Ok((udp, tcp))
+    Ok((udp, acceptors))
 }
 
 fn limits(config: &Config) -> Limits {
@@ -435,9 +452,17 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn endpoint_config(config: &Config) -> EndpointConfig {
+fn endpoint_config(config: &Config, acceptors: &[StreamAcceptor]) -> EndpointConfig {
     use crate::sip::message::Method::{Ack, Bye, Cancel, Info, Invite, Options};
     let sip = &config.sip;
+    let mut acceptors = acceptors.iter();
+    let listening = acceptors.find(|acceptor| acceptor.transport() == Transport::Tls);
+    let sent_by = listening.zip(config.tls.name.as_ref());
+    let sent_by = sent_by.map(|(acceptor, name)| SentBy {
+        transport: Transport::Tls,
+        host: Host::Name(name.0.clone()),
+        port: Some(acceptor.local().port()),
+    });
     EndpointConfig {
         timers: TimerValues {
             t1: sip.t1,
@@ -446,6 +471,8 @@ fn endpoint_config(config: &Config) -> EndpointConfig {
         },
         server_header: sip.server_header.clone(),
         allow: vec![Invite, Ack, Bye, Cancel, Options, Info],
+        alias: sent_by.is_some(),
+        sent_by: sent_by.into_iter().collect(),
         max_transactions: config.limits.transactions as usize,
         sources: SourceRules {
             allow: sip.allow.clone(),
@@ -461,7 +488,11 @@ fn delivery_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> De
     let sip = &config.sip;
     let mut reach = Reach::default();
     for (transport, local) in listening {
-        reach.add(*transport, local.ip());
+        // WebSockets are for browsers to open; TLS needs no listener.
+        if matches!(transport, Transport::Udp | Transport::Tcp) {
+            reach.add(*transport, local.ip());
+        }
+        reach.add(Transport::Tls, local.ip());
     }
     DeliveryConfig {
         reach,

@@ -21,9 +21,10 @@ use crate::sip::dialog::Dialog;
 use crate::sip::dialog::invite_usage::{ALLOW, InviteUsage};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{
-    CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, SipUri, StatusCode, Transport,
-    Uri,
+    CSeq, HeaderName, Headers, Host, Method, NameAddr, Request, Response, SipUri, StatusCode,
+    Transport, Uri,
 };
+use crate::sip::transport::{Flow, wanted_transport};
 
 /// What a refused caller is told to wait, in seconds.
 const RETRY_AFTER_S: &str = "5";
@@ -43,6 +44,8 @@ pub struct Settings {
     pub linger: Duration,
     /// User-Agent of our requests, or empty.
     pub user_agent: String,
+    /// Our name over TLS, as our certificate has it.
+    pub name: Option<Arc<str>>,
 }
 
 /// A call to be placed.
@@ -76,7 +79,10 @@ pub struct Refusal {
 /// # Errors
 /// [`Refusal`] with 400 when the INVITE cannot begin a dialog.
 pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result<Session, Refusal> {
-    let contact = contact_uri(call.flow.local, call.flow.transport).into();
+    let Flow {
+        local, transport, ..
+    } = call.flow;
+    let contact = contact_uri(local, transport, call.invite.uri.is_sips(), settings).into();
     let dialog = Dialog::uas(&call.invite, &call.id.0, contact).map_err(|error| {
         tracing::info!(%error, "this INVITE begins no dialog");
         refuse(&call, StatusCode::BAD_REQUEST, &error.to_string())
@@ -120,18 +126,18 @@ pub fn outgoing(
     media: SocketAddr,
     settings: &Settings,
 ) -> Result<Session, NegotiationError> {
-    let transport = dial
-        .uri
-        .as_sip()
-        .and_then(|uri| uri.params.get("transport"));
-    let transport = match transport {
-        Some(name) if name.eq_ignore_ascii_case("tcp") => Transport::Tcp,
-        _ => Transport::Udp,
-    };
+    let transport = dial.uri.as_sip().and_then(wanted_transport);
+    let transport = transport.unwrap_or(Transport::Udp);
     let secure = is_secure(transport);
     let mut negotiation = negotiation(&dial.id, secure, settings);
     let body = negotiation.offer(&settings.capabilities, media, Direction::SendRecv)?;
-    let contact = contact_uri(local, transport);
+    let mut contact = contact_uri(local, transport, dial.uri.is_sips(), settings);
+    let is_listening =
+        local.port() != 0 && (transport != Transport::Tls || settings.name.is_some());
+    if transport != Transport::Udp && !is_listening {
+        // Nobody can connect to us, or be sure that it is us (RFC 5626 §4.3).
+        contact.params.set_flag("ob");
+    }
     let invite = invite_to(&dial, &contact, body, &settings.user_agent);
     let usage = InviteUsage::uac(invite, dial.uri);
     let setup = CallSetup {
@@ -231,11 +237,30 @@ fn signalling_host(invite: &Request) -> Option<IpAddr> {
     first.received().or_else(|| first.host.ip())
 }
 
-/// Where the peer reaches us inside the dialog (RFC 3261 §8.1.1.8).
-fn contact_uri(local: SocketAddr, transport: Transport) -> SipUri {
-    let mut uri = SipUri::new(None, local.ip(), Some(local.port()));
-    if transport == Transport::Tcp {
-        uri.params.set("transport", "tcp");
+/// Where the peer reaches us inside the dialog (RFC 3261 §8.1.1.8): by a `sips` URI if it called or is
+/// called by one.
+fn contact_uri(
+    local: SocketAddr,
+    transport: Transport,
+    secure: bool,
+    settings: &Settings,
+) -> SipUri {
+    let port = Some(local.port()).filter(|port| *port != 0);
+    let mut uri = match &settings.name {
+        Some(name) if matches!(transport, Transport::Tls | Transport::Wss) => {
+            SipUri::new(None, Host::Name(name.to_string()), port)
+        }
+        _ => SipUri::new(None, local.ip(), port),
+    };
+    uri.secure = secure;
+    let named = match transport {
+        Transport::Tcp => Some("tcp"),
+        Transport::Tls if !secure => Some("tls"),
+        Transport::Ws | Transport::Wss => Some("ws"),
+        _ => None,
+    };
+    if let Some(named) = named {
+        uri.params.set("transport", named);
     }
     uri
 }

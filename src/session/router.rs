@@ -26,7 +26,7 @@ use crate::ids::Ids;
 use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::endpoint::{Event, TransactionId};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
-use crate::sip::transport::Flow;
+use crate::sip::transport::{ConnectionId, Flow};
 use crate::stats::Stats;
 
 /// A session's mailbox, as the router sees it.
@@ -93,8 +93,8 @@ pub struct NewCall {
 struct Entry<M> {
     call_id: Box<[u8]>,
     mailbox: M,
-    /// Our address that the peer called, for our own requests.
-    local: Option<SocketAddr>,
+    /// How the peer's last request came, for our own requests.
+    flow: Option<Flow>,
     /// The INVITE and the latest re-INVITE: what may be cancelled or lack an ACK.
     servers: SmallVec<[TransactionId; 2]>,
     clients: SmallVec<[(RequestToken, TransactionId); 1]>,
@@ -112,7 +112,7 @@ impl<M> Entry<M> {
         Self {
             call_id: call_id.into(),
             mailbox,
-            local: None,
+            flow: None,
             servers: SmallVec::new(),
             clients: SmallVec::new(),
             queues: Vec::new(),
@@ -219,17 +219,17 @@ impl<M: Mailbox> Router<M> {
         }
     }
 
-    /// Adds a session that was started for an INVITE, with its transaction and our address that it came
-    /// to, or one that dials out (`None`).
+    /// Adds a session that was started for an INVITE, with its transaction and how it came, or one that
+    /// dials out (`None`).
     pub fn insert(
         &mut self,
         id: SessionId,
         call_id: &[u8],
-        invite: Option<(TransactionId, SocketAddr)>,
+        invite: Option<(TransactionId, Flow)>,
         mailbox: M,
     ) {
         let mut entry = Entry::new(call_id, mailbox);
-        entry.local = invite.map(|(_, local)| local);
+        entry.flow = invite.map(|(_, flow)| flow);
         if let Some((transaction, _)) = invite {
             entry.servers.push(transaction);
             self.servers.insert(transaction, id.clone());
@@ -268,7 +268,27 @@ impl<M: Mailbox> Router<M> {
 
     /// Our address that the session's peer called.
     pub fn local(&self, id: &SessionId) -> Option<SocketAddr> {
-        self.sessions.get(id)?.local
+        Some(self.flow(id)?.local)
+    }
+
+    /// How the session's peer was last heard, or called.
+    pub fn flow(&self, id: &SessionId) -> Option<Flow> {
+        self.sessions.get(id)?.flow
+    }
+
+    /// Notes by which flow a session calls.
+    pub fn set_flow(&mut self, id: &SessionId, flow: Flow) {
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.flow = Some(flow);
+        }
+    }
+
+    /// Whether a call goes by this connection. Looks at every session.
+    pub fn uses(&self, connection: ConnectionId) -> bool {
+        let is_it = |flow: Flow| flow.connection == Some(connection);
+        self.sessions
+            .values()
+            .any(|entry| entry.flow.is_some_and(is_it))
     }
 
     /// The client transaction that carries the session's request `token` now.
@@ -384,7 +404,7 @@ impl<M: Mailbox> Router<M> {
     ) -> Option<Routed> {
         let has_to_tag = request.headers.to().is_ok_and(|to| to.tag().is_some());
         if has_to_tag {
-            return self.on_request_in_dialog(transaction, request);
+            return self.on_request_in_dialog(transaction, request, flow);
         }
         match request.method {
             Method::Invite => self.on_invite(now, transaction, request, flow),
@@ -396,6 +416,7 @@ impl<M: Mailbox> Router<M> {
         &mut self,
         transaction: TransactionId,
         request: Request,
+        flow: Flow,
     ) -> Option<Routed> {
         let Some((id, entry)) = self.session_of(&request) else {
             return Some(self.refuse(
@@ -411,6 +432,10 @@ impl<M: Mailbox> Router<M> {
             .post(SessionEvent::Request(transaction, Box::new(request)))
         {
             Ok(()) => {
+                if flow.connection.is_some() {
+                    // The peer may have connected anew.
+                    self.set_flow(&id, flow);
+                }
                 if is_invite {
                     self.note_reinvite(id, transaction);
                 }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memmem;
 
-use crate::sip::message::{MAX_MESSAGE_BYTES, Transport, Via};
+use crate::sip::message::{MAX_MESSAGE_BYTES, SipUri, Transport, Via};
 use crate::sip::transaction::Reliability;
 
 /// Name of one stream connection, unique for the life of the process.
@@ -22,7 +22,7 @@ pub struct ConnectionId(pub u64);
 pub struct Flow {
     /// UDP, TCP, TLS or WebSocket.
     pub transport: Transport,
-    /// Our address.
+    /// Our address, where the peer can send to; port 0 if nothing listens for that transport.
     pub local: SocketAddr,
     /// The peer's address.
     pub remote: SocketAddr,
@@ -55,12 +55,34 @@ pub const DEFAULT_PORT: u16 = 5060;
 /// Port of TLS when none is written (RFC 3261 §19.1.2).
 pub const DEFAULT_TLS_PORT: u16 = 5061;
 
-/// Returns the port that a Via or URI without one means for this transport.
+/// Returns the port that a Via or URI without one means for this transport (RFC 3261 §19.1.2, RFC 7118
+/// §6).
 pub fn default_port(transport: Transport) -> u16 {
     match transport {
-        Transport::Tls | Transport::TlsSctp | Transport::Wss => DEFAULT_TLS_PORT,
+        Transport::Tls | Transport::TlsSctp => DEFAULT_TLS_PORT,
+        Transport::Ws => 80,
+        Transport::Wss => 443,
         _ => DEFAULT_PORT,
     }
+}
+
+/// Returns the transport that a URI asks for, UDP where it says nothing; `None` if it names one that is
+/// not known, or that carries no `sips` (RFC 3261 §19.1.1, §26.2.2, RFC 7118 §6).
+pub fn wanted_transport(uri: &SipUri) -> Option<Transport> {
+    let is = |named: &str, name: &str| named.eq_ignore_ascii_case(name);
+    Some(match (uri.params.get("transport"), uri.secure) {
+        (None, false) => Transport::Udp,
+        (None, true) => Transport::Tls,
+        (Some(named), false) if is(named, "udp") => Transport::Udp,
+        (Some(named), false) if is(named, "tcp") => Transport::Tcp,
+        (Some(named), true) if is(named, "tcp") => Transport::Tls,
+        // RFC 3261 §26.2.2 deprecates the name, and everybody uses it.
+        (Some(named), _) if is(named, "tls") => Transport::Tls,
+        (Some(named), false) if is(named, "ws") => Transport::Ws,
+        (Some(named), true) if is(named, "ws") => Transport::Wss,
+        (Some(named), _) if is(named, "wss") => Transport::Wss,
+        _ => return None,
+    })
 }
 
 /// Writes into the topmost Via of a received request where it came from.
@@ -115,11 +137,11 @@ pub enum Frame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FramingError {
-    /// No end of the header section within [`MAX_HEADER_BYTES`].
-    #[error("header section is longer than {MAX_HEADER_BYTES} bytes")]
+    /// No end of the header section within [`MAX_HEADER_BYTES`], or within the limit of a message.
+    #[error("header section is longer than allowed")]
     HeaderTooLong,
-    /// Header section and body exceed [`MAX_MESSAGE_BYTES`].
-    #[error("message is longer than {MAX_MESSAGE_BYTES} bytes")]
+    /// Header section and body exceed the limit.
+    #[error("message is longer than allowed")]
     MessageTooLong,
     /// Content-Length is mandatory on streams (RFC 3261 §18.3).
     #[error("message on a stream has no Content-Length")]
@@ -131,10 +153,11 @@ pub enum FramingError {
 
 /// Cuts a byte stream into messages and keep-alives (RFC 3261 §18.3, RFC 5626 §3.5.1).
 ///
-/// Holds at most [`MAX_MESSAGE_BYTES`] of an unfinished message beyond what the last `push`
-/// brought. Every byte is looked at once, however small the pieces are. Lines end with CRLF only.
-#[derive(Debug, Default)]
+/// Holds at most its limit of an unfinished message beyond what the last `push` brought. Every byte is looked at once, however small the pieces are. Lines end with CRLF only.
+#[derive(Debug)]
 pub struct StreamFramer {
+    /// Longest message.
+    max_bytes: usize,
     buffer: BytesMut,
     /// Bytes at the start of `buffer` that hold no end of a header section.
     searched: usize,
@@ -143,7 +166,25 @@ pub struct StreamFramer {
     failed: Option<FramingError>,
 }
 
+impl Default for StreamFramer {
+    /// With the highest limit, [`MAX_MESSAGE_BYTES`].
+    fn default() -> Self {
+        Self::new(MAX_MESSAGE_BYTES)
+    }
+}
+
 impl StreamFramer {
+    /// Takes messages of up to `max_bytes`, header section and body together.
+    pub fn new(max_bytes: usize) -> Self {
+        Self {
+            max_bytes: max_bytes.min(MAX_MESSAGE_BYTES),
+            buffer: BytesMut::new(),
+            searched: 0,
+            message_len: None,
+            failed: None,
+        }
+    }
+
     /// Adds what was read from the connection. Call [`next_frame`](Self::next_frame) until `None`
     /// after each.
     pub fn push(&mut self, bytes: &[u8]) {
@@ -213,9 +254,10 @@ impl StreamFramer {
         if b"\r\n\r\n".starts_with(&self.buffer) {
             return Ok(None);
         }
-        let window = &self.buffer[self.searched..self.buffer.len().min(MAX_HEADER_BYTES)];
+        let max_header = MAX_HEADER_BYTES.min(self.max_bytes);
+        let window = &self.buffer[self.searched..self.buffer.len().min(max_header)];
         let Some(end) = memmem::find(window, b"\r\n\r\n") else {
-            if self.buffer.len() >= MAX_HEADER_BYTES {
+            if self.buffer.len() >= max_header {
                 return Err(FramingError::HeaderTooLong);
             }
             // The last three bytes may begin the blank line.
@@ -225,7 +267,7 @@ impl StreamFramer {
         let header_len = self.searched + end + 4;
         let body_len = content_length(&self.buffer[..header_len])?;
         let len = header_len.saturating_add(body_len);
-        if len > MAX_MESSAGE_BYTES {
+        if len > self.max_bytes {
             return Err(FramingError::MessageTooLong);
         }
         Ok(Some(len))

@@ -58,10 +58,10 @@ greetings = ["a", "b"]
 "#,
         &[],
         &[
-            "conf/test.toml:3:31: sip.listen: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`, \
+            "conf/test.toml:3:31: sip.listen: expected `TRANSPORT:ADDRESS:PORT` with `udp`, `tcp`, `tls`, `ws` or `wss`, \
              found the string \"sctp:0.0.0.0:5060\"; \
              write for example listen = [\"udp:0.0.0.0:5060\"]",
-            "conf/test.toml:3:52: sip.listen: expected `udp:ADDRESS:PORT` or `tcp:ADDRESS:PORT`, \
+            "conf/test.toml:3:52: sip.listen: expected `TRANSPORT:ADDRESS:PORT` with `udp`, `tcp`, `tls`, `ws` or `wss`, \
              found the number 5060; write for example listen = [\"udp:0.0.0.0:5060\"]",
             "conf/test.toml:4:9: sip.t1_ms: expected a whole number from 10 to 10000, \
              found the string \"fast\"; write for example t1_ms = 500",
@@ -130,8 +130,8 @@ fn a_section_must_be_a_table_and_a_list_of_sockets_must_not_be_empty() {
         &[],
         &[
             "conf/test.toml:1:7: rtp: expected a table, found the number 5; write for example [rtp]",
-            "conf/test.toml:2:14: sip.listen: expected at least one `udp:ADDRESS:PORT` or \
-             `tcp:ADDRESS:PORT`, found a list; write for example listen = [\"udp:0.0.0.0:5060\"]",
+            "conf/test.toml:2:14: sip.listen: expected at least one `TRANSPORT:ADDRESS:PORT` \
+             with `udp`, `tcp`, `tls`, `ws` or `wss`, found a list; write for example listen = [\"udp:0.0.0.0:5060\"]",
         ],
     );
 }

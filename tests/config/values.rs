@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use muleteer::codec::OpusSettings;
 use muleteer::config::{
-    ApplicationRule, Config, DigitDetection, DigitSending, LoadError, LogFormat, LogLevel, load,
+    ApplicationRule, ClientCertificates, Config, Connections, DigitDetection, DigitSending,
+    HostName, LoadError, LogFormat, LogLevel, Tls, load,
 };
 use muleteer::media::Playout;
 
@@ -33,6 +34,9 @@ fn every_key_can_be_set() {
     let config = parse(
         r#"
         sip = { listen = "udp:127.0.0.1:0", server_header = "", t1_ms = 100, t2_ms = 1000, t4_ms = 2000 }
+        tls = { certificate = "cert.pem", key = "/etc/ssl/key.pem", name = "media.example.com", ca = "ca.pem", verify_server = false, client_certificates = "optional", client_ca = "clients.pem" }
+        websocket = { origins = ["https://phone.example.com"] }
+        connections = { total = 10, per_source = 5, handshake_s = 1, first_message_s = 2, message_s = 3, message_kib = 8, backlog_kib = 128, idle_s = 60, keep_alive_s = 0 }
         media = { threads = 2, slot_ms = 10, playout = "fixed:80" }
         codec = { load = ["gsm", "speex"], order = ["pcma", "L16/16000"], exclude = [], opus = { sample_rate = 48000, bitrate = 32000, complexity = 10, fec = false, loss_percent = 0, dtx = true } }
         rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0, strict_source = true, asymmetric = true, rtcp = false }
@@ -50,6 +54,29 @@ fn every_key_can_be_set() {
     assert_eq!(config.sip.listen[0].to_string(), "udp:127.0.0.1:0");
     assert_eq!(config.sip.server_header, None);
     assert_eq!(config.sip.t1, Duration::from_millis(100));
+    let tls = Tls {
+        certificate: Some("/etc/muleteer/cert.pem".into()),
+        key: Some("/etc/ssl/key.pem".into()),
+        name: Some(HostName("media.example.com".to_owned())),
+        ca: Some("/etc/muleteer/ca.pem".into()),
+        verify_server: false,
+        client_certificates: ClientCertificates::Optional,
+        client_ca: Some("/etc/muleteer/clients.pem".into()),
+    };
+    assert_eq!(config.tls, tls);
+    assert_eq!(config.websocket.origins, ["https://phone.example.com"]);
+    let connections = Connections {
+        total: 10,
+        per_source: 5,
+        handshake: Duration::from_secs(1),
+        first_message: Duration::from_secs(2),
+        message: Duration::from_secs(3),
+        message_bytes: 8 << 10,
+        backlog_bytes: 128 << 10,
+        idle: Duration::from_secs(60),
+        keep_alive: None,
+    };
+    assert_eq!(config.connections, connections);
     assert_eq!(config.rtp.address, Some("192.0.2.1".parse().unwrap()));
     assert_eq!(config.rtp.timeout, None);
     assert!(config.rtp.strict_source && config.rtp.asymmetric && !config.rtp.rtcp);

@@ -83,7 +83,10 @@ fn a_wrong_uri_is_answered_with_an_example() {
 
 #[test]
 fn a_transport_that_is_not_spoken_is_refused_at_once() {
-    for uri in ["sips:bob@127.0.0.1", "sip:bob@127.0.0.1;transport=ws"] {
+    for uri in [
+        "sip:bob@127.0.0.1;transport=sctp",
+        "sip:bob@127.0.0.1;transport=ws",
+    ] {
         call(&[uri])
             .expect_code(1)
             .expect("not placed")

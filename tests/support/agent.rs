@@ -173,6 +173,7 @@ impl Agent {
                 dtmf: Dtmf::default(),
                 linger: LINGER,
                 user_agent: "agent".to_owned(),
+                name: None,
             },
             address,
             catalog,
@@ -349,7 +350,7 @@ impl Agent {
     }
 
     fn begin(&mut self, now: Instant, call: NewCall) {
-        let (id, invite) = (call.id.clone(), (call.transaction, call.flow.local));
+        let (id, invite) = (call.id.clone(), (call.transaction, call.flow));
         let call_id = call.invite.headers.call_id().unwrap().to_owned();
         let media = self.next_media();
         match begin::incoming(call, media, &self.settings) {

@@ -93,6 +93,11 @@ impl Process {
         self.output.iter().any(|(_, line)| line.contains(text))
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
     }

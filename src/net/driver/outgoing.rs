@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
-use super::super::tcp::Connection;
 use super::super::udp::UdpListener;
 use super::Driver;
 use crate::session::begin::Dial;
@@ -39,14 +38,27 @@ impl Driver {
                 token,
                 request,
                 next_hop,
-            } => self.delivery.send(now, session, token, request, &next_hop),
+            } => match self.own_flow(&session, &next_hop) {
+                Some(flow) => {
+                    let transaction = self.endpoint.send_request(now, *request, flow);
+                    self.router.bind_client(&session, token, transaction);
+                }
+                None => self.delivery.send(now, session, token, request, &next_hop),
+            },
             Command::Ack {
                 invite,
                 request,
                 next_hop,
-            } => self
-                .delivery
-                .send_ack(now, session, invite, request, &next_hop),
+            } => match self.own_flow(&session, &next_hop) {
+                Some(flow) => {
+                    if let Some(transaction) = self.acknowledged(&session, invite, &request) {
+                        self.endpoint.send_ack(transaction, *request, flow);
+                    }
+                }
+                None => self
+                    .delivery
+                    .send_ack(now, session, invite, request, &next_hop),
+            },
         }
     }
 
@@ -66,6 +78,9 @@ impl Driver {
                 let transaction = self.endpoint.send_request(now, *request, flow);
                 self.router
                     .bind_client(&attempt.sender, attempt.token, transaction);
+                if flow.connection.is_some() {
+                    self.router.set_flow(&attempt.sender, flow);
+                }
                 self.delivery.handle_sent(now, attempt, transaction);
             }
             Output::Ack {
@@ -127,11 +142,11 @@ impl Driver {
             bound.port() == address.port() && (any || bound.ip() == address.ip())
         };
         let udp = self.udp.iter().map(UdpListener::local);
-        udp.chain(self.tcp_local.iter().copied())
+        udp.chain(self.stream_listeners.iter().map(|(_, local)| *local))
             .any(|bound| is_it(&bound))
     }
 
-    /// How to reach a target: by a socket of its family, `preferred` if that is one, or by a TCP
+    /// How to reach a target: by a socket of its family, `preferred` if that is one, or by a
     /// connection, a new one if need be.
     fn flow_to(
         &mut self,
@@ -140,10 +155,8 @@ impl Driver {
         preferred: Option<SocketAddr>,
     ) -> Option<Flow> {
         let (transport, remote) = (target.transport, target.address);
-        match transport {
-            Transport::Udp => {}
-            Transport::Tcp => return self.connection_to(now, remote),
-            _ => return None,
+        if transport != Transport::Udp {
+            return self.stream_to(now, transport, remote, target.server_name.as_deref());
         }
         let usable = |local: &SocketAddr| {
             local.is_ipv4() == remote.is_ipv4() && self.udp.iter().any(|own| own.serves(*local))
@@ -160,34 +173,10 @@ impl Driver {
         })
     }
 
-    fn connection_to(&mut self, now: Instant, remote: SocketAddr) -> Option<Flow> {
-        let transport = Transport::Tcp;
-        if let Some((id, connection)) = self.connections.to(remote) {
-            return Some(Flow {
-                transport,
-                local: connection.local,
-                remote,
-                connection: Some(id),
-            });
-        }
-        if !self.connections.admits(remote) {
-            return None;
-        }
-        let local = self.local_towards(now, transport, remote.ip())?;
-        let id = self.connections.new_id();
-        let connection = Connection::connecting(id, local, remote, self.stream_sender.clone());
-        self.connections.insert(id, connection);
-        Some(Flow {
-            transport,
-            local,
-            remote,
-            connection: Some(id),
-        })
-    }
-
     /// The socket to reach `remote` from, as peers see it: the one bound to the address on the way there,
-    /// else one bound to all addresses, else the first of that family. `None`: there is no way.
-    fn local_towards(
+    /// else one bound to all addresses, else the first of that family. Port 0: nothing listens for that
+    /// transport. `None`: there is no way.
+    pub(super) fn local_towards(
         &mut self,
         now: Instant,
         transport: Transport,
@@ -201,14 +190,23 @@ impl Driver {
         let udp = self.udp.iter().map(UdpListener::local);
         let bound: SmallVec<[SocketAddr; 4]> = match transport {
             Transport::Udp => udp.collect(),
-            _ => self.tcp_local.iter().copied().collect(),
+            _ => {
+                let listeners = self.stream_listeners.iter();
+                let of_transport = listeners.filter(|(own, _)| *own == transport);
+                of_transport.map(|(_, local)| *local).collect()
+            }
         };
         let mut of_family = bound.iter().filter(|one| one.is_ipv4() == remote.is_ipv4());
         let first = of_family.clone().next();
         let on_the_way = of_family.clone().find(|one| one.ip() == ours);
         let chosen = on_the_way
             .or_else(|| of_family.find(|one| one.ip().is_unspecified()))
-            .or(first)?;
+            .or(first);
+        let Some(chosen) = chosen else {
+            // Connections can be opened where nothing listens.
+            let is_way = transport != Transport::Udp && !ours.is_unspecified();
+            return is_way.then(|| SocketAddr::new(ours, 0));
+        };
         let ip = match chosen.ip().is_unspecified() {
             true => ours,
             false => chosen.ip(),

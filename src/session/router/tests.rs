@@ -109,7 +109,7 @@ fn begin(
     assert_eq!(call.name, "echo");
     let inbox = Inbox::default();
     let id = call.id.clone();
-    let invite = Some((call.transaction, call.flow.local));
+    let invite = Some((call.transaction, call.flow));
     router.insert(id.clone(), call_id.as_bytes(), invite, inbox.clone());
     assert_eq!(router.local(&id), Some(call.flow.local));
     (id, inbox)

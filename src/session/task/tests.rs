@@ -95,6 +95,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
             dtmf: Default::default(),
             linger: Duration::ZERO,
             user_agent: String::new(),
+            name: None,
         },
         components: Arc::new(Components::default().with("broken", Arc::new(Broken))),
         stats: Arc::new(Stats::default()),

@@ -68,7 +68,11 @@ pub fn stamp_contact(request: &mut Request, flow: &Flow, is_ours: impl Fn(Socket
         return;
     }
     uri.host = flow.local.ip().into();
-    uri.port = Some(flow.local.port());
+    uri.port = Some(flow.local.port()).filter(|port| *port != 0);
+    if uri.port.is_none() {
+        // Nothing listens there: the peer's requests come by our connection (RFC 5626 §4.3).
+        uri.params.set_flag("ob");
+    }
     match parameter {
         Some(transport) => uri.params.set("transport", transport),
         None => uri.params.remove("transport"),

@@ -20,6 +20,9 @@ pub struct EndpointConfig {
     pub supported: Vec<String>,
     /// What our Via says, by transport. The local address of the flow where a transport is missing.
     pub sent_by: Vec<SentBy>,
+    /// Whether our Via asks TLS peers to send their requests back by our connections, which needs a
+    /// certificate for the name of `sent_by` (RFC 5923 §8.1).
+    pub alias: bool,
     /// Most server transactions at one time; requests beyond get a 503. Requests inside a dialog may
     /// take a quarter more, so that calls can still be ended. Default 200,000: 3,000 calls a second
     /// with two requests each over UDP, which linger for 32 seconds.
@@ -64,6 +67,7 @@ impl Default for EndpointConfig {
             ],
             supported: Vec::new(),
             sent_by: Vec::new(),
+            alias: false,
             max_transactions: 200_000,
             max_retained_bytes: 512 * 1024 * 1024,
             retry_after: Duration::from_secs(10),

@@ -17,10 +17,11 @@
 //! - While more comes than can be dealt with, INVITEs outside a dialog get a 503 without a transaction;
 //!   their ACKs are counted as stray.
 //! - Timer C is for proxies; a TU that wants to limit ringing cancels.
-//! - A response whose stream connection is gone is not sent elsewhere (RFC 3261 §18.2.2 allows a new
-//!   connection to `sent-by`); the peer's timers end the transaction.
+//! - A response names the stream connection that its request came by, even if that is gone: the shell
+//!   opens another one then (RFC 3261 §18.2.2).
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -39,6 +40,7 @@ mod uas;
 
 pub use config::{EndpointConfig, EndpointStats, SentBy};
 pub use sources::SourceRules;
+pub(crate) use sources::subscriber;
 
 use sources::{Admission, Sources};
 use uac::Uac;
@@ -149,8 +151,7 @@ impl Endpoint {
     /// Takes one datagram, or one message that a stream's framer cut out.
     pub fn handle_message(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
         self.core.assert_drained();
-        if !self.core.sources.lets_in(flow.remote.ip()) {
-            self.core.stats.from_refused_networks += 1;
+        if !self.lets_in(flow.remote.ip()) {
             return;
         }
         match Message::parse_datagram(bytes) {
@@ -168,6 +169,13 @@ impl Endpoint {
     /// for new calls get a 503 that costs next to nothing.
     pub fn set_overloaded(&mut self, overloaded: bool) {
         self.core.overloaded = overloaded;
+    }
+
+    /// Returns whether anything of this source is looked at; if not, that is counted.
+    pub fn lets_in(&mut self, source: IpAddr) -> bool {
+        let is_welcome = self.core.sources.lets_in(source);
+        self.core.stats.from_refused_networks += u64::from(!is_welcome);
+        is_welcome
     }
 
     /// Learns that nothing can be sent by `flow`: the connection broke or could not be opened, or the

@@ -146,7 +146,7 @@ fn listed(networks: &[IpNet], source: IpAddr) -> bool {
 }
 
 /// Who stands behind an address: of IPv6 the first 64 bits, since one subscriber has all of the rest.
-fn subscriber(source: IpAddr) -> IpAddr {
+pub(crate) fn subscriber(source: IpAddr) -> IpAddr {
     match source {
         IpAddr::V4(_) => source,
         IpAddr::V6(address) => {

@@ -353,10 +353,17 @@ impl Uac {
             .find(|ours| ours.transport == flow.transport);
         let (host, port) = match ours {
             Some(ours) => (ours.host.clone(), ours.port),
-            None => (Host::from(flow.local.ip()), Some(flow.local.port())),
+            None => {
+                // Port 0: nothing listens, and responses come by the connection.
+                let port = Some(flow.local.port()).filter(|port| *port != 0);
+                (Host::from(flow.local.ip()), port)
+            }
         };
         let mut via = Via::new(via_transport(flow.transport), host, port);
         via.params.set_flag("rport");
+        if core.config.alias && flow.transport == Transport::Tls {
+            via.params.set_flag("alias");
+        }
         via.params.set("branch", branch.as_str());
         headers.push_front(HeaderName::Via, via.to_string());
         branch

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sip::message::Uri;
 
 const INVITE: &[u8] = b"INVITE sip:bob@example.com SIP/2.0\r\nl: 4\r\nSubject: a\r\n b\r\n\r\nbody";
 const BYE: &[u8] = b"BYE sip:bob@example.com SIP/2.0\r\nContent-LENGTH :\r\n 0\r\n\r\n";
@@ -168,6 +169,42 @@ fn received_of_the_sender_is_not_believed() {
         stamped("SIP/2.0/UDP 10.0.0.1;received=198.51.100.1;rport=9;branch=z9hG4bKa"),
         "SIP/2.0/UDP 10.0.0.1;received=192.0.2.9;rport=4711;branch=z9hG4bKa"
     );
+}
+
+#[test]
+fn a_framer_takes_no_message_above_its_limit() {
+    let message = |body: usize| {
+        format!(
+            "OPTIONS sip:a SIP/2.0\r\nContent-Length: {body}\r\n\r\n{}",
+            "x".repeat(body)
+        )
+    };
+    let limit = message(100).len();
+    let frame = |text: String| {
+        let mut framer = StreamFramer::new(limit);
+        framer.push(text.as_bytes());
+        framer.next_frame()
+    };
+    assert!(matches!(frame(message(100)), Ok(Some(Frame::Message(_)))));
+    assert_eq!(frame(message(101)), Err(FramingError::MessageTooLong));
+    assert_eq!(frame("x".repeat(limit)), Err(FramingError::HeaderTooLong));
+}
+
+#[test]
+fn a_uri_says_how_to_reach_it() {
+    let wanted = |text: &str| {
+        let uri = Uri::parse(text).expect("a URI");
+        wanted_transport(uri.as_sip().expect("a SIP URI"))
+    };
+    assert_eq!(wanted("sip:a"), Some(Transport::Udp));
+    assert_eq!(wanted("sips:a"), Some(Transport::Tls));
+    assert_eq!(wanted("sip:a;transport=TCP"), Some(Transport::Tcp));
+    assert_eq!(wanted("sips:a;transport=tcp"), Some(Transport::Tls));
+    assert_eq!(wanted("sip:a;transport=tls"), Some(Transport::Tls));
+    assert_eq!(wanted("sip:a;transport=ws"), Some(Transport::Ws));
+    assert_eq!(wanted("sips:a;transport=ws"), Some(Transport::Wss));
+    assert_eq!(wanted("sips:a;transport=udp"), None);
+    assert_eq!(wanted("sip:a;transport=sctp"), None);
 }
 
 #[test]
