@@ -16,14 +16,15 @@ pub(super) struct Load {
 const TOO_MUCH_PERCENT: u32 = 50;
 /// Below this they are taken again.
 const BEARABLE_PERCENT: u32 = 35;
-/// The queue is looked at once in so many inputs.
+/// Otherwise the queues are looked at once in so many inputs.
 const LOOK_EVERY: u32 = 8;
 
 impl Load {
-    /// Counts an input; returns whether the queues are to be looked at.
+    /// Counts an input; returns whether the queues are to be looked at: each time while there is too much,
+    /// so that the first call after a flood is taken.
     pub(super) fn count(&mut self) -> bool {
         self.inputs = self.inputs.wrapping_add(1);
-        self.inputs.is_multiple_of(LOOK_EVERY)
+        self.overloaded || self.inputs.is_multiple_of(LOOK_EVERY)
     }
 
     /// Takes how full the fullest queue is; returns whether that changes what becomes of new calls.
@@ -39,6 +40,14 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::Load;
+
+    #[test]
+    fn every_input_is_looked_at_while_there_is_too_much() {
+        let mut load = Load::default();
+        assert_eq!((0..16).filter(|_| load.count()).count(), 2);
+        load.look(50);
+        assert_eq!((0..16).filter(|_| load.count()).count(), 16);
+    }
 
     #[test]
     fn a_queue_has_to_get_shorter_before_calls_are_taken_again() {
