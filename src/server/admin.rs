@@ -69,10 +69,14 @@ impl Admin {
 
     async fn reload(&mut self, config: Box<Config>) -> Result<Vec<String>, StartError> {
         let selector = load_selector(&config.app)?;
+        let users = super::users(&config.auth)?;
         let before = self.deployment.clone();
         let wanted = config.clone();
         let (next, starts) = blocking(move || before.reload(&wanted)).await?;
         (self.config, self.selector) = (config, selector);
+        if let Some(users) = users {
+            self.tell(Control::SetUsers(users.into())).await;
+        }
         self.adopt(next, starts).await;
         let catalog = self.deployment.catalog();
         Ok(catalog.names().into_iter().map(str::to_owned).collect())

@@ -5,5 +5,6 @@ pub mod dialog;
 pub mod endpoint;
 pub mod locate;
 pub mod message;
+pub mod registration;
 pub mod transaction;
 pub mod transport;

@@ -94,6 +94,7 @@ impl Counts {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests {
     use std::collections::HashSet;
     use std::net::{IpAddr, Ipv4Addr};

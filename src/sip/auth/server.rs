@@ -196,4 +196,5 @@ impl DigestServer {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests;

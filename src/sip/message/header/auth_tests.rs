@@ -124,7 +124,7 @@ fn wrong_challenges_and_credentials_are_refused_where_they_go_wrong() {
         ("Digest nonce=a", 14, "realm"),
         ("Digest realm", 12, "`=`"),
     ] {
-        let refused = Err(crate::sip::message::SyntaxError { offset, expected });
+        let refused = Err(SyntaxError { offset, expected });
         assert_eq!(Challenge::parse_line(text), refused, "{text}");
     }
     let whole = "Digest username=\"u\", realm=r, nonce=n, uri=\"sip:x\", response=0, qop=auth, nc=00000001, cnonce=c";
