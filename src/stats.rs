@@ -31,6 +31,21 @@ pub struct Stats {
     pub media_commands_dropped: Counter,
     /// Calls that a fault in this server ended.
     pub session_faults: Counter,
+    /// Requests that had to say who they are from.
+    pub authentication: AuthenticationStats,
+}
+
+/// Requests that had to say who they are from, by what became of them.
+#[derive(Debug, Default)]
+pub struct AuthenticationStats {
+    /// Answered 401.
+    pub challenged: Counter,
+    /// Let pass.
+    pub accepted: Counter,
+    /// Came with a wrong user or password; counted under `challenged` too.
+    pub failed: Counter,
+    /// Refused because their address had failed too often.
+    pub blocked: Counter,
 }
 
 /// Calls refused.
@@ -178,6 +193,13 @@ impl Stats {
             connections,
             media_commands_dropped,
             session_faults,
+            authentication:
+                AuthenticationStats {
+                    challenged,
+                    accepted,
+                    failed,
+                    blocked,
+                },
         } = self;
         let counter = |name, counter: &Counter| Sample::counter(name, counter.value());
         let refused = |reason, value| counter("calls_refused", value).because(reason);
@@ -193,6 +215,10 @@ impl Stats {
             counter("sip_dropped", overload).because("overload"),
             counter("media_commands_dropped", media_commands_dropped),
             counter("session_faults", session_faults),
+            counter("authentication", challenged).because("challenged"),
+            counter("authentication", accepted).because("accepted"),
+            counter("authentication", failed).because("failed"),
+            counter("authentication", blocked).because("blocked"),
         ]);
         connections.sample(samples);
     }

@@ -9,6 +9,7 @@ mod support;
 
 mod agent;
 mod answer_call;
+mod auth;
 mod bundle;
 mod codec;
 mod codec_plugins;
@@ -29,6 +30,7 @@ mod offer_answer;
 mod play;
 mod process;
 mod recording;
+mod registration;
 mod robustness;
 mod rtcp;
 mod rtp_loss;

@@ -29,7 +29,10 @@ impl From<&LoadError> for Exit {
     fn from(error: &LoadError) -> Exit {
         match error {
             LoadError::Unreadable { .. } => Exit::Usage,
-            LoadError::Config(_) | LoadError::Mapping(_) => Exit::Input,
+            LoadError::Config(_)
+            | LoadError::Mapping(_)
+            | LoadError::Users(_)
+            | LoadError::NoPassword { .. } => Exit::Input,
         }
     }
 }

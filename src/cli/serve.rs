@@ -75,7 +75,9 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
         Err(error) => {
             complain!("{error}");
             return match &error {
-                StartError::Mapping(error) => Exit::from(error),
+                StartError::Mapping(error)
+                | StartError::Users(error)
+                | StartError::Password(error) => Exit::from(error),
                 StartError::Listen(_)
                 | StartError::Media(_)
                 | StartError::Tls(TlsError::Read { .. })

@@ -102,6 +102,11 @@ impl fmt::Display for Location {
             Location::File { path, line, column } => {
                 write!(f, "{}:{line}:{column}", path.display())
             }
+            // A password may stand in the value.
+            Location::Override(text) if text.contains("password") => {
+                let key = text.split('=').next().unwrap_or_default();
+                write!(f, "--set {}=...", printable(key))
+            }
             Location::Override(text) => write!(f, "--set {}", printable(text)),
         }
     }

@@ -12,6 +12,7 @@ use super::app_selection::ApplicationSelector;
 use super::error::ConfigErrors;
 use super::settings::{App, Config};
 use super::values::ApplicationRule;
+use crate::sip::auth::{Secret, UserErrors, Users};
 
 /// Why the configuration could not be loaded.
 #[derive(Debug, Error)]
@@ -28,6 +29,15 @@ pub enum LoadError {
     /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    /// The file of users has mistakes.
+    #[error(transparent)]
+    Users(#[from] UserErrors),
+    /// A file that should hold a password is empty.
+    #[error("{}: expected a password in the first line", path.display())]
+    NoPassword {
+        /// The file.
+        path: PathBuf,
+    },
     /// The mapping file has mistakes.
     #[error(transparent)]
     Mapping(#[from] MappingErrors),
@@ -61,6 +71,30 @@ pub fn load_selector(app: &App) -> Result<ApplicationSelector, LoadError> {
             ApplicationSelector::Mapping(AppMapping::parse(&read(&app.mapping)?, &app.mapping)?)
         }
     })
+}
+
+/// Reads the file of users.
+///
+/// # Errors
+///
+/// [`LoadError::Unreadable`] or [`LoadError::Users`].
+pub fn load_users(path: &Path) -> Result<Users, LoadError> {
+    Ok(Users::parse(&read(path)?, path)?)
+}
+
+/// Reads a password, the first line of a file.
+///
+/// # Errors
+///
+/// [`LoadError::Unreadable`] or [`LoadError::NoPassword`].
+pub fn load_password(path: &Path) -> Result<Secret, LoadError> {
+    let text = read(path)?;
+    let password = text.lines().next().unwrap_or_default();
+    if password.is_empty() {
+        let path = path.to_owned();
+        return Err(LoadError::NoPassword { path });
+    }
+    Ok(Secret::new(password))
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {

@@ -14,11 +14,13 @@
 
 mod app_mapping;
 mod app_selection;
+mod auth;
 mod error;
 mod file;
 mod overrides;
 mod parse;
 mod reader;
+mod registration;
 mod schema;
 mod settings;
 mod sip_values;
@@ -27,8 +29,10 @@ mod values;
 
 pub use app_mapping::{AppMapping, MAX_RULES, MappingError, MappingErrors, MappingProblem};
 pub use app_selection::{ApplicationSelector, NoApplication, SelectionInput};
+pub use auth::Auth;
 pub use error::{ConfigError, ConfigErrors, Location, Problem};
-pub use file::{LoadError, load, load_selector};
+pub use file::{LoadError, load, load_password, load_selector, load_users};
+pub use registration::ConfiguredAccount;
 pub use settings::{
     App, ApplicationSettings, Audio, Codec, Config, Connections, Dns, Dsm, Dtmf, Http, Limits, Log,
     Media, Rtp, Shutdown, Sip, Tls, WebSocket,

@@ -30,6 +30,8 @@ pub(super) struct Section<'a> {
     /// Dotted name; empty for the whole file.
     name: String,
     table: &'a Table,
+    /// Where it begins, for what is missing in it.
+    place: Place,
     /// Folder that relative paths of the file start from.
     folder: &'a Path,
     asked: Vec<&'static str>,
@@ -49,6 +51,7 @@ impl<'a> Section<'a> {
         let mut whole = Section {
             name: String::new(),
             table,
+            place: Place::START,
             folder,
             asked: Vec::new(),
             findings,
@@ -64,6 +67,10 @@ impl<'a> Section<'a> {
         let mut section = Section {
             name: self.dotted(key),
             table,
+            place: self
+                .table
+                .get(key)
+                .map_or(Place::START, |entry| entry.key_place),
             folder: self.folder,
             asked: Vec::new(),
             findings: &mut *self.findings,
@@ -71,6 +78,44 @@ impl<'a> Section<'a> {
         let value = read(&mut section);
         section.report_unknown();
         value
+    }
+
+    /// Reads each table of the list `key`; those that give `None` have been reported.
+    pub fn tables<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Section<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(node) = self.ask(key) else {
+            return Vec::new();
+        };
+        let Value::List(items) = &node.value else {
+            self.wrong(
+                node,
+                key.to_owned(),
+                "a list of tables",
+                &format!("[[{key}]]"),
+            );
+            return Vec::new();
+        };
+        let mut values = Vec::new();
+        for item in items {
+            let Value::Table(table) = &item.value else {
+                self.wrong(item, key.to_owned(), "a table", &format!("[[{key}]]"));
+                continue;
+            };
+            let mut section = Section {
+                name: key.to_owned(),
+                table,
+                place: item.place,
+                folder: self.folder,
+                asked: Vec::new(),
+                findings: &mut *self.findings,
+            };
+            values.extend(read(&mut section));
+            section.report_unknown();
+        }
+        values
     }
 
     /// Reads the table `key` of tables with free names and keys and with scalar values.
@@ -188,6 +233,57 @@ impl<'a> Section<'a> {
         let read = |node: &Node| T::parse(node.value.text()?);
         self.value(key, T::EXPECTED, &quoted(T::EXAMPLE), read)
             .unwrap_or(default)
+    }
+
+    /// A value that has to be there, written as one string; `None` if it is missing or wrong.
+    pub fn required<T: Setting>(&mut self, key: &'static str) -> Option<T> {
+        let example = quoted(T::EXAMPLE);
+        if !self.has(key) {
+            self.incomplete(key, T::EXPECTED, "nothing", &format!("{key} = {example}"));
+            return None;
+        }
+        let read = |node: &Node| T::parse(node.value.text()?);
+        self.value(key, T::EXPECTED, &example, read)
+    }
+
+    /// A string that is never shown, not even in an error.
+    pub fn secret(&mut self, key: &'static str) -> Option<String> {
+        let node = self.ask(key)?;
+        let text = node.value.text().filter(|text| !text.is_empty());
+        if text.is_none() {
+            let problem = Problem::Value {
+                expected: "a string".to_owned(),
+                found: "something else".to_owned(),
+                example: format!("{key} = \"...\""),
+            };
+            let (place, key) = (node.place, self.dotted(key));
+            self.findings.push(Finding {
+                place,
+                key,
+                problem,
+            });
+        }
+        Some(text.unwrap_or_default().to_owned())
+    }
+
+    /// Whether the key is there.
+    pub fn has(&mut self, key: &'static str) -> bool {
+        self.ask(key).is_some()
+    }
+
+    /// Reports that the table does not have what it needs. `example` is a line to copy.
+    pub fn incomplete(&mut self, key: &'static str, expected: &str, found: &str, example: &str) {
+        let problem = Problem::Value {
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+            example: example.to_owned(),
+        };
+        let (place, key) = (self.place, self.dotted(key));
+        self.findings.push(Finding {
+            place,
+            key,
+            problem,
+        });
     }
 
     /// A value written as one string; `None` for an empty one and without the key.

@@ -4,7 +4,9 @@ use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::auth::Auth;
 use super::reader::Section;
+use super::registration::ConfiguredAccount;
 use super::settings::{
     App, Audio, Codec, Config, Connections, Dns, Dsm, Dtmf, Http, Limits, Log, Media, Recording,
     Rtp, Shutdown, Sip, Tls, WebSocket,
@@ -30,6 +32,8 @@ impl Config {
             dsm: file.section("dsm", Dsm::read),
             audio: file.section("audio", Audio::read),
             recording: file.section("recording", Recording::read),
+            auth: file.section("auth", Auth::read),
+            registrations: file.tables("registration", ConfiguredAccount::read),
             limits: file.section("limits", Limits::read),
             shutdown: file.section("shutdown", Shutdown::read),
             log: file.section("log", Log::read),

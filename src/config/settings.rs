@@ -16,6 +16,8 @@ use crate::media::Playout;
 use crate::sdp::SrtpPolicy;
 use crate::sip::message::MAX_MESSAGE_BYTES;
 
+use super::auth::Auth;
+use super::registration::ConfiguredAccount;
 use super::sip_values::{NameServer, NextHop, ProxyUri};
 use super::values::{
     ApplicationRule, ClientCertificates, DigitDetection, DigitSending, HostName, Listen, LogFormat,
@@ -53,6 +55,10 @@ pub struct Config {
     pub audio: Audio,
     /// `[recording]`: what diagrams record.
     pub recording: Recording,
+    /// `[auth]`: which callers have to say who they are.
+    pub auth: Auth,
+    /// `[[registration]]`: accounts that are kept registered.
+    pub registrations: Vec<ConfiguredAccount>,
     /// `[limits]`: when to refuse.
     pub limits: Limits,
     /// `[shutdown]`: how to stop.

@@ -18,6 +18,11 @@ pub(super) struct Place {
 impl Place {
     /// The `source` of values from the file.
     pub const FILE: usize = 0;
+    /// The beginning of the file.
+    pub const START: Place = Place {
+        source: Self::FILE,
+        offset: 0,
+    };
 }
 
 /// A value and its place.

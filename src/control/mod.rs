@@ -5,6 +5,7 @@
 //! them. A function's arguments are checked here, against its [`Function`], before it is called.
 
 pub mod dsm;
+pub mod registrar;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,9 @@ use crate::suggest::closest;
 pub const DSM: &str = "dsm";
 /// Its function that starts a diagram without a call: configuration, diagram; gives code and text.
 pub const CREATE_SYSTEM_DSM: &str = "createSystemDSM";
+
+/// The component that registers accounts elsewhere.
+pub const REGISTRAR_CLIENT: &str = "registrar_client";
 
 /// A named group of functions.
 pub trait Component: fmt::Debug + Send + Sync {
@@ -93,6 +97,12 @@ pub enum CallError {
         /// How it is called.
         usage: String,
     },
+    /// The arguments mean nothing that can be done.
+    #[error("{why}")]
+    Refused {
+        /// What is wrong.
+        why: &'static str,
+    },
     /// The server is ending.
     #[error("the server is ending")]
     Ending,
@@ -137,7 +147,9 @@ impl Components {
             calling.await.map(Answer::Value).map_err(|error| {
                 let errno = match error {
                     CallError::NoComponent { .. } | CallError::Ending => Errno::CONFIG,
-                    CallError::NoFunction { .. } | CallError::Arguments { .. } => Errno::ARG,
+                    CallError::NoFunction { .. }
+                    | CallError::Arguments { .. }
+                    | CallError::Refused { .. } => Errno::ARG,
                 };
                 ActionError::errno(errno, error.to_string())
             })

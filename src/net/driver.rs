@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod outgoing;
+mod outside;
 mod streams;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
+use self::outside::OutsideRequests;
 use super::acceptor::StreamAcceptor;
 use super::connection::{Setup, StreamInput};
 use super::connections::Connections;
@@ -33,6 +35,7 @@ use crate::session::event::Params;
 use crate::session::pool::{SessionPool, SipCommand};
 use crate::session::system::SystemStart;
 use crate::session::{Catalog, NewCall, Routed, Router, SessionId, TaskMailbox};
+use crate::sip::auth::Users;
 use crate::sip::delivery::Delivery;
 use crate::sip::endpoint::{Endpoint, EndpointStats};
 use crate::sip::locate::{Answer, Question};
@@ -54,6 +57,8 @@ pub enum Control {
     Dial(Box<Dial>),
     /// Choose applications of new calls by these.
     Reload(Box<(ApplicationSelector, Arc<Catalog>)>),
+    /// Ask these users for their passwords, where users are asked.
+    SetUsers(Arc<Users>),
     /// Start a diagram without a call.
     StartSystem(Box<SystemStart>),
     /// Deliver an event to a session or queue, and say whether there is one.
@@ -145,6 +150,7 @@ pub struct Driver {
     answer_sender: mpsc::Sender<(Question, Answer)>,
     /// Calls to place that wait for the DNS: where they lead decides which address is theirs.
     dials: HashMap<SessionId, Dial>,
+    outside: OutsideRequests,
     /// Who wants to know when the last session is gone.
     when_idle: Vec<oneshot::Sender<()>>,
     stats: Arc<Stats>,
@@ -198,6 +204,7 @@ impl Driver {
             answers,
             answer_sender,
             dials: HashMap::new(),
+            outside: OutsideRequests::default(),
             when_idle: Vec::new(),
             stats: parts.stats,
         }
@@ -345,6 +352,7 @@ impl Driver {
                 let (selector, catalog) = *applications;
                 self.router.reload(selector, catalog);
             }
+            Control::SetUsers(users) => self.router.set_users(users),
             Control::StartSystem(start) => {
                 let id = self.router.system_id();
                 let mailbox = self.pool.start_system(id.clone(), *start);
@@ -387,6 +395,7 @@ impl Driver {
             SipCommand::Room { session, request } => {
                 self.router.handle_room(&session, request);
             }
+            SipCommand::Outside(outside) => self.on_outside(now, *outside),
             SipCommand::Ended { session } => {
                 self.router.remove(&session);
                 self.delivery.forget(&session);
@@ -399,6 +408,9 @@ impl Driver {
         loop {
             while let Some(event) = self.endpoint.poll_event() {
                 let Some(event) = self.delivery.handle_event(now, event) else {
+                    continue;
+                };
+                let Some(event) = self.take_outside(event) else {
                     continue;
                 };
                 match self.router.handle_event(now, event) {

@@ -76,10 +76,14 @@ impl Admin {
         let (before, tls) = (self.deployment.clone(), self.tls.clone());
         let wanted = config.clone();
         let credentials = blocking(move || Ok(tls.read(&wanted.tls))).await??;
+        let users = super::users(&config.auth)?;
         let wanted = config.clone();
         let (next, starts) = blocking(move || before.reload(&wanted)).await?;
         self.tls.adopt(credentials);
         (self.config, self.selector) = (config, selector);
+        if let Some(users) = users {
+            self.tell(Control::SetUsers(users.into())).await;
+        }
         self.adopt(next, starts).await;
         let catalog = self.deployment.catalog();
         Ok(catalog.names().into_iter().map(str::to_owned).collect())

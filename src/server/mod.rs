@@ -7,22 +7,27 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod admin;
+mod registrar;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::admin::{Admin, Reload, Requests};
+use self::registrar::{Registrar, RegistrarParts};
 use crate::codec::{CodecChoiceError, CodecId, Codecs};
 use crate::config::{
-    ApplicationSelector, Config, Listen, ListenTransport, LoadError, load_selector,
+    ApplicationSelector, Auth, Config, ConfiguredAccount, Listen, ListenTransport, LoadError,
+    load_password, load_selector, load_users,
 };
 use crate::control::dsm::DsmComponent;
-use crate::control::{Components, DSM};
+use crate::control::registrar::RegistrarComponent;
+use crate::control::{Components, DSM, REGISTRAR_CLIENT};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
@@ -35,20 +40,25 @@ use crate::rtp::srtp::KeySource;
 use crate::session::begin::{Dial, Settings};
 use crate::session::call::{RtpPolicy, capabilities};
 use crate::session::catalog::Catalog;
+use crate::session::guard::{Guard, GuardConfig, Scope};
 use crate::session::pool::{SessionContext, SessionPool};
 use crate::session::prompts::PromptStore;
 use crate::session::recordings::{self, Recordings};
 use crate::session::{Limits, Router, RouterConfig};
+use crate::sip::auth::{DigestServer, ServerConfig, Users};
 use crate::sip::delivery::{Delivery, DeliveryConfig, Outbound};
 use crate::sip::endpoint::{Endpoint, EndpointConfig, SentBy, SourceRules};
 use crate::sip::locate::Reach;
 use crate::sip::message::{Host, Transport};
+use crate::sip::registration::Account;
 use crate::sip::transaction::TimerValues;
 use crate::stats::{self, LogLine, Stats};
 
 /// Commands of sessions that may wait for the signalling task; a session that finds it full waits.
 const SIP_COMMANDS: usize = 8192;
 const CONTROL_QUEUE: usize = 64;
+/// How long registrars may take to take bindings back, once all calls are over.
+const LAST_REGISTERS: Duration = Duration::from_secs(2);
 /// How long BYE may take to be answered once every session has been told to end.
 const LAST_BYES: Duration = Duration::from_secs(4);
 
@@ -65,6 +75,23 @@ pub enum StartError {
     /// The application mapping has mistakes, or cannot be read.
     #[error("{0}\nthis is the file that [app] mapping names")]
     Mapping(#[from] LoadError),
+    /// The file of users has mistakes, or cannot be read.
+    #[error("{0}\nthis is the file that [auth] users names")]
+    Users(#[source] LoadError),
+    /// A password cannot be read.
+    #[error("{0}\nthis is a file that [[registration]] password_file names")]
+    Password(#[source] LoadError),
+    /// Nobody could pass.
+    #[error(
+        "{}: there is no user of realm {realm:?}, which [auth] asks for: write name:{realm}:SECRET",
+        path.display()
+    )]
+    NoUsers {
+        /// The file of users.
+        path: PathBuf,
+        /// The realm.
+        realm: String,
+    },
     /// `[codec]` asks for what there is not.
     #[error("{0}\nthis is said of [codec] order and exclude")]
     Codecs(#[from] CodecChoiceError),
@@ -91,6 +118,7 @@ pub struct Server {
     reloads: mpsc::Sender<Reload>,
     /// Not there in what only places calls.
     admin: Option<JoinHandle<()>>,
+    registrar: Option<Registrar>,
     driver: JoinHandle<()>,
     context: Arc<SessionContext>,
 }
@@ -104,6 +132,8 @@ impl Server {
         let selector = load_selector(&config.app)?;
         let deployment = Deployment::load(config)?;
         let codecs = codecs(config)?;
+        let users = users(&config.auth)?;
+        let accounts = accounts(config)?;
         let serves = |listen: &Listen| listen.transport.is_secure();
         let tls = Tls::load(&config.tls, config.sip.listen.iter().any(serves))?;
         let (udp, acceptors) = open_sockets(&config.sip.listen)?;
@@ -115,6 +145,8 @@ impl Server {
             Parts {
                 selector,
                 deployment: Some(deployment),
+                users,
+                accounts,
                 udp,
                 acceptors,
                 tls,
@@ -151,6 +183,8 @@ impl Server {
             Parts {
                 selector,
                 deployment: None,
+                users: None,
+                accounts: Vec::new(),
                 udp,
                 acceptors,
                 tls,
@@ -173,6 +207,7 @@ impl Server {
             )
             .collect();
         let tls = Arc::new(parts.tls);
+        let accounts = parts.accounts;
         let deployment = parts.deployment.as_ref();
         let catalog = deployment.map_or_else(Catalog::default, Deployment::catalog);
         let applications = catalog.names().into_iter().map(str::to_owned).collect();
@@ -180,7 +215,13 @@ impl Server {
         let (sip, commands) = mpsc::channel(SIP_COMMANDS);
         let (control, control_receiver) = mpsc::channel(CONTROL_QUEUE);
         let (orders, order_receiver) = mpsc::channel(CONTROL_QUEUE);
-        let components = Components::default().with(DSM, Arc::new(DsmComponent::new(orders)));
+        let (registrations, registration_receiver) = mpsc::channel(CONTROL_QUEUE);
+        let components = Components::default()
+            .with(DSM, Arc::new(DsmComponent::new(orders)))
+            .with(
+                REGISTRAR_CLIENT,
+                Arc::new(RegistrarComponent::new(registrations)),
+            );
         let cache_bytes = config.audio.cache_mib as usize * (1 << 20);
         let longest_whole = Duration::from_secs(config.audio.stream_after_s.into());
         // What was recorded can be played, but does not hide what was there before.
@@ -229,6 +270,10 @@ impl Server {
             ids: Ids::from_seed(ids.seed()),
             stats: stats.clone(),
         });
+        let router = match parts.users {
+            Some(users) => router.guarded(guard(&config.auth, users, ids)),
+            None => router,
+        };
         let endpoint = Endpoint::new(endpoint_config, ids.seed());
         let servers: Vec<_> = config.dns.servers.iter().map(|server| server.0).collect();
         let delivery = delivery_config(config, &listening);
@@ -256,12 +301,23 @@ impl Server {
                 orders: order_receiver,
             }))
         });
+        let registrar = admin.is_some().then(|| {
+            let parts = RegistrarParts {
+                ids: Ids::from_seed(ids.seed()),
+                user_agent: context.settings.user_agent.clone(),
+                sip: context.sip.clone(),
+                control: control.clone(),
+                orders: registration_receiver,
+            };
+            Registrar::start(parts, accounts)
+        });
         Self {
             listening,
             applications,
             control,
             reloads,
             admin,
+            registrar,
             driver,
             context,
         }
@@ -324,8 +380,9 @@ impl Server {
     /// is left with BYE, and joins its threads. `hurry` cuts the grace short.
     ///
     /// Returns the number of calls that had to be ended by force.
-    pub async fn drain(self, grace: Duration, hurry: impl Future<Output = ()>) -> usize {
+    pub async fn drain(mut self, grace: Duration, hurry: impl Future<Output = ()>) -> usize {
         self.tell(Control::Drain).await;
+        let registrations = self.registrar.take().map(Registrar::end);
         let willing = async {
             tokio::select! {
                 () = self.idle() => {}
@@ -345,6 +402,9 @@ impl Server {
         if left > 0 {
             self.tell(Control::Terminate).await;
             let _ = timeout(LAST_BYES, self.idle()).await;
+        }
+        if let Some(registrations) = registrations {
+            registrations.wait(Instant::now() + LAST_REGISTERS).await;
         }
         self.log_counters().await;
         let Self {
@@ -403,11 +463,68 @@ struct Parts {
     selector: ApplicationSelector,
     /// None for what only places calls.
     deployment: Option<Deployment>,
+    /// Who may call, where callers are asked who they are.
+    users: Option<Users>,
+    /// What is kept registered.
+    accounts: Vec<Account>,
     udp: Vec<UdpListener>,
     acceptors: Vec<StreamAcceptor>,
     tls: Tls,
     media: MediaPool,
     codecs: Codecs,
+}
+
+/// The users of the configuration, if anybody is asked who they are.
+fn users(auth: &Auth) -> Result<Option<Users>, StartError> {
+    if !auth.is_on() {
+        return Ok(None);
+    }
+    let users = load_users(&auth.users).map_err(StartError::Users)?;
+    if !users.has_realm(&auth.realm) {
+        return Err(StartError::NoUsers {
+            path: auth.users.clone(),
+            realm: auth.realm.clone(),
+        });
+    }
+    Ok(Some(users))
+}
+
+/// The accounts of the configuration with their passwords.
+fn accounts(config: &Config) -> Result<Vec<Account>, StartError> {
+    let with_password = |configured: &ConfiguredAccount| {
+        let mut account = configured.account.clone();
+        if let Some(path) = &configured.password_file {
+            account.password = load_password(path).map_err(StartError::Password)?;
+        }
+        Ok(account)
+    };
+    config.registrations.iter().map(with_password).collect()
+}
+
+fn guard(auth: &Auth, users: Users, ids: &mut Ids) -> Guard {
+    /// Nonces whose counts are remembered: 100 bytes each.
+    const MAX_NONCES: usize = 65_536;
+    let config = ServerConfig {
+        realm: auth.realm.clone(),
+        algorithms: auth.algorithms.clone(),
+        qop: auth.qop.clone(),
+        nonce_lifetime: auth.nonce_lifetime,
+        max_nonces: MAX_NONCES,
+    };
+    let everything = auth
+        .applications
+        .iter()
+        .any(|name| name == Auth::EVERYTHING);
+    Guard::new(GuardConfig {
+        server: DigestServer::new(config, Arc::new(users), ids.seed(), Instant::now()),
+        scope: match everything {
+            true => Scope::All,
+            false => Scope::Applications(auth.applications.iter().cloned().collect()),
+        },
+        trusted: auth.trusted.clone(),
+        max_failures: auth.max_failures,
+        window: auth.failure_window,
+    })
 }
 
 /// The codecs of the configuration: those that are built in, and then those that are loaded.

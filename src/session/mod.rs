@@ -13,6 +13,8 @@ pub mod core;
 pub mod digits;
 pub mod dtmf_info;
 pub mod event;
+pub mod guard;
+pub mod outside;
 pub mod pool;
 pub mod prompt_sets;
 pub mod prompts;

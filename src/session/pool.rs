@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::begin::{self, Dial, Refusal, Settings};
 use super::event::{ActionToken, Mail, SessionEvent, SessionId};
+use super::outside::OutsideRequest;
 use super::prompts::PromptStore;
 use super::recordings::Recordings;
 use super::room::RoomRequest;
@@ -51,6 +52,8 @@ pub enum SipCommand {
         /// What.
         request: RoomRequest,
     },
+    /// Send a request outside dialogs.
+    Outside(Box<OutsideRequest>),
     /// The session is over: forget it.
     Ended {
         /// The session.

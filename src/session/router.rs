@@ -20,9 +20,11 @@ use smallvec::SmallVec;
 use self::rooms::Rooms;
 use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
+use super::guard::Guard;
 use super::room::Seat;
 use crate::config::{ApplicationSelector, SelectionInput};
 use crate::ids::Ids;
+use crate::sip::auth::Users;
 use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::endpoint::{Event, TransactionId};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
@@ -138,6 +140,8 @@ pub struct Router<M> {
     catalog: Arc<Catalog>,
     ids: Ids,
     stats: Arc<Stats>,
+    /// `None`: nobody has to say who they are.
+    guard: Option<Guard>,
     draining: bool,
 }
 
@@ -174,7 +178,21 @@ impl<M: Mailbox> Router<M> {
             catalog: config.catalog,
             ids: config.ids,
             stats: config.stats,
+            guard: None,
             draining: false,
+        }
+    }
+
+    /// Has requests outside dialogs pass `guard` first.
+    pub fn guarded(self, guard: Guard) -> Self {
+        let guard = Some(guard);
+        Self { guard, ..self }
+    }
+
+    /// Has the guard, if there is one, know these users from now on.
+    pub fn set_users(&mut self, users: Arc<Users>) {
+        if let Some(guard) = &mut self.guard {
+            guard.set_users(users);
         }
     }
 
@@ -406,6 +424,11 @@ impl<M: Mailbox> Router<M> {
         if has_to_tag {
             return self.on_request_in_dialog(transaction, request, flow);
         }
+        if request.method != Method::Invite
+            && let Some(refusal) = self.ask(now, transaction, &request, flow, Guard::guards_all)
+        {
+            return Some(refusal);
+        }
         match request.method {
             Method::Invite => self.on_invite(now, transaction, request, flow),
             _ => Some(self.on_request_outside(transaction, &request)),
@@ -481,6 +504,10 @@ impl<M: Mailbox> Router<M> {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return Some(self.refuse(transaction, &request, status, Some(reason)));
         }
+        // Before the application is looked for, so that a stranger does not learn which there are.
+        if let Some(refusal) = self.ask(now, transaction, &request, flow, Guard::guards_all) {
+            return Some(refusal);
+        }
         if !request.headers.accepts("application/sdp") {
             // It could read no answer of ours (RFC 3261 §20.1).
             tracing::debug!("call refused: Accept leaves out application/sdp");
@@ -498,6 +525,10 @@ impl<M: Mailbox> Router<M> {
                 return Some(self.refuse(transaction, &request, StatusCode::NOT_FOUND, None));
             }
         };
+        let guards_it = |guard: &Guard| guard.guards(&name);
+        if let Some(refusal) = self.ask(now, transaction, &request, flow, guards_it) {
+            return Some(refusal);
+        }
         if self.limits.calls_per_second != 0 {
             self.starts.push_back(now);
         }
@@ -510,6 +541,22 @@ impl<M: Mailbox> Router<M> {
             name,
             application,
         })))
+    }
+
+    /// Has the guard decide about a request if it guards it.
+    fn ask(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: &Request,
+        flow: Flow,
+        guards_it: impl Fn(&Guard) -> bool,
+    ) -> Option<Routed> {
+        let guard = self.guard.as_mut().filter(|guard| guards_it(guard))?;
+        let (source, tag) = (flow.remote.ip(), self.ids.tag());
+        let stats = &self.stats.authentication;
+        let response = guard.admit(now, source, request, &tag, stats)?;
+        Some(Routed::Respond(transaction, response))
     }
 
     /// Why no new call is taken now, if so.

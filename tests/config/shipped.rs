@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use muleteer::config::{AppMapping, Config};
+use muleteer::config::{AppMapping, Config, load_users};
 
 fn shipped(extension: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf");
@@ -23,6 +23,13 @@ fn every_shipped_configuration_parses() {
             panic!("{errors}");
         }
     }
+}
+
+#[test]
+fn the_shipped_users_parse() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/users.conf");
+    let users = load_users(&path).unwrap_or_else(|error| panic!("{error}"));
+    assert!(users.is_empty(), "nobody may call by default");
 }
 
 #[test]

@@ -9,6 +9,8 @@ use muleteer::config::{
     HostName, LoadError, LogFormat, LogLevel, Tls, load,
 };
 use muleteer::media::Playout;
+use muleteer::sip::auth::Realm;
+use muleteer::sip::message::header::{DigestHash, Qop};
 
 fn parse(text: &str, overrides: &[&str]) -> Config {
     let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
@@ -46,6 +48,8 @@ fn every_key_can_be_set() {
         dsm = { path = ["../dsm", "/srv/dsm"], modules = [], prompts = ["p"], required_prompts = "welcome", prompt_sets_path = "sets", prompt_sets = ["de", "en"], register = ["a"], linger_s = 5, set_param_variables = true }
         audio = { path = "../audio", record_path = "/var/spool/muleteer", cache_mib = 16, stream_after_s = 90 }
         limits = { sessions = 10, calls_per_second = 5, options_sessions = 9, transactions = 1000 }
+        auth = { applications = "*", realm = "r", users = "u", algorithms = "sha-512-256", qop = ["auth", "auth-int"], trusted = "10.0.0.0/8", nonce_lifetime_s = 60, max_failures = 0, failure_window_s = 10 }
+        registration = [{ domain = "h:5070", user = "a", display_name = "A", auth_user = "b", password = "c", realm = "*", proxy = "p;lr", contact = "sip:d@e", expires_s = 60 }, { domain = "h", user = "a", password_file = "f" }]
         shutdown = { grace_s = 0 }
         log = { level = "debug", format = "json" }
         "#,
@@ -129,6 +133,22 @@ fn every_key_can_be_set() {
     assert_eq!(config.audio.path, [PathBuf::from("/etc/muleteer/../audio")]);
     assert_eq!(config.limits.sessions.map(|n| n.get()), Some(10));
     assert_eq!(config.shutdown.grace, Duration::ZERO);
+    let auth = &config.auth;
+    assert!(auth.is_on() && auth.max_failures == 0 && auth.trusted.len() == 1);
+    assert_eq!(auth.algorithms, [DigestHash::Sha512_256]);
+    assert_eq!(auth.qop, [Qop::Auth, Qop::AuthInt]);
+    assert_eq!(auth.users, Path::new("/etc/muleteer/u"));
+    let [full, short] = &config.registrations[..] else {
+        panic!("two accounts")
+    };
+    assert_eq!(full.account.realm, Realm::Any);
+    assert_eq!(full.account.proxies[0].to_string(), "sip:p;lr");
+    assert_eq!((&*full.account.auth_user, full.account.expires), ("b", 60));
+    assert_eq!(short.account.realm, Realm::Named("h".to_owned()));
+    assert_eq!(
+        short.password_file.as_deref(),
+        Some(Path::new("/etc/muleteer/f"))
+    );
     assert_eq!(
         (config.log.level, config.log.format),
         (LogLevel::Debug, LogFormat::Json)

@@ -4,6 +4,7 @@
 mod baresip;
 mod kamailio;
 mod phone;
+mod registrar;
 mod sipp;
 
 use std::process::Command;

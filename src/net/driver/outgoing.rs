@@ -13,7 +13,7 @@ use crate::sip::delivery::{Output, stamp_contact};
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::locate::{LocateError, Question, Target, Targets};
-use crate::sip::message::{Request, Transport};
+use crate::sip::message::{HeaderName, Request, Transport};
 use crate::sip::transport::Flow;
 
 impl Driver {
@@ -74,12 +74,17 @@ impl Driver {
                 let Some(flow) = self.flow_to(now, &attempt.target, preferred) else {
                     return self.delivery.handle_unsendable(now, attempt);
                 };
-                stamp_contact(&mut request, &flow, |local| self.is_local(local));
+                match self.outside.contact(&attempt.sender, &flow) {
+                    Some(contact) => request.headers.push(HeaderName::Contact, contact),
+                    None => stamp_contact(&mut request, &flow, |local| self.is_local(local)),
+                }
                 let transaction = self.endpoint.send_request(now, *request, flow);
-                self.router
-                    .bind_client(&attempt.sender, attempt.token, transaction);
-                if flow.connection.is_some() {
-                    self.router.set_flow(&attempt.sender, flow);
+                if !self.outside.bind(&attempt.sender, transaction) {
+                    self.router
+                        .bind_client(&attempt.sender, attempt.token, transaction);
+                    if flow.connection.is_some() {
+                        self.router.set_flow(&attempt.sender, flow);
+                    }
                 }
                 self.delivery.handle_sent(now, attempt, transaction);
             }
@@ -103,8 +108,10 @@ impl Driver {
                 token,
                 status,
             } => {
-                let event = SessionEvent::NoResponse(token, status);
-                self.router.deliver(&sender, event);
+                if !self.finish_outside(&sender, Err(status)) {
+                    let event = SessionEvent::NoResponse(token, status);
+                    self.router.deliver(&sender, event);
+                }
             }
         }
     }

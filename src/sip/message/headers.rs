@@ -5,6 +5,7 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
+use super::header::{Challenge, Credentials};
 use super::lex::number;
 use super::list::elements;
 use super::{CSeq, HeaderName, MediaType, NameAddr, ParseError, SyntaxError, Via};
@@ -228,6 +229,25 @@ impl Headers {
     /// The Record-Route set, topmost first.
     pub fn record_routes(&self) -> Result<Vec<NameAddr>, ParseError> {
         self.list(HeaderName::RecordRoute, NameAddr::parse)
+    }
+
+    /// The Digest challenges of WWW-Authenticate or Proxy-Authenticate, in order; a line that cannot be read
+    /// is left out.
+    pub fn challenges(&self, name: &HeaderName) -> Vec<Challenge> {
+        let lines = self.all(name).map(String::from_utf8_lossy);
+        lines
+            .filter_map(|line| Challenge::parse_line(&line).ok())
+            .flatten()
+            .collect()
+    }
+
+    /// The Digest credentials of Authorization or Proxy-Authorization, in order; a line that cannot be
+    /// read is left out.
+    pub fn credentials(&self, name: &HeaderName) -> Vec<Credentials> {
+        let lines = self.all(name).map(String::from_utf8_lossy);
+        lines
+            .filter_map(|line| Credentials::parse(&line).ok().flatten())
+            .collect()
     }
 
     /// The media type in lower case and without parameters, for example `application/sdp`.

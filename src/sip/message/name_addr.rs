@@ -115,7 +115,7 @@ impl fmt::Display for NameAddr {
 }
 
 /// Writes a `quoted-string`. Line ends, which it cannot hold, become blanks.
-fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+pub(super) fn write_quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')?;
     for c in text.chars() {
         match c {

@@ -6,8 +6,12 @@
 use super::SyntaxError;
 use super::lex::Cursor;
 
+mod authentication_info;
+mod challenge;
 mod content_disposition;
+mod credentials;
 mod cseq;
+mod digest;
 mod event;
 mod media_type;
 mod replaces;
@@ -15,8 +19,15 @@ mod session_expires;
 mod subscription_state;
 mod via;
 
+#[cfg(test)]
+mod auth_tests;
+
+pub use authentication_info::AuthenticationInfo;
+pub use challenge::Challenge;
 pub use content_disposition::ContentDisposition;
+pub use credentials::{Credentials, Protection};
 pub use cseq::CSeq;
+pub use digest::{DigestAlgorithm, DigestHash, Qop};
 pub use event::Event;
 pub use media_type::MediaType;
 pub use replaces::Replaces;

@@ -1,0 +1,162 @@
+//! Requests outside dialogs: sent for whoever asks, and their answers brought back.
+//!
+//! Each is a sender of its own for the delivery, which locates it and tries one server after the other.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use smallvec::SmallVec;
+use tokio::sync::oneshot;
+
+use super::Driver;
+use crate::session::SessionId;
+use crate::session::outside::{OutsideAnswer, OutsideRequest};
+use crate::sip::delivery::Outbound;
+use crate::sip::dialog::invite_usage::RequestToken;
+use crate::sip::endpoint::{Event, TransactionId};
+use crate::sip::message::{HeaderName, NameAddr, Request, Response, StatusCode, Transport, Uri};
+use crate::sip::transport::Flow;
+
+/// The requests that are under way.
+#[derive(Debug, Default)]
+pub(super) struct OutsideRequests {
+    pending: HashMap<SessionId, Pending>,
+    by_transaction: HashMap<TransactionId, SessionId>,
+    /// Of the next one.
+    number: u64,
+}
+
+#[derive(Debug)]
+struct Pending {
+    request: Box<Request>,
+    /// Without an address of ours.
+    contact: Option<NameAddr>,
+    /// As it was sent last.
+    sent_contact: Option<String>,
+    /// One for each server that was tried.
+    transactions: SmallVec<[TransactionId; 1]>,
+    answer: oneshot::Sender<OutsideAnswer>,
+}
+
+impl OutsideRequests {
+    /// The Contact for a request of this sender that goes by `flow`.
+    pub(super) fn contact(&mut self, sender: &SessionId, flow: &Flow) -> Option<String> {
+        let pending = self.pending.get_mut(sender)?;
+        let contact = at(pending.contact.clone()?, flow).to_string();
+        pending.sent_contact = Some(contact.clone());
+        Some(contact)
+    }
+
+    /// Notes that `transaction` carries the sender's request. False: it is no sender of ours.
+    pub(super) fn bind(&mut self, sender: &SessionId, transaction: TransactionId) -> bool {
+        let Some(pending) = self.pending.get_mut(sender) else {
+            return false;
+        };
+        pending.transactions.push(transaction);
+        self.by_transaction.insert(transaction, sender.clone());
+        true
+    }
+
+    /// Brings the answer back. False: it is no sender of ours.
+    pub(super) fn finish(
+        &mut self,
+        sender: &SessionId,
+        response: Result<Response, StatusCode>,
+    ) -> bool {
+        let Some(pending) = self.pending.remove(sender) else {
+            return false;
+        };
+        for transaction in &pending.transactions {
+            self.by_transaction.remove(transaction);
+        }
+        let mut request = pending.request;
+        if let Some(contact) = pending.sent_contact {
+            request.headers.push(HeaderName::Contact, contact);
+        }
+        // Whoever asked may have given up.
+        let _ = pending.answer.send(OutsideAnswer { request, response });
+        true
+    }
+
+    fn sender_of(&self, transaction: TransactionId) -> Option<SessionId> {
+        self.by_transaction.get(&transaction).cloned()
+    }
+}
+
+impl Driver {
+    pub(super) fn on_outside(&mut self, now: Instant, outside: OutsideRequest) {
+        let OutsideRequest {
+            request,
+            next_hop,
+            contact,
+            answer,
+        } = outside;
+        self.outside.number += 1;
+        // A blank keeps it apart from sessions, whose names are tokens.
+        let sender = SessionId(format!("outside {}", self.outside.number).into());
+        if let Some(next_hop) = next_hop {
+            let outbound = Outbound {
+                proxy: None,
+                next_hop: vec![next_hop],
+            };
+            self.delivery.set_outbound(sender.clone(), outbound);
+        }
+        let pending = Pending {
+            request: request.clone(),
+            contact,
+            sent_contact: None,
+            transactions: SmallVec::new(),
+            answer,
+        };
+        self.outside.pending.insert(sender.clone(), pending);
+        let (token, uri) = (RequestToken(0), request.uri.clone());
+        self.delivery.send(now, sender, token, request, &uri);
+    }
+
+    /// Takes an event of such a request; gives every other event back.
+    pub(super) fn take_outside(&mut self, event: Event) -> Option<Event> {
+        let (Event::Response { transaction, .. }
+        | Event::Timeout { transaction }
+        | Event::SendFailed { transaction }) = &event
+        else {
+            return Some(event);
+        };
+        let Some(sender) = self.outside.sender_of(*transaction) else {
+            return Some(event);
+        };
+        let response = match event {
+            Event::Response { response, .. } if response.status.is_provisional() => return None,
+            Event::Response { response, .. } => Ok(response),
+            Event::Timeout { .. } => Err(StatusCode::REQUEST_TIMEOUT),
+            _ => Err(StatusCode::SERVICE_UNAVAILABLE),
+        };
+        self.finish_outside(&sender, response);
+        None
+    }
+
+    /// Ends a request outside dialogs. False: the sender is somebody else.
+    pub(super) fn finish_outside(
+        &mut self,
+        sender: &SessionId,
+        response: Result<Response, StatusCode>,
+    ) -> bool {
+        let ours = self.outside.finish(sender, response);
+        if ours {
+            self.delivery.forget(sender);
+        }
+        ours
+    }
+}
+
+/// The Contact with the address that the peer of `flow` reaches us at.
+fn at(mut contact: NameAddr, flow: &Flow) -> NameAddr {
+    if let Uri::Sip(uri) = &mut contact.uri {
+        uri.host = flow.local.ip().into();
+        uri.port = Some(flow.local.port());
+        if flow.transport != Transport::Udp {
+            let name = flow.transport.to_string().to_ascii_lowercase();
+            uri.params.set("transport", name);
+        }
+    }
+    contact
+}
