@@ -14,7 +14,7 @@ use crate::rtp::RTP_HEADER_BYTES;
 /// another key alone.
 ///
 /// After a change of the key, packets that the peer sealed with the one before are taken until it has been
-/// heard with the new one for [`OLD_KEY_STAYS`].
+/// heard with the new one for two seconds.
 pub struct SrtpReceiver {
     current: Context,
     previous: Option<Box<Context>>,
@@ -47,7 +47,7 @@ pub enum SrtpRefusal {
     /// It has come before, or is too old to tell.
     #[error("the packet has come before")]
     Replayed,
-    /// Another SSRC than the [many](MAX_SOURCES) that were heard.
+    /// Another SSRC than those that were heard, which are as many as are kept.
     #[error("too many sources")]
     TooManySources,
 }

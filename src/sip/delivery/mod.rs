@@ -14,7 +14,7 @@
 //!
 //! - The next target is tried after a 503, a transport that failed, a transaction without any response
 //!   (timer B or F), and for an INVITE already after [`DeliveryConfig::patience`] of silence. The silent
-//!   INVITE is [abandoned](Endpoint::abandon): it is cancelled as soon as its server shows up. Should that
+//!   INVITE is [abandoned](crate::sip::endpoint::Endpoint::abandon): it is cancelled as soon as its server shows up. Should that
 //!   server answer with a 2xx, the sender gets this like that of one more fork.
 //! - A 503 of the last target is what the sender sees.
 //! - A 503 makes its address avoided for its Retry-After, at most [`MAX_RETRY_AFTER`]; without one the
