@@ -485,7 +485,10 @@ impl<S: SessionCore> Task<S> {
         if figures.packets_sent + figures.packets_received == 0 {
             return;
         }
-        let ms = |time: Duration| time.as_secs_f64() * 1_000.0;
+        // Two digits after the point are more than anybody can hear.
+        let rounded = |value: f64| (value * 100.0).round() / 100.0;
+        let ms = |time: Duration| rounded(time.as_secs_f64() * 1_000.0);
+        let mos = |score: f32| rounded(score.into());
         tracing::info!(
             session = %self.id,
             packets_sent = figures.packets_sent,
@@ -494,10 +497,10 @@ impl<S: SessionCore> Task<S> {
             octets_received = figures.octets_received,
             packets_lost = figures.packets_lost,
             jitter_ms = ms(figures.jitter),
-            mos = figures.score,
+            mos = figures.score.map(mos),
             peer_lost = figures.peer_lost,
             peer_jitter_ms = figures.peer_jitter.map(ms),
-            peer_mos = figures.peer_score,
+            peer_mos = figures.peer_score.map(mos),
             round_trip_ms = figures.round_trip.map(ms),
             encryption = figures.suite.map_or("none", SrtpSuite::name),
             "audio of the call"
