@@ -15,6 +15,7 @@ mod codec;
 mod codec_plugins;
 mod conference;
 mod config;
+mod dialog;
 mod dsm_checklist;
 mod dsm_format;
 mod dsm_language;

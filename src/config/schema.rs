@@ -48,6 +48,7 @@ impl Sip {
         Sip {
             listen: section.settings("listen", default.listen),
             server_header: section.line("server_header", default.server_header),
+            reliable: section.setting("100rel", default.reliable),
             t1: section.millis("t1_ms", default.t1, 10..=10_000),
             t2: section.millis("t2_ms", default.t2, 100..=60_000),
             t4: section.millis("t4_ms", default.t4, 100..=60_000),

@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use crate::codec::{CodecName, OpusSettings};
 use crate::media::Playout;
 use crate::sdp::SrtpPolicy;
+use crate::sip::dialog::capabilities::ReliablePolicy;
 use crate::sip::message::MAX_MESSAGE_BYTES;
 
 use super::auth::Auth;
@@ -81,6 +82,8 @@ pub struct Sip {
     pub listen: Vec<Listen>,
     /// `server_header`: value of Server and User-Agent; `None` (an empty value) sends neither.
     pub server_header: Option<String>,
+    /// `100rel`: whether provisional responses are reliable. RFC 3262.
+    pub reliable: ReliablePolicy,
     /// `t1_ms`: round-trip estimate, 10 ms to 10 s. RFC 3261 §17.1.1.1.
     pub t1: Duration,
     /// `t2_ms`: longest interval between retransmissions, 100 ms to 60 s. RFC 3261 §17.1.2.2.
@@ -332,6 +335,7 @@ impl Default for Sip {
     fn default() -> Sip {
         Sip {
             listen: vec![Listen::ANY_UDP, Listen::ANY_TCP],
+            reliable: ReliablePolicy::Supported,
             server_header: Some(concat!("Muleteer/", env!("CARGO_PKG_VERSION")).to_owned()),
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use crate::codec::{CodecId, CodecName};
 use crate::media::Playout;
 use crate::sdp::SrtpPolicy;
+use crate::sip::dialog::capabilities::ReliablePolicy;
 use crate::sip::message::{Host, Transport, Uri};
 use crate::sip::transport::{DEFAULT_PORT, default_port};
 
@@ -340,6 +341,20 @@ pub enum DigitSending {
     Inband,
     /// By SIP INFO.
     Info,
+}
+
+impl Setting for ReliablePolicy {
+    const EXPECTED: &'static str = "one of `off`, `supported`, `required`";
+    const EXAMPLE: &'static str = "supported";
+
+    fn parse(text: &str) -> Option<ReliablePolicy> {
+        match text {
+            "off" => Some(ReliablePolicy::Off),
+            "supported" => Some(ReliablePolicy::Supported),
+            "required" => Some(ReliablePolicy::Required),
+            _ => None,
+        }
+    }
 }
 
 impl Setting for DigitSending {

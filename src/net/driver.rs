@@ -37,7 +37,7 @@ use crate::session::system::SystemStart;
 use crate::session::{Catalog, NewCall, Routed, Router, SessionId, TaskMailbox};
 use crate::sip::auth::Users;
 use crate::sip::delivery::Delivery;
-use crate::sip::endpoint::{Endpoint, EndpointStats};
+use crate::sip::endpoint::{Endpoint, EndpointStats, TransactionId};
 use crate::sip::locate::{Answer, Question};
 use crate::sip::message::Transport;
 use crate::sip::transport::{Flow, Transmit};
@@ -151,6 +151,8 @@ pub struct Driver {
     /// Calls to place that wait for the DNS: where they lead decides which address is theirs.
     dials: HashMap<SessionId, Dial>,
     outside: OutsideRequests,
+    /// INVITEs whose sessions are gone and whose late answers are being acknowledged.
+    farewells: HashMap<SessionId, TransactionId>,
     /// Who wants to know when the last session is gone.
     when_idle: Vec<oneshot::Sender<()>>,
     stats: Arc<Stats>,
@@ -205,6 +207,7 @@ impl Driver {
             answer_sender,
             dials: HashMap::new(),
             outside: OutsideRequests::default(),
+            farewells: HashMap::new(),
             when_idle: Vec::new(),
             stats: parts.stats,
         }
@@ -417,6 +420,9 @@ impl Driver {
                     Some(Routed::Respond(transaction, response)) => {
                         self.endpoint.respond(now, transaction, response);
                     }
+                    Some(Routed::Farewell(session, invite, farewell)) => {
+                        self.say_farewell(now, session, invite, *farewell);
+                    }
                     Some(Routed::NewCall(call)) => self.start(*call),
                     None => {}
                 }
@@ -434,6 +440,7 @@ impl Driver {
     fn start(&mut self, call: NewCall) {
         let (id, transaction, flow) = (call.id.clone(), call.transaction, call.flow);
         let call_id = call.invite.headers.call_id().unwrap_or_default().to_owned();
+        self.endpoint.set_local_tag(transaction, id.0.clone());
         let mailbox = self.pool.start_incoming(call);
         self.router
             .insert(id, call_id.as_bytes(), Some((transaction, flow)), mailbox);

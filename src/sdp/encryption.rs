@@ -44,7 +44,7 @@ pub struct SrtpTerms {
 const OFFERED: [SrtpSuite; 2] = [SrtpSuite::Aes256Gcm, SrtpSuite::Aes128CmSha1Tag80];
 
 /// The state of one dialog.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Encryption {
     terms: SrtpTerms,
     /// Keys that were drawn so far.
@@ -53,7 +53,7 @@ pub(super) struct Encryption {
 }
 
 /// Keys in use.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Agreed {
     tag: u32,
     keys: SrtpKeys,
@@ -62,7 +62,7 @@ struct Agreed {
 }
 
 /// What an offer of ours says about SRTP.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct OfferedKeys {
     /// By `RTP/SAVP`.
     pub(super) profiled: bool,

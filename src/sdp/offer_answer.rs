@@ -103,11 +103,13 @@ pub enum NegotiationError {
 /// [`OfferAnswer::offer`] may be called; after `offer`, [`OfferAnswer::accept_answer`] or
 /// [`OfferAnswer::withdraw_offer`]. An offer of the peer is answered in the call that takes it, so
 /// it is never seen open.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct OfferAnswer {
     session_id: u64,
     /// The version of `last_sent`; 0 before the first.
     version: u64,
+    /// What we want of the audio stream, for answers.
+    direction: Direction,
     /// Our latest description, for its sections and to tell whether the next one is different.
     last_sent: Option<SessionDescription>,
     /// Which section of the descriptions is the audio stream.
@@ -121,7 +123,7 @@ pub struct OfferAnswer {
 }
 
 /// What an offer of ours said about the audio stream.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct OpenOffer {
     formats: Vec<AudioFormat>,
     codecs: Codecs,
@@ -137,6 +139,7 @@ impl OfferAnswer {
         Self {
             session_id: session_id >> 2,
             version: 0,
+            direction: Direction::SendRecv,
             last_sent: None,
             audio_index: 0,
             numbers: Vec::new(),
@@ -152,6 +155,12 @@ impl OfferAnswer {
             encryption: Some(Box::new(Encryption::new(terms))),
             ..self
         }
+    }
+
+    /// Limits answers from now on, while we hold the peer (RFC 3264 §8.4): an answer allows what both
+    /// sides do.
+    pub fn set_direction(&mut self, direction: Direction) {
+        self.direction = direction;
     }
 
     /// Answers an offer: the body to send, and what it means for the stream.
@@ -316,7 +325,7 @@ impl OfferAnswer {
             .sort_by_key(|pair| capabilities.codecs.rank(pair.codec));
         common.number_by_offer();
         let connection = offer.connection_of(media).ok_or(SdpError::NoConnection)?;
-        let direction = offer.direction_of(media).reversed();
+        let direction = offer.direction_of(media).reversed().within(self.direction);
         Ok(common.agreed(connection, media, direction, capabilities.ptime))
     }
 

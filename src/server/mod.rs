@@ -47,6 +47,7 @@ use crate::session::recordings::{self, Recordings};
 use crate::session::{Limits, Router, RouterConfig};
 use crate::sip::auth::{DigestServer, ServerConfig, Users};
 use crate::sip::delivery::{Delivery, DeliveryConfig, Outbound};
+use crate::sip::dialog::capabilities::{METHODS, ReliablePolicy};
 use crate::sip::endpoint::{Endpoint, EndpointConfig, SentBy, SourceRules};
 use crate::sip::locate::Reach;
 use crate::sip::message::{Host, Transport};
@@ -255,6 +256,7 @@ impl Server {
                 srtp_keys: KeySource::new(ids.seed()),
                 dtmf: config.dtmf,
                 linger: config.dsm.linger,
+                reliable: config.sip.reliable,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
                 name: config.tls.name.as_ref().map(|name| name.0.as_str().into()),
             },
@@ -570,7 +572,6 @@ fn limits(config: &Config) -> Limits {
 }
 
 fn endpoint_config(config: &Config, acceptors: &[StreamAcceptor]) -> EndpointConfig {
-    use crate::sip::message::Method::{Ack, Bye, Cancel, Info, Invite, Options};
     let sip = &config.sip;
     let mut acceptors = acceptors.iter();
     let listening = acceptors.find(|acceptor| acceptor.transport() == Transport::Tls);
@@ -587,7 +588,8 @@ fn endpoint_config(config: &Config, acceptors: &[StreamAcceptor]) -> EndpointCon
             t4: sip.t4,
         },
         server_header: sip.server_header.clone(),
-        allow: vec![Invite, Ack, Bye, Cancel, Options, Info],
+        allow: METHODS.to_vec(),
+        supported: supported(sip.reliable),
         alias: sent_by.is_some(),
         sent_by: sent_by.into_iter().collect(),
         max_transactions: config.limits.transactions as usize,
@@ -620,6 +622,14 @@ fn delivery_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> De
         patience: sip.failover,
         avoid: sip.blacklist,
     }
+}
+
+fn supported(policy: ReliablePolicy) -> Vec<String> {
+    policy
+        .supported()
+        .iter()
+        .map(|tag| (*tag).to_owned())
+        .collect()
 }
 
 fn media_config(config: &Config, ids: &mut Ids) -> MediaConfig {

@@ -7,18 +7,21 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::application::phone::PhoneScript;
-use super::call::{Call, CallSetup, RtpPolicy};
+use super::call::{Call, CallSetup, Negotiation, RtpPolicy};
 use super::catalog::Application;
 use super::event::SessionId;
 use super::router::NewCall;
 use super::session::Session;
 use crate::config::Dtmf;
 use crate::rtp::srtp::KeySource;
-use crate::sdp::{Capabilities, Direction, NegotiationError, OfferAnswer, SrtpPolicy, SrtpTerms};
+use crate::sdp::{Capabilities, NegotiationError, OfferAnswer, SrtpPolicy, SrtpTerms};
 use crate::sip::delivery::Outbound;
 use crate::sip::dialog::Dialog;
-use crate::sip::dialog::invite_usage::{ALLOW, InviteUsage};
+use crate::sip::dialog::capabilities::{ALLOW, RELIABLE, ReliablePolicy};
+use crate::sip::dialog::invite_usage::{ForkId, InviteUsage, UsageSetup, can_reliable};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{
     CSeq, HeaderName, Headers, Host, Method, NameAddr, Request, Response, SipUri, StatusCode,
@@ -42,6 +45,8 @@ pub struct Settings {
     pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
+    /// Whether provisional responses are reliable.
+    pub reliable: ReliablePolicy,
     /// User-Agent of our requests, or empty.
     pub user_agent: String,
     /// Our name over TLS, as our certificate has it.
@@ -77,8 +82,15 @@ pub struct Refusal {
 /// Begins the session of an INVITE, whose RTP socket is bound to `media`.
 ///
 /// # Errors
-/// [`Refusal`] with 400 when the INVITE cannot begin a dialog.
+/// [`Refusal`] with 400 when the INVITE cannot begin a dialog, with 421 when its sender lacks what the
+/// operator requires.
 pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result<Session, Refusal> {
+    if settings.reliable == ReliablePolicy::Required && !can_reliable(&call.invite.headers) {
+        let mut refusal = refuse(&call, StatusCode::EXTENSION_REQUIRED, "Extension Required");
+        let headers = &mut refusal.response.headers;
+        headers.push(HeaderName::Require, RELIABLE);
+        return Err(refusal);
+    }
     let Flow {
         local, transport, ..
     } = call.flow;
@@ -96,13 +108,14 @@ pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result
         ..
     } = call;
     let secure = is_secure(flow.transport);
-    let negotiation = negotiation(&id, secure, settings);
+    let negotiation = negotiation(&id, secure, media, settings);
+    let usage_setup = usage_setup(&id, settings);
     let setup = CallSetup {
         signalling_host: signalling_host(&invite),
         secure_signalling: secure,
-        ..setup(id, media, settings)
+        ..setup(id, settings)
     };
-    let usage = InviteUsage::uas(transaction, invite, dialog);
+    let usage = InviteUsage::uas(transaction, invite, dialog, usage_setup);
     let call = Call::new(setup, usage, negotiation);
     Ok(Session::new(call, &application, true))
 }
@@ -129,8 +142,8 @@ pub fn outgoing(
     let transport = dial.uri.as_sip().and_then(wanted_transport);
     let transport = transport.unwrap_or(Transport::Udp);
     let secure = is_secure(transport);
-    let mut negotiation = negotiation(&dial.id, secure, settings);
-    let body = negotiation.offer(&settings.capabilities, media, Direction::SendRecv)?;
+    let mut negotiation = negotiation(&dial.id, secure, media, settings);
+    let body = negotiation.offer(ForkId(0))?;
     let mut contact = contact_uri(local, transport, dial.uri.is_sips(), settings);
     let is_listening =
         local.port() != 0 && (transport != Transport::Tls || settings.name.is_some());
@@ -138,11 +151,11 @@ pub fn outgoing(
         // Nobody can connect to us, or be sure that it is us (RFC 5626 §4.3).
         contact.params.set_flag("ob");
     }
-    let invite = invite_to(&dial, &contact, body, &settings.user_agent);
-    let usage = InviteUsage::uac(invite, dial.uri);
+    let invite = invite_to(&dial, &contact, body, settings);
+    let usage = InviteUsage::uac(invite, dial.uri, usage_setup(&dial.id, settings));
     let setup = CallSetup {
         secure_signalling: secure,
-        ..setup(dial.id, media, settings)
+        ..setup(dial.id, settings)
     };
     let call = Call::new(setup, usage, negotiation);
     Ok(Session::new(
@@ -160,23 +173,28 @@ fn is_secure(transport: Transport) -> bool {
     )
 }
 
-fn negotiation(id: &SessionId, secure_signalling: bool, settings: &Settings) -> OfferAnswer {
-    let negotiation = OfferAnswer::new(session_number(id));
+fn negotiation(
+    id: &SessionId,
+    secure_signalling: bool,
+    media: SocketAddr,
+    settings: &Settings,
+) -> Negotiation {
+    let mut descriptions = OfferAnswer::new(session_number(id));
     let RtpPolicy {
         srtp: policy,
         srtp_without_tls: keys_in_clear,
         ..
     } = settings.rtp;
-    if policy == SrtpPolicy::Off {
-        return negotiation;
+    if policy != SrtpPolicy::Off {
+        descriptions = descriptions.with_srtp(SrtpTerms {
+            policy,
+            secure_signalling,
+            keys_in_clear,
+            keys: settings.srtp_keys.clone(),
+            call: id.0.clone(),
+        });
     }
-    negotiation.with_srtp(SrtpTerms {
-        policy,
-        secure_signalling,
-        keys_in_clear,
-        keys: settings.srtp_keys.clone(),
-        call: id.0.clone(),
-    })
+    Negotiation::new(descriptions, settings.capabilities.clone(), media)
 }
 
 fn refuse(call: &NewCall, status: StatusCode, reason: &str) -> Refusal {
@@ -188,11 +206,16 @@ fn refuse(call: &NewCall, status: StatusCode, reason: &str) -> Refusal {
     }
 }
 
-fn setup(id: SessionId, media: SocketAddr, settings: &Settings) -> CallSetup {
+fn usage_setup(id: &SessionId, settings: &Settings) -> UsageSetup {
+    UsageSetup {
+        reliable: settings.reliable,
+        seed: session_number(id),
+    }
+}
+
+fn setup(id: SessionId, settings: &Settings) -> CallSetup {
     CallSetup {
         id,
-        media,
-        capabilities: settings.capabilities.clone(),
         rtp: settings.rtp,
         signalling_host: None,
         secure_signalling: false,
@@ -201,7 +224,7 @@ fn setup(id: SessionId, media: SocketAddr, settings: &Settings) -> CallSetup {
     }
 }
 
-fn invite_to(dial: &Dial, contact: &SipUri, body: String, user_agent: &str) -> Request {
+fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) -> Request {
     let own = || SipUri::new(Some("muleteer"), contact.host.clone(), contact.port).into();
     let mut from = NameAddr::new(dial.from.clone().unwrap_or_else(own));
     from.set_tag(&dial.id.0);
@@ -217,15 +240,20 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: String, user_agent: &str) -> R
     headers.push(HeaderName::CSeq, cseq.to_string());
     headers.push(HeaderName::Contact, format!("<{contact}>"));
     headers.push(HeaderName::Allow, ALLOW);
-    if !user_agent.is_empty() {
-        headers.push(HeaderName::UserAgent, user_agent.to_owned());
+    match settings.reliable {
+        ReliablePolicy::Off => {}
+        ReliablePolicy::Supported => headers.push(HeaderName::Supported, RELIABLE),
+        ReliablePolicy::Required => headers.push(HeaderName::Require, RELIABLE),
+    }
+    if !settings.user_agent.is_empty() {
+        headers.push(HeaderName::UserAgent, settings.user_agent.clone());
     }
     headers.push(HeaderName::ContentType, "application/sdp");
     Request {
         method: Method::Invite,
         uri: dial.uri.clone(),
         headers,
-        body: body.into(),
+        body,
     }
 }
 

@@ -62,6 +62,8 @@ pub enum SessionEvent {
     Ack(Box<Request>),
     /// A 2xx was never acknowledged.
     AckTimeout,
+    /// A reliable provisional response was never acknowledged.
+    PrackTimeout,
     /// The peer cancelled the INVITE of this server transaction.
     Cancel(TransactionId),
     /// A response to a request of ours.

@@ -25,6 +25,7 @@ use super::room::Seat;
 use crate::config::{ApplicationSelector, SelectionInput};
 use crate::ids::Ids;
 use crate::sip::auth::Users;
+use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::endpoint::{Event, TransactionId};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
@@ -71,6 +72,9 @@ const RETRY_AFTER_S: &str = "5";
 pub enum Routed {
     /// Answer it so.
     Respond(TransactionId, Response),
+    /// A 2xx to an INVITE of ours whose session is gone: send its ACK for this client transaction, and
+    /// the BYE, in the name of that session.
+    Farewell(SessionId, TransactionId, Box<Farewell>),
     /// Start a session for it, then [`Router::insert`] its mailbox.
     NewCall(Box<NewCall>),
 }
@@ -218,14 +222,14 @@ impl<M: Mailbox> Router<M> {
                 self.on_server(transaction, SessionEvent::AckTimeout);
                 None
             }
+            Event::PrackTimeout { transaction } => {
+                self.on_server(transaction, SessionEvent::PrackTimeout);
+                None
+            }
             Event::Response {
                 transaction,
                 response,
-            } => {
-                let (id, token) = self.clients.get(&transaction).cloned()?;
-                self.deliver(&id, SessionEvent::Response(token, Box::new(response)));
-                None
-            }
+            } => self.on_response(transaction, response),
             Event::Timeout { transaction } => {
                 self.on_no_response(transaction, StatusCode::REQUEST_TIMEOUT);
                 None
@@ -644,6 +648,44 @@ impl<M: Mailbox> Router<M> {
         (*entry.call_id == *call_id.as_bytes()).then_some((id, entry))
     }
 
+    /// A response goes to its session. A 2xx to an INVITE is acknowledged even when that is gone, and
+    /// its dialog ended: the other side would keep up a call with nobody (RFC 3261 §13.2.2.4).
+    fn on_response(&mut self, transaction: TransactionId, response: Response) -> Option<Routed> {
+        let is_due = Farewell::is_due(&response);
+        let is_over = response.status.is_final() && !is_due;
+        let farewell = |response: &Response| {
+            let farewell = Farewell::of(response, None)?;
+            let session = SessionId(response.headers.from().ok()?.tag()?.into());
+            Some(Routed::Farewell(session, transaction, Box::new(farewell)))
+        };
+        let Some((id, token)) = self.clients.get(&transaction).cloned() else {
+            return is_due.then(|| farewell(&response)).flatten();
+        };
+        let entry = self.sessions.get(&id)?;
+        let event = SessionEvent::Response(token, Box::new(response));
+        let undelivered = entry.mailbox.post(event).err();
+        if is_over {
+            self.forget_client(&id, transaction);
+        }
+        match undelivered? {
+            Undelivered::Full(event) => {
+                self.stats.sip_dropped.overload.increment();
+                tracing::debug!(session = %id, ?event, "mailbox full: this event is lost");
+                None
+            }
+            Undelivered::Gone(SessionEvent::Response(_, response)) if is_due => farewell(&response),
+            Undelivered::Gone(_) => None,
+        }
+    }
+
+    /// A request is done: nothing more comes by its transaction.
+    fn forget_client(&mut self, id: &SessionId, transaction: TransactionId) {
+        self.clients.remove(&transaction);
+        if let Some(entry) = self.sessions.get_mut(id) {
+            entry.clients.retain(|(_, own)| *own != transaction);
+        }
+    }
+
     fn on_server(&self, transaction: TransactionId, event: SessionEvent) {
         if let Some(id) = self.servers.get(&transaction) {
             self.deliver(id, event);
@@ -651,8 +693,9 @@ impl<M: Mailbox> Router<M> {
     }
 
     fn on_no_response(&mut self, transaction: TransactionId, status: StatusCode) {
-        if let Some((id, token)) = self.clients.get(&transaction) {
-            self.deliver(id, SessionEvent::NoResponse(*token, status));
+        if let Some((id, token)) = self.clients.get(&transaction).cloned() {
+            self.deliver(&id, SessionEvent::NoResponse(token, status));
+            self.forget_client(&id, transaction);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::core::SessionCore;
 use super::digits::DigitReport;
 use super::event::{SessionEvent, SessionOutput};
 use crate::media::MediaEvent;
-use crate::sip::message::StatusCode;
+use crate::sip::message::{HeaderName, StatusCode};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Session {
     /// when to give up.
     ring_at: Option<Instant>,
     answer_by: Option<Instant>,
+    /// When the caller's INVITE expires, if it says so.
+    expires_at: Option<Instant>,
     incoming: bool,
     /// The application has no more say: only the SIP side has to come to its end.
     forced: bool,
@@ -40,6 +42,7 @@ impl Session {
             application,
             ring_at: None,
             answer_by: None,
+            expires_at: None,
             incoming,
             forced: false,
             ended: false,
@@ -55,14 +58,27 @@ impl Session {
     /// then every minute (RFC 3261 §13.3.1.1), but not for ever.
     fn mind_caller(&mut self, now: Instant) {
         if !self.call.is_pending() {
-            (self.ring_at, self.answer_by) = (None, None);
+            (self.ring_at, self.answer_by, self.expires_at) = (None, None, None);
+        } else if self.expires_at.is_some_and(|at| at <= now) {
+            self.call.expire();
         } else if self.answer_by.is_some_and(|at| at <= now) {
             tracing::warn!("the application did not answer in time: the call is refused");
-            self.call.reject(StatusCode::TEMPORARILY_UNAVAILABLE, None);
+            self.call
+                .reject(StatusCode::TEMPORARILY_UNAVAILABLE, None, &[]);
         } else if self.ring_at.is_some_and(|at| at <= now) {
             self.ring_at = Some(now + RINGING_AGAIN);
             self.call.ring();
         }
+    }
+
+    /// How long the caller gives its INVITE (RFC 3261 §13.3.1, §20.19); what cannot be read is no limit.
+    fn expires(&self) -> Option<Duration> {
+        let headers = &self.call.invite().headers;
+        let seconds = headers.text(&HeaderName::Expires)?.trim().parse().ok()?;
+        Some(Duration::from_secs(u64::from(u32::min(
+            seconds,
+            MAX_EXPIRES_S,
+        ))))
     }
 
     fn tell(&mut self, now: Instant, event: CallEvent) {
@@ -85,12 +101,14 @@ impl Session {
 impl SessionCore for Session {
     fn begin(&mut self, now: Instant) {
         if self.application.is_none() {
-            self.call.reject(StatusCode::SERVER_INTERNAL_ERROR, None);
+            self.call
+                .reject(StatusCode::SERVER_INTERNAL_ERROR, None, &[]);
         }
         self.tell(now, CallEvent::Start);
         if self.incoming {
             self.ring_at = Some(now + RINGING_AFTER);
             self.answer_by = Some(now + ANSWER_WITHIN);
+            self.expires_at = self.expires().map(|after| now + after);
             self.tell(now, CallEvent::Invite);
         }
         self.pump(now);
@@ -112,11 +130,14 @@ impl SessionCore for Session {
                     self.call.handle_admitted(now, transaction, *request);
                 }
             }
-            SessionEvent::Ack(ack) => usage.handle_ack(*ack),
+            SessionEvent::Ack(ack) => usage.handle_ack(&ack),
             SessionEvent::AckTimeout => usage.handle_ack_timeout(),
+            SessionEvent::PrackTimeout => usage.handle_prack_timeout(),
             SessionEvent::Cancel(transaction) => usage.handle_cancel(transaction),
-            SessionEvent::Response(token, response) => usage.handle_response(token, *response),
-            SessionEvent::NoResponse(token, status) => usage.handle_no_response(token, status),
+            SessionEvent::Response(token, response) => usage.handle_response(now, token, *response),
+            SessionEvent::NoResponse(token, status) => {
+                usage.handle_no_response(now, token, status);
+            }
             SessionEvent::Media(MediaEvent::Digit {
                 digit,
                 duration,
@@ -148,6 +169,7 @@ impl SessionCore for Session {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.mind_caller(now);
+        self.call.handle_timeout(now);
         if let Some(application) = self.application.as_mut().filter(|_| !self.forced) {
             application.handle_timeout(now, &mut self.call);
         }
@@ -156,10 +178,12 @@ impl SessionCore for Session {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let application = self.application.as_ref().filter(|_| !self.forced);
-        let waiting = self.ring_at.into_iter().chain(self.answer_by);
+        let waiting = [self.ring_at, self.answer_by, self.expires_at];
+        let waiting = waiting.into_iter().flatten();
         let waiting = waiting.filter(|_| self.call.is_pending()).min();
+        let usage = self.call.usage().poll_timeout();
         let application = application.and_then(Running::poll_timeout);
-        waiting.into_iter().chain(application).min()
+        waiting.into_iter().chain(usage).chain(application).min()
     }
 
     fn poll_output(&mut self) -> Option<SessionOutput> {
@@ -174,13 +198,16 @@ impl SessionCore for Session {
     fn abandon(&mut self) {
         self.forced = true;
         if self.incoming && self.call.is_pending() {
-            self.call.reject(StatusCode::SERVER_INTERNAL_ERROR, None);
+            self.call
+                .reject(StatusCode::SERVER_INTERNAL_ERROR, None, &[]);
         } else {
             self.call.hang_up();
         }
     }
 }
 
+/// The longest life of an INVITE that is heeded: a day.
+const MAX_EXPIRES_S: u32 = 86_400;
 /// What is answered faster needs no 180. Picked by feel.
 const RINGING_AFTER: Duration = Duration::from_millis(500);
 /// RFC 3261 §13.3.1.1.

@@ -122,6 +122,7 @@ impl SessionCore for SystemSession {
             SessionEvent::Request(..)
             | SessionEvent::Ack(_)
             | SessionEvent::AckTimeout
+            | SessionEvent::PrackTimeout
             | SessionEvent::Cancel(_)
             | SessionEvent::Response(..)
             | SessionEvent::NoResponse(..)

@@ -36,7 +36,8 @@ use crate::media::{
     RoomCommand, RoomHandle, StreamHandle,
 };
 use crate::rtp::srtp::SrtpSuite;
-use crate::sip::dialog::invite_usage::Command;
+use crate::sip::dialog::farewell::Farewell;
+use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::message::{Response, StatusCode};
 
 /// Events that may wait for one session. More than a call makes in a second; a flood beyond it is
@@ -449,8 +450,13 @@ impl<S: SessionCore> Task<S> {
     async fn refuse_late_requests(&mut self) {
         self.mailbox.close();
         while let Ok(event) = self.mailbox.try_recv() {
-            let SessionEvent::Request(transaction, request) = event else {
-                continue;
+            let (transaction, request) = match event {
+                SessionEvent::Request(transaction, request) => (transaction, request),
+                SessionEvent::Response(token, response) => {
+                    self.say_farewell(token, &response).await;
+                    continue;
+                }
+                _ => continue,
             };
             let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
             let response = Box::new(Response::answering(&request, status, None));
@@ -463,6 +469,34 @@ impl<S: SessionCore> Task<S> {
             };
             // Fails only at the very end of the server.
             let _ = self.context.sip.send(answer).await;
+        }
+    }
+
+    /// A 2xx to an INVITE of ours that came too late is acknowledged and its dialog ended.
+    async fn say_farewell(&mut self, invite: RequestToken, response: &Response) {
+        if !Farewell::is_due(response) {
+            return;
+        }
+        let Some(Farewell { ack, bye, next_hop }) = Farewell::of(response, None) else {
+            return;
+        };
+        let commands = [
+            Command::Ack {
+                invite,
+                request: Box::new(ack),
+                next_hop: next_hop.clone(),
+            },
+            Command::Request {
+                token: RequestToken::UNHEARD,
+                request: Box::new(bye),
+                next_hop,
+            },
+        ];
+        for command in commands {
+            let session = self.id.clone();
+            let command = SipCommand::Dialog { session, command };
+            // Fails only at the very end of the server.
+            let _ = self.context.sip.send(command).await;
         }
     }
 

@@ -243,3 +243,35 @@ fn the_answer_says_what_the_dialog_needs() {
     let id = scene.last_call().id.to_string();
     assert_eq!(response.headers.to().unwrap().tag(), Some(id.as_str()));
 }
+
+#[test]
+fn rfc3261_13_3_1_an_invite_that_expires_gets_487() {
+    let text = "initial state A;\ntransition \"invite\" A - invite / playFile(slow.wav); -> A;\n\
+                transition \"bye\" A - hangup / stop(false); -> A;\n";
+    let mut scene = Scene::new("slow", diagram("slow", text));
+    scene.agent().slow.insert("slow.wav".to_owned());
+    scene.peer().extra = "Expires: 10\r\n".to_owned();
+    scene.peer().invite();
+    scene.run(9_900);
+    assert_eq!(scene.peer().statuses("INVITE"), [100, 180]);
+    scene.run(200);
+    assert_eq!(scene.peer().statuses("INVITE").last(), Some(&487));
+    scene.ends_clean();
+}
+
+#[test]
+fn rfc3262_3_an_operator_may_require_reliable_provisional_responses() {
+    use muleteer::sip::dialog::capabilities::ReliablePolicy;
+    use muleteer::sip::message::HeaderName;
+    let mut scene = Scene::new("echo", None);
+    scene.agent().set_reliable(ReliablePolicy::Required);
+    scene.peer().invite();
+    scene.run(100);
+    assert_eq!(scene.peer().statuses("INVITE"), [100, 421]);
+    let required = scene.peer().last_response();
+    assert_eq!(
+        required.headers.get(&HeaderName::Require),
+        Some(&b"100rel"[..])
+    );
+    scene.ends_clean();
+}

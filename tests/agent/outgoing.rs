@@ -257,3 +257,72 @@ fn whom_no_socket_reaches_is_unreachable() {
     assert_eq!(reports.try_recv(), Ok(Report::Ended));
     scene.ends_clean();
 }
+
+#[test]
+fn rfc3261_13_2_2_4_a_fork_that_answers_after_the_end_is_acknowledged_and_ended() {
+    let mut call = Outgoing::new();
+    call.respond(200, "first");
+    call.hang_up();
+    assert!(call.scene.is_over());
+    // Up to 64*T1 after the first answer.
+    call.scene.run(30_000);
+    let before = (call.count("ACK"), call.count("BYE"));
+    for _ in 0..2 {
+        call.respond(200, "second");
+    }
+    assert_eq!(
+        (call.count("ACK"), call.count("BYE")),
+        (before.0 + 2, before.1 + 1)
+    );
+    for method in ["ACK", "BYE"] {
+        let request = call.scene.peer().last_request(method).unwrap();
+        let to = request.headers.to().unwrap();
+        assert_eq!(to.tag(), Some("second"), "{method}");
+    }
+    call.scene.ends_clean();
+}
+
+#[test]
+fn a_fork_that_answers_while_the_bye_is_out_is_ended_too() {
+    let mut call = Outgoing::new();
+    call.respond(200, "first");
+    call.scene.peer().confirms_bye = false;
+    call.hang_up();
+    call.respond(200, "second");
+    assert_eq!((call.count("ACK"), call.count("BYE")), (2, 2));
+    call.scene.ends_clean();
+}
+
+#[test]
+fn sound_before_the_answer_is_heard_from_whoever_sends_it_last() {
+    let mut call = Outgoing::new();
+    let body = call.scene.peer().offer("sendrecv");
+    let invite = call.invite.clone();
+    let early = |call: &mut Outgoing, tag: &str, port: &str| {
+        let body = body.replace("40000", port);
+        call.scene.peer().respond(&invite, 183, tag, &body);
+        call.scene.run(50);
+        call.scene.media()
+    };
+    let at = |port: &str| vec![format!("configure 192.0.2.9:{port} sendrecv")];
+    assert_eq!(early(&mut call, "first", "40000"), at("40000"));
+    assert_eq!(early(&mut call, "second", "40002"), at("40002"));
+    // The first answers with what it said before.
+    call.respond(200, "first");
+    assert_eq!(call.scene.media()[..1], at("40000"));
+    call.scene.ends_clean();
+}
+
+#[test]
+fn an_answer_that_only_a_provisional_response_had_holds() {
+    let mut call = Outgoing::new();
+    let body = call.scene.peer().offer("sendrecv");
+    let invite = call.invite.clone();
+    call.scene.peer().respond(&invite, 183, "bob", &body);
+    call.scene.run(50);
+    call.scene.peer().respond(&invite, 200, "bob", "");
+    call.scene.run(50);
+    assert_eq!((call.count("ACK"), call.count("BYE")), (1, 0));
+    assert!(call.reports().contains(&Report::Answered("PCMU", None)));
+    call.scene.ends_clean();
+}

@@ -100,3 +100,29 @@ fn a_request_waits_for_the_action_before_it_and_out_of_order_ones_are_refused_at
     assert!(scene.is_over());
     scene.ends_clean();
 }
+
+#[test]
+fn rfc5057_5_1_the_script_hears_that_its_peer_is_gone() {
+    let mut scene = scene(
+        "transition \"key\" A - key / sendDTMF(1); -> A;\n\
+         transition \"gone\" A - remoteDisappeared(#code == 481) / { playSilence(7); stop(false); } -> A;\n\
+         transition \"over\" A - hangup / stop(false); -> A;",
+    );
+    use muleteer::config::{DigitDetection, DigitSending};
+    scene
+        .agent()
+        .set_dtmf(DigitDetection::Auto, DigitSending::Info);
+    scene.call();
+    scene.press("1");
+    let info = scene.peer().last_request("INFO").expect("an INFO");
+    scene.peer().respond(&info, 481, "", "");
+    scene.run(100);
+    let heard = scene.media();
+    assert!(
+        heard.contains(&"append silence(7ms)".to_owned()),
+        "{heard:?}"
+    );
+    assert_eq!(scene.peer().count("BYE"), 1);
+    assert!(scene.is_over());
+    scene.ends_clean();
+}

@@ -62,7 +62,7 @@ fn info_is_among_the_methods_that_are_allowed() {
     scene.run(100);
     let response = String::from_utf8(scene.peer().last_response().to_bytes().to_vec()).unwrap();
     assert!(
-        response.contains("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO\r\n"),
+        response.contains("Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, INFO,"),
         "{response}"
     );
 }

@@ -204,6 +204,7 @@ impl Phone {
                     let call_id = self.call_id_of(transaction);
                     self.finish(&call_id, StatusCode::REQUEST_TERMINATED);
                 }
+                Event::PrackTimeout { .. } => panic!("nothing is sent reliably"),
                 Event::AckTimeout { transaction } => {
                     let call_id = self.call_id_of(transaction);
                     self.hang_up(call_id);

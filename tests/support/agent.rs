@@ -32,10 +32,11 @@ use muleteer::session::{
     Urgency, Work,
 };
 use muleteer::sip::delivery::{Delivery, DeliveryConfig, Output, stamp_contact};
-use muleteer::sip::dialog::invite_usage::Command;
-use muleteer::sip::endpoint::{Endpoint, EndpointConfig};
+use muleteer::sip::dialog::capabilities::{METHODS, RELIABLE, ReliablePolicy};
+use muleteer::sip::dialog::invite_usage::{Command, RequestToken};
+use muleteer::sip::endpoint::{Endpoint, EndpointConfig, TransactionId};
 use muleteer::sip::locate::{Answer, Question, Reach, RecordType, Target};
-use muleteer::sip::message::{Method, Transport};
+use muleteer::sip::message::Transport;
 use muleteer::sip::transport::{Flow, Transmit};
 use muleteer::stats::Stats;
 
@@ -100,6 +101,8 @@ pub struct Agent {
     pub endpoint: Endpoint,
     pub router: Router<Queue>,
     pub delivery: Delivery<SessionId>,
+    /// INVITEs whose late answers are being acknowledged, as in the server.
+    farewells: BTreeMap<SessionId, TransactionId>,
     /// What the DNS knows.
     pub zone: BTreeMap<(String, &'static str), Answer>,
     /// Whether the DNS answers not before [`Agent::answer_dns`], and what it was asked.
@@ -128,7 +131,6 @@ pub struct Agent {
 
 impl Agent {
     pub fn new(address: SocketAddr, catalog: Catalog, limits: Limits, seed: u8) -> Self {
-        use Method::{Ack, Bye, Cancel, Info, Invite, Options};
         let mut ids = Ids::from_seed([seed; 32]);
         let stats = Arc::new(Stats::default());
         let catalog = Arc::new(catalog);
@@ -141,7 +143,8 @@ impl Agent {
             stats: stats.clone(),
         });
         let config = EndpointConfig {
-            allow: vec![Invite, Ack, Bye, Cancel, Options, Info],
+            allow: METHODS.to_vec(),
+            supported: vec![RELIABLE.to_owned()],
             ..EndpointConfig::default()
         };
         let codecs = Codecs::new([CodecId::PCMU, CodecId::PCMA]);
@@ -154,6 +157,7 @@ impl Agent {
         Self {
             endpoint: Endpoint::new(config, ids.seed()),
             delivery: Delivery::new(delivery, ids.seed()),
+            farewells: BTreeMap::new(),
             zone: BTreeMap::new(),
             dns_is_slow: false,
             asked: Vec::new(),
@@ -172,6 +176,7 @@ impl Agent {
                 srtp_keys: KeySource::new([seed; 32]),
                 dtmf: Dtmf::default(),
                 linger: LINGER,
+                reliable: ReliablePolicy::Supported,
                 user_agent: "agent".to_owned(),
                 name: None,
             },
@@ -184,6 +189,11 @@ impl Agent {
     /// Chooses the applications of new calls otherwise than by the user part of the Request-URI.
     pub fn select_by(&mut self, selector: ApplicationSelector) {
         self.router.reload(selector, self.catalog.clone());
+    }
+
+    /// Whether new calls have reliable provisional responses.
+    pub fn set_reliable(&mut self, policy: ReliablePolicy) {
+        self.settings.reliable = policy;
     }
 
     /// How new calls hear and send keys.
@@ -332,6 +342,15 @@ impl Agent {
                     Some(Routed::Respond(transaction, response)) => {
                         self.endpoint.respond(now, transaction, response);
                     }
+                    Some(Routed::Farewell(session, invite, farewell)) => {
+                        self.farewells.insert(session.clone(), invite);
+                        let (token, next_hop) = (RequestToken::UNHEARD, &farewell.next_hop);
+                        let ack = Box::new(farewell.ack);
+                        self.delivery
+                            .send_ack(now, session.clone(), token, ack, next_hop);
+                        let bye = Box::new(farewell.bye);
+                        self.delivery.send(now, session, token, bye, next_hop);
+                    }
                     Some(Routed::NewCall(call)) => self.begin(now, *call),
                     None => {}
                 }
@@ -352,6 +371,7 @@ impl Agent {
     fn begin(&mut self, now: Instant, call: NewCall) {
         let (id, invite) = (call.id.clone(), (call.transaction, call.flow));
         let call_id = call.invite.headers.call_id().unwrap().to_owned();
+        self.endpoint.set_local_tag(invite.0, id.0.clone());
         let media = self.next_media();
         match begin::incoming(call, media, &self.settings) {
             Ok(mut session) => {
@@ -552,6 +572,7 @@ impl Agent {
                 transaction,
                 response,
             } => self.endpoint.respond(now, transaction, *response),
+            Command::Acknowledged { transaction } => self.endpoint.acknowledge(now, transaction),
             Command::Cancel { invite } => {
                 if self.delivery.cancel(now, id, invite) {
                     return;
@@ -607,7 +628,8 @@ impl Agent {
                 let transactions: Vec<_> = self.router.clients(&sender, invite).collect();
                 let mut all = transactions.iter();
                 let found = all.find(|one| self.endpoint.awaits_ack(**one, &request));
-                if let Some(transaction) = found.or(transactions.first()) {
+                let orphan = self.farewells.remove(&sender);
+                if let Some(transaction) = orphan.as_ref().or(found).or(transactions.first()) {
                     self.endpoint.send_ack(*transaction, *request, flow);
                 }
             }

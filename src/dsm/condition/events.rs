@@ -188,8 +188,7 @@ pub static CORE: &[EventCondition] = &[
         Early,
         "Media was agreed on before the call is answered.",
         &[],
-    )
-    .not_yet(),
+    ),
     alias("earlySession", Early, "early"),
     event(
         "ringing",
@@ -307,8 +306,7 @@ pub static CORE: &[EventCondition] = &[
         "A reply says that the peer has no such dialog any more; \
          the session ends unless #processed=true.",
         &[STATUS, HEADERS, CSEQ, DIALOG],
-    )
-    .not_yet(),
+    ),
     event(
         "sessionTimeout",
         SessionTimeout,

@@ -10,6 +10,7 @@ use super::Driver;
 use crate::session::begin::Dial;
 use crate::session::{SessionEvent, SessionId};
 use crate::sip::delivery::{Output, stamp_contact};
+use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::locate::{LocateError, Question, Target, Targets};
@@ -25,6 +26,7 @@ impl Driver {
             } => {
                 self.endpoint.respond(now, transaction, *response);
             }
+            Command::Acknowledged { transaction } => self.endpoint.acknowledge(now, transaction),
             Command::Cancel { invite } => {
                 if self.delivery.cancel(now, &session, invite) {
                     return;
@@ -62,6 +64,23 @@ impl Driver {
         }
     }
 
+    /// Acknowledges and ends a dialog whose session is gone.
+    pub(super) fn say_farewell(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        invite: TransactionId,
+        farewell: Farewell,
+    ) {
+        let Farewell { ack, bye, next_hop } = farewell;
+        let token = RequestToken::UNHEARD;
+        self.farewells.insert(session.clone(), invite);
+        self.delivery
+            .send_ack(now, session.clone(), token, Box::new(ack), &next_hop);
+        self.delivery
+            .send(now, session, token, Box::new(bye), &next_hop);
+    }
+
     /// Does what the delivery wants done.
     pub(super) fn deliver(&mut self, now: Instant, output: Output<SessionId>) {
         match output {
@@ -74,6 +93,8 @@ impl Driver {
                 let Some(flow) = self.flow_to(now, &attempt.target, preferred) else {
                     return self.delivery.handle_unsendable(now, attempt);
                 };
+                // The ACK went before.
+                self.farewells.remove(&attempt.sender);
                 match self.outside.contact(&attempt.sender, &flow) {
                     Some(contact) => request.headers.push(HeaderName::Contact, contact),
                     None => stamp_contact(&mut request, &flow, |local| self.is_local(local)),
@@ -108,6 +129,7 @@ impl Driver {
                 token,
                 status,
             } => {
+                self.farewells.remove(&sender);
                 if !self.finish_outside(&sender, Err(status)) {
                     let event = SessionEvent::NoResponse(token, status);
                     self.router.deliver(&sender, event);
@@ -132,6 +154,9 @@ impl Driver {
         invite: RequestToken,
         ack: &Request,
     ) -> Option<TransactionId> {
+        if let Some(orphan) = self.farewells.get(session) {
+            return Some(*orphan);
+        }
         let mut all = self.router.clients(session, invite);
         let latest = all.next()?;
         let mut earlier = all.peekable();

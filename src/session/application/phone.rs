@@ -140,7 +140,9 @@ impl Phone {
     pub(super) fn handle_event(&mut self, now: Instant, call: &mut Call, event: CallEvent) {
         match event {
             CallEvent::Start => self.hang_up_at = Some(now + ANSWER_WITHIN),
-            CallEvent::Ringing { status, reason } => self.report(Report::Progress(status, reason)),
+            CallEvent::Ringing { response, .. } => {
+                self.report(Report::Progress(response.status, response.reason));
+            }
             CallEvent::Failed { status, reason } => self.report(Report::Refused(status, reason)),
             CallEvent::NoResponse { status } => self.report(match status {
                 StatusCode::REQUEST_TIMEOUT => Report::NoResponse,
@@ -157,7 +159,9 @@ impl Phone {
                 self.on_recording_over(Report::Recorded(ended.length));
             }
             CallEvent::Media(event) => self.on_media(now, event),
-            CallEvent::Hangup { .. } => self.report(Report::TheyHungUp),
+            CallEvent::Hangup { .. } | CallEvent::RemoteDisappeared { .. } => {
+                self.report(Report::TheyHungUp)
+            }
             CallEvent::Shutdown => call.hang_up(),
             CallEvent::Ended => self.on_end(now, call),
             _ => {}

@@ -3,7 +3,8 @@
 //! No application takes such a request yet, so none makes a session: each is answered here and forgotten.
 
 use super::{Mailbox, Routed, Router};
-use crate::sip::dialog::invite_usage::{ALLOW, SDP};
+use crate::sip::dialog::capabilities::ALLOW;
+use crate::sip::dialog::invite_usage::SDP;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 

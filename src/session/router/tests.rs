@@ -4,7 +4,7 @@ use std::rc::Rc;
 use super::*;
 use crate::session::event::Params;
 use crate::session::room::RoomAnswer;
-use crate::sip::dialog::invite_usage::ALLOW;
+use crate::sip::dialog::capabilities::ALLOW;
 use crate::sip::message::{Message, Transport};
 
 /// What one session got, by name, and whether it still takes anything.

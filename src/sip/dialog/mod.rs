@@ -5,6 +5,8 @@
 //! session, which keeps one [`Dialog`] for each To tag that answered (forking makes several).
 //! Does not send, does not know transactions or offers, and does not decide when a call ends.
 
+pub mod capabilities;
+pub mod farewell;
 pub mod invite_usage;
 pub mod replaces;
 pub mod session_timer;
@@ -106,7 +108,7 @@ pub enum Reject {
     /// Call-ID or tags are those of another dialog.
     #[error("request belongs to no dialog")]
     NoDialog,
-    /// The CSeq number is lower than one that came before (§12.2.2).
+    /// The CSeq number is not higher than those that came before (§12.2.2).
     #[error("request is out of order")]
     OutOfOrder,
     /// The Contact of a target refresh request cannot be used.
@@ -228,8 +230,17 @@ impl Dialog {
         response
     }
 
+    /// Gives `request`, one of this dialog that was refused and is to be sent again, the next number.
+    pub fn renumber(&mut self, request: &mut Request) {
+        let method = request.method.clone();
+        let number = self.next_number(&method);
+        let cseq = CSeq { number, method };
+        request.headers.set(HeaderName::CSeq, cseq.to_string());
+    }
+
     /// Judges a request that the peer sent, §12.2.2, and notes its CSeq and, where the method
-    /// refreshes it, the new remote target. Numbers may be left out; only lower ones are refused.
+    /// refreshes it, the new remote target. Numbers may be left out; one that is not higher than those
+    /// before is refused: the request is no repetition, which its transaction would have absorbed.
     /// An ACK has its INVITE's number and is never out of order. On an error nothing changes.
     ///
     /// # Errors
@@ -244,7 +255,7 @@ impl Dialog {
         let cseq = request.headers.cseq().map_err(|_| Reject::OutOfOrder)?;
         if self
             .remote_cseq
-            .is_some_and(|highest| cseq.number < highest)
+            .is_some_and(|highest| cseq.number <= highest)
         {
             return Err(Reject::OutOfOrder);
         }
@@ -278,6 +289,25 @@ impl Dialog {
         }
         self.state = DialogState::Confirmed;
         Ok(())
+    }
+
+    /// Takes the remote target from a reliable provisional response, if it has one (RFC 3262 §1,
+    /// RFC 6141 §4.9). One that is not usable leaves the old one.
+    pub fn handle_reliable(&mut self, response: &Response) {
+        // The response is good without: its Contact only may move the target.
+        let _ = self.refresh_target(response.headers.contacts());
+    }
+
+    /// Takes in a 2xx to a request of ours in the dialog: it may bring a new remote target (§12.2.1.2). Does
+    /// nothing for methods that refresh none.
+    ///
+    /// # Errors
+    /// The Contact cannot be used. Nothing has changed then.
+    pub fn handle_refresh(&mut self, response: &Response) -> Result<(), DialogError> {
+        match refreshes_target(&response.headers.cseq()?.method) {
+            true => self.refresh_target(response.headers.contacts()),
+            false => Ok(()),
+        }
     }
 
     /// What tells this dialog from others.

@@ -22,6 +22,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -80,6 +81,12 @@ pub enum Event {
     },
     /// A 2xx was not acknowledged within 64×T1; the dialog is to be ended (RFC 3261 §13.3.1.4).
     AckTimeout {
+        /// The INVITE.
+        transaction: TransactionId,
+    },
+    /// A reliable provisional response was not acknowledged by PRACK within 64×T1; the INVITE is to be
+    /// refused (RFC 3262 §3).
+    PrackTimeout {
         /// The INVITE.
         transaction: TransactionId,
     },
@@ -195,9 +202,22 @@ impl Endpoint {
     /// Sends a response to a request that came as [`Event::Request`].
     ///
     /// The endpoint repeats it as RFC 3261 §17.2 wants, a 2xx to an INVITE until its ACK comes
-    /// (§13.3.1.4, over every transport). After a final response, more are dropped and counted.
+    /// (§13.3.1.4, over every transport), a provisional one that has an RSeq until
+    /// [`acknowledge`](Self::acknowledge) (RFC 3262 §3); of those one at a time may be out. After a final
+    /// response, more are dropped and counted.
     pub fn respond(&mut self, now: Instant, transaction: TransactionId, response: Response) {
         self.uas.respond(&mut self.core, now, transaction, response);
+    }
+
+    /// Stops repeating the reliable provisional response to an INVITE: its PRACK has come.
+    pub fn acknowledge(&mut self, now: Instant, invite: TransactionId) {
+        self.uas.acknowledge(&mut self.core, now, invite);
+    }
+
+    /// Says which To tag an INVITE will be answered with, so that the 200 to a CANCEL that comes before
+    /// any answer has the same (RFC 3261 §9.2).
+    pub fn set_local_tag(&mut self, invite: TransactionId, tag: Arc<str>) {
+        self.uas.set_local_tag(invite, tag);
     }
 
     /// Sends a request by `flow`, with a topmost Via and a branch of our own.

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
+use crate::sip::message::{HeaderName, Message, Method, Request, Response, StatusCode};
 use crate::sip::transaction::key::{AckKey, Identity, MergeKey, ServerKey};
 use crate::sip::transaction::{InviteServer, NonInviteServer, invite_server, non_invite_server};
 use crate::sip::transport::{Flow, response_flow, stamp_via};
@@ -37,6 +38,10 @@ pub(super) struct ServerTransaction {
     key: ServerKey,
     merge: Option<MergeKey>,
     ack: Option<AckKey>,
+    /// A provisional response that its PRACK has not acknowledged; empty if there is none.
+    reliable: Bytes,
+    /// The To tag that the TU will answer with, if it has said so.
+    local_tag: Option<Arc<str>>,
     /// The TU knows that the peer cancelled.
     cancelled: bool,
 }
@@ -132,7 +137,10 @@ impl Uas {
             return;
         };
         let class = Class::of(response.status);
-        if !transaction.machine.send(now, class) {
+        let is_reliable = class == Class::Provisional
+            && response.headers.get(&HeaderName::RSeq).is_some()
+            && matches!(transaction.machine, Machine::Invite(_));
+        if !transaction.machine.send(now, class, is_reliable) {
             core.stats.late_responses += 1;
             return;
         }
@@ -148,8 +156,29 @@ impl Uas {
         self.retained_bytes -= transaction.last.len();
         self.retained_bytes += bytes.len();
         transaction.last = bytes.clone();
+        if is_reliable {
+            transaction.reliable = bytes.clone();
+        } else if class != Class::Provisional {
+            transaction.reliable = Bytes::new();
+        }
         core.transmit(transaction.flow, bytes);
         self.settle(core, now, id);
+    }
+
+    pub(super) fn acknowledge(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
+        if let Some(transaction) = self.table.get_mut(id)
+            && let Machine::Invite(machine) = &mut transaction.machine
+        {
+            machine.handle(now, invite_server::Input::Prack);
+            transaction.reliable = Bytes::new();
+            self.settle(core, now, id);
+        }
+    }
+
+    pub(super) fn set_local_tag(&mut self, id: TransactionId, tag: Arc<str>) {
+        if let Some(transaction) = self.table.get_mut(id) {
+            transaction.local_tag = Some(tag);
+        }
     }
 
     pub(super) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
@@ -199,7 +228,8 @@ impl Uas {
         self.settle(core, now, id);
     }
 
-    /// RFC 3261 §9.2. Answered without a transaction: a repeated CANCEL finds the INVITE again.
+    /// RFC 3261 §9.2. Answered without a transaction: a repeated CANCEL finds the INVITE again. The 200
+    /// has the To tag of the INVITE's responses.
     fn handle_cancel(
         &mut self,
         core: &mut Core,
@@ -212,7 +242,11 @@ impl Uas {
             Some(_) => StatusCode::OK,
             None => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
         };
-        let response = Response::answering(request, status, Some(&self.tag(key)));
+        let of_invite = invite
+            .and_then(|id| self.table.get_mut(id))
+            .and_then(|transaction| transaction.local_tag());
+        let tag = of_invite.unwrap_or_else(|| self.tag(key).into());
+        let response = Response::answering(request, status, Some(&tag));
         let bytes = core.write(response);
         core.transmit(reply_flow, bytes);
         let Some(id) = invite else {
@@ -295,6 +329,8 @@ impl Uas {
             key: key.clone(),
             merge: merge.clone(),
             ack: None,
+            reliable: Bytes::new(),
+            local_tag: None,
             cancelled: false,
         });
         self.by_key.insert(key, id);
@@ -314,6 +350,14 @@ impl Uas {
                 TimerAction::Nothing => {}
                 TimerAction::Retransmit => {
                     core.retransmit(transaction.flow, transaction.last.clone());
+                }
+                TimerAction::RetransmitReliable => {
+                    core.retransmit(transaction.flow, transaction.reliable.clone());
+                }
+                TimerAction::PrackTimeout => {
+                    transaction.reliable = Bytes::new();
+                    core.events
+                        .push_back(Event::PrackTimeout { transaction: id });
                 }
                 TimerAction::AckTimeout => {
                     core.stats.ack_timeouts += 1;
@@ -367,7 +411,21 @@ impl Timed for ServerTransaction {
 enum TimerAction {
     Nothing,
     Retransmit,
+    RetransmitReliable,
+    PrackTimeout,
     AckTimeout,
+}
+
+impl ServerTransaction {
+    /// The To tag of the responses: as the TU has said, or as it stands in the last one.
+    fn local_tag(&self) -> Option<Arc<str>> {
+        if self.local_tag.is_some() {
+            return self.local_tag.clone();
+        }
+        let last = Message::parse_datagram(self.last.clone()).ok()?;
+        let to = last.headers().to().ok()?;
+        to.tag().map(Arc::from)
+    }
 }
 
 impl Machine {
@@ -380,11 +438,12 @@ impl Machine {
     }
 
     /// The TU sends a response; returns whether it goes out.
-    fn send(&mut self, now: Instant, class: Class) -> bool {
+    fn send(&mut self, now: Instant, class: Class, is_reliable: bool) -> bool {
         match self {
             Self::Invite(machine) => {
                 use invite_server::{Action, Input};
                 let input = match class {
+                    Class::Provisional if is_reliable => Input::Reliable,
                     Class::Provisional => Input::Provisional,
                     Class::Success => Input::Success,
                     Class::Failure => Input::Failure,
@@ -424,6 +483,8 @@ impl Machine {
                 let timer = machine.expired(now)?;
                 Some(match machine.handle(now, Input::Timer(timer)) {
                     Action::Retransmit => TimerAction::Retransmit,
+                    Action::RetransmitReliable => TimerAction::RetransmitReliable,
+                    Action::PrackTimeout => TimerAction::PrackTimeout,
                     Action::AckTimeout => TimerAction::AckTimeout,
                     Action::Absorb | Action::Send | Action::DeliverAck => TimerAction::Nothing,
                 })

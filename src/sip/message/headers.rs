@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::header::{Challenge, Credentials};
 use super::lex::number;
 use super::list::elements;
-use super::{CSeq, HeaderName, MediaType, NameAddr, ParseError, SyntaxError, Via};
+use super::{CSeq, HeaderName, MediaType, NameAddr, ParseError, RAck, SyntaxError, Via};
 
 /// The most elements that a list of addresses or Vias may have, over all its lines. Max-Forwards
 /// allows 255 hops.
@@ -199,6 +199,25 @@ impl Headers {
     /// CSeq.
     pub fn cseq(&self) -> Result<CSeq, ParseError> {
         self.single(HeaderName::CSeq, CSeq::parse)
+    }
+
+    /// RAck, which every PRACK has (RFC 3262 §7.2).
+    pub fn rack(&self) -> Result<RAck, ParseError> {
+        self.single(HeaderName::RAck, RAck::parse)
+    }
+
+    /// RSeq: the number of a reliable provisional response (RFC 3262 §7.1).
+    pub fn rseq(&self) -> Result<u32, ParseError> {
+        let wrong = SyntaxError {
+            offset: 0,
+            expected: "number below 2^32",
+        };
+        self.single(HeaderName::RSeq, |text| number(text).ok_or(wrong))
+    }
+
+    /// Whether `tag` is among the option tags of this header (RFC 3261 §19.2).
+    pub fn has_option(&self, name: &HeaderName, tag: &str) -> bool {
+        self.tokens(name).any(|own| own.eq_ignore_ascii_case(tag))
     }
 
     /// Max-Forwards, 0 to 255; `None` if there is none.

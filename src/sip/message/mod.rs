@@ -36,7 +36,7 @@ mod write;
 mod tests;
 
 pub use error::{BadMessage, ParseError, SyntaxError};
-pub use header::{CSeq, ContentDisposition, MediaType, Via};
+pub use header::{CSeq, ContentDisposition, MediaType, RAck, Via};
 pub use header_name::HeaderName;
 pub use headers::{Headers, MAX_ELEMENTS};
 pub use host::Host;

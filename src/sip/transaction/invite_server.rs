@@ -3,9 +3,10 @@
 //!
 //! The retransmission of a 2xx until its ACK (RFC 3261 §13.3.1.4) is the work of the UAS core in the
 //! RFC. It is done here, as [`Timer::Success`] in the Accepted state, because that state lives exactly
-//! as long as the core would wait: 64×T1.
+//! as long as the core would wait: 64×T1. The same goes for reliable provisional responses (RFC 3262
+//! §3), which are repeated in the Proceeding state, one at a time.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::machine::{Machine, States};
 use super::timer::{Reliability, Timer, TimerValues};
@@ -38,6 +39,10 @@ pub enum Input {
     SuccessAck,
     /// The TU sends a 1xx.
     Provisional,
+    /// The TU sends a 1xx that a PRACK has to acknowledge.
+    Reliable,
+    /// That PRACK came.
+    Prack,
     /// The TU sends a 2xx.
     Success,
     /// The TU sends a 3xx to 6xx.
@@ -55,6 +60,10 @@ pub enum Action {
     Send,
     /// Send the last response again.
     Retransmit,
+    /// Send the reliable provisional response again.
+    RetransmitReliable,
+    /// Tell the TU that its reliable provisional response was never acknowledged.
+    PrackTimeout,
     /// Pass the ACK of the 2xx to the TU.
     DeliverAck,
     /// Tell the TU that its 2xx was never acknowledged.
@@ -79,6 +88,23 @@ impl InviteServer {
         use State::{Accepted, Acknowledged, Completed, Confirmed, Proceeding, Terminated};
         match (self.state, input) {
             (Proceeding, Input::Provisional) => Action::Send,
+            (Proceeding, Input::Reliable) => {
+                self.timers.enter(now, Timer::Prack, self.values.give_up());
+                self.timers.repeat(now, Timer::Reliable, self.values.t1);
+                Action::Send
+            }
+            (Proceeding, Input::Prack) => {
+                self.timers.stop();
+                Action::Absorb
+            }
+            (Proceeding, Input::Timer(Timer::Reliable)) => {
+                self.timers.back_off(now, Timer::Reliable, Duration::MAX);
+                Action::RetransmitReliable
+            }
+            (Proceeding, Input::Timer(Timer::Prack)) => {
+                self.timers.stop();
+                Action::PrackTimeout
+            }
             (Proceeding, Input::Success) => {
                 self.timers.enter(now, Timer::L, self.values.give_up());
                 self.timers.repeat(now, Timer::Success, self.values.t1);

@@ -83,6 +83,10 @@ pub enum Timer {
     M,
     /// 2xx retransmission: T1 doubling to T2, over every transport (RFC 3261 §13.3.1.4).
     Success,
+    /// Retransmission of a reliable provisional response: T1, doubling without limit (RFC 3262 §3).
+    Reliable,
+    /// Nobody acknowledged a reliable provisional response: 64×T1 (RFC 3262 §3).
+    Prack,
     /// End of a cancelled INVITE that gets no final response: 64×T1 (RFC 3261 §9.1).
     Cancel,
 }

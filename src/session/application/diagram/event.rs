@@ -86,12 +86,33 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
             Afterwards::Request(transaction, request),
         ),
         CallEvent::SessionStart => (of(EventKind::SessionStart), Afterwards::Connect),
-        CallEvent::Ringing { status, reason } => {
-            let event = of(EventKind::Ringing).with("code", status.code().to_string());
+        CallEvent::EarlySession => (of(EventKind::Early), Afterwards::Nothing),
+        CallEvent::Ringing { response, .. } => {
+            let code = response.status.code().to_string();
+            let has_body = !response.body.is_empty();
+            let event = of(EventKind::Ringing).with("code", code);
+            let event = event.with("reason", response.reason);
             (
-                event.with("reason", reason).with("has_body", "false"),
+                event.with("has_body", has_body.to_string()),
                 Afterwards::Nothing,
             )
+        }
+        CallEvent::RemoteDisappeared {
+            status,
+            reason,
+            response,
+        } => {
+            let headers = response.as_ref().map(|response| &response.headers);
+            let cseq = headers.and_then(|headers| headers.cseq().ok());
+            let event = of(EventKind::RemoteDisappeared)
+                .with("code", status.code().to_string())
+                .with("reason", reason)
+                .with(
+                    "hdrs",
+                    headers.map_or_else(String::new, ToString::to_string),
+                )
+                .with("cseq", cseq.map_or(0, |cseq| cseq.number).to_string());
+            (event, Afterwards::StopUnlessProcessed)
         }
         CallEvent::Failed { status, reason } => failed(status, reason),
         CallEvent::NoResponse { status } => failed(status, status.reason()),
@@ -103,6 +124,12 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
             let event = of(EventKind::Hangup)
                 .with("headers", "")
                 .with("reason", "onNoAck");
+            (event, Afterwards::Linger)
+        }
+        CallEvent::NoPrack => {
+            let event = of(EventKind::Hangup)
+                .with("headers", "")
+                .with("reason", "onNoPrack");
             (event, Afterwards::Linger)
         }
         CallEvent::Posted(params) => {
@@ -120,6 +147,7 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
         }
         CallEvent::Media(event) => media_event(event)?,
         CallEvent::Start
+        | CallEvent::Done { .. }
         | CallEvent::Invite
         | CallEvent::Prompt(_)
         | CallEvent::RecordingBegun(_)

@@ -114,7 +114,10 @@ impl Diagram {
             event => {
                 let is_end = match &event {
                     CallEvent::Request(_, request) => request.method == Method::Bye,
-                    event => matches!(event, CallEvent::Hangup { .. } | CallEvent::NoAck),
+                    event => matches!(
+                        event,
+                        CallEvent::Hangup { .. } | CallEvent::NoAck | CallEvent::NoPrack
+                    ),
                 };
                 if let Some(step) = self.note(call, event) {
                     self.enqueue(now, call, step);
@@ -254,7 +257,7 @@ impl Diagram {
             }
             Afterwards::Request(transaction, request) => {
                 if self.is_processed() {
-                    call.usage_mut().confirm(transaction, &request);
+                    call.usage_mut().confirm(transaction, *request);
                 } else {
                     call.handle_admitted(now, transaction, *request);
                 }

@@ -1,30 +1,36 @@
-//! Requests of the peer inside the dialog.
+//! Requests of the peer inside a dialog, early ones included.
 
-use super::{ALLOW, Event, INFO_BODIES, InviteUsage, RETRY_AFTER_S, SDP, State};
+use bytes::Bytes;
+use rand::RngExt;
+
+use super::{
+    Event, Exchange, InviteUsage, Line, OfferId, Pending, Role, SDP, State, add_description,
+    add_lines, set_reason,
+};
+use crate::sip::dialog::capabilities::ALLOW;
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{HeaderName, Method, Request, StatusCode, body};
+use crate::sip::message::{HeaderName, Headers, Method, Request, StatusCode, body};
+
+/// What may be in an INFO; the session reads it.
+const INFO_BODIES: &str = "application/dtmf-relay, application/dtmf";
+
+/// A peer that is too early is asked to wait for up to so many seconds (RFC 3261 §14.2, RFC 3311 §5.2).
+const MAX_RETRY_AFTER_S: u32 = 10;
 
 impl InviteUsage {
-    /// Whether a request of the peer, other than ACK and CANCEL, fits the dialog: its order is checked and its target taken over (RFC 3261
-    /// §12.2.2). One that does not is answered.
+    /// Whether a request of the peer, other than ACK and CANCEL, fits a dialog of the call: its order is
+    /// checked and its target taken over (RFC 3261 §12.2.2). One that does not is answered.
     pub fn admit(&mut self, transaction: TransactionId, request: &Request) -> bool {
-        let dialog = self.dialog.as_mut();
-        let Some(dialog) = dialog.filter(|_| self.state != State::Terminated) else {
-            let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
-            let response = self.plain(request, status);
-            self.respond(transaction, response);
-            return false;
+        let is_over = self.state == State::Terminated;
+        let status = match self.forks.of_request(request).filter(|_| !is_over) {
+            None => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+            Some(fork) => match fork.dialog.check(request) {
+                Ok(()) => return true,
+                Err(reject) => reject.status(),
+            },
         };
-        if let Err(reject) = dialog.check(request) {
-            let status = reject.status();
-            let mut response = self.plain(request, status);
-            if status == StatusCode::SERVER_INTERNAL_ERROR {
-                response.headers.set(HeaderName::RetryAfter, RETRY_AFTER_S);
-            }
-            self.respond(transaction, response);
-            return false;
-        }
-        true
+        self.refuse(transaction, request, status);
+        false
     }
 
     /// Does what an [admitted](Self::admit) request asks for.
@@ -32,12 +38,13 @@ impl InviteUsage {
         if self.state == State::Terminated {
             // It ended while the request waited.
             let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
-            let response = self.plain(&request, status);
-            return self.respond(transaction, response);
+            return self.refuse(transaction, &request, status);
         }
         match request.method {
             Method::Bye => self.on_bye(transaction, &request),
             Method::Invite => self.on_reinvite(transaction, request),
+            Method::Update => self.on_update(transaction, request),
+            Method::Prack => self.on_prack(transaction, request),
             Method::Options => {
                 let mut response = self.plain(&request, StatusCode::OK);
                 response.headers.set(HeaderName::Allow, ALLOW);
@@ -54,20 +61,38 @@ impl InviteUsage {
     }
 
     /// Answers an [admitted](Self::admit) request that somebody else has dealt with: with 200, but a
-    /// new offer, to which that is no answer, with 488.
-    pub fn confirm(&mut self, transaction: TransactionId, request: &Request) {
+    /// new offer, to which that is no answer, with 488. A PRACK is the call's own business in any case.
+    pub fn confirm(&mut self, transaction: TransactionId, request: Request) {
         let status = match request.method {
+            Method::Prack => return self.handle_admitted(transaction, request),
             Method::Invite => StatusCode::NOT_ACCEPTABLE_HERE,
+            Method::Update if !request.body.is_empty() => StatusCode::NOT_ACCEPTABLE_HERE,
             _ => StatusCode::OK,
         };
-        let response = self.plain(request, status);
+        self.refuse(transaction, &request, status);
+    }
+
+    /// Answers an [admitted](Self::admit) request that somebody else deals with, now or later. Only for
+    /// requests that change nothing in the call: not for INVITE, UPDATE, PRACK and BYE.
+    pub fn reply(
+        &mut self,
+        transaction: TransactionId,
+        request: &Request,
+        status: StatusCode,
+        reason: Option<&str>,
+        headers: &[Line],
+        body: Bytes,
+    ) {
+        let mut response = self.plain(request, status);
+        set_reason(&mut response, reason);
+        add_lines(&mut response.headers, headers);
+        response.body = body;
         self.respond(transaction, response);
     }
 
     /// Answers an [admitted](Self::admit) request that is not to be understood with 400.
     pub fn refuse_malformed(&mut self, transaction: TransactionId, request: &Request) {
-        let response = self.plain(request, StatusCode::BAD_REQUEST);
-        self.respond(transaction, response);
+        self.refuse(transaction, request, StatusCode::BAD_REQUEST);
     }
 
     /// An INFO of which the session made nothing. One without a body asks whether the call is up; of
@@ -87,50 +112,173 @@ impl InviteUsage {
     }
 
     fn on_bye(&mut self, transaction: TransactionId, request: &Request) {
-        let response = self.plain(request, StatusCode::OK);
-        self.respond(transaction, response);
-        if let Some((pending, invite)) = self.reinvite.take() {
-            let response = self.plain(&invite, StatusCode::REQUEST_TERMINATED);
-            self.respond(pending, response);
+        self.refuse(transaction, request, StatusCode::OK);
+        if matches!(self.role, Role::Uac { .. }) && !self.is_established() {
+            if self.state == State::Terminating {
+                // Both sides hung up at once: ours needs no answer any more.
+                return self.terminate();
+            }
+            // The INVITE goes on: its final response is still to come (RFC 3261 §15).
+            if let Some(fork) = self.forks.of_request(request) {
+                fork.is_over = true;
+            }
+            return;
+        }
+        if let Some(pending) = self.pending.take() {
+            let status = StatusCode::REQUEST_TERMINATED;
+            self.refuse(pending.transaction, &pending.request, status);
         }
         if self.state == State::Inviting {
             self.refuse_invite(StatusCode::REQUEST_TERMINATED, None, &[]);
         }
-        if self.state == State::Terminating {
-            // Both sides hung up at once: ours needs no answer any more.
-            return self.terminate();
+        if self.state != State::Terminating {
+            let headers = request.headers.to_string();
+            self.events.push_back(Event::RemoteHangup { headers });
         }
-        let headers = request.headers.to_string();
-        self.events.push_back(Event::RemoteHangup { headers });
         self.terminate();
     }
 
     fn on_reinvite(&mut self, transaction: TransactionId, request: Request) {
-        // RFC 3261 §14.2: too early while an INVITE of the peer is unanswered.
-        let status = match self.state {
+        if let Some(status) = self.refusal_of_reinvite() {
+            return self.refuse(transaction, &request, status);
+        }
+        let Some(offer) = self.readable(transaction, &request) else {
+            return;
+        };
+        self.on_offer(transaction, request, offer);
+    }
+
+    /// RFC 3261 §14.2: too early while an INVITE of the peer is unanswered, and glare with one of ours.
+    fn refusal_of_reinvite(&self) -> Option<StatusCode> {
+        match self.state {
             State::Inviting | State::Cancelling => Some(StatusCode::SERVER_INTERNAL_ERROR),
             State::Terminating | State::Terminated => {
                 Some(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST)
             }
-            State::Accepted | State::Confirmed if self.reinvite.is_some() => {
+            State::Accepted | State::Confirmed if self.pending.is_some() => {
                 Some(StatusCode::SERVER_INTERNAL_ERROR)
             }
-            State::Accepted | State::Confirmed => None,
+            State::Accepted | State::Confirmed => self
+                .is_inviting_again()
+                .then_some(StatusCode::REQUEST_PENDING),
+        }
+    }
+
+    /// RFC 3311 §5.2. One without an offer moves the target, which has been done.
+    fn on_update(&mut self, transaction: TransactionId, request: Request) {
+        if self.state == State::Terminating {
+            let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
+            return self.refuse(transaction, &request, status);
+        }
+        match self.readable(transaction, &request) {
+            Some(offer) if offer.is_empty() => {
+                let mut response = self.plain(&request, StatusCode::OK);
+                response.headers.set(HeaderName::Allow, ALLOW);
+                self.respond(transaction, response);
+            }
+            Some(offer) => self.on_offer(transaction, request, offer),
+            None => {}
+        }
+    }
+
+    /// The session description of a request; `None`: there is something else, which has been refused.
+    fn readable(&mut self, transaction: TransactionId, request: &Request) -> Option<Bytes> {
+        let offer = body::part(&request.headers, &request.body, SDP).ok();
+        if offer.is_none() {
+            let mut response = self.plain(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            response.headers.set(HeaderName::Accept, SDP);
+            self.respond(transaction, response);
+        }
+        offer
+    }
+
+    /// An offer, or a re-INVITE that asks for ours. Refused while another is open.
+    pub(super) fn on_offer(&mut self, transaction: TransactionId, request: Request, offer: Bytes) {
+        let is_early = self.state == State::Inviting;
+        let is_pending = self.pending.is_some();
+        let Some(fork) = self.forks.of_request(&request) else {
+            return;
+        };
+        let status = match fork.exchange {
+            _ if is_pending => Some(StatusCode::SERVER_INTERNAL_ERROR),
+            // The INVITE asked for our offer, and there is none yet.
+            Exchange::New if is_early => Some(StatusCode::REQUEST_PENDING),
+            exchange if offer.is_empty() => {
+                (!exchange.is_idle()).then_some(StatusCode::REQUEST_PENDING)
+            }
+            _ => fork.exchange.receive().err(),
         };
         if let Some(status) = status {
-            let mut response = self.plain(&request, status);
-            if status == StatusCode::SERVER_INTERNAL_ERROR {
-                response.headers.set(HeaderName::RetryAfter, RETRY_AFTER_S);
-            }
-            return self.respond(transaction, response);
+            return self.refuse(transaction, &request, status);
         }
-        let Ok(offer) = body::part(&request.headers, &request.body, SDP) else {
-            let mut response = self.plain(&request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-            response.headers.set(HeaderName::Accept, SDP);
-            return self.respond(transaction, response);
-        };
-        self.reinvite = Some((transaction, Box::new(request)));
-        self.events
-            .push_back(Event::Reinvite { transaction, offer });
+        let fork = fork.id;
+        self.pending = Some(Pending {
+            transaction,
+            request: Box::new(request),
+            fork,
+        });
+        let id = OfferId::Request(transaction);
+        self.events.push_back(Event::Offer { id, fork, offer });
     }
+
+    /// Answers the request with the offer by 200 and `body`.
+    pub(super) fn answer_request(
+        &mut self,
+        transaction: TransactionId,
+        body: Bytes,
+        headers: &[Line],
+    ) {
+        let Some(pending) = self.take_pending(transaction) else {
+            return;
+        };
+        let mut response = self.plain(&pending.request, StatusCode::OK);
+        response.headers.set(HeaderName::Allow, ALLOW);
+        add_lines(&mut response.headers, headers);
+        add_description(&mut response.headers, &mut response.body, body);
+        if let Some(fork) = self.forks.get_mut(pending.fork) {
+            match fork.exchange.is_idle() {
+                true => fork.exchange.send(),
+                false => fork.exchange.complete(),
+            }
+        }
+        if pending.request.method == Method::Invite {
+            self.unacknowledged = number(&pending.request.headers);
+        }
+        self.respond(transaction, response);
+        self.send_next_change();
+    }
+
+    pub(super) fn decline_request(
+        &mut self,
+        transaction: TransactionId,
+        status: StatusCode,
+        headers: &[Line],
+    ) {
+        let Some(pending) = self.take_pending(transaction) else {
+            return;
+        };
+        let mut response = self.plain(&pending.request, status);
+        add_lines(&mut response.headers, headers);
+        if let Some(fork) = self.forks.get_mut(pending.fork)
+            && matches!(fork.exchange, Exchange::Received { .. })
+        {
+            fork.exchange.withdraw();
+        }
+        self.respond(transaction, response);
+        self.send_next_change();
+    }
+
+    fn take_pending(&mut self, transaction: TransactionId) -> Option<Pending> {
+        self.pending
+            .take_if(|pending| pending.transaction == transaction)
+    }
+
+    pub(super) fn put_retry_after(&mut self, headers: &mut Headers) {
+        let seconds = self.random.random_range(0..=MAX_RETRY_AFTER_S);
+        headers.set(HeaderName::RetryAfter, seconds.to_string());
+    }
+}
+
+fn number(headers: &Headers) -> Option<u32> {
+    headers.cseq().ok().map(|cseq| cseq.number)
 }

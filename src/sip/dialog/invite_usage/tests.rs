@@ -1,5 +1,20 @@
 use super::*;
-use crate::sip::message::Message;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::sip::message::{Message, Method};
+
+/// Any time will do.
+#[allow(clippy::disallowed_methods)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+const SETUP: UsageSetup = UsageSetup {
+    reliable: ReliablePolicy::Supported,
+    seed: 1,
+};
 
 const INVITE: TransactionId = TransactionId(0);
 
@@ -31,23 +46,33 @@ fn inside(method: &str, cseq: u32) -> Request {
 
 /// A call that came in with CSeq 1.
 fn uas() -> InviteUsage {
-    let invite = request("INVITE", 1, "");
+    uas_of(with_offer(request("INVITE", 1, "")))
+}
+
+/// With a session description.
+fn with_offer(mut request: Request) -> Request {
+    request.body = "offer".into();
+    request
+}
+
+fn uas_of(invite: Request) -> InviteUsage {
     let contact = Uri::parse("sip:bob@10.0.0.1").unwrap();
     let dialog = Dialog::uas(&invite, "b", contact).unwrap();
-    InviteUsage::uas(INVITE, invite, dialog)
+    InviteUsage::uas(INVITE, invite, dialog, SETUP)
 }
 
 fn accepted() -> InviteUsage {
     let mut usage = uas();
-    usage.accept("answer".into(), &[]);
+    usage.accept(None, &[], "answer".into());
     assert_eq!(commands(&mut usage), ["0: 200"]);
+    assert_eq!(events(&mut usage), ["Accepted"]);
     usage
 }
 
 fn confirmed() -> InviteUsage {
     let mut usage = accepted();
-    usage.handle_ack(inside("ACK", 1));
-    assert_eq!(events(&mut usage), ["Acknowledged"]);
+    usage.handle_ack(&inside("ACK", 1));
+    assert!(events(&mut usage).is_empty());
     usage
 }
 
@@ -56,7 +81,7 @@ const UAC: RequestToken = RequestToken(0);
 /// A call that goes out.
 fn uac() -> InviteUsage {
     let next_hop = Uri::parse("sip:proxy").unwrap();
-    let mut usage = InviteUsage::uac(request("INVITE", 1, ""), next_hop);
+    let mut usage = InviteUsage::uac(with_offer(request("INVITE", 1, "")), next_hop, SETUP);
     assert_eq!(commands(&mut usage), ["INVITE 1 to sip:proxy"]);
     usage
 }
@@ -68,7 +93,7 @@ fn respond(usage: &mut InviteUsage, code: &str, tag: &str) {
     let mut response = Response::answering(&invite, status, Some(tag));
     let contact = format!("<sip:{tag}@callee>");
     response.headers.push(HeaderName::Contact, contact);
-    usage.handle_response(UAC, response);
+    usage.handle_response(now(), UAC, response);
 }
 
 /// What is to be sent, in words.
@@ -88,6 +113,7 @@ fn commands(usage: &mut InviteUsage) -> Vec<String> {
             format!("{} {number} to {next_hop}", request.method)
         }
         Command::Cancel { .. } => "CANCEL".to_owned(),
+        Command::Acknowledged { .. } => "acknowledged".to_owned(),
     };
     std::iter::from_fn(|| usage.poll_command())
         .map(words)
@@ -109,24 +135,25 @@ fn events(usage: &mut InviteUsage) -> Vec<String> {
 fn an_unanswered_invite_is_accepted_rejected_or_cancelled_once() {
     let mut usage = uas();
     assert!(usage.is_pending());
-    usage.progress(StatusCode::RINGING);
-    usage.accept("answer".into(), &[]);
-    usage.accept("answer".into(), &[]);
+    usage.progress(StatusCode::RINGING, None, &[], Bytes::new());
+    usage.accept(None, &[], "answer".into());
+    usage.accept(None, &[], "answer".into());
     usage.reject(StatusCode::BUSY_HERE, None, &[]);
-    usage.progress(StatusCode::RINGING);
+    usage.progress(StatusCode::RINGING, None, &[], Bytes::new());
     usage.handle_cancel(INVITE);
     assert_eq!(commands(&mut usage), ["0: 180", "0: 200"]);
-    assert!(usage.is_established() && events(&mut usage).is_empty());
+    assert!(usage.is_established());
+    assert_eq!(events(&mut usage), ["Accepted"]);
 
     let mut usage = uas();
     usage.reject(StatusCode::BUSY_HERE, Some("Busy"), &[]);
-    usage.accept("answer".into(), &[]);
+    usage.accept(None, &[], "answer".into());
     assert_eq!(commands(&mut usage), ["0: 486"]);
     assert_eq!(events(&mut usage), ["Ended"]);
 
     let mut usage = uas();
     usage.handle_cancel(INVITE);
-    usage.accept("answer".into(), &[]);
+    usage.accept(None, &[], "answer".into());
     usage.handle_cancel(INVITE);
     assert_eq!(commands(&mut usage), ["0: 487"]);
     assert_eq!(events(&mut usage), ["Cancelled", "Ended"]);
@@ -152,10 +179,10 @@ fn a_hang_up_before_the_ack_waits_for_it() {
     usage.hang_up();
     usage.hang_up();
     assert!(commands(&mut usage).is_empty());
-    usage.handle_ack(inside("ACK", 1));
+    usage.handle_ack(&inside("ACK", 1));
     assert_eq!(commands(&mut usage), ["BYE 1 to sip:alice@client"]);
-    assert_eq!(events(&mut usage), ["Acknowledged"]);
-    usage.handle_response(RequestToken(0), ok());
+    assert!(events(&mut usage).is_empty());
+    usage.handle_response(now(), RequestToken(0), ok());
     assert_eq!(events(&mut usage), ["Ended"]);
 }
 
@@ -170,7 +197,7 @@ fn without_an_ack_the_call_is_ended() {
     usage.handle_ack_timeout();
     assert_eq!(commands(&mut usage), ["BYE 1 to sip:alice@client"]);
     assert_eq!(events(&mut usage), ["NoAck"]);
-    usage.handle_no_response(RequestToken(0), StatusCode::REQUEST_TIMEOUT);
+    usage.handle_no_response(now(), RequestToken(0), StatusCode::REQUEST_TIMEOUT);
     assert!(usage.is_terminated());
     assert_eq!(events(&mut usage), ["Ended"]);
 }
@@ -191,7 +218,7 @@ fn an_established_call_is_ended_by_either_side_or_both() {
         ["BYE 1 to sip:alice@client", "1: 200"]
     );
     assert_eq!(events(&mut usage), ["Ended"]);
-    usage.handle_response(RequestToken(0), ok());
+    usage.handle_response(now(), RequestToken(0), ok());
     assert!(events(&mut usage).is_empty());
 }
 
@@ -199,22 +226,23 @@ fn an_established_call_is_ended_by_either_side_or_both() {
 fn a_provisional_response_does_not_end_our_bye() {
     let mut usage = confirmed();
     usage.hang_up();
-    usage.handle_response(RequestToken(0), Response::new(StatusCode::TRYING));
+    usage.handle_response(now(), RequestToken(0), Response::new(StatusCode::TRYING));
     assert!(!usage.is_terminated());
-    usage.handle_response(RequestToken(0), Response::new(StatusCode::BUSY_HERE));
+    usage.handle_response(now(), RequestToken(0), Response::new(StatusCode::BUSY_HERE));
     assert!(usage.is_terminated());
 }
 
 #[test]
 fn re_invites_are_taken_one_at_a_time() {
     let mut usage = confirmed();
-    usage.handle_request(TransactionId(1), inside("INVITE", 2));
+    usage.handle_request(TransactionId(1), with_offer(inside("INVITE", 2)));
     usage.handle_request(TransactionId(2), inside("INVITE", 3));
     assert_eq!(commands(&mut usage), ["2: 500"]);
-    assert_eq!(events(&mut usage), ["Reinvite"]);
-    usage.accept("answer".into(), &[]);
-    usage.handle_request(TransactionId(3), inside("INVITE", 4));
-    usage.reject(StatusCode::NOT_ACCEPTABLE_HERE, None, &[]);
+    assert_eq!(events(&mut usage), ["Offer"]);
+    usage.answer(OfferId::Request(TransactionId(1)), "answer".into(), &[]);
+    usage.handle_request(TransactionId(3), with_offer(inside("INVITE", 4)));
+    let id = OfferId::Request(TransactionId(3));
+    usage.decline(id, StatusCode::NOT_ACCEPTABLE_HERE, &[]);
     assert_eq!(commands(&mut usage), ["1: 200", "3: 488"]);
     assert!(usage.is_established());
 }
@@ -281,29 +309,87 @@ fn an_info_about_something_else_is_refused_and_told_what_is_understood() {
     assert_eq!(commands(&mut usage), ["2: 469", "3: 405"]);
 }
 
-#[test]
-fn infos_go_out_one_after_the_other_until_one_fails() {
-    let mut usage = confirmed();
-    for body in ["1", "2", "3", "4"] {
-        usage.send_info("text/plain", body.into());
+/// A text for an INFO.
+fn text(body: &'static str) -> Content {
+    Content {
+        content_type: "text/plain".to_owned(),
+        body: body.into(),
     }
-    let sent = |usage: &mut InviteUsage| {
-        let Some(Command::Request { token, request, .. }) = usage.poll_command() else {
-            panic!("no request");
-        };
-        assert!(usage.poll_command().is_none());
-        assert_eq!(request.method, Method::Info);
-        (token, request)
+}
+
+/// The only request that is to be sent.
+fn sent(usage: &mut InviteUsage) -> (RequestToken, Box<Request>) {
+    let Some(Command::Request { token, request, .. }) = usage.poll_command() else {
+        panic!("no request");
     };
-    let (token, first) = sent(&mut usage);
-    assert_eq!(&first.body[..], b"1");
-    usage.handle_response(token, Response::answering(&first, StatusCode::OK, None));
-    let (token, second) = sent(&mut usage);
-    assert_eq!(&second.body[..], b"2");
-    usage.handle_no_response(token, StatusCode::REQUEST_TIMEOUT);
+    assert!(usage.poll_command().is_none());
+    (token, request)
+}
+
+fn status(request: &Request, code: u16) -> Response {
+    Response::answering(request, StatusCode::new(code).unwrap(), None)
+}
+
+#[test]
+fn infos_go_out_one_after_the_other() {
+    let mut usage = confirmed();
+    for body in ["1", "2", "3"] {
+        assert!(usage.send_request(Method::Info, &[], text(body)).is_some());
+    }
+    for (body, code) in [("1", 200), ("2", 415), ("3", 200)] {
+        let (token, info) = sent(&mut usage);
+        assert_eq!(
+            (&info.method, &info.body[..]),
+            (&Method::Info, body.as_bytes())
+        );
+        usage.handle_response(now(), token, status(&info, code));
+        assert_eq!(events(&mut usage), ["Done"]);
+    }
     assert!(usage.poll_command().is_none() && usage.is_established());
-    usage.send_info("text/plain", "5".into());
-    assert_eq!(&sent(&mut usage).1.body[..], b"5");
+}
+
+#[test]
+fn other_requests_go_out_at_once_and_the_calls_own_are_not_for_the_session() {
+    let mut usage = confirmed();
+    for method in [Method::Refer, Method::Message, Method::Notify] {
+        assert!(
+            usage
+                .send_request(method, &[], Content::default())
+                .is_some()
+        );
+    }
+    assert_eq!(commands(&mut usage).len(), 3);
+    for method in [Method::Bye, Method::Invite, Method::Prack, Method::Cancel] {
+        assert!(
+            usage
+                .send_request(method, &[], Content::default())
+                .is_none()
+        );
+    }
+}
+
+#[test]
+fn rfc5057_5_1_a_failure_ends_the_call_or_the_request_only() {
+    for (code, ends) in [
+        (405, false),
+        (489, false),
+        (404, true),
+        (481, true),
+        (408, true),
+    ] {
+        let mut usage = confirmed();
+        usage.send_request(Method::Options, &[], Content::default());
+        let (token, options) = sent(&mut usage);
+        usage.handle_response(now(), token, status(&options, code));
+        let (told, out) = (events(&mut usage), commands(&mut usage));
+        match ends {
+            true => {
+                assert_eq!(told, ["Done", "RemoteDisappeared"]);
+                assert_eq!(out, ["BYE 2 to sip:alice@client"]);
+            }
+            false => assert_eq!((told, out), (vec!["Done".to_owned()], Vec::new())),
+        }
+    }
 }
 
 #[test]
@@ -312,7 +398,7 @@ fn nothing_follows_after_the_end() {
     usage.handle_request(TransactionId(1), inside("BYE", 2));
     commands(&mut usage);
     events(&mut usage);
-    usage.handle_ack(inside("ACK", 1));
+    usage.handle_ack(&inside("ACK", 1));
     usage.handle_ack_timeout();
     usage.hang_up();
     assert!(commands(&mut usage).is_empty() && events(&mut usage).is_empty());
@@ -333,7 +419,7 @@ fn an_answer_to_our_invite_is_acknowledged() {
     assert_eq!(events(&mut usage), ["Answered"]);
     usage.hang_up();
     assert_eq!(commands(&mut usage), ["BYE 2 to sip:x@callee"]);
-    usage.handle_response(RequestToken(1), ok());
+    usage.handle_response(now(), RequestToken(1), ok());
     assert_eq!(events(&mut usage), ["Ended"]);
 }
 
@@ -343,8 +429,8 @@ fn a_failure_or_no_response_ends_our_invite() {
     respond(&mut usage, "486", "x");
     assert_eq!(events(&mut usage), ["Refused", "Ended"]);
     let mut usage = uac();
-    usage.handle_no_response(UAC, StatusCode::REQUEST_TIMEOUT);
-    usage.handle_no_response(UAC, StatusCode::REQUEST_TIMEOUT);
+    usage.handle_no_response(now(), UAC, StatusCode::REQUEST_TIMEOUT);
+    usage.handle_no_response(now(), UAC, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(events(&mut usage), ["NoResponse", "Ended"]);
     assert!(commands(&mut usage).is_empty());
 }
@@ -364,7 +450,7 @@ fn a_cancelled_invite_ends_with_whatever_comes() {
     respond(&mut usage, "487", "x");
     assert_eq!(events(&mut usage), ["Refused", "Ended"]);
     let mut usage = cancelled();
-    usage.handle_no_response(UAC, StatusCode::REQUEST_TIMEOUT);
+    usage.handle_no_response(now(), UAC, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(events(&mut usage), ["NoResponse", "Ended"]);
     let mut usage = cancelled();
     respond(&mut usage, "200", "x");
@@ -379,21 +465,24 @@ fn other_forks_that_answer_are_acknowledged_and_ended() {
     respond(&mut usage, "200", "x");
     commands(&mut usage);
     respond(&mut usage, "200", "y");
-    let both = ["ACK 1 to sip:y@callee", "BYE 2 to sip:y@callee"];
+    let both = ["ACK 1 to sip:y@callee", "BYE 1002 to sip:y@callee"];
     assert_eq!(commands(&mut usage), both);
-    usage.handle_response(RequestToken(1), ok());
+    usage.handle_response(now(), RequestToken(1), ok());
     assert!(usage.is_established());
     assert_eq!(events(&mut usage), ["Answered"]);
 }
 
 #[test]
-fn an_answer_without_contact_begins_nothing() {
+fn rfc3261_13_2_2_4_an_answer_without_contact_is_acknowledged_and_ended() {
     let mut usage = uac();
     let invite = request("INVITE", 1, "");
     let response = Response::answering(&invite, StatusCode::OK, Some("x"));
-    usage.handle_response(UAC, response);
-    assert!(commands(&mut usage).is_empty());
-    assert_eq!(events(&mut usage), ["Refused", "Ended"]);
+    usage.handle_response(now(), UAC, response);
+    let both = ["ACK 1 to sip:bob@server", "BYE 1002 to sip:bob@server"];
+    assert_eq!(commands(&mut usage), both);
+    assert_eq!(events(&mut usage), ["Refused"]);
+    usage.handle_response(now(), RequestToken(1), ok());
+    assert_eq!(events(&mut usage), ["Ended"]);
 }
 
 #[test]
@@ -401,4 +490,324 @@ fn a_request_before_our_invite_is_answered_finds_no_dialog() {
     let mut usage = uac();
     usage.handle_request(TransactionId(1), inside("BYE", 2));
     assert_eq!(commands(&mut usage), ["1: 481"]);
+}
+
+/// The peer of `uac` or `confirmed_uac` sends a request in the dialog of its tag.
+fn from_callee(method: &str, cseq: u32, tag: &str) -> Request {
+    let mut request = request(method, cseq, ";tag=a");
+    let from = format!("<sip:bob@server>;tag={tag}");
+    request.headers.set(HeaderName::From, from);
+    request
+        .headers
+        .set(HeaderName::To, "<sip:alice@client>;tag=a");
+    request
+}
+
+/// A reliable provisional response of the peer.
+fn respond_reliably(usage: &mut InviteUsage, tag: &str, rseq: u32, body: &'static str) {
+    let invite = request("INVITE", 1, "");
+    let mut response = Response::answering(&invite, StatusCode::SESSION_PROGRESS, Some(tag));
+    let headers = &mut response.headers;
+    headers.push(HeaderName::Contact, format!("<sip:{tag}@callee>"));
+    headers.push(HeaderName::Require, "100rel");
+    headers.push(HeaderName::RSeq, rseq.to_string());
+    response.body = body.into();
+    usage.handle_response(now(), UAC, response);
+}
+
+#[test]
+fn rfc3262_4_each_fork_has_its_own_row_of_reliable_responses() {
+    let mut usage = uac();
+    respond_reliably(&mut usage, "x", 7, "");
+    respond_reliably(&mut usage, "x", 7, "");
+    respond_reliably(&mut usage, "x", 9, "");
+    respond_reliably(&mut usage, "y", 100, "answer");
+    respond_reliably(&mut usage, "x", 8, "");
+    let pracks = [
+        "PRACK 2 to sip:x@callee",
+        "PRACK 2 to sip:y@callee",
+        "PRACK 3 to sip:x@callee",
+    ];
+    assert_eq!(commands(&mut usage), pracks);
+    assert_eq!(events(&mut usage), ["Progress"; 3]);
+    // An unreliable one after them is good too.
+    respond(&mut usage, "180", "x");
+    assert_eq!(events(&mut usage), ["Progress"]);
+}
+
+#[test]
+fn rfc3262_5_the_answer_in_a_reliable_response_counts() {
+    let mut usage = uac();
+    respond_reliably(&mut usage, "x", 7, "answer");
+    assert!(usage.is_negotiated());
+    commands(&mut usage);
+    events(&mut usage);
+    respond(&mut usage, "200", "x");
+    assert!(matches!(
+        usage.poll_event(),
+        Some(Event::Answered { answer: None, .. })
+    ));
+    assert_eq!(commands(&mut usage), ["ACK 1 to sip:x@callee"]);
+}
+
+#[test]
+fn rfc3262_5_an_offer_in_a_reliable_response_is_answered_in_the_prack() {
+    let next_hop = Uri::parse("sip:proxy").unwrap();
+    let mut usage = InviteUsage::uac(request("INVITE", 1, ""), next_hop, SETUP);
+    commands(&mut usage);
+    respond_reliably(&mut usage, "x", 7, "offer");
+    assert!(commands(&mut usage).is_empty());
+    let Some(Event::Offer { id, offer, .. }) = usage.poll_event() else {
+        panic!("no offer");
+    };
+    assert_eq!(&offer[..], b"offer");
+    usage.answer(id, "answer".into(), &[]);
+    let (_, prack) = sent(&mut usage);
+    assert_eq!(prack.headers.rack().unwrap().to_string(), "7 1 INVITE");
+    assert_eq!(&prack.body[..], b"answer");
+    respond(&mut usage, "200", "x");
+    assert!(usage.is_negotiated());
+}
+
+#[test]
+fn rfc3261_13_2_2_4_an_offer_in_the_2xx_is_answered_in_the_ack() {
+    let next_hop = Uri::parse("sip:proxy").unwrap();
+    let mut usage = InviteUsage::uac(request("INVITE", 1, ""), next_hop, SETUP);
+    commands(&mut usage);
+    let invite = request("INVITE", 1, "");
+    let mut ok = Response::answering(&invite, StatusCode::OK, Some("x"));
+    ok.headers.push(HeaderName::Contact, "<sip:x@callee>");
+    ok.body = "offer".into();
+    usage.handle_response(now(), UAC, ok);
+    assert!(commands(&mut usage).is_empty());
+    let id = OfferId::Success(UAC);
+    assert_eq!(events(&mut usage), ["Answered", "Offer"]);
+    // A hang-up meanwhile does not forget the ACK.
+    usage.answer(id, "answer".into(), &[]);
+    usage.hang_up();
+    let Some(Command::Ack { request: ack, .. }) = usage.poll_command() else {
+        panic!("no ACK");
+    };
+    assert_eq!(&ack.body[..], b"answer");
+    assert_eq!(commands(&mut usage), ["BYE 2 to sip:x@callee"]);
+}
+
+/// A caller who takes provisional responses reliably.
+fn uas_reliable(body: &'static str) -> InviteUsage {
+    let mut invite = request("INVITE", 1, "");
+    invite.body = body.into();
+    invite.headers.push(HeaderName::Supported, "100rel");
+    uas_of(invite)
+}
+
+/// The RSeq of the only response that is to be sent.
+fn rseq_sent(usage: &mut InviteUsage) -> u32 {
+    let Some(Command::Respond { response, .. }) = usage.poll_command() else {
+        panic!("no response");
+    };
+    assert!(response.headers.has_option(&HeaderName::Require, "100rel"));
+    assert!(usage.poll_command().is_none());
+    response.headers.rseq().unwrap()
+}
+
+fn prack(cseq: u32, rseq: u32, body: &'static str) -> Request {
+    let mut prack = inside("PRACK", cseq);
+    prack
+        .headers
+        .push(HeaderName::RAck, format!("{rseq} 1 INVITE"));
+    prack.body = body.into();
+    prack
+}
+
+#[test]
+fn rfc3262_3_reliable_responses_wait_for_each_other_and_the_2xx_for_their_descriptions() {
+    let mut usage = uas_reliable("offer");
+    usage.progress(StatusCode::RINGING, None, &[], Bytes::new());
+    let first = rseq_sent(&mut usage);
+    usage.progress(StatusCode::SESSION_PROGRESS, None, &[], "answer".into());
+    usage.accept(None, &[], Bytes::new());
+    assert!(commands(&mut usage).is_empty());
+    // It names nothing that is out.
+    usage.handle_request(TransactionId(1), prack(2, first + 1, ""));
+    assert_eq!(commands(&mut usage), ["1: 481"]);
+    usage.handle_request(TransactionId(2), prack(3, first, ""));
+    assert_eq!(commands(&mut usage), ["acknowledged", "2: 200", "0: 183"]);
+    assert!(events(&mut usage).is_empty());
+    usage.handle_request(TransactionId(3), prack(4, first + 1, ""));
+    assert_eq!(commands(&mut usage), ["acknowledged", "3: 200", "0: 200"]);
+    assert_eq!(events(&mut usage), ["Accepted"]);
+    // The same PRACK in a new transaction acknowledges nothing.
+    usage.handle_request(TransactionId(4), prack(5, first + 1, ""));
+    assert_eq!(commands(&mut usage), ["4: 481"]);
+}
+
+#[test]
+fn rfc3262_3_without_a_prack_the_invite_gets_504() {
+    let mut usage = uas_reliable("offer");
+    usage.progress(StatusCode::RINGING, None, &[], Bytes::new());
+    usage.handle_prack_timeout();
+    assert_eq!(commands(&mut usage), ["0: 180", "0: 504"]);
+    assert_eq!(events(&mut usage), ["NoPrack", "Ended"]);
+}
+
+#[test]
+fn rfc3262_5_a_late_offer_goes_reliably_and_the_prack_brings_the_answer() {
+    let mut usage = uas_reliable("");
+    assert_eq!(usage.due(), Due::Offer);
+    usage.progress(StatusCode::SESSION_PROGRESS, None, &[], "offer".into());
+    let rseq = rseq_sent(&mut usage);
+    usage.handle_request(TransactionId(1), prack(2, rseq, "answer"));
+    assert_eq!(events(&mut usage), ["Answer"]);
+    commands(&mut usage);
+    // A further PRACK could bring a new offer.
+    usage.progress(StatusCode::RINGING, None, &[], Bytes::new());
+    let rseq = rseq_sent(&mut usage);
+    usage.handle_request(TransactionId(2), prack(3, rseq, "new offer"));
+    assert_eq!(commands(&mut usage), ["acknowledged"]);
+    assert_eq!(events(&mut usage), ["Offer"]);
+    usage.answer(OfferId::Request(TransactionId(2)), "answer".into(), &[]);
+    assert_eq!(commands(&mut usage), ["2: 200"]);
+}
+
+#[test]
+fn an_unreliable_response_carries_no_offer() {
+    let mut usage = uas_of(request("INVITE", 1, ""));
+    usage.progress(StatusCode::SESSION_PROGRESS, None, &[], "offer".into());
+    let Some(Command::Respond { response, .. }) = usage.poll_command() else {
+        panic!("no response");
+    };
+    assert!(response.body.is_empty());
+    assert_eq!(usage.due(), Due::Offer);
+}
+
+/// Our re-INVITE with an offer, sent.
+fn reinviting(usage: &mut InviteUsage) -> (RequestToken, Box<Request>) {
+    let change = Change {
+        method: Method::Invite,
+        has_offer: true,
+        headers: Vec::new(),
+    };
+    let token = usage.change(change).unwrap();
+    assert_eq!(events(usage), ["OfferWanted"]);
+    usage.offer(token, "offer".into());
+    sent(usage)
+}
+
+/// A call that came in, with an offer and its answer.
+fn agreed() -> InviteUsage {
+    let mut usage = confirmed();
+    assert!(usage.is_negotiated());
+    commands(&mut usage);
+    usage
+}
+
+#[test]
+fn rfc3261_14_1_glare_waits_and_tries_again() {
+    let mut usage = agreed();
+    let (token, invite) = reinviting(&mut usage);
+    // Theirs crosses ours.
+    usage.handle_request(TransactionId(1), with_offer(inside("INVITE", 2)));
+    usage.handle_request(TransactionId(2), with_offer(inside("UPDATE", 3)));
+    assert_eq!(commands(&mut usage), ["1: 491", "2: 491"]);
+    let start = now();
+    usage.handle_response(start, token, status(&invite, 491));
+    assert_eq!(events(&mut usage), ["OfferRefused"]);
+    // We are not the owner of the Call-ID.
+    let at = usage.poll_timeout().expect("another try");
+    assert!(at - start <= Duration::from_secs(2));
+    // Theirs goes first.
+    usage.handle_request(TransactionId(3), with_offer(inside("INVITE", 4)));
+    usage.handle_timeout(at);
+    assert_eq!(events(&mut usage), ["Offer"]);
+    usage.answer(OfferId::Request(TransactionId(3)), "answer".into(), &[]);
+    assert_eq!(commands(&mut usage), ["3: 200"]);
+    assert!(events(&mut usage).is_empty());
+    usage.handle_ack(&inside("ACK", 4));
+    assert_eq!(events(&mut usage), ["OfferWanted"]);
+    usage.offer(token, "offer".into());
+    let (again, invite) = sent(&mut usage);
+    assert_eq!(again, token);
+    let mut ok = status(&invite, 200);
+    ok.body = "answer".into();
+    usage.handle_response(start, token, ok);
+    assert_eq!(events(&mut usage), ["Answer", "Done"]);
+    let number = invite.headers.cseq().unwrap().number;
+    let ack = format!("ACK {number} to sip:alice@client");
+    assert_eq!(commands(&mut usage), [ack]);
+}
+
+#[test]
+fn rfc3261_14_1_a_refused_re_invite_leaves_the_session_as_it_was() {
+    let mut usage = agreed();
+    let (token, invite) = reinviting(&mut usage);
+    usage.handle_response(now(), token, status(&invite, 488));
+    assert_eq!(events(&mut usage), ["OfferRefused", "Done"]);
+    assert!(usage.is_established() && usage.is_negotiated());
+    assert!(commands(&mut usage).is_empty());
+}
+
+#[test]
+fn rfc3311_5_2_an_update_with_an_offer_waits_for_the_one_before() {
+    let mut usage = agreed();
+    usage.handle_request(TransactionId(1), with_offer(inside("UPDATE", 2)));
+    usage.handle_request(TransactionId(2), with_offer(inside("UPDATE", 3)));
+    usage.handle_request(TransactionId(3), inside("UPDATE", 4));
+    let Some(Command::Respond { response, .. }) = usage.poll_command() else {
+        panic!("no response");
+    };
+    assert_eq!(response.status.code(), 500);
+    let seconds = response.headers.text(&HeaderName::RetryAfter).unwrap();
+    assert!(seconds.parse::<u32>().unwrap() <= 10);
+    assert_eq!(commands(&mut usage), ["3: 200"]);
+    assert_eq!(events(&mut usage), ["Offer"]);
+}
+
+#[test]
+fn rfc3261_15_a_bye_in_an_early_dialog_leaves_the_invite_to_its_end() {
+    let mut usage = uac();
+    respond(&mut usage, "180", "x");
+    events(&mut usage);
+    usage.handle_request(TransactionId(1), from_callee("OPTIONS", 4, "x"));
+    usage.handle_request(TransactionId(2), from_callee("BYE", 5, "x"));
+    usage.handle_request(TransactionId(3), from_callee("INFO", 6, "y"));
+    assert_eq!(commands(&mut usage), ["1: 200", "2: 200", "3: 481"]);
+    assert!(events(&mut usage).is_empty());
+    // Its answer came behind its BYE.
+    respond(&mut usage, "200", "x");
+    assert_eq!(commands(&mut usage), ["ACK 1 to sip:x@callee"]);
+    assert_eq!(events(&mut usage), ["RemoteHangup", "Ended"]);
+}
+
+#[derive(Debug)]
+struct Password;
+
+impl Credentials for Password {
+    fn answer(&mut self, _: &Response, request: &mut Request) -> bool {
+        let is_new = request.headers.get(&HeaderName::Authorization).is_none();
+        request.headers.set(HeaderName::Authorization, "Digest");
+        is_new
+    }
+}
+
+#[test]
+fn rfc3261_22_2_a_challenge_is_answered_by_the_same_request_with_a_higher_number() {
+    let mut usage = uac();
+    usage.set_credentials(Box::new(Password));
+    respond(&mut usage, "401", "x");
+    assert_eq!(commands(&mut usage), ["INVITE 2 to sip:proxy"]);
+    assert!(events(&mut usage).is_empty());
+    respond(&mut usage, "401", "x");
+    assert_eq!(events(&mut usage), ["Refused", "Ended"]);
+
+    let mut usage = agreed();
+    usage.set_credentials(Box::new(Password));
+    usage.hang_up();
+    let (token, bye) = sent(&mut usage);
+    usage.handle_response(now(), token, status(&bye, 407));
+    let (again, second) = sent(&mut usage);
+    assert_eq!(again, token);
+    assert_eq!(second.headers.cseq().unwrap().to_string(), "2 BYE");
+    assert!(!usage.is_terminated());
+    usage.handle_response(now(), token, status(&second, 200));
+    assert!(usage.is_terminated());
 }

@@ -1,0 +1,100 @@
+//! What an application is told of its call.
+
+#[cfg(doc)]
+use super::Call;
+use crate::audio::playlist::{PlaylistItem, RoomId};
+use crate::audio::recorder::{RecordingEnded, RecordingMeter};
+use crate::dsm::ActionResult;
+use crate::media::MediaEvent;
+use crate::session::event::{ActionToken, Params, PromptError, RecordError};
+use crate::session::room::{InRoomError, RoomAnswer};
+use crate::sip::dialog::invite_usage::{ForkId, RequestToken};
+use crate::sip::endpoint::TransactionId;
+use crate::sip::message::{Method, Request, Response, StatusCode};
+
+/// What an application is told.
+#[derive(Debug)]
+pub enum CallEvent {
+    /// The session begins.
+    Start,
+    /// The caller's INVITE waits for an answer.
+    Invite,
+    /// A provisional response to our INVITE.
+    Ringing {
+        /// The early dialog that it belongs to, if it makes one. After forking there are several.
+        fork: Option<ForkId>,
+        /// The response.
+        response: Box<Response>,
+    },
+    /// Offer and answer are complete before the call is answered: the callee may be heard, or the caller
+    /// may hear us.
+    EarlySession,
+    /// Our INVITE was refused, or the offer that came with the caller's.
+    Failed {
+        /// Status of the final response.
+        status: StatusCode,
+        /// Its reason phrase.
+        reason: String,
+    },
+    /// No final response to our INVITE came.
+    NoResponse {
+        /// What stands for one: 408, or 503 if it could not be sent.
+        status: StatusCode,
+    },
+    /// Offer and answer are complete and the call is established.
+    SessionStart,
+    /// The peer hung up or cancelled; `headers` are those of its request.
+    Hangup {
+        /// Header lines of the request.
+        headers: String,
+    },
+    /// Nobody acknowledged our answer; the call is being ended.
+    NoAck,
+    /// Nobody acknowledged a reliable provisional response of ours; the INVITE has been refused.
+    NoPrack,
+    /// A request that the application sent in the dialog is done: [`Call::send_request`],
+    /// [`Call::reinvite`] and the like gave the token.
+    Done {
+        /// Which.
+        token: RequestToken,
+        /// Its method.
+        method: Method,
+        /// The final response, or what stands for one.
+        outcome: Result<Box<Response>, StatusCode>,
+    },
+    /// A request of ours in the dialog failed in a way that tells that the call is no more; it is being
+    /// ended (RFC 5057).
+    RemoteDisappeared {
+        /// Status of the failure, 408 if there was none.
+        status: StatusCode,
+        /// Its reason phrase.
+        reason: String,
+        /// The response, unless it was a time-out.
+        response: Option<Box<Response>>,
+    },
+    /// A request of the peer in the dialog, for an application that wants to look at them first. It has
+    /// been [admitted](crate::sip::dialog::invite_usage::InviteUsage::admit).
+    Request(TransactionId, Box<Request>),
+    /// Audio.
+    Media(MediaEvent),
+    /// The prompt that was asked for.
+    Prompt(Result<PlaylistItem, PromptError>),
+    /// The recording that was asked for has begun, or cannot.
+    RecordingBegun(Result<RecordingMeter, RecordError>),
+    /// A recording is complete.
+    RecordingEnded(RecordingEnded),
+    /// What came of a request about conference rooms.
+    Room(RoomAnswer),
+    /// What came of an act in a room, and which room that is to media threads.
+    InRoom(Result<RoomId, InRoomError>),
+    /// An event of another session.
+    Posted(Params),
+    /// What became of work outside.
+    Performed(ActionToken, ActionResult),
+    /// The server is shutting down.
+    Shutdown,
+    /// The operator sent the signal with this number, SIGUSR1 or SIGUSR2.
+    User(u8),
+    /// The SIP side is over; nothing can be sent any more.
+    Ended,
+}

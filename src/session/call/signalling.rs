@@ -1,0 +1,443 @@
+//! The SIP side of a call: what an application may do with it, and what it is told of it.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::{Call, CallEvent};
+use crate::sdp::{Direction, NegotiatedAudio, NegotiationError};
+use crate::sip::dialog::invite_usage::{
+    Change, Content, Due, Event as UsageEvent, ForkId, Line, OfferId, RequestToken, SDP,
+};
+use crate::sip::endpoint::TransactionId;
+use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, body};
+
+/// Of a UAS; there is no fork of one's own answer.
+const OWN: ForkId = ForkId(0);
+
+impl Call {
+    /// Answers the pending INVITE with 200 and a session description; refuses it with 488 or 400
+    /// if that cannot be.
+    pub fn answer(&mut self) {
+        self.accept(None, &[]);
+    }
+
+    /// As [`answer`](Self::answer), with a reason phrase and header lines.
+    pub fn accept(&mut self, reason: Option<&str>, headers: &[Line]) {
+        if let Some(body) = self.description_due() {
+            self.usage.accept(reason, headers, body);
+            self.pump();
+        }
+    }
+
+    /// Tells the caller that the call is being worked on.
+    pub fn ring(&mut self) {
+        self.progress(StatusCode::RINGING, None, &[]);
+    }
+
+    /// Sends a provisional response above 100 without a session description.
+    pub fn progress(&mut self, status: StatusCode, reason: Option<&str>, headers: &[Line]) {
+        self.usage.progress(status, reason, headers, Bytes::new());
+        self.pump();
+    }
+
+    /// Sends a provisional response above 100 with a session description, so that both sides may hear
+    /// each other before the answer: [`CallEvent::EarlySession`] follows. A caller without an offer gets
+    /// ours if it takes it reliably, else none (RFC 3262 §5).
+    pub fn early_session(&mut self, status: StatusCode, reason: Option<&str>, headers: &[Line]) {
+        if !self.usage.is_pending() {
+            return;
+        }
+        let may_describe = self.usage.due() != Due::Offer || self.usage.is_reliable();
+        let body = match may_describe {
+            true => self.description_due(),
+            false => Some(Bytes::new()),
+        };
+        let Some(body) = body else { return };
+        let is_answer = self.audio.is_some();
+        self.usage.progress(status, reason, headers, body);
+        if is_answer {
+            self.early();
+        }
+        self.pump();
+    }
+
+    /// Refuses the pending INVITE.
+    pub fn reject(&mut self, status: StatusCode, reason: Option<&str>, headers: &[Line]) {
+        self.usage.reject(status, reason, headers);
+        self.pump();
+    }
+
+    /// The time that the caller gave its INVITE is over (RFC 3261 §13.3.1).
+    pub fn expire(&mut self) {
+        self.usage.expire();
+        self.pump();
+    }
+
+    /// Takes the time.
+    pub fn handle_timeout(&mut self, now: std::time::Instant) {
+        if self.usage.poll_timeout().is_some_and(|at| at <= now) {
+            self.usage.handle_timeout(now);
+            self.pump();
+        }
+    }
+
+    /// Ends the call in the way its state asks for.
+    pub fn hang_up(&mut self) {
+        self.usage.hang_up();
+        self.pump();
+    }
+
+    /// Negotiates anew by re-INVITE with an offer of ours, as soon as that may be.
+    /// [`CallEvent::Done`] tells what became of it; `None`: the call is not up.
+    pub fn reinvite(&mut self, headers: &[Line]) -> Option<RequestToken> {
+        self.change(Method::Invite, true, headers)
+    }
+
+    /// Asks the peer for an offer by a re-INVITE without one.
+    pub fn reinvite_for_offer(&mut self, headers: &[Line]) -> Option<RequestToken> {
+        self.change(Method::Invite, false, headers)
+    }
+
+    /// Negotiates anew by UPDATE, before the answer too (RFC 3311). Only with a peer whose Allow has it.
+    pub fn update(&mut self, headers: &[Line]) -> Option<RequestToken> {
+        self.change(Method::Update, true, headers)
+    }
+
+    /// Sends an UPDATE without an offer: it refreshes and changes nothing.
+    pub fn refresh(&mut self, headers: &[Line]) -> Option<RequestToken> {
+        self.change(Method::Update, false, headers)
+    }
+
+    /// Holds the peer by re-INVITE: we send, it is to be silent (RFC 3264 §8.4).
+    pub fn hold(&mut self) -> Option<RequestToken> {
+        self.negotiation.set_direction(Direction::SendOnly);
+        self.reinvite(&[])
+    }
+
+    /// Takes the peer off hold by re-INVITE.
+    pub fn unhold(&mut self) -> Option<RequestToken> {
+        self.negotiation.set_direction(Direction::SendRecv);
+        self.reinvite(&[])
+    }
+
+    fn change(
+        &mut self,
+        method: Method,
+        has_offer: bool,
+        headers: &[Line],
+    ) -> Option<RequestToken> {
+        let headers = headers.to_vec();
+        let token = self.usage.change(Change {
+            method,
+            has_offer,
+            headers,
+        });
+        if token.is_none() {
+            self.negotiation.revert_direction();
+        }
+        self.pump();
+        token
+    }
+
+    /// Sends a request in the dialog, see [`InviteUsage::send_request`]. [`CallEvent::Done`] tells what
+    /// became of it.
+    ///
+    /// [`InviteUsage::send_request`]: crate::sip::dialog::invite_usage::InviteUsage::send_request
+    pub fn send_request(
+        &mut self,
+        method: Method,
+        headers: &[Line],
+        body: Content,
+    ) -> Option<RequestToken> {
+        let token = self.usage.send_request(method, headers, body);
+        self.pump();
+        token
+    }
+
+    /// Answers a request of [`CallEvent::Request`], at once or later, with what the application wants. A
+    /// request that the call depends on (INVITE, UPDATE, PRACK, BYE) is done as usual instead.
+    pub fn reply(
+        &mut self,
+        transaction: TransactionId,
+        request: Request,
+        status: StatusCode,
+        reason: Option<&str>,
+        headers: &[Line],
+        body: Content,
+    ) {
+        use Method::{Bye, Invite, Prack, Update};
+        if matches!(request.method, Invite | Update | Prack | Bye) {
+            self.usage.handle_admitted(transaction, request);
+        } else {
+            let mut lines = headers.to_vec();
+            if !body.content_type.is_empty() {
+                lines.push((HeaderName::ContentType, body.content_type));
+            }
+            self.usage
+                .reply(transaction, &request, status, reason, &lines, body.body);
+        }
+        self.pump();
+    }
+
+    pub(super) fn on_usage_event(&mut self, event: UsageEvent) {
+        match event {
+            UsageEvent::Offer { id, fork, offer } => self.on_offer(id, fork, &offer),
+            UsageEvent::OfferWanted { token, fork } => match self.negotiation.offer(fork) {
+                Ok(body) => self.usage.offer(token, body),
+                Err(error) => {
+                    tracing::info!(%error, "nothing can be offered");
+                    self.usage.withdraw(token);
+                }
+            },
+            UsageEvent::Answer { fork, answer } => {
+                let audio = self.negotiation.accept_answer(fork, &answer);
+                self.on_answer(audio);
+            }
+            UsageEvent::OfferRefused { fork } => self.negotiation.withdraw_offer(fork),
+            UsageEvent::Progress {
+                fork,
+                response,
+                answer,
+            } => self.on_progress(fork, response, &answer),
+            UsageEvent::Answered { fork, answer, .. } => match answer {
+                Some(answer) => {
+                    let audio = self.negotiation.accept_final(fork, &answer);
+                    self.on_answer(audio);
+                }
+                None => {
+                    self.negotiation.confirm(fork);
+                    self.start_if_negotiated();
+                }
+            },
+            UsageEvent::Accepted => self.start_if_negotiated(),
+            UsageEvent::Refused { response } => {
+                let (status, reason) = (response.status, response.reason);
+                self.events.push_back(CallEvent::Failed { status, reason });
+            }
+            UsageEvent::NoResponse { status } => {
+                self.events.push_back(CallEvent::NoResponse { status });
+            }
+            UsageEvent::Done {
+                token,
+                method,
+                outcome,
+            } => self.on_done(token, method, outcome),
+            UsageEvent::RemoteDisappeared {
+                status,
+                reason,
+                response,
+            } => {
+                self.events.push_back(CallEvent::RemoteDisappeared {
+                    status,
+                    reason,
+                    response,
+                });
+            }
+            UsageEvent::RemoteHangup { headers } => {
+                self.events.push_back(CallEvent::Hangup { headers });
+            }
+            UsageEvent::Cancelled => {
+                self.events.push_back(CallEvent::Hangup {
+                    headers: String::new(),
+                });
+            }
+            UsageEvent::NoAck => self.events.push_back(CallEvent::NoAck),
+            UsageEvent::NoPrack => self.events.push_back(CallEvent::NoPrack),
+            UsageEvent::Ended => {
+                self.ended = true;
+                self.events.push_back(CallEvent::Ended);
+            }
+        }
+    }
+
+    /// An offer of the peer: hold, resume, another address or codec. Answered at once (RFC 3261 §14.2).
+    fn on_offer(&mut self, id: OfferId, fork: ForkId, offer: &Bytes) {
+        if offer.is_empty() {
+            return match self.negotiation.offer(fork) {
+                Ok(body) => self.usage.answer(id, body, &[]),
+                Err(error) => self.decline(id, &error),
+            };
+        }
+        match self.negotiation.answer(fork, offer) {
+            Ok((body, audio)) => {
+                self.use_audio(audio);
+                self.usage.answer(id, body, &[]);
+                match id {
+                    OfferId::Request(_) => {}
+                    OfferId::Success(_) => self.start_if_negotiated(),
+                    OfferId::Reliable(_) => self.early(),
+                }
+            }
+            Err(error) => self.decline(id, &error),
+        }
+    }
+
+    fn decline(&mut self, id: OfferId, error: &NegotiationError) {
+        tracing::info!(%error, "a new offer was refused, the call goes on as it was");
+        self.usage.decline(id, status_of(error), &warning_of(error));
+    }
+
+    fn on_answer(&mut self, audio: Result<NegotiatedAudio, NegotiationError>) {
+        match audio {
+            Ok(audio) => {
+                self.negotiation.keep_direction();
+                self.use_new_audio(audio);
+                match self.usage.is_established() {
+                    true => self.start_if_negotiated(),
+                    false => self.early(),
+                }
+            }
+            Err(error) => {
+                tracing::info!(%error, "the answer is not usable: hanging up");
+                self.usage.hang_up();
+            }
+        }
+    }
+
+    fn on_progress(&mut self, fork: Option<ForkId>, response: Box<Response>, answer: &Bytes) {
+        self.events.push_back(CallEvent::Ringing { fork, response });
+        let Some(fork) = fork.filter(|_| !answer.is_empty()) else {
+            return;
+        };
+        match self.negotiation.accept_early(fork, answer) {
+            Ok(audio) => {
+                self.use_new_audio(audio);
+                self.early();
+            }
+            Err(error) => tracing::info!(%error, "no sound before the answer"),
+        }
+    }
+
+    fn on_done(
+        &mut self,
+        token: RequestToken,
+        method: Method,
+        outcome: Result<Box<Response>, StatusCode>,
+    ) {
+        let is_good = matches!(&outcome, Ok(response) if response.status.is_success());
+        if !is_good && matches!(method, Method::Invite | Method::Update) {
+            self.negotiation.revert_direction();
+        }
+        if !is_good && method == Method::Info {
+            tracing::info!("the peer did not take an INFO");
+        }
+        self.events.push_back(CallEvent::Done {
+            token,
+            method,
+            outcome,
+        });
+    }
+
+    /// What the next response to the INVITE is to carry; `None`: the INVITE has been refused for what
+    /// is in it.
+    fn description_due(&mut self) -> Option<Bytes> {
+        if !self.usage.is_pending() {
+            return None;
+        }
+        match self.usage.due() {
+            Due::Nothing => Some(Bytes::new()),
+            Due::Offer => match self.negotiation.offer(OWN) {
+                Ok(body) => Some(body),
+                Err(error) => {
+                    self.refuse_offer(&error);
+                    None
+                }
+            },
+            Due::Answer => {
+                let invite = self.usage.invite();
+                let Ok(offer) = body::part(&invite.headers, &invite.body, SDP) else {
+                    self.refuse_body();
+                    return None;
+                };
+                match self.negotiation.answer_invite(&offer) {
+                    Ok((body, audio)) => {
+                        self.use_new_audio(audio);
+                        Some(body)
+                    }
+                    Err(error) => {
+                        self.refuse_offer(&error);
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// RFC 3261 §8.2.3: says what would be understood.
+    fn refuse_body(&mut self) {
+        let accept = [
+            (HeaderName::Accept, SDP.to_owned()),
+            (HeaderName::AcceptEncoding, "identity".to_owned()),
+        ];
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        self.usage.reject(status, None, &accept);
+        self.fail(status);
+    }
+
+    fn refuse_offer(&mut self, error: &NegotiationError) {
+        tracing::info!(%error, "the offer cannot be accepted");
+        let status = status_of(error);
+        self.usage.reject(status, None, &warning_of(error));
+        self.fail(status);
+    }
+
+    fn fail(&mut self, status: StatusCode) {
+        let reason = status.reason();
+        self.events.push_back(CallEvent::Failed { status, reason });
+        self.pump();
+    }
+
+    /// What is in use before the answer needs no telling again.
+    fn use_new_audio(&mut self, audio: NegotiatedAudio) {
+        if self.started || self.audio.as_ref() != Some(&audio) {
+            self.use_audio(audio);
+        }
+    }
+
+    fn early(&mut self) {
+        if !self.started && !std::mem::replace(&mut self.is_early_told, true) {
+            self.events.push_back(CallEvent::EarlySession);
+        }
+    }
+
+    fn start_if_negotiated(&mut self) {
+        let is_up = self.usage.is_established() && self.usage.is_negotiated();
+        if is_up && !std::mem::replace(&mut self.started, true) {
+            self.events.push_back(CallEvent::SessionStart);
+        }
+    }
+}
+
+/// Which failure a refused offer is answered with (RFC 3261 §14.2, §21.4.26).
+fn status_of(error: &NegotiationError) -> StatusCode {
+    match error {
+        NegotiationError::Malformed(_) => StatusCode::BAD_REQUEST,
+        NegotiationError::OfferPending => StatusCode::REQUEST_PENDING,
+        _ => StatusCode::NOT_ACCEPTABLE_HERE,
+    }
+}
+
+/// What the peer is told besides, where the status alone does not say what to change (RFC 3261 §20.43).
+fn warning_of(error: &NegotiationError) -> SmallVec<[Line; 1]> {
+    use NegotiationError::{EncryptionOff, KeysInClear, NoUsableKey, NotEncrypted};
+    match error {
+        // Incompatible transport protocol.
+        NotEncrypted | EncryptionOff | KeysInClear | NoUsableKey => {
+            let warning = format!("302 muleteer \"{error}\"");
+            [(HeaderName::Warning, warning)].into_iter().collect()
+        }
+        _ => SmallVec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offer_that_cannot_be_taken_now_is_no_bad_offer() {
+        use NegotiationError::{NotAcceptable, OfferPending};
+        assert_eq!(status_of(&OfferPending), StatusCode::REQUEST_PENDING);
+        assert_eq!(status_of(&NotAcceptable), StatusCode::NOT_ACCEPTABLE_HERE);
+    }
+}

@@ -1,0 +1,55 @@
+//! What a call of ours understands, in the words of Allow and Supported: the one place that says it
+//! (RFC 3261 §20.5, §20.37).
+
+use crate::sip::message::Method;
+
+/// Methods that reach a call or begin one. [`ALLOW`] is their list.
+pub const METHODS: &[Method] = &[
+    Method::Invite,
+    Method::Ack,
+    Method::Bye,
+    Method::Cancel,
+    Method::Options,
+    Method::Info,
+    Method::Prack,
+    Method::Update,
+];
+
+/// [`METHODS`] as Allow shows them.
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE";
+
+/// Whether provisional responses are sent and asked for reliably (RFC 3262).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ReliablePolicy {
+    /// Never; a peer that requires it gets 420.
+    Off,
+    /// With every peer that can.
+    #[default]
+    Supported,
+    /// Only calls with it are taken and placed: others get 421.
+    Required,
+}
+
+/// The option tag of RFC 3262.
+pub const RELIABLE: &str = "100rel";
+
+impl ReliablePolicy {
+    /// Option tags that a peer may require of us.
+    pub fn supported(self) -> &'static [&'static str] {
+        match self {
+            Self::Off => &[],
+            Self::Supported | Self::Required => &[RELIABLE],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allow_lists_the_methods() {
+        let names: Vec<_> = METHODS.iter().map(Method::as_str).collect();
+        assert_eq!(names.join(", "), ALLOW);
+    }
+}
