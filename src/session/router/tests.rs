@@ -206,9 +206,12 @@ fn events_reach_the_session_they_are_for() {
     let (invite, token) = (TransactionId(0), RequestToken(7));
     let bye = request("BYE", "echo", &tag(&first), "c1");
     assert!(answer(&mut router, now(), bye).is_none());
-    let client = TransactionId(50);
-    router.bind_client(&first, token, client);
-    assert_eq!(router.client(&first, token), Some(client));
+    let [client, silent, failing] = [50, 52, 54].map(TransactionId);
+    for (number, transaction) in [client, silent, failing].into_iter().enumerate() {
+        let token = RequestToken(token.0 + number as u32);
+        router.bind_client(&first, token, transaction);
+        assert_eq!(router.client(&first, token), Some(transaction));
+    }
     let response = Response::new(StatusCode::OK);
     for event in [
         Event::Cancelled {
@@ -227,14 +230,16 @@ fn events_reach_the_session_they_are_for() {
             response,
         },
         Event::Timeout {
-            transaction: client,
+            transaction: silent,
         },
         Event::SendFailed {
-            transaction: client,
+            transaction: failing,
         },
     ] {
         assert!(router.handle_event(now(), event).is_none());
     }
+    // What is done leads nowhere any more.
+    assert_eq!(router.client(&first, token), None);
     assert!(router.post(&first, Params::new()));
     assert_eq!(
         inbox.take(),
@@ -374,4 +379,25 @@ fn draining_tells_every_session_and_refuses_new_ones() {
     assert_eq!((status, &*response.reason), (503, "Server shutting down"));
     router.terminate_all();
     assert_eq!(inbox.take(), ["Shutdown", "Terminate"]);
+}
+
+#[test]
+fn rfc3261_13_2_2_4_an_answer_to_a_session_that_is_gone_is_ended() {
+    let mut router = router(Limits::default());
+    let invite = request("INVITE", "echo", "", "c1");
+    let mut ok = Response::answering(&invite, StatusCode::OK, Some("late"));
+    ok.headers.push(HeaderName::Contact, "<sip:late@192.0.2.9>");
+    let transaction = TransactionId(51);
+    let event = |response| Event::Response {
+        transaction,
+        response,
+    };
+    let routed = router.handle_event(now(), event(ok));
+    let Some(Routed::Farewell(_, of, farewell)) = routed else {
+        panic!("no farewell");
+    };
+    assert_eq!(of, transaction);
+    assert_eq!(farewell.next_hop.to_string(), "sip:late@192.0.2.9");
+    let busy = Response::answering(&invite, StatusCode::BUSY_HERE, Some("late"));
+    assert!(router.handle_event(now(), event(busy)).is_none());
 }

@@ -110,9 +110,7 @@ impl InviteUsage {
 
     /// The early dialog of a provisional response, a new one if need be (RFC 3261 §12.1.2).
     fn early_fork(&mut self, response: &Response) -> Option<ForkId> {
-        if response.headers.to().ok()?.tag().is_none() {
-            return None;
-        }
+        response.headers.to().ok()?.tag()?;
         if let Some(fork) = self.forks.of_response(response) {
             return Some(fork);
         }
@@ -252,9 +250,7 @@ impl InviteUsage {
 
     /// The dialog of the first 2xx; `None` if it makes none that can be used.
     fn confirmed_fork(&mut self, response: &Response) -> Option<ForkId> {
-        if response.headers.to().ok()?.tag().is_none() {
-            return None;
-        }
+        response.headers.to().ok()?.tag()?;
         if let Some(id) = self.forks.of_response(response) {
             let fork = self.forks.get_mut(id)?;
             return fork.dialog.handle_success(response).ok().map(|()| id);

@@ -135,7 +135,8 @@ impl Dialog {
             contact: NameAddr::new(single_contact(sent.contacts()?)?),
             local_cseq: Some(sent.cseq()?.number),
             local_invite_cseq: None,
-            remote_cseq: Some(received.cseq()?.number),
+            // The NOTIFY itself is still to be checked.
+            remote_cseq: None,
             route_set: record_route(received)?,
             remote_target: single_contact(received.contacts()?)?,
             secure: subscribe.uri.is_sips(),
