@@ -7,6 +7,7 @@
 
 mod mail;
 mod requests;
+mod responses;
 mod rooms;
 
 use std::collections::{HashMap, VecDeque};
@@ -648,54 +649,9 @@ impl<M: Mailbox> Router<M> {
         (*entry.call_id == *call_id.as_bytes()).then_some((id, entry))
     }
 
-    /// A response goes to its session. A 2xx to an INVITE is acknowledged even when that is gone, and
-    /// its dialog ended: the other side would keep up a call with nobody (RFC 3261 §13.2.2.4).
-    fn on_response(&mut self, transaction: TransactionId, response: Response) -> Option<Routed> {
-        let is_due = Farewell::is_due(&response);
-        let is_over = response.status.is_final() && !is_due;
-        let farewell = |response: &Response| {
-            let farewell = Farewell::of(response, None)?;
-            let session = SessionId(response.headers.from().ok()?.tag()?.into());
-            Some(Routed::Farewell(session, transaction, Box::new(farewell)))
-        };
-        let Some((id, token)) = self.clients.get(&transaction).cloned() else {
-            return is_due.then(|| farewell(&response)).flatten();
-        };
-        let entry = self.sessions.get(&id)?;
-        let event = SessionEvent::Response(token, Box::new(response));
-        let undelivered = entry.mailbox.post(event).err();
-        if is_over {
-            self.forget_client(&id, transaction);
-        }
-        match undelivered? {
-            Undelivered::Full(event) => {
-                self.stats.sip_dropped.overload.increment();
-                tracing::debug!(session = %id, ?event, "mailbox full: this event is lost");
-                None
-            }
-            Undelivered::Gone(SessionEvent::Response(_, response)) if is_due => farewell(&response),
-            Undelivered::Gone(_) => None,
-        }
-    }
-
-    /// A request is done: nothing more comes by its transaction.
-    fn forget_client(&mut self, id: &SessionId, transaction: TransactionId) {
-        self.clients.remove(&transaction);
-        if let Some(entry) = self.sessions.get_mut(id) {
-            entry.clients.retain(|(_, own)| *own != transaction);
-        }
-    }
-
     fn on_server(&self, transaction: TransactionId, event: SessionEvent) {
         if let Some(id) = self.servers.get(&transaction) {
             self.deliver(id, event);
-        }
-    }
-
-    fn on_no_response(&mut self, transaction: TransactionId, status: StatusCode) {
-        if let Some((id, token)) = self.clients.get(&transaction).cloned() {
-            self.deliver(&id, SessionEvent::NoResponse(token, status));
-            self.forget_client(&id, transaction);
         }
     }
 }

@@ -7,6 +7,8 @@
 //! BYE and nothing else.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod late;
+
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -36,9 +38,6 @@ use crate::media::{
     RoomCommand, RoomHandle, StreamHandle,
 };
 use crate::rtp::srtp::SrtpSuite;
-use crate::sip::dialog::farewell::Farewell;
-use crate::sip::dialog::invite_usage::{Command, RequestToken};
-use crate::sip::message::{Response, StatusCode};
 
 /// Events that may wait for one session. More than a call makes in a second; a flood beyond it is
 /// refused at the door.
@@ -171,7 +170,7 @@ impl<S: SessionCore> Task<S> {
                 self.guarded(|session| session.handle_event(now, event));
             }
         }
-        self.refuse_late_requests().await;
+        self.answer_late_messages().await;
         if self.has_seats {
             // The others are not to wait for our disk. At the very end of the server nobody listens.
             self.ask_about_rooms(RoomRequest::LeaveAll).await;
@@ -444,60 +443,6 @@ impl<S: SessionCore> Task<S> {
                 Err(error)
             }
         })
-    }
-
-    /// Lets nothing more in, and answers the requests that nobody has looked at.
-    async fn refuse_late_requests(&mut self) {
-        self.mailbox.close();
-        while let Ok(event) = self.mailbox.try_recv() {
-            let (transaction, request) = match event {
-                SessionEvent::Request(transaction, request) => (transaction, request),
-                SessionEvent::Response(token, response) => {
-                    self.say_farewell(token, &response).await;
-                    continue;
-                }
-                _ => continue,
-            };
-            let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
-            let response = Box::new(Response::answering(&request, status, None));
-            let answer = SipCommand::Dialog {
-                session: self.id.clone(),
-                command: Command::Respond {
-                    transaction,
-                    response,
-                },
-            };
-            // Fails only at the very end of the server.
-            let _ = self.context.sip.send(answer).await;
-        }
-    }
-
-    /// A 2xx to an INVITE of ours that came too late is acknowledged and its dialog ended.
-    async fn say_farewell(&mut self, invite: RequestToken, response: &Response) {
-        if !Farewell::is_due(response) {
-            return;
-        }
-        let Some(Farewell { ack, bye, next_hop }) = Farewell::of(response, None) else {
-            return;
-        };
-        let commands = [
-            Command::Ack {
-                invite,
-                request: Box::new(ack),
-                next_hop: next_hop.clone(),
-            },
-            Command::Request {
-                token: RequestToken::UNHEARD,
-                request: Box::new(bye),
-                next_hop,
-            },
-        ];
-        for command in commands {
-            let session = self.id.clone();
-            let command = SipCommand::Dialog { session, command };
-            // Fails only at the very end of the server.
-            let _ = self.context.sip.send(command).await;
-        }
     }
 
     /// One line on the audio of the call, if there was any.

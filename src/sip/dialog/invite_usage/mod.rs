@@ -22,7 +22,6 @@
 //! RFC 3261 §9, §12 to §15; RFC 3262; RFC 3264 §4; RFC 3311; RFC 5057; RFC 6337.
 
 mod changes;
-mod credentials;
 mod ending;
 mod failure;
 mod fork;
@@ -42,7 +41,6 @@ use rand::rngs::SmallRng;
 use smallvec::SmallVec;
 
 pub use self::changes::{Change, MAX_CHANGES};
-pub use self::credentials::Credentials;
 pub use self::fork::MAX_FORKS;
 pub use self::outgoing::{Content, MAX_INFOS, MAX_REQUESTS};
 pub use self::reliable::can_reliable;
@@ -55,6 +53,7 @@ use self::outgoing::{Info, Sent};
 use self::reliable::Reliable;
 use super::Dialog;
 use super::capabilities::ReliablePolicy;
+use crate::sip::auth::DigestClient;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Headers, Request, Response, StatusCode, Uri, body};
 
@@ -131,11 +130,16 @@ pub struct InviteUsage {
     /// INFO requests that wait for the response to the one before.
     infos: VecDeque<Info>,
     changes: Changes,
-    credentials: Option<Box<dyn Credentials>>,
+    /// Answers challenges (RFC 3261 §22).
+    digest: Option<Box<DigestClient>>,
     random: SmallRng,
     commands: VecDeque<Command>,
     events: VecDeque<Event>,
 }
+
+/// How often one request is sent again with an answer to a challenge: two proxies and the UAS may each
+/// ask, and each may find a nonce stale once.
+const MAX_ANSWERS: u8 = 6;
 
 /// The type of session descriptions.
 pub const SDP: &str = "application/sdp";
@@ -198,17 +202,17 @@ impl InviteUsage {
             sent: SmallVec::new(),
             infos: VecDeque::new(),
             changes: Changes::default(),
-            credentials: None,
+            digest: None,
             random,
             commands: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
 
-    /// Answers challenges with these from now on. Give them before the first command is taken, for a
-    /// request is kept for a second try only if there are some.
-    pub fn set_credentials(&mut self, credentials: Box<dyn Credentials>) {
-        self.credentials = Some(credentials);
+    /// Answers challenges with this from now on. Give it before the first command is taken, for a
+    /// request is kept for a second try only if there is one.
+    pub fn set_digest(&mut self, digest: DigestClient) {
+        self.digest = Some(Box::new(digest));
     }
 
     /// Next thing to send.

@@ -145,9 +145,12 @@ impl InviteUsage {
         token: RequestToken,
         fork: ForkId,
         purpose: Purpose,
-        request: Request,
+        mut request: Request,
     ) {
-        let kept = self.credentials.as_ref().map(|_| Box::new(request.clone()));
+        let kept = self.digest.as_mut().map(|digest| {
+            digest.authorize(&mut request);
+            Box::new(request.clone())
+        });
         self.sent.push(Sent {
             token,
             fork,
@@ -180,6 +183,7 @@ impl InviteUsage {
         if response.status.is_provisional() {
             return self.on_provisional(at, &response);
         }
+        self.learn(&response);
         if is_challenge(response.status) && self.answer_challenge(at, &response) {
             return;
         }
@@ -222,22 +226,28 @@ impl InviteUsage {
         }
     }
 
+    /// A response may tell the next nonce.
+    pub(super) fn learn(&mut self, response: &Response) {
+        if let Some(digest) = &mut self.digest {
+            digest.learn(response);
+        }
+    }
+
     /// Sends the request again with an answer to the challenge, if there is one.
     fn answer_challenge(&mut self, at: usize, response: &Response) -> bool {
         let sent = &mut self.sent[at];
-        let (Some(credentials), Some(request)) = (self.credentials.as_mut(), sent.request.as_mut())
-        else {
+        let (Some(digest), Some(request)) = (self.digest.as_mut(), sent.request.as_mut()) else {
             return false;
         };
         let Some(fork) = self.forks.get_mut(sent.fork) else {
             return false;
         };
-        if sent.answers >= super::credentials::MAX_ANSWERS {
+        if sent.answers >= super::MAX_ANSWERS {
             return false;
         }
         let mut again = request.clone();
         fork.dialog.renumber(&mut again);
-        if !credentials.answer(response, &mut again) {
+        if digest.answer(&mut again, response).is_err() {
             return false;
         }
         sent.answers += 1;

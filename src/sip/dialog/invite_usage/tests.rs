@@ -778,32 +778,48 @@ fn rfc3261_15_a_bye_in_an_early_dialog_leaves_the_invite_to_its_end() {
     assert_eq!(events(&mut usage), ["RemoteHangup", "Ended"]);
 }
 
-#[derive(Debug)]
-struct Password;
+fn digest() -> DigestClient {
+    use crate::sip::auth::{Account, Credentials, Realm, Secret};
+    let account = Account {
+        realm: Realm::Any,
+        user: "alice".to_owned(),
+        password: Secret::new("secret"),
+    };
+    DigestClient::new(Credentials::new(vec![account]), [1; 32])
+}
 
-impl Credentials for Password {
-    fn answer(&mut self, _: &Response, request: &mut Request) -> bool {
-        let is_new = request.headers.get(&HeaderName::Authorization).is_none();
-        request.headers.set(HeaderName::Authorization, "Digest");
-        is_new
-    }
+/// A challenge to `request`.
+fn challenge(request: &Request, code: u16) -> Response {
+    let mut response = Response::answering(request, StatusCode::new(code).unwrap(), Some("x"));
+    let name = match code {
+        401 => HeaderName::WwwAuthenticate,
+        _ => HeaderName::ProxyAuthenticate,
+    };
+    let challenge = "Digest realm=\"r\", nonce=\"n\", qop=\"auth\"";
+    response.headers.push(name, challenge);
+    response
 }
 
 #[test]
 fn rfc3261_22_2_a_challenge_is_answered_by_the_same_request_with_a_higher_number() {
     let mut usage = uac();
-    usage.set_credentials(Box::new(Password));
-    respond(&mut usage, "401", "x");
-    assert_eq!(commands(&mut usage), ["INVITE 2 to sip:proxy"]);
+    usage.set_digest(digest());
+    let invite = request("INVITE", 1, "");
+    usage.handle_response(now(), UAC, challenge(&invite, 401));
+    let (token, second) = sent(&mut usage);
+    assert_eq!(token, UAC);
+    assert_eq!(second.headers.cseq().unwrap().to_string(), "2 INVITE");
+    assert!(second.headers.get(&HeaderName::Authorization).is_some());
     assert!(events(&mut usage).is_empty());
-    respond(&mut usage, "401", "x");
+    // The same again: it is not accepted.
+    usage.handle_response(now(), UAC, challenge(&second, 401));
     assert_eq!(events(&mut usage), ["Refused", "Ended"]);
 
     let mut usage = agreed();
-    usage.set_credentials(Box::new(Password));
+    usage.set_digest(digest());
     usage.hang_up();
     let (token, bye) = sent(&mut usage);
-    usage.handle_response(now(), token, status(&bye, 407));
+    usage.handle_response(now(), token, challenge(&bye, 407));
     let (again, second) = sent(&mut usage);
     assert_eq!(again, token);
     assert_eq!(second.headers.cseq().unwrap().to_string(), "2 BYE");

@@ -16,6 +16,7 @@ use crate::sip::message::{CSeq, HeaderName, Method, RAck, Response, StatusCode};
 
 impl InviteUsage {
     pub(super) fn on_invite_response(&mut self, response: Response) {
+        self.learn(&response);
         if response.status.is_success() {
             self.on_invite_success(response);
         } else if response.status.is_provisional() {
@@ -45,12 +46,11 @@ impl InviteUsage {
         else {
             return false;
         };
-        let Some(credentials) = self.credentials.as_mut() else {
+        let Some(digest) = self.digest.as_mut() else {
             return false;
         };
         let is_open = self.state == State::Inviting;
-        if !is_open || !is_challenge(response.status) || *answers >= super::credentials::MAX_ANSWERS
-        {
+        if !is_open || !is_challenge(response.status) || *answers >= super::MAX_ANSWERS {
             return false;
         }
         let Ok(CSeq { number, method }) = invite.headers.cseq() else {
@@ -60,7 +60,7 @@ impl InviteUsage {
         let cseq = CSeq { number, method }.to_string();
         let mut request = invite.clone();
         request.headers.set(HeaderName::CSeq, cseq);
-        if !credentials.answer(response, &mut request) {
+        if digest.answer(&mut request, response).is_err() {
             return false;
         }
         *answers += 1;
