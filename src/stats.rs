@@ -17,6 +17,10 @@ pub struct Stats {
     pub calls_received: Counter,
     /// Calls that we refused, by reason.
     pub calls_refused: CallsRefused,
+    /// Calls that the server started itself.
+    pub calls_placed: Counter,
+    /// Calls that somebody wanted the server to start and that it did not, by reason.
+    pub calls_not_placed: CallsRefused,
     /// Sessions that exist now.
     pub sessions_active: Gauge,
     /// Times that more messages came than could be dealt with, and new calls were refused for a while.
@@ -48,7 +52,7 @@ pub struct AuthenticationStats {
     pub blocked: Counter,
 }
 
-/// Calls refused.
+/// Calls refused, or not placed.
 #[derive(Debug, Default)]
 pub struct CallsRefused {
     /// `[limits] sessions`.
@@ -179,13 +183,9 @@ impl Stats {
     fn sample(&self, samples: &mut Vec<Sample>) {
         let Self {
             calls_received,
-            calls_refused:
-                CallsRefused {
-                    sessions,
-                    calls_per_second,
-                    shutdown,
-                    no_application,
-                },
+            calls_refused,
+            calls_placed,
+            calls_not_placed,
             sessions_active,
             overloads,
             sip_messages_sent,
@@ -202,13 +202,11 @@ impl Stats {
                 },
         } = self;
         let counter = |name, counter: &Counter| Sample::counter(name, counter.value());
-        let refused = |reason, value| counter("calls_refused", value).because(reason);
+        samples.push(counter("calls_received", calls_received));
+        calls_refused.sample("calls_refused", samples);
+        samples.push(counter("calls_placed", calls_placed));
+        calls_not_placed.sample("calls_not_placed", samples);
         samples.extend([
-            counter("calls_received", calls_received),
-            refused("sessions", sessions),
-            refused("calls_per_second", calls_per_second),
-            refused("shutdown", shutdown),
-            refused("no_application", no_application),
             Sample::gauge("sessions_active", sessions_active.value()),
             counter("overloads", overloads),
             counter("sip_messages_sent", sip_messages_sent),
@@ -260,6 +258,25 @@ impl ConnectionStats {
             closed("slow_reader", slow_reader),
             closed("no_pong", no_pong),
             closed("idle", idle),
+        ]);
+    }
+}
+
+impl CallsRefused {
+    fn sample(&self, name: &'static str, samples: &mut Vec<Sample>) {
+        let Self {
+            sessions,
+            calls_per_second,
+            shutdown,
+            no_application,
+        } = self;
+        let refused =
+            |reason, counter: &Counter| Sample::counter(name, counter.value()).because(reason);
+        samples.extend([
+            refused("sessions", sessions),
+            refused("calls_per_second", calls_per_second),
+            refused("shutdown", shutdown),
+            refused("no_application", no_application),
         ]);
     }
 }

@@ -18,10 +18,10 @@ use crate::net::address_towards;
 use crate::rtp::Digit;
 use crate::sdp::SrtpPolicy;
 use crate::server::{PhoneLine, Server};
-use crate::session::SessionId;
 use crate::session::application::phone::{Key, PhoneScript, Report, Reports};
 use crate::session::begin::Dial;
-use crate::sip::message::Uri;
+use crate::session::{Application, SessionId};
+use crate::sip::message::{NameAddr, Uri};
 
 /// How long a call lasts without `--duration`.
 const DEFAULT_DURATION: Duration = Duration::from_secs(30);
@@ -127,14 +127,10 @@ impl Plan {
                 let _ = sender.try_send(report);
             })),
         };
-        let dial = Dial {
-            id: SessionId(ids.tag().into()),
-            call_id: ids.call_id(),
-            uri,
-            from: args.from.clone(),
-            outbound: None,
-            application: Arc::new(script),
-        };
+        let id = SessionId(ids.tag().into());
+        let application = Application::Phone(Arc::new(script));
+        let mut dial = Dial::new(id, ids.call_id(), uri, application);
+        dial.from = args.from.clone().map(NameAddr::new);
         let line = PhoneLine {
             local,
             codecs: codecs(&args.codec, &config),

@@ -142,6 +142,7 @@ fn classify<'t>(kind: Kind, part: &'t str, findings: &mut Vec<Finding<'t>>) -> A
         | Kind::Timer
         | Kind::Diagram
         | Kind::NameValue
+        | Kind::NamePrefix
         | Kind::TargetValue => Argument::Value(Expr::parse(&text, quoted)),
         // Names may have their `$` here.
         Kind::Names if text.starts_with('$') => Argument::Value(Expr::Text(text.into())),
@@ -267,6 +268,16 @@ impl<'a> Arguments<'a> {
         match self.list.get(index) {
             Some(Argument::Name(name) | Argument::Param(name)) => name,
             _ => "",
+        }
+    }
+
+    /// The name that an argument gives: of `$name` what that variable holds, or `name` if it holds
+    /// nothing.
+    pub fn variable_name(&self, index: usize, scope: &Scope<'_>) -> String {
+        let text = self.owned(index, scope);
+        match self.list.get(index) {
+            Some(Argument::Value(Expr::Variable(name))) if text.is_empty() => name.to_string(),
+            _ => text,
         }
     }
 

@@ -71,6 +71,8 @@ pub enum Kind {
     Names,
     /// The same, giving the name of a variable.
     NameValue,
+    /// The same, giving what the names of variables begin with, one of which is assigned.
+    NamePrefix,
     /// The same for a name that is usually computed, of a variable that is assigned.
     TargetValue,
     /// Exactly `true`, also as `name=true`.

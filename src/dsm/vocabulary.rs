@@ -8,7 +8,6 @@ pub type Word = (&'static str, &'static str);
 pub const MODULES_TO_COME: &[&str] = &[
     "mod_aws",
     "mod_curl",
-    "mod_dlg",
     "mod_groups",
     "mod_monitoring",
     "mod_mysql",
@@ -122,6 +121,10 @@ pub const EXCEPTIONS: &[Word] = &[
     (
         "conference #cause",
         "a room that cannot be joined, or a mixer that is missing",
+    ),
+    (
+        "dlg #cause",
+        "a reply without a request, or the body of a message that there is none of",
     ),
     ("$errno #text", "throwOnError, with the value of $errno"),
     ("any", "throw"),

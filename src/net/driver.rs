@@ -34,7 +34,7 @@ use crate::session::begin::Dial;
 use crate::session::event::Params;
 use crate::session::pool::{SessionPool, SipCommand};
 use crate::session::system::SystemStart;
-use crate::session::{Catalog, NewCall, Routed, Router, SessionId, TaskMailbox};
+use crate::session::{Catalog, DialAnswer, NewCall, Routed, Router, SessionId, TaskMailbox};
 use crate::sip::auth::Users;
 use crate::sip::delivery::Delivery;
 use crate::sip::endpoint::{Endpoint, EndpointStats, TransactionId};
@@ -149,7 +149,7 @@ pub struct Driver {
     answers: mpsc::Receiver<(Question, Answer)>,
     answer_sender: mpsc::Sender<(Question, Answer)>,
     /// Calls to place that wait for the DNS: where they lead decides which address is theirs.
-    dials: HashMap<SessionId, Dial>,
+    dials: HashMap<SessionId, (Dial, Option<DialAnswer>)>,
     outside: OutsideRequests,
     /// INVITEs whose sessions are gone and whose late answers are being acknowledged.
     farewells: HashMap<SessionId, TransactionId>,
@@ -350,7 +350,7 @@ impl Driver {
 
     fn on_control(&mut self, now: Instant, control: Control) {
         match control {
-            Control::Dial(dial) => self.on_dial(now, *dial),
+            Control::Dial(dial) => self.on_dial(now, *dial, None),
             Control::Reload(applications) => {
                 let (selector, catalog) = *applications;
                 self.router.reload(selector, catalog);
@@ -399,6 +399,7 @@ impl Driver {
                 self.router.handle_room(&session, request);
             }
             SipCommand::Outside(outside) => self.on_outside(now, *outside),
+            SipCommand::DialOut(order) => self.on_dial_out(now, order),
             SipCommand::Ended { session } => {
                 self.router.remove(&session);
                 self.delivery.forget(&session);

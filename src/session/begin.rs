@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::application::phone::PhoneScript;
 use super::call::{Call, CallSetup, Negotiation, RtpPolicy};
 use super::catalog::Application;
-use super::event::SessionId;
+use super::dial_out::{DialAnswer, DialError, OwnParty};
+use super::event::{Params, SessionId};
+use super::header_lines::Line;
 use super::router::NewCall;
-use super::session::Session;
+use super::session::{Origin, Session};
 use crate::config::Dtmf;
 use crate::rtp::srtp::KeySource;
 use crate::sdp::{Capabilities, NegotiationError, OfferAnswer, SrtpPolicy, SrtpTerms};
@@ -62,12 +63,38 @@ pub struct Dial {
     pub call_id: String,
     /// Whom to call.
     pub uri: Uri,
-    /// Who calls; None: a name of ours at the address they see.
-    pub from: Option<Uri>,
+    /// Who calls, without tag; `None`: a name of ours at the address they see.
+    pub from: Option<NameAddr>,
+    /// To, without tag; `None`: whom we call.
+    pub to: Option<NameAddr>,
     /// Which way its requests outside the dialog go; None: as `[sip] outbound_proxy` and `next_hop` say.
     pub outbound: Option<Outbound>,
+    /// Who calls, as a diagram sees it.
+    pub own: OwnParty,
+    /// Header lines added to the INVITE.
+    pub headers: Vec<Line>,
+    /// Variables of a diagram.
+    pub variables: Params,
     /// What the call does.
-    pub application: Arc<PhoneScript>,
+    pub application: Application,
+}
+
+impl Dial {
+    /// A call with nothing special about it.
+    pub fn new(id: SessionId, call_id: String, uri: Uri, application: Application) -> Self {
+        Self {
+            id,
+            call_id,
+            uri,
+            from: None,
+            to: None,
+            outbound: None,
+            own: OwnParty::default(),
+            headers: Vec::new(),
+            variables: Params::new(),
+            application,
+        }
+    }
 }
 
 /// The answer to an INVITE that begins no session.
@@ -117,7 +144,7 @@ pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result
     };
     let usage = InviteUsage::uas(transaction, invite, dialog, usage_setup);
     let call = Call::new(setup, usage, negotiation);
-    Ok(Session::new(call, &application, true))
+    Ok(Session::new(call, &application, Origin::Caller))
 }
 
 /// The answer to an INVITE for whose audio there is no stream.
@@ -158,11 +185,11 @@ pub fn outgoing(
         ..setup(dial.id, settings)
     };
     let call = Call::new(setup, usage, negotiation);
-    Ok(Session::new(
-        call,
-        &Application::Phone(dial.application),
-        false,
-    ))
+    let origin = Origin::Server {
+        own: dial.own,
+        variables: dial.variables,
+    };
+    Ok(Session::new(call, &dial.application, origin))
 }
 
 /// What goes by this transport is not read on the way.
@@ -197,6 +224,15 @@ fn negotiation(
     Negotiation::new(descriptions, settings.capabilities.clone(), media)
 }
 
+/// Tells whoever wanted a call that it cannot be placed.
+pub fn give_up(application: &Application, error: DialError, answer: Option<DialAnswer>) {
+    if let Application::Phone(script) = application {
+        script.unreachable(&error.to_string());
+    }
+    // Whoever asked may have given up.
+    let _ = answer.map(|answer| answer.send(Err(error)));
+}
+
 fn refuse(call: &NewCall, status: StatusCode, reason: &str) -> Refusal {
     let mut response = Response::answering(&call.invite, status, Some(&*call.id.0));
     response.reason = reason.to_owned();
@@ -225,8 +261,8 @@ fn setup(id: SessionId, settings: &Settings) -> CallSetup {
 }
 
 fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) -> Request {
-    let own = || SipUri::new(Some("muleteer"), contact.host.clone(), contact.port).into();
-    let mut from = NameAddr::new(dial.from.clone().unwrap_or_else(own));
+    let own = || SipUri::new(Some("muleteer"), contact.host.clone(), contact.port);
+    let mut from = dial.from.clone().unwrap_or_else(|| NameAddr::new(own()));
     from.set_tag(&dial.id.0);
     let cseq = CSeq {
         number: 1,
@@ -235,7 +271,9 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) ->
     let mut headers = Headers::default();
     headers.push(HeaderName::MaxForwards, "70");
     headers.push(HeaderName::From, from.to_string());
-    headers.push(HeaderName::To, format!("<{}>", dial.uri));
+    let to = dial.to.as_ref().map(NameAddr::to_string);
+    let to = to.unwrap_or_else(|| format!("<{}>", dial.uri));
+    headers.push(HeaderName::To, to);
     headers.push(HeaderName::CallId, dial.call_id.clone());
     headers.push(HeaderName::CSeq, cseq.to_string());
     headers.push(HeaderName::Contact, format!("<{contact}>"));
@@ -247,6 +285,9 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) ->
     }
     if !settings.user_agent.is_empty() {
         headers.push(HeaderName::UserAgent, settings.user_agent.clone());
+    }
+    for (name, value) in &dial.headers {
+        headers.push(name.clone(), value.clone());
     }
     headers.push(HeaderName::ContentType, "application/sdp");
     Request {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::dial_out::DialOut;
 use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomRequest};
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
@@ -182,6 +183,9 @@ pub enum Work {
     },
     /// Call a function of another component.
     Call(Box<DiCall>),
+    /// Place a call; gives the name of its session. Fails with
+    /// [`Errno::GENERAL`](crate::dsm::Errno::GENERAL).
+    DialOut(Box<DialOut>),
 }
 
 /// Events between sessions, and the names they are reached by.

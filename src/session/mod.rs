@@ -10,10 +10,12 @@ pub mod begin;
 pub mod call;
 pub mod catalog;
 pub mod core;
+pub mod dial_out;
 pub mod digits;
 pub mod dtmf_info;
 pub mod event;
 pub mod guard;
+pub mod header_lines;
 pub mod outside;
 pub mod pool;
 pub mod prompt_sets;
@@ -30,6 +32,7 @@ pub mod task;
 
 pub use self::core::SessionCore;
 pub use catalog::{Application, Catalog};
+pub use dial_out::{DialAnswer, DialError, DialOrder, DialOut, OwnParty};
 pub use event::{
     ActionToken, AudioFile, Mail, PromptError, RecordError, SessionEvent, SessionId, SessionOutput,
     Urgency, Work,

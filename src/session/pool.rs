@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::begin::{self, Dial, Refusal, Settings};
+use super::dial_out::{DialAnswer, DialError, DialOrder};
 use super::event::{ActionToken, Mail, SessionEvent, SessionId};
 use super::outside::OutsideRequest;
 use super::prompts::PromptStore;
@@ -54,6 +55,8 @@ pub enum SipCommand {
     },
     /// Send a request outside dialogs.
     Outside(Box<OutsideRequest>),
+    /// Place a call.
+    DialOut(DialOrder),
     /// The session is over: forget it.
     Ended {
         /// The session.
@@ -116,8 +119,14 @@ impl SessionPool {
         })
     }
 
-    /// Starts a session that calls somebody. `local` is the address they will see.
-    pub fn start_outgoing(&self, dial: Dial, local: SocketAddr) -> TaskMailbox {
+    /// Starts a session that calls somebody. `local` is the address they will see. `answer` is told
+    /// whether it has what it needs to begin.
+    pub fn start_outgoing(
+        &self,
+        dial: Dial,
+        local: SocketAddr,
+        answer: Option<DialAnswer>,
+    ) -> TaskMailbox {
         let span = tracing::error_span!("call", call_id = %dial.call_id, session = %dial.id);
         self.start(span, move |context, own, mailbox| async move {
             let id = dial.id.clone();
@@ -127,18 +136,23 @@ impl SessionPool {
                     let application = dial.application.clone();
                     match begin::outgoing(dial, local, media, &context.settings) {
                         Ok(session) => {
+                            // Whoever asked may have given up.
+                            let _ = answer.map(|answer| answer.send(Ok(id.clone())));
                             Task::new(id, context, Box::new(session), Some(stream), mailbox)
                                 .run()
                                 .await;
                         }
                         Err(error) => {
-                            application.unreachable(&error.to_string());
+                            let error = DialError::NoStream(error.to_string());
+                            begin::give_up(&application, error, answer);
                             let _ = context.sip.send(SipCommand::Ended { session: id }).await;
                         }
                     }
                 }
                 Err(error) => {
-                    dial.application.unreachable(&error.to_string());
+                    tracing::warn!(%error, "a call is not placed: no stream for its audio");
+                    let error = DialError::NoStream(error.to_string());
+                    begin::give_up(&dial.application, error, answer);
                     let _ = context.sip.send(SipCommand::Ended { session: id }).await;
                 }
             }

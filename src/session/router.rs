@@ -5,19 +5,23 @@
 //! application of a new call. It runs no session and opens nothing: a new call comes out as
 //! [`Routed::NewCall`].
 
+mod dialling;
 mod mail;
+mod rate;
 mod requests;
 mod responses;
 mod rooms;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+pub use self::rate::RATE_WINDOW;
+use self::rate::Rate;
 use self::rooms::Rooms;
 use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
@@ -63,8 +67,6 @@ pub struct Limits {
     pub options_sessions: usize,
 }
 
-/// Calls per second are counted over this time, so that a short burst passes.
-pub const RATE_WINDOW: Duration = Duration::from_secs(5);
 /// What a refused caller is told to wait.
 const RETRY_AFTER_S: &str = "5";
 
@@ -138,7 +140,9 @@ pub struct Router<M> {
     rooms: Rooms,
     /// Sessions that are calls.
     calls: usize,
-    starts: VecDeque<Instant>,
+    /// Calls that came in lately, and calls that were placed.
+    starts: Rate,
+    dialled: Rate,
     limits: Limits,
     supported: Bytes,
     selector: ApplicationSelector,
@@ -176,7 +180,8 @@ impl<M: Mailbox> Router<M> {
             queues: HashMap::new(),
             rooms: Rooms::new(),
             calls: 0,
-            starts: VecDeque::new(),
+            starts: Rate::default(),
+            dialled: Rate::default(),
             limits: config.limits,
             supported: config.supported.into(),
             selector: config.selector,
@@ -534,9 +539,7 @@ impl<M: Mailbox> Router<M> {
         if let Some(refusal) = self.ask(now, transaction, &request, flow, guards_it) {
             return Some(refusal);
         }
-        if self.limits.calls_per_second != 0 {
-            self.starts.push_back(now);
-        }
+        self.starts.count(now, self.limits.calls_per_second);
         let id = SessionId(self.ids.tag().into());
         Some(Routed::NewCall(Box::new(NewCall {
             id,
@@ -566,19 +569,11 @@ impl<M: Mailbox> Router<M> {
 
     /// Why no new call is taken now, if so.
     fn overload(&mut self, now: Instant) -> Option<&'static str> {
-        while self
-            .starts
-            .front()
-            .is_some_and(|at| now.duration_since(*at) >= RATE_WINDOW)
-        {
-            self.starts.pop_front();
-        }
         let Limits {
             sessions,
             calls_per_second,
             ..
         } = self.limits;
-        let allowed = calls_per_second as usize * RATE_WINDOW.as_secs() as usize;
         let refused = &self.stats.calls_refused;
         if self.draining {
             refused.shutdown.increment();
@@ -586,7 +581,7 @@ impl<M: Mailbox> Router<M> {
         } else if sessions != 0 && self.calls >= sessions {
             refused.sessions.increment();
             Some("Too many sessions")
-        } else if calls_per_second != 0 && self.starts.len() >= allowed {
+        } else if self.starts.is_full(now, calls_per_second) {
             refused.calls_per_second.increment();
             Some("Too many calls per second")
         } else {

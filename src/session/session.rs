@@ -9,10 +9,25 @@ use super::application::Running;
 use super::call::{Call, CallEvent};
 use super::catalog::Application;
 use super::core::SessionCore;
+use super::dial_out::OwnParty;
 use super::digits::DigitReport;
-use super::event::{SessionEvent, SessionOutput};
+use super::event::{Params, SessionEvent, SessionOutput};
 use crate::media::MediaEvent;
 use crate::sip::message::{HeaderName, StatusCode};
+
+/// Who began the call of a session.
+#[derive(Debug)]
+pub enum Origin {
+    /// A caller.
+    Caller,
+    /// The server.
+    Server {
+        /// Who we are in the call.
+        own: OwnParty,
+        /// Variables of a diagram.
+        variables: Params,
+    },
+}
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -33,8 +48,9 @@ pub struct Session {
 
 impl Session {
     /// A session for a call that came in, or for one that goes out. [`begin`](Self::begin) it.
-    pub fn new(call: Call, application: &Application, incoming: bool) -> Self {
-        let application = Running::new(application, &call)
+    pub fn new(call: Call, application: &Application, origin: Origin) -> Self {
+        let incoming = matches!(origin, Origin::Caller);
+        let application = Running::new(application, &call, origin)
             .inspect_err(|error| tracing::error!("the call is refused: {error}"))
             .ok();
         Self {

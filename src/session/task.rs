@@ -21,6 +21,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::core::SessionCore;
+use super::dial_out::DialOrder;
 use super::event::{
     ActionToken, AudioFile, RecordError, SessionEvent, SessionId, SessionOutput, Urgency, Work,
 };
@@ -32,7 +33,7 @@ use super::router::{Mailbox, Undelivered};
 use crate::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use crate::audio::recorder::{RecorderSink, RecordingEnded};
 use crate::codec::Encoding;
-use crate::dsm::ActionResult;
+use crate::dsm::{ActionError, ActionResult, Answer, Errno};
 use crate::media::{
     Audience, FeedError, FiguresSink, MediaBusy, MediaCommand, MediaEvent, MoveBusy, OpenError,
     RoomCommand, RoomHandle, StreamHandle,
@@ -298,6 +299,24 @@ impl<S: SessionCore> Task<S> {
                     let called = components.call_for_script(*call);
                     performed(token, called.await)
                 });
+            }
+            Work::DialOut(call) => {
+                let (order, placed) = DialOrder::new(*call);
+                self.work.spawn(async move {
+                    let placed = match placed.await {
+                        Ok(placed) => placed.map_err(|error| error.to_string()),
+                        Err(_) => Err("the server is ending".to_owned()),
+                    };
+                    let placed = placed.map(|id| Answer::Value(id.to_string().into()));
+                    let general = |why| ActionError::errno(Errno::GENERAL, why);
+                    performed(token, placed.map_err(general))
+                });
+                return self
+                    .context
+                    .sip
+                    .send(SipCommand::DialOut(order))
+                    .await
+                    .is_ok();
             }
         }
         true

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muleteer::session::SessionId;
 use muleteer::session::application::phone::{Key, PhoneScript, Report, Reports};
 use muleteer::session::begin::Dial;
+use muleteer::session::{Application, SessionId};
 use muleteer::sip::message::{Request, StatusCode, Uri};
 use tokio::sync::mpsc;
 
@@ -23,14 +23,9 @@ pub fn phone(to: &str, keys: Vec<Key>) -> (Dial, mpsc::Receiver<Report>) {
             reports.try_send(report).expect("room for a report");
         })),
     };
-    let dial = Dial {
-        id: SessionId("".into()),
-        call_id: String::new(),
-        uri: Uri::parse(&format!("sip:{to}")).unwrap(),
-        from: None,
-        outbound: None,
-        application: Arc::new(script),
-    };
+    let uri = Uri::parse(&format!("sip:{to}")).unwrap();
+    let application = Application::Phone(Arc::new(script));
+    let dial = Dial::new(SessionId("".into()), String::new(), uri, application);
     (dial, receiver)
 }
 

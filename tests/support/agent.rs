@@ -16,7 +16,7 @@ use muleteer::audio::prompt::Prompt;
 use muleteer::audio::recorder::{RecordingMeter, RecordingPlan, recorder};
 use muleteer::codec::{CodecId, Codecs};
 use muleteer::config::{ApplicationSelector, DigitDetection, DigitSending, Dtmf};
-use muleteer::dsm::{ActionError, Errno};
+use muleteer::dsm::{ActionError, Answer, Errno};
 use muleteer::ids::Ids;
 use muleteer::media::{MediaCommand, MediaEvent, OpenError};
 use muleteer::rtp::srtp::KeySource;
@@ -274,6 +274,13 @@ impl Agent {
     pub fn dial(&mut self, now: Instant, mut dial: Dial) -> usize {
         dial.id = SessionId(self.ids.tag().into());
         dial.call_id = self.ids.call_id();
+        self.place(now, dial);
+        self.settle(now);
+        self.calls.len() - 1
+    }
+
+    /// Begins the session of a call that is placed.
+    fn place(&mut self, now: Instant, dial: Dial) {
         let (id, call_id) = (dial.id.clone(), dial.call_id.clone());
         if let Some(outbound) = dial.outbound.clone() {
             self.delivery.set_outbound(id.clone(), outbound);
@@ -284,8 +291,6 @@ impl Agent {
         session.begin(now);
         let mailbox = self.add(&id, session);
         self.router.insert(id, call_id.as_bytes(), None, mailbox);
-        self.settle(now);
-        self.calls.len() - 1
     }
 
     /// The DNS answers what it was asked.
@@ -488,6 +493,20 @@ impl Agent {
                 work: Work::Call(call),
                 ..
             } if call.factory == "never" => {}
+            SessionOutput::Perform {
+                token,
+                work: Work::DialOut(call),
+            } => {
+                let placed = self.router.dial_out(now, *call, 0).map(|dial| {
+                    let id = dial.id.to_string();
+                    self.place(now, dial);
+                    Answer::Value(id.into())
+                });
+                let placed =
+                    placed.map_err(|error| ActionError::errno(Errno::GENERAL, error.to_string()));
+                self.router
+                    .deliver(&id, SessionEvent::Performed(token, placed));
+            }
             SessionOutput::Perform { token, .. } => {
                 let nothing = ActionError::errno(Errno::CONFIG, "not in this test");
                 let event = SessionEvent::Performed(token, Err(nothing));

@@ -6,6 +6,7 @@
 mod b2b;
 mod conference;
 mod di;
+mod dialog;
 mod event;
 mod flow;
 mod logging;
@@ -62,6 +63,8 @@ pub enum Then {
     ClearErrno,
     /// Store the value in this variable; 0 if the action failed.
     Store(String),
+    /// Store the value in this variable; without one, remove it. Leaves `$errno` alone.
+    StoreOrRemove(String),
     /// Store the value in `$DI_res` and relatives.
     StoreDi,
     /// Store the array in `$DI_res[n]`, its length in `$DI_res_size`.
@@ -104,7 +107,7 @@ pub fn signatures() -> impl Iterator<Item = &'static Signature> {
 
 /// The modules that are compiled in.
 pub fn modules() -> impl Iterator<Item = Module> {
-    [conference::module(), sbc::module()].into_iter()
+    [conference::module(), dialog::module(), sbc::module()].into_iter()
 }
 
 /// The signature of a module's action, which the host does.
@@ -152,11 +155,14 @@ impl Then {
     }
 
     fn succeed(self, answer: Answer, variables: &mut Values) -> Result<(), Exception> {
-        if self != Then::Nothing {
+        if !matches!(self, Then::Nothing | Then::StoreOrRemove(_)) {
             variables.set("errno", "")?;
         }
         match (self, answer) {
-            (Then::Store(name), Answer::Value(value)) => variables.set(&name, di::text(&value))?,
+            (Then::Store(name) | Then::StoreOrRemove(name), Answer::Value(value)) => {
+                variables.set(&name, di::text(&value))?;
+            }
+            (Then::StoreOrRemove(name), _) => drop(variables.remove(&name)),
             (Then::StoreDi | Then::StoreDiArray, Answer::Value(Value::Array(list)))
                 if !list.iter().all(di::is_element) =>
             {

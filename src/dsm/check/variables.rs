@@ -181,6 +181,9 @@ fn assigned(action: &Action) -> Vec<Assigned<'_>> {
             (Kind::NameValue, Argument::Value(Expr::Text(name))) => {
                 names.push(Assigned::Name(name));
             }
+            (Kind::NamePrefix, Argument::Value(Expr::Text(name) | Expr::Variable(name))) => {
+                names.push(Assigned::Prefix(name));
+            }
             (Kind::TargetValue, Argument::Value(value)) => names.push(match value {
                 Expr::Text(name) => Assigned::Name(name),
                 Expr::Variable(name) => Assigned::Computed(name),

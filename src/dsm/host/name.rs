@@ -61,6 +61,12 @@ impl HostAction {
         let kind = match self {
             HostAction::B2b(_) => "script",
             HostAction::Module(call) if call.module == "mod_sbc" => "sbc",
+            HostAction::Module(call) => match &*call.name {
+                "dlg.connectCalleeRelayed" => "script",
+                "dlg.relayReply" | "dlg.relayError" => "sbc",
+                "dlg.addReplyBodyPart" | "dlg.deleteReplyBodyPart" => "dlg",
+                _ => "core",
+            },
             _ => "core",
         };
         let cause = format!("{} is not available {here}", self.name());

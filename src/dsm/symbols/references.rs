@@ -27,7 +27,9 @@ pub fn in_argument<'t>(signature: &Signature, index: usize, part: &'t str) -> Ve
         Kind::Value | Kind::Timer => value(text, literal(name, parameter.name, index)),
         Kind::AudioFile | Kind::NewFile => value(text, Some((Entity::File, Role::Use))),
         Kind::Prompt => value(text, Some((Entity::Prompt, Role::Use))),
-        Kind::NameValue | Kind::TargetValue => value(text, Some((Entity::Variable, Role::Write))),
+        Kind::NameValue | Kind::NamePrefix | Kind::TargetValue => {
+            value(text, Some((Entity::Variable, Role::Write)))
+        }
         Kind::Flag(_) | Kind::RecordOptions => value(text, None),
         Kind::Names => names(text),
         Kind::Name | Kind::Target | Kind::Removed => {

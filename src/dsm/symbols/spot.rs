@@ -395,7 +395,7 @@ fn wanted<'t>(signature: Option<&Signature>, index: usize, part: &'t str) -> (Wa
     }
     let parameter = parameter.map_or("", |parameter| parameter.name);
     let wanted = match (kind, parameter) {
-        (Kind::Name | Kind::Target | Kind::NameValue | Kind::TargetValue, _)
+        (Kind::Name | Kind::Target | Kind::NameValue | Kind::NamePrefix | Kind::TargetValue, _)
         | (Kind::Removed | Kind::Collection, _) => Wanted::VariableName,
         (Kind::Diagram, _) | (Kind::Value, "diagram") => Wanted::Diagram,
         (Kind::Flag(_), _) => Wanted::Flag,

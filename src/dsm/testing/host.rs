@@ -85,13 +85,6 @@ const STUBS: &[(&str, &str, ModuleArguments)] = &[
         ModuleArguments::List,
     ),
     (
-        "mod_dlg",
-        "dlg.reply dlg.replyRequest dlg.acceptInvite dlg.bye dlg.connectCalleeRelayed dlg.dialout \
-         dlg.getRequestBody dlg.getReplyBody dlg.addReplyBodyPart dlg.deleteReplyBodyPart \
-         dlg.getOtherId dlg.getRtpRelayMode dlg.refer dlg.info dlg.relayReply dlg.relayError",
-        ModuleArguments::List,
-    ),
-    (
         "mod_mysql",
         "mysql.connect mysql.disconnect mysql.getResult mysql.saveResult mysql.useResult \
          mysql.getClientVersion",

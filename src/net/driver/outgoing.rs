@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use super::super::udp::UdpListener;
 use super::Driver;
-use crate::session::begin::Dial;
-use crate::session::{SessionEvent, SessionId};
+use crate::session::begin::{self, Dial};
+use crate::session::{DialAnswer, DialError, DialOrder, SessionEvent, SessionId};
 use crate::sip::delivery::{Output, stamp_contact};
 use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
@@ -246,20 +246,33 @@ impl Driver {
         (!ip.is_unspecified()).then(|| SocketAddr::new(ip, chosen.port()))
     }
 
+    /// Places a call for whoever ordered it, if it may be.
+    pub(super) fn on_dial_out(&mut self, now: Instant, DialOrder { call, answer }: DialOrder) {
+        match self.router.dial_out(now, *call, self.dials.len()) {
+            Ok(dial) => self.on_dial(now, dial, Some(answer)),
+            // Whoever asked may have given up.
+            Err(error) => drop(answer.send(Err(error))),
+        }
+    }
+
     /// Finds out where a call leads; [`place`](Self::place) begins it.
-    pub(super) fn on_dial(&mut self, now: Instant, dial: Dial) {
+    pub(super) fn on_dial(&mut self, now: Instant, dial: Dial, answer: Option<DialAnswer>) {
         let session = dial.id.clone();
+        if self.dials.contains_key(&session) {
+            let error = DialError::NameTaken(session);
+            return begin::give_up(&dial.application, error, answer);
+        }
         if let Some(outbound) = &dial.outbound {
             self.delivery
                 .set_outbound(session.clone(), outbound.clone());
         }
         self.delivery.locate(now, session.clone(), &dial.uri);
-        self.dials.insert(session, dial);
+        self.dials.insert(session, (dial, answer));
     }
 
     /// Begins a call whose targets are known, from the address that the first of them is reached from.
     fn place(&mut self, now: Instant, session: SessionId, targets: Result<Targets, LocateError>) {
-        let Some(dial) = self.dials.remove(&session) else {
+        let Some((dial, answer)) = self.dials.remove(&session) else {
             return;
         };
         let local = targets.map(|targets| {
@@ -269,23 +282,23 @@ impl Driver {
         let why = match local {
             Ok(Some(local)) => {
                 let call_id = dial.call_id.clone();
-                let mailbox = self.pool.start_outgoing(dial, local);
+                let mailbox = self.pool.start_outgoing(dial, local, answer);
                 return self
                     .router
                     .insert(session, call_id.as_bytes(), None, mailbox);
             }
-            Ok(None) => "no network leads there".to_owned(),
-            Err(error) => error.to_string(),
+            Ok(None) => DialError::NoNetwork,
+            Err(error) => DialError::NotLocated(error.to_string()),
         };
         self.delivery.forget(&session);
-        dial.application.unreachable(&why);
+        begin::give_up(&dial.application, why, answer);
     }
 
     /// Places no more calls.
     pub(super) fn drop_dials(&mut self) {
-        for (session, dial) in self.dials.drain() {
+        for (session, (dial, answer)) in self.dials.drain() {
             self.delivery.forget(&session);
-            dial.application.unreachable("the server is ending");
+            begin::give_up(&dial.application, DialError::ShuttingDown, answer);
         }
     }
 }

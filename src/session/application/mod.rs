@@ -14,6 +14,7 @@ use self::echo::Echo;
 use self::phone::Phone;
 use super::call::{Call, CallEvent};
 use super::catalog::Application;
+use super::session::Origin;
 use crate::dsm::NotStartable;
 
 /// A running application.
@@ -32,9 +33,15 @@ impl Running {
     ///
     /// # Errors
     /// [`NotStartable`] for a diagram without an initial state.
-    pub fn new(application: &Application, call: &Call) -> Result<Self, NotStartable> {
+    pub fn new(
+        application: &Application,
+        call: &Call,
+        origin: Origin,
+    ) -> Result<Self, NotStartable> {
         Ok(match application {
-            Application::Diagram(diagram) => Self::Diagram(Box::new(Diagram::new(diagram, call)?)),
+            Application::Diagram(diagram) => {
+                Self::Diagram(Box::new(Diagram::new(diagram, call, origin)?))
+            }
             Application::Echo => Self::Echo(Echo),
             Application::Phone(script) => Self::Phone(Box::new(Phone::new(script.clone()))),
         })

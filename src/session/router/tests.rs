@@ -1,6 +1,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use std::time::Duration;
+
 use super::*;
 use crate::session::event::Params;
 use crate::session::room::RoomAnswer;

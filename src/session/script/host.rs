@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::dial_out::{self, NotPlaced};
 use super::{MAX_TIMERS, Performed, State, Surroundings};
 use crate::dsm::{
-    ActionContext, ActionError, ActionOutcome, Answer, Errno, HostAction, LogLevel, Problem,
-    ProblemKind, Trace, Values,
+    ActionContext, ActionError, ActionOutcome, Answer, Errno, Exception, HostAction, LogLevel,
+    Problem, ProblemKind, Trace, Values,
 };
 use crate::session::event::{ActionToken, Mail, Params, SessionId, SessionOutput, Work};
 
@@ -24,6 +25,25 @@ impl Host<'_> {
         self.state.awaited = Some(token);
         self.around.output(SessionOutput::Perform { token, work });
         ActionOutcome::Pending
+    }
+
+    /// Places a call that variables describe. The result is that of [`State::dialled`].
+    fn dial_out(&mut self, arguments: &[String], variables: &mut Values) -> ActionOutcome {
+        let prefix = arguments.first().map_or("", String::as_str);
+        let own = self.state.dialled.get(prefix).map(String::as_str);
+        let wanted = match dial_out::read(prefix, own, variables) {
+            Ok(wanted) => wanted,
+            Err(NotPlaced::TooManyValues(error)) => {
+                return ActionError::from(Exception::from(error)).into();
+            }
+            Err(error) => return ActionError::errno(Errno::ARG, error.to_string()).into(),
+        };
+        let result = format!("{prefix}_ltag");
+        if let Err(error) = variables.set(&result, "") {
+            return ActionError::from(Exception::from(error)).into();
+        }
+        self.state.dialling = Some(prefix.into());
+        self.await_work(Work::DialOut(Box::new(wanted)))
     }
 
     fn around(&mut self, action: &HostAction, variables: &Values) -> ActionOutcome {
@@ -84,6 +104,9 @@ impl ActionContext for Host<'_> {
                     configuration: configuration.as_str().into(),
                     diagram: diagram.as_str().into(),
                 });
+            }
+            HostAction::Module(call) if call.name == dial_out::NAME => {
+                return self.dial_out(&call.arguments, variables);
             }
             other => return self.around(other, variables),
         }

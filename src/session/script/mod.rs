@@ -5,6 +5,7 @@
 //! What differs is behind [`Surroundings`]. What the host promises around an event is named by the
 //! mark `A` of its [`Step`], which comes back when the event has been processed.
 
+mod dial_out;
 mod host;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +15,8 @@ use self::host::Host;
 use super::catalog::DiagramApplication;
 use super::event::{ActionToken, SessionOutput};
 use crate::dsm::{
-    ActionError, ActionResult, Engine, Event, EventKind, HostAction, NotStartable, Progress, Values,
+    ActionError, ActionResult, Answer, Engine, Event, EventKind, HostAction, NotStartable,
+    Progress, Values,
 };
 
 /// Events that may wait while an action is pending. Of more, those that can come in any number are
@@ -85,6 +87,9 @@ struct State {
     /// What a pending action of [`Work`](super::event::Work) waits for.
     awaited: Option<ActionToken>,
     last_token: u32,
+    /// The prefix of the call being placed, and the names of the sessions that each prefix got last.
+    dialling: Option<Box<str>>,
+    dialled: BTreeMap<Box<str>, String>,
     /// Why the last action failed, for the log should nobody handle it.
     failure: Option<String>,
     stopped: bool,
@@ -194,6 +199,7 @@ impl<A> Script<A> {
         around: &mut dyn Surroundings,
     ) -> Option<A> {
         self.state.awaited.take_if(|awaited| *awaited == token)?;
+        let result = self.state.note_dialled(result);
         self.resume(now, result, around)
     }
 
@@ -203,6 +209,7 @@ impl<A> Script<A> {
             return None;
         }
         self.state.awaited = None;
+        self.state.dialling = None;
         tracing::info!("an action was waiting for its result: the rest of its list is abandoned");
         self.suspended.take()
     }
@@ -307,6 +314,20 @@ impl<A> Script<A> {
 }
 
 impl State {
+    /// Of a call that has been placed the variable gets the name.
+    fn note_dialled(&mut self, result: ActionResult) -> ActionResult {
+        let Some(prefix) = self.dialling.take() else {
+            return result;
+        };
+        match result {
+            Ok(Answer::Value(serde_json::Value::String(id))) => {
+                self.dialled.insert(prefix.clone(), id.clone());
+                Ok(Answer::Assign(vec![(format!("{prefix}_ltag"), id)]))
+            }
+            other => other,
+        }
+    }
+
     /// Sets a timer. False: too many run.
     fn set_timer(&mut self, id: u32, at: Instant) -> bool {
         let room = self.timers.len() < MAX_TIMERS || self.timers.contains_key(&id);

@@ -443,6 +443,6 @@ fn what_a_peer_repeats_takes_no_room_from_what_comes_once() {
     let bye = || SessionEvent::Request(TransactionId(7), request(Method::Bye));
     let of_peer = fill(&|| SessionEvent::Ack(request(Method::Ack)));
     assert_eq!(fill(&bye), 0);
-    let once = fill(&|| SessionEvent::Performed(ActionToken(1), Ok(crate::dsm::Answer::Nothing)));
+    let once = fill(&|| SessionEvent::Performed(ActionToken(1), Ok(Answer::Nothing)));
     assert_eq!((ordinary, of_peer, once), (MAILBOX - 16, 8, 8));
 }

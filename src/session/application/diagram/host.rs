@@ -9,6 +9,7 @@ use crate::dsm::{HostAction, Values};
 use crate::media::{MediaCommand, Output};
 use crate::rtp::Digit;
 use crate::session::call::Call;
+use crate::session::dial_out::OwnParty;
 use crate::session::event::SessionOutput;
 use crate::session::script::{Performed, Surroundings, unavailable};
 use crate::sip::message::{HeaderName, NameAddr};
@@ -18,11 +19,16 @@ pub(super) struct OnCall<'a> {
     pub call: &'a mut Call,
     pub sound: &'a mut Sound,
     pub conference: &'a mut Conference,
+    /// Who we are in a call that we placed.
+    pub own: Option<&'a OwnParty>,
     pub ignores_rtp_timeout: &'a mut bool,
 }
 
 impl Surroundings for OnCall<'_> {
     fn select(&self, name: &str) -> Option<String> {
+        if let Some(own) = self.own {
+            return self.select_placed(name, own);
+        }
         let invite = self.call.invite();
         let headers = &invite.headers;
         let sip = invite.uri.as_sip();
@@ -137,6 +143,33 @@ impl Surroundings for OnCall<'_> {
 
     fn output(&mut self, output: SessionOutput) {
         self.call.output(output);
+    }
+}
+
+impl OnCall<'_> {
+    /// A select of a call that we placed: the other side of each.
+    fn select_placed(&self, name: &str, own: &OwnParty) -> Option<String> {
+        let invite = self.call.invite();
+        let headers = &invite.headers;
+        let text = |header: HeaderName| headers.text(&header).map(|text| text.into_owned());
+        let dialog = self.call.usage().dialog();
+        Some(match name {
+            "local_tag" => self.call.id().to_string(),
+            "remote_tag" => dialog
+                .map_or("", |dialog| &dialog.id().remote_tag)
+                .to_owned(),
+            "callid" => headers.call_id().ok()?.to_owned(),
+            "user" => own.user.clone(),
+            "domain" => own.domain.clone(),
+            "local_uri" => own.uri.clone(),
+            "remote_uri" => match dialog {
+                Some(dialog) => dialog.remote_target().to_string(),
+                None => invite.uri.to_string(),
+            },
+            "local_party" => text(HeaderName::From)?,
+            "remote_party" => text(HeaderName::To)?,
+            _ => return None,
+        })
     }
 }
 

@@ -20,7 +20,10 @@ use crate::media::{MediaCommand, MediaEvent, Output};
 use crate::session::app_param::AppParams;
 use crate::session::call::{Call, CallEvent};
 use crate::session::catalog::DiagramApplication;
+use crate::session::dial_out::OwnParty;
+use crate::session::event::Params;
 use crate::session::script::{Script, Step};
+use crate::session::session::Origin;
 use crate::sip::message::{HeaderName, Method};
 
 /// See the module's documentation.
@@ -29,6 +32,8 @@ pub struct Diagram {
     script: Script<Afterwards>,
     sound: Sound,
     conference: Conference,
+    /// Who we are in a call that we placed.
+    own: Option<OwnParty>,
     /// `monitorRTPTimeout(false)`: silence of the peer is none of the script's business.
     ignores_rtp_timeout: bool,
     /// The call is over.
@@ -41,17 +46,27 @@ pub struct Diagram {
 }
 
 impl Diagram {
-    pub(super) fn new(application: &DiagramApplication, call: &Call) -> Result<Self, NotStartable> {
+    pub(super) fn new(
+        application: &DiagramApplication,
+        call: &Call,
+        origin: Origin,
+    ) -> Result<Self, NotStartable> {
+        let (own, variables) = match origin {
+            Origin::Caller => (None, Params::new()),
+            Origin::Server { own, variables } => (Some(own), variables),
+        };
         let headers = call.invite().headers.all(&HeaderName::PAppParam);
         let texts: Vec<_> = headers.map(String::from_utf8_lossy).collect();
         let items = match application.set_param_variables {
             true => AppParams::parse(texts.iter().map(AsRef::as_ref)),
             false => AppParams::default(),
         };
+        let given = variables.iter().map(|(name, value)| (&**name, &**value));
         Ok(Self {
-            script: Script::new(application, items.iter())?,
+            script: Script::new(application, given.chain(items.iter()))?,
             sound: Sound::new(application.prompts.clone()),
             conference: Conference::default(),
+            own,
             ignores_rtp_timeout: false,
             over: false,
             linger_until: None,
@@ -324,6 +339,7 @@ impl Diagram {
             call,
             sound: &mut self.sound,
             conference: &mut self.conference,
+            own: self.own.as_ref(),
             ignores_rtp_timeout: &mut self.ignores_rtp_timeout,
         };
         (&mut self.script, around)

@@ -1,0 +1,261 @@
+//! `mod_dlg`: replies, requests and calls of a script.
+
+use super::{Done, Outcome, Then, bad_argument, module_call};
+use crate::dsm::argument::Arguments;
+use crate::dsm::expr::Scope;
+use crate::dsm::host::{Exception, HostAction};
+use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+
+/// What is written in `import(..)`.
+pub const NAME: &str = "mod_dlg";
+
+const CODE: Parameter = need("code", Kind::Value);
+const REASON: Parameter = may("reason", Kind::Value);
+const TYPE: Parameter = need("type", Kind::Value);
+const VARIABLE: Parameter = need("variable", Kind::Name);
+const PART: &[Parameter] = &[TYPE, need("variable", Kind::NameValue)];
+const ANSWER: &[&str] = &["arg", "general"];
+const THROWS: &[&str] = &["dlg #cause"];
+
+/// The module.
+pub fn module() -> Module {
+    let signatures = SIGNATURES.iter();
+    let module = signatures.fold(Module::new(NAME), |module, signature| {
+        module.signature(signature.clone())
+    });
+    let conditions = ["dlg.requestHasContentType", "dlg.replyHasContentType"];
+    conditions.into_iter().fold(module, Module::condition)
+}
+
+const SIGNATURES: &[Signature] = &[
+    takes(
+        "dlg.reply",
+        Separator::Commas(2),
+        &[CODE, REASON],
+        reply,
+        "Replies to the INVITE of the caller, without a session description. $dlg.reply.hdrs has header \
+         lines to add.",
+    )
+    .errno(ANSWER),
+    takes(
+        "dlg.replyRequest",
+        Separator::Commas(2),
+        &[CODE, REASON],
+        reply,
+        "The same for the request of the 'sipRequest' or 'invite' being processed; set \
+         #processed=true as well.",
+    )
+    .errno(ANSWER)
+    .throws(THROWS),
+    takes(
+        "dlg.acceptInvite",
+        Separator::Commas(2),
+        &[may("code", Kind::Value), REASON],
+        accept,
+        "Replies to the INVITE of the caller with a session description: 200 OK, or 180 to 199 for media \
+         before the answer. If that cannot be, the caller is refused and the session stopped.",
+    )
+    .errno(&["arg", "general", "dlg"]),
+    takes(
+        "dlg.bye",
+        Separator::None,
+        &[may("headers", Kind::Value)],
+        checked,
+        "Ends the call: BYE, CANCEL, or 487 to an INVITE that was not answered. The session goes on.",
+    )
+    .errno(ANSWER),
+    takes(
+        "dlg.connectCalleeRelayed",
+        Separator::Commas(2),
+        &[need("party", Kind::Value), need("uri", Kind::Value)],
+        module_call,
+        "Invites a callee with the INVITE of the caller.",
+    )
+    .throws(&["script #cause"])
+    .unavailable(),
+    takes(
+        "dlg.dialout",
+        Separator::None,
+        &[need("prefix", Kind::NamePrefix)],
+        dial_out,
+        "Places a call that variables with this prefix describe: PREFIX_caller, PREFIX_callee, \
+         PREFIX_domain, PREFIX_app; also PREFIX_r_uri, PREFIX_from, PREFIX_from_uri, PREFIX_to, \
+         PREFIX_auth_user, PREFIX_auth_pwd, PREFIX_ltag, PREFIX_hdrs, PREFIX_var.NAME. $PREFIX_ltag \
+         becomes the id of its session.",
+    )
+    .errno(ANSWER)
+    .sets(&["$PREFIX_ltag"]),
+    takes(
+        "dlg.getRequestBody",
+        Separator::Commas(2),
+        PART,
+        part,
+        "The body of this type, or the part of it, of the request being processed. Without one the \
+         variable is removed.",
+    )
+    .throws(THROWS),
+    takes(
+        "dlg.getReplyBody",
+        Separator::Commas(2),
+        PART,
+        part,
+        "The same of the reply of the 'sipReply' being processed.",
+    )
+    .throws(THROWS),
+    takes(
+        "dlg.getOtherId",
+        Separator::None,
+        &[VARIABLE],
+        store,
+        "The id of the second leg; empty without one.",
+    ),
+    takes(
+        "dlg.getRtpRelayMode",
+        Separator::None,
+        &[VARIABLE],
+        store,
+        "RTP_Direct, RTP_Relay or RTP_Transcoding.",
+    ),
+    takes(
+        "dlg.refer",
+        Separator::Commas(2),
+        &[need("target", Kind::Value), may("seconds", Kind::Value)],
+        refer,
+        "Asks the peer of the established call to call somebody else; 'transfer' tells what becomes of it.",
+    )
+    .errno(&["dlg"])
+    .throws(&["sbc #cause"]),
+    takes(
+        "dlg.info",
+        Separator::Commas(2),
+        &[TYPE, may("body", Kind::Value)],
+        info,
+        "Sends an INFO in the established call; \\r\\n in the body is a line break, an empty type sends none.",
+    )
+    .errno(&["dlg"])
+    .throws(&["sbc #cause"]),
+    takes(
+        "dlg.relayReply",
+        Separator::Commas(2),
+        &[CODE, REASON],
+        module_call,
+        "Answers the request that came from the second leg.",
+    )
+    .errno(&["arg"])
+    .throws(&["sbc #cause"])
+    .unavailable(),
+    takes(
+        "dlg.relayError",
+        Separator::Commas(2),
+        &[CODE, REASON],
+        module_call,
+        "Another name of dlg.relayReply.",
+    )
+    .errno(&["arg"])
+    .throws(&["sbc #cause"])
+    .unavailable(),
+    takes(
+        "dlg.addReplyBodyPart",
+        Separator::Commas(2),
+        &[TYPE, need("text", Kind::Value)],
+        module_call,
+        "Adds a part to the reply being relayed.",
+    )
+    .throws(THROWS)
+    .unavailable(),
+    takes(
+        "dlg.deleteReplyBodyPart",
+        Separator::None,
+        &[TYPE],
+        module_call,
+        "Takes the first part of this type out of the reply being relayed.",
+    )
+    .throws(THROWS)
+    .unavailable(),
+];
+
+/// Replies that a script may send.
+const REPLIES: std::ops::RangeInclusive<u32> = 100..=699;
+/// Of these, those that can have a session description.
+const DESCRIBING: std::ops::RangeInclusive<u32> = 180..=200;
+
+fn reply(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    match arguments.unsigned(0, scope) {
+        Some(code) if REPLIES.contains(&code) => checked(arguments, scope),
+        _ => bad_argument("the code of a reply is a number from 100 to 699"),
+    }
+}
+
+fn accept(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    match arguments.unsigned(0, scope) {
+        _ if !arguments.is_written(0) => checked(arguments, scope),
+        Some(code) if DESCRIBING.contains(&code) => checked(arguments, scope),
+        _ => bad_argument("an INVITE is accepted with 200, or with 180 to 199 before that"),
+    }
+}
+
+fn refer(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    if arguments.is_written(1) && arguments.signed(1, scope).is_none() {
+        return Err(malformed("the seconds of dlg.refer are no number"));
+    }
+    checked(arguments, scope)
+}
+
+fn info(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let text = arguments.text(0, scope);
+    let is_type = text.split_once('/').is_some_and(|(kind, subtype)| {
+        !kind.trim().is_empty() && !subtype.trim().is_empty() && !text.contains(char::is_control)
+    });
+    if !text.is_empty() && !is_type {
+        return Err(malformed(
+            "the type of dlg.info is none: write TYPE/SUBTYPE",
+        ));
+    }
+    checked(arguments, scope)
+}
+
+/// What these actions throw by an old custom.
+fn malformed(cause: &str) -> Exception {
+    Exception::new("sbc").with("cause", cause)
+}
+
+/// An action whose success clears `$errno`.
+fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    then(arguments, scope, Then::ClearErrno)
+}
+
+/// An action whose result one variable gets.
+fn store(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let variable = arguments.name(0).to_owned();
+    then(arguments, scope, Then::Store(variable))
+}
+
+fn then(arguments: &Arguments<'_>, scope: &mut Scope<'_>, then: Then) -> Done {
+    Ok(match module_call(arguments, scope)? {
+        Outcome::Perform(action, _) => Outcome::Perform(action, then),
+        other => other,
+    })
+}
+
+fn dial_out(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    named(arguments, scope, 0, Then::ClearErrno)
+}
+
+fn part(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let variable = arguments.variable_name(1, scope);
+    named(arguments, scope, 1, Then::StoreOrRemove(variable))
+}
+
+/// The argument at `index` names a variable: of `$name` what that contains, or if it is empty, `name`.
+fn named(arguments: &Arguments<'_>, scope: &mut Scope<'_>, index: usize, after: Then) -> Done {
+    let name = arguments.variable_name(index, scope);
+    match module_call(arguments, scope)? {
+        Outcome::Perform(HostAction::Module(mut call), _) => {
+            if let Some(slot) = call.arguments.get_mut(index) {
+                *slot = name;
+            }
+            Ok(Outcome::Perform(HostAction::Module(call), after))
+        }
+        other => Ok(other),
+    }
+}
