@@ -34,11 +34,11 @@ pub use error::{ConfigError, ConfigErrors, Location, Problem};
 pub use file::{LoadError, load, load_password, load_selector, load_users};
 pub use registration::ConfiguredAccount;
 pub use settings::{
-    App, ApplicationSettings, Audio, Codec, Config, Connections, Dns, Dsm, Dtmf, Http, Limits, Log,
-    Media, Rtp, Shutdown, Sip, Tls, WebSocket,
+    App, ApplicationSettings, Audio, Codec, Config, Connections, DialOut, Dns, Dsm, Dtmf, Http,
+    Limits, Log, Media, Rtp, Shutdown, Sip, Tls, WebSocket,
 };
 pub use sip_values::{NameServer, NextHop, ProxyUri};
 pub use values::{
-    ApplicationRule, ClientCertificates, DigitDetection, DigitSending, HostName, Listen,
+    ApplicationRule, ClientCertificates, DialPin, DigitDetection, DigitSending, HostName, Listen,
     ListenTransport, LogFormat, LogLevel, PortRange, Setting,
 };

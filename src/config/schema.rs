@@ -8,8 +8,8 @@ use super::auth::Auth;
 use super::reader::Section;
 use super::registration::ConfiguredAccount;
 use super::settings::{
-    App, Audio, Codec, Config, Connections, Dns, Dsm, Dtmf, Http, Limits, Log, Media, Recording,
-    Rtp, Shutdown, Sip, Tls, WebSocket,
+    App, Audio, Codec, Config, Connections, DialOut, Dns, Dsm, Dtmf, Http, Limits, Log, Media,
+    Recording, Rtp, Shutdown, Sip, Tls, WebSocket,
 };
 use crate::codec::OpusSettings;
 use crate::sip::message::MAX_MESSAGE_BYTES;
@@ -35,6 +35,7 @@ impl Config {
             auth: file.section("auth", Auth::read),
             registrations: file.tables("registration", ConfiguredAccount::read),
             limits: file.section("limits", Limits::read),
+            dial_out: file.section("dial_out", DialOut::read),
             shutdown: file.section("shutdown", Shutdown::read),
             log: file.section("log", Log::read),
             applications: file.applications("application"),
@@ -249,6 +250,14 @@ impl Recording {
         let max_length = section.seconds("max_length_s", default);
         Recording {
             max_length: Some(max_length).filter(|length| !length.is_zero()),
+        }
+    }
+}
+
+impl DialOut {
+    fn read(section: &mut Section<'_>) -> DialOut {
+        DialOut {
+            pins: section.any_settings("pins", Vec::new()),
         }
     }
 }

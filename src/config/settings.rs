@@ -21,8 +21,8 @@ use super::auth::Auth;
 use super::registration::ConfiguredAccount;
 use super::sip_values::{NameServer, NextHop, ProxyUri};
 use super::values::{
-    ApplicationRule, ClientCertificates, DigitDetection, DigitSending, HostName, Listen, LogFormat,
-    LogLevel, PortRange,
+    ApplicationRule, ClientCertificates, DialPin, DigitDetection, DigitSending, HostName, Listen,
+    LogFormat, LogLevel, PortRange,
 };
 
 /// Everything an operator can set.
@@ -60,6 +60,8 @@ pub struct Config {
     pub auth: Auth,
     /// `[[registration]]`: accounts that are kept registered.
     pub registrations: Vec<ConfiguredAccount>,
+    /// `[dial_out]`: calls that the server starts.
+    pub dial_out: DialOut,
     /// `[limits]`: when to refuse.
     pub limits: Limits,
     /// `[shutdown]`: how to stop.
@@ -283,6 +285,13 @@ pub struct Recording {
     /// `max_length_s`: length at which a recording ends whose diagram does not say one, up to a day;
     /// `None` (0) for no end.
     pub max_length: Option<Duration>,
+}
+
+/// `[dial_out]`: calls that the server starts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DialOut {
+    /// `pins`: identities that the function `dial_pin` calls with.
+    pub pins: Vec<DialPin>,
 }
 
 /// `[limits]`: when to refuse. What is refused gets 503; calls in progress go on.

@@ -460,6 +460,47 @@ impl Setting for LogFormat {
     }
 }
 
+/// An identity that the function `dial_pin` calls with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DialPin {
+    /// What chooses it.
+    pub pin: String,
+    /// Our user.
+    pub user: String,
+    /// Of caller and callee.
+    pub domain: String,
+    /// Name for a challenge, and user of From.
+    pub auth_user: String,
+    /// Password for a challenge.
+    pub password: String,
+}
+
+impl fmt::Debug for DialPin {
+    /// Shows neither pin nor password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DialPin({}@{})", self.auth_user, self.domain)
+    }
+}
+
+impl Setting for DialPin {
+    const EXPECTED: &'static str = "pin;user;domain;auth_user;password";
+    const EXAMPLE: &'static str = "4711;desk;example.com;trunk;secret";
+
+    fn parse(text: &str) -> Option<DialPin> {
+        let text = text.strip_suffix(';').unwrap_or(text);
+        let mut parts = text.split(';').map(|part| part.trim().to_owned());
+        let mut part = || parts.next();
+        let pin = DialPin {
+            pin: part().filter(|pin| !pin.is_empty())?,
+            user: part()?,
+            domain: part().filter(|domain| !domain.is_empty())?,
+            auth_user: part()?,
+            password: part()?,
+        };
+        parts.next().is_none().then_some(pin)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

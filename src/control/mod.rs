@@ -4,6 +4,7 @@
 //! A [`Component`] is a named group of functions over JSON values; [`Components`] is the one table of
 //! them. A function's arguments are checked here, against its [`Function`], before it is called.
 
+pub mod dial;
 pub mod dsm;
 pub mod registrar;
 
@@ -20,7 +21,9 @@ use crate::suggest::closest;
 
 /// The component that diagrams are managed by.
 pub const DSM: &str = "dsm";
-/// Its function that starts a diagram without a call: configuration, diagram; gives code and text.
+/// The component that calls are placed by.
+pub const DI_DIAL: &str = "di_dial";
+/// The function of `dsm` that starts a diagram without a call: configuration, diagram; gives code and text.
 pub const CREATE_SYSTEM_DSM: &str = "createSystemDSM";
 
 /// The component that registers accounts elsewhere.
@@ -67,6 +70,8 @@ pub enum Kind {
     Text,
     /// A list, or a struct.
     Data,
+    /// Any value.
+    Any,
 }
 
 /// Why a call brings no result.
@@ -103,6 +108,9 @@ pub enum CallError {
         /// What is wrong.
         why: &'static str,
     },
+    /// This version of the server does not have it.
+    #[error("it is not available yet in this version of the server")]
+    NotAvailable,
     /// The server is ending.
     #[error("the server is ending")]
     Ending,
@@ -146,7 +154,9 @@ impl Components {
         async move {
             calling.await.map(Answer::Value).map_err(|error| {
                 let errno = match error {
-                    CallError::NoComponent { .. } | CallError::Ending => Errno::CONFIG,
+                    CallError::NoComponent { .. } | CallError::NotAvailable | CallError::Ending => {
+                        Errno::CONFIG
+                    }
                     CallError::NoFunction { .. }
                     | CallError::Arguments { .. }
                     | CallError::Refused { .. } => Errno::ARG,
@@ -223,6 +233,7 @@ impl Function {
         let fits = |(parameter, value): (&Parameter, &Value)| match parameter.kind {
             Kind::Text => value.is_string(),
             Kind::Data => value.is_array() || value.is_object(),
+            Kind::Any => true,
         };
         (needed..=self.parameters.len()).contains(&arguments.len())
             && self.parameters.iter().zip(arguments).all(fits)

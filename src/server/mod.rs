@@ -25,9 +25,10 @@ use crate::config::{
     ApplicationSelector, Auth, Config, ConfiguredAccount, Listen, ListenTransport, LoadError,
     load_password, load_selector, load_users,
 };
+use crate::control::dial::DialComponent;
 use crate::control::dsm::DsmComponent;
 use crate::control::registrar::RegistrarComponent;
-use crate::control::{Components, DSM, REGISTRAR_CLIENT};
+use crate::control::{Components, DI_DIAL, DSM, REGISTRAR_CLIENT};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
@@ -217,8 +218,10 @@ impl Server {
         let (control, control_receiver) = mpsc::channel(CONTROL_QUEUE);
         let (orders, order_receiver) = mpsc::channel(CONTROL_QUEUE);
         let (registrations, registration_receiver) = mpsc::channel(CONTROL_QUEUE);
+        let dialling = DialComponent::new(sip.clone(), config.dial_out.pins.clone());
         let components = Components::default()
             .with(DSM, Arc::new(DsmComponent::new(orders)))
+            .with(DI_DIAL, Arc::new(dialling))
             .with(
                 REGISTRAR_CLIENT,
                 Arc::new(RegistrarComponent::new(registrations)),

@@ -16,7 +16,7 @@ use muleteer::audio::prompt::Prompt;
 use muleteer::audio::recorder::{RecordingMeter, RecordingPlan, recorder};
 use muleteer::codec::{CodecId, Codecs};
 use muleteer::config::{ApplicationSelector, DigitDetection, DigitSending, Dtmf};
-use muleteer::dsm::{ActionError, Answer, Errno};
+use muleteer::dsm::{self, ActionError, Errno};
 use muleteer::ids::Ids;
 use muleteer::media::{MediaCommand, MediaEvent, OpenError};
 use muleteer::rtp::srtp::KeySource;
@@ -500,7 +500,7 @@ impl Agent {
                 let placed = self.router.dial_out(now, *call, 0).map(|dial| {
                     let id = dial.id.to_string();
                     self.place(now, dial);
-                    Answer::Value(id.into())
+                    dsm::Answer::Value(id.into())
                 });
                 let placed =
                     placed.map_err(|error| ActionError::errno(Errno::GENERAL, error.to_string()));
