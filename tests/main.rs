@@ -16,6 +16,7 @@ mod codec_plugins;
 mod conference;
 mod config;
 mod dialog;
+mod dlg;
 mod dsm_checklist;
 mod dsm_format;
 mod dsm_language;

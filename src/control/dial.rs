@@ -11,6 +11,7 @@ use crate::config::DialPin;
 use crate::session::dial_out::{DialOrder, DialOut, OwnParty};
 use crate::session::event::Params;
 use crate::session::pool::SipCommand;
+use crate::sip::auth::{Account, Credentials, Realm, Secret};
 use crate::sip::message::NameAddr;
 
 /// What a caller gets instead of a name when nothing is placed.
@@ -36,7 +37,12 @@ impl DialComponent {
             "dial_pin" => self.by_pin(text(0), text(1), text(2), text(3)),
             _ => {
                 let mut wanted = wanted(text(0), text(1), text(2), text(3))?;
-                if let Some(extra) = arguments.get(4) {
+                let mut extra = arguments.get(4);
+                if function == "dial_auth" {
+                    wanted.credentials = account(text(4), text(5), text(6));
+                    extra = arguments.get(7);
+                }
+                if let Some(extra) = extra {
                     flatten("", extra, &mut wanted.variables);
                 }
                 Ok(wanted)
@@ -54,12 +60,10 @@ impl DialComponent {
         let known = self.pins.iter().find(|known| known.pin == pin);
         let known = known.ok_or("there is no such pin in [dial_out] pins")?;
         let at_domain = |user: &str| format!("sip:{user}@{}", known.domain);
-        wanted(
-            application,
-            user,
-            &at_domain(&known.auth_user),
-            &at_domain(to),
-        )
+        let from = at_domain(&known.auth_user);
+        let mut wanted = wanted(application, user, &from, &at_domain(to))?;
+        wanted.credentials = account("", &known.auth_user, &known.password);
+        Ok(wanted)
     }
 }
 
@@ -76,7 +80,7 @@ impl Component for DialComponent {
                 let lines: Vec<String> = FUNCTIONS.iter().map(line).collect();
                 Some(Ok(json!(lines.join("\n"))))
             }
-            "dial_auth" | "dial_auth_b2b" => Some(Err(CallError::NotAvailable)),
+            "dial_auth_b2b" => Some(Err(CallError::NotAvailable)),
             _ => None,
         };
         if let Some(result) = at_once {
@@ -126,9 +130,23 @@ fn wanted(application: &str, user: &str, from: &str, to: &str) -> Result<DialOut
         from,
         to,
         id: None,
+        credentials: Credentials::default(),
         headers: Vec::new(),
         variables: Params::new(),
     })
+}
+
+/// Name and password for a realm; without one, for whoever is called.
+fn account(realm: &str, user: &str, password: &str) -> Credentials {
+    let realm = match realm {
+        "" => Realm::Any,
+        realm => Realm::Named(realm.to_owned()),
+    };
+    Credentials::new(vec![Account {
+        realm,
+        user: user.to_owned(),
+        password: Secret::new(password),
+    }])
 }
 
 /// Makes variables of a value: members are joined by dots, and a list becomes `NAME_size`, `NAME_0` and
@@ -196,7 +214,7 @@ const FUNCTIONS: &[Function] = &[
             text("auth_pwd"),
             EXTRA,
         ],
-        doc: "The same with credentials for a realm. Not available yet.",
+        doc: "The same with name and password for a realm.",
     },
     Function {
         name: "dial_auth_b2b",

@@ -27,6 +27,7 @@ pub enum EventKind {
     SipRequest,
     SipReply,
     RemoteDisappeared,
+    Transfer,
     SessionTimeout,
     RtpTimeout,
     B2bOtherRequest,

@@ -19,6 +19,7 @@ use super::session::{Origin, Session};
 use crate::config::Dtmf;
 use crate::rtp::srtp::KeySource;
 use crate::sdp::{Capabilities, NegotiationError, OfferAnswer, SrtpPolicy, SrtpTerms};
+use crate::sip::auth::DigestClient;
 use crate::sip::delivery::Outbound;
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::capabilities::{ALLOW, RELIABLE, ReliablePolicy};
@@ -71,6 +72,8 @@ pub struct Dial {
     pub outbound: Option<Outbound>,
     /// Who calls, as a diagram sees it.
     pub own: OwnParty,
+    /// Answers challenges.
+    pub credentials: Option<Box<DigestClient>>,
     /// Header lines added to the INVITE.
     pub headers: Vec<Line>,
     /// Variables of a diagram.
@@ -90,6 +93,7 @@ impl Dial {
             to: None,
             outbound: None,
             own: OwnParty::default(),
+            credentials: None,
             headers: Vec::new(),
             variables: Params::new(),
             application,
@@ -179,7 +183,10 @@ pub fn outgoing(
         contact.params.set_flag("ob");
     }
     let invite = invite_to(&dial, &contact, body, settings);
-    let usage = InviteUsage::uac(invite, dial.uri, usage_setup(&dial.id, settings));
+    let mut usage = InviteUsage::uac(invite, dial.uri, usage_setup(&dial.id, settings));
+    if let Some(credentials) = dial.credentials {
+        usage.set_digest(*credentials);
+    }
     let setup = CallSetup {
         secure_signalling: secure,
         ..setup(dial.id, settings)

@@ -6,14 +6,15 @@
 use std::time::{Duration, Instant};
 
 use super::application::Running;
-use super::call::{Call, CallEvent};
+use super::call::{Call, CallEvent, SeenResponse};
 use super::catalog::Application;
 use super::core::SessionCore;
 use super::dial_out::OwnParty;
 use super::digits::DigitReport;
 use super::event::{Params, SessionEvent, SessionOutput};
 use crate::media::MediaEvent;
-use crate::sip::message::{HeaderName, StatusCode};
+use crate::sip::dialog::invite_usage::RequestToken;
+use crate::sip::message::{HeaderName, Response, StatusCode};
 
 /// Who began the call of a session.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub struct Session {
     /// While the INVITE of a caller has no final response: when to tell that it is being worked on, and
     /// when to give up.
     ring_at: Option<Instant>,
+    has_rung: bool,
     answer_by: Option<Instant>,
     /// When the caller's INVITE expires, if it says so.
     expires_at: Option<Instant>,
@@ -57,6 +59,7 @@ impl Session {
             call,
             application,
             ring_at: None,
+            has_rung: false,
             answer_by: None,
             expires_at: None,
             incoming,
@@ -83,7 +86,11 @@ impl Session {
                 .reject(StatusCode::TEMPORARILY_UNAVAILABLE, None, &[]);
         } else if self.ring_at.is_some_and(|at| at <= now) {
             self.ring_at = Some(now + RINGING_AGAIN);
-            self.call.ring();
+            if !std::mem::replace(&mut self.has_rung, true) && self.call.has_progressed() {
+                // The application has told the caller itself.
+            } else {
+                self.call.ring();
+            }
         }
     }
 
@@ -95,6 +102,26 @@ impl Session {
             seconds,
             MAX_EXPIRES_S,
         ))))
+    }
+
+    /// A response does its work at once; an application that wants to see it hears of it before all that
+    /// follows from it.
+    fn on_response(&mut self, now: Instant, token: RequestToken, response: Box<Response>) {
+        let application = self.application.as_ref().filter(|_| !self.forced);
+        if !application.is_some_and(Running::wants_replies) {
+            return self.call.usage_mut().handle_response(now, token, *response);
+        }
+        let before = self.call.status();
+        self.call
+            .usage_mut()
+            .handle_response(now, token, (*response).clone());
+        let after = self.call.status();
+        let seen = SeenResponse {
+            response,
+            before,
+            after,
+        };
+        self.tell(now, CallEvent::Response(Box::new(seen)));
     }
 
     fn tell(&mut self, now: Instant, event: CallEvent) {
@@ -150,7 +177,7 @@ impl SessionCore for Session {
             SessionEvent::AckTimeout => usage.handle_ack_timeout(),
             SessionEvent::PrackTimeout => usage.handle_prack_timeout(),
             SessionEvent::Cancel(transaction) => usage.handle_cancel(transaction),
-            SessionEvent::Response(token, response) => usage.handle_response(now, token, *response),
+            SessionEvent::Response(token, response) => self.on_response(now, token, response),
             SessionEvent::NoResponse(token, status) => {
                 usage.handle_no_response(now, token, status);
             }
@@ -197,9 +224,9 @@ impl SessionCore for Session {
         let waiting = [self.ring_at, self.answer_by, self.expires_at];
         let waiting = waiting.into_iter().flatten();
         let waiting = waiting.filter(|_| self.call.is_pending()).min();
-        let usage = self.call.usage().poll_timeout();
+        let call = self.call.poll_timeout();
         let application = application.and_then(Running::poll_timeout);
-        waiting.into_iter().chain(usage).chain(application).min()
+        waiting.into_iter().chain(call).chain(application).min()
     }
 
     fn poll_output(&mut self) -> Option<SessionOutput> {

@@ -28,6 +28,15 @@ transition "asked to end" TALK - system / log(2, "going on"); -> TALK;
 transition "they left" TALK - hangup / stop(false); -> END;
 "#;
 
+/// Lets it ring until the caller gives up.
+const RINGING: &str = r#"
+import(mod_dlg);
+initial state START;
+state RINGING;
+transition "a call" START - invite / dlg.reply(180, Ringing); -> RINGING;
+transition "they gave up" (START, RINGING) - hangup / stop(false); -> RINGING;
+"#;
+
 /// A proxy with two servers behind it.
 struct Site {
     proxy: Process,
@@ -201,4 +210,13 @@ fn a_server_that_is_stopped_keeps_its_calls_and_gets_no_new_ones() {
     assert_eq!(calls_taken(&ended), 1);
     let other = servers[1 - stopped].take().expect("there").stop();
     assert_eq!(calls_taken(&other), 20);
+}
+
+#[test]
+fn a_cancel_ends_what_it_is_for() {
+    let folder = Folder::new(&[("ringing.dsm", RINGING)]);
+    let site = Site::start(&[&folder.as_setting("dsm.path")]);
+    site.plan("cancel_ringing", "ringing")
+        .carry_out(site.address);
+    site.stop();
 }

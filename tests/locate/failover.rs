@@ -228,7 +228,8 @@ fn rfc3261_18_1_1_a_large_request_goes_by_tcp_and_by_udp_if_that_is_refused() {
     let mut town = Town::with(&both, |_| {});
     let (mut dial, _) = crate::agent::outgoing::phone("x", Vec::new());
     let long = format!("sip:{}@example.com", "a".repeat(1000));
-    dial.from = Some(muleteer::sip::message::Uri::parse(&long).unwrap());
+    let from = muleteer::sip::message::NameAddr::parse(&format!("<{long}>"));
+    dial.from = Some(from.unwrap());
     town.scene.world.wire.passes =
         Box::new(|_, transmit| transmit.flow.transport != Transport::Tcp);
     town.dial(dial, "192.0.2.9");

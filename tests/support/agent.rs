@@ -24,10 +24,11 @@ use muleteer::rtp::{Digit, DigitSource};
 use muleteer::sdp::SrtpPolicy;
 use muleteer::session::begin::{self, Dial, Settings};
 use muleteer::session::call::{RtpPolicy, capabilities};
+use muleteer::session::event::Params;
 use muleteer::session::room::{InRoom, InRoomError};
 use muleteer::session::safe_path;
 use muleteer::session::{
-    AudioFile, Catalog, Limits, Mailbox, NewCall, PromptError, RecordError, Routed, Router,
+    AudioFile, Catalog, Limits, Mail, Mailbox, NewCall, PromptError, RecordError, Routed, Router,
     RouterConfig, Session, SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered,
     Urgency, Work,
 };
@@ -51,6 +52,9 @@ const RESERVED_FOR_ONCE: usize = 8;
 
 /// How long a diagram may work on after a handled hang-up.
 pub const LINGER: Duration = Duration::from_secs(20);
+
+/// The session that scripts post to what a test wants to know.
+pub const WITNESS: &str = "witness";
 
 /// A mailbox without a task behind it.
 #[derive(Debug, Clone, Default)]
@@ -119,6 +123,8 @@ pub struct Agent {
     pub recordings: BTreeMap<String, Vec<i16>>,
     /// Files that nothing can be recorded to.
     pub unwritable: BTreeSet<String>,
+    /// Events that scripts posted to [`WITNESS`].
+    pub witness: Vec<Params>,
     /// No room gets any sound.
     pub no_rooms: bool,
     /// Plays and hears for real, if it is there.
@@ -168,6 +174,7 @@ impl Agent {
             slow: BTreeSet::new(),
             recordings: BTreeMap::new(),
             unwritable: BTreeSet::new(),
+            witness: Vec::new(),
             no_rooms: false,
             studio: None,
             settings: Settings {
@@ -484,6 +491,14 @@ impl Agent {
                 if let Some(session) = call.session.as_mut().filter(|_| is_answered) {
                     session.handle_event(now, SessionEvent::InRoom(done));
                 }
+            }
+            SessionOutput::Perform {
+                token,
+                work: Work::Mail(Mail::Post { to, params }),
+            } if &*to.0 == WITNESS => {
+                self.witness.push(*params);
+                let done = SessionEvent::Performed(token, Ok(dsm::Answer::Nothing));
+                self.router.deliver(&id, done);
             }
             SessionOutput::Perform {
                 token,

@@ -7,9 +7,9 @@ use muleteer::codec::{CodecId, Codecs};
 use muleteer::config::Config;
 use muleteer::ids::Ids;
 use muleteer::server::{PhoneLine, Server};
-use muleteer::session::SessionId;
 use muleteer::session::application::phone::{PhoneScript, Reports};
 use muleteer::session::begin::Dial;
+use muleteer::session::{Application, SessionId};
 use muleteer::sip::message::{Transport, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -55,16 +55,11 @@ async fn calling(uri: &str, config: &Config) -> Server {
         duration: Duration::from_secs(60),
         reports: Reports(Box::new(|_| {})),
     };
-    server
-        .dial(Dial {
-            id: SessionId(ids.tag().into()),
-            call_id: ids.call_id(),
-            uri: Uri::parse(uri).expect("a URI"),
-            from: None,
-            outbound: None,
-            application: Arc::new(script),
-        })
-        .await;
+    let id = SessionId(ids.tag().into());
+    let uri = Uri::parse(uri).expect("a URI");
+    let application = Application::Phone(Arc::new(script));
+    let dial = Dial::new(id, ids.call_id(), uri, application);
+    server.dial(dial).await;
     server
 }
 

@@ -80,8 +80,8 @@ const SIGNATURES: &[Signature] = &[
         dial_out,
         "Places a call that variables with this prefix describe: PREFIX_caller, PREFIX_callee, \
          PREFIX_domain, PREFIX_app; also PREFIX_r_uri, PREFIX_from, PREFIX_from_uri, PREFIX_to, \
-         PREFIX_auth_user, PREFIX_auth_pwd, PREFIX_ltag, PREFIX_hdrs, PREFIX_var.NAME. $PREFIX_ltag \
-         becomes the id of its session.",
+         PREFIX_auth_user, PREFIX_auth_pwd, PREFIX_auth_realm, PREFIX_ltag, PREFIX_hdrs, \
+         PREFIX_var.NAME. $PREFIX_ltag becomes the id of its session.",
     )
     .errno(ANSWER)
     .sets(&["$PREFIX_ltag"]),

@@ -296,16 +296,21 @@ pub static CORE: &[EventCondition] = &[
         "sipReply",
         SipReply,
         "A reply came, if $enable_reply_events is true; \
-         #processed=true keeps the server from handling it.",
+         the server has done what it asks for.",
         &[REPLY, HEADERS, CSEQ, DIALOG, OLD_DIALOG, BODY, PARTIES, LEG],
-    )
-    .not_yet(),
+    ),
     event(
         "remoteDisappeared",
         RemoteDisappeared,
         "A reply says that the peer has no such dialog any more; \
          the session ends unless #processed=true.",
         &[STATUS, HEADERS, CSEQ, DIALOG],
+    ),
+    event(
+        "transfer",
+        Transfer,
+        "The peer told what became of dlg.refer.",
+        &[STATUS, &[("final", "true if nothing more is told")]],
     ),
     event(
         "sessionTimeout",

@@ -79,6 +79,11 @@ impl Running {
         matches!(self, Self::Diagram(diagram) if diagram.wants_requests())
     }
 
+    /// Whether responses to our requests are told to it.
+    pub fn wants_replies(&self) -> bool {
+        matches!(self, Self::Diagram(diagram) if diagram.wants_replies())
+    }
+
     /// Whether it needs nothing more once the call is over.
     pub fn is_done(&self) -> bool {
         match self {

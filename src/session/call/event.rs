@@ -9,6 +9,7 @@ use crate::media::MediaEvent;
 use crate::session::event::{ActionToken, Params, PromptError, RecordError};
 use crate::session::room::{InRoomError, RoomAnswer};
 use crate::sip::dialog::invite_usage::{ForkId, RequestToken};
+use crate::sip::dialog::transfer::Progress;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{Method, Request, Response, StatusCode};
 
@@ -72,6 +73,10 @@ pub enum CallEvent {
         /// The response, unless it was a time-out.
         response: Option<Box<Response>>,
     },
+    /// A response to a request of ours, for an application that wants to see them. It has done its work.
+    Response(Box<SeenResponse>),
+    /// What became known of a REFER of ours.
+    Transfer(Progress),
     /// A request of the peer in the dialog, for an application that wants to look at them first. It has
     /// been [admitted](crate::sip::dialog::invite_usage::InviteUsage::admit).
     Request(TransactionId, Box<Request>),
@@ -97,4 +102,43 @@ pub enum CallEvent {
     User(u8),
     /// The SIP side is over; nothing can be sent any more.
     Ended,
+}
+
+/// A response to a request of ours, and how the call stood before it and after it.
+#[derive(Debug)]
+pub struct SeenResponse {
+    /// The response.
+    pub response: Box<Response>,
+    /// Before.
+    pub before: CallStatus,
+    /// After.
+    pub after: CallStatus,
+}
+
+/// How a call stands, in the words of scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallStatus {
+    /// The INVITE has no answer, and there is no dialog.
+    Trying,
+    /// The INVITE has no answer; there is an early dialog.
+    Early,
+    /// The call is up.
+    Connected,
+    /// It is being ended.
+    Disconnecting,
+    /// It is over.
+    Disconnected,
+}
+
+impl CallStatus {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trying => "Trying",
+            Self::Early => "Early",
+            Self::Connected => "Connected",
+            Self::Disconnecting => "Disconnecting",
+            Self::Disconnected => "Disconnected",
+        }
+    }
 }

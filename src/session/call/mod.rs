@@ -8,17 +8,19 @@ mod event;
 mod formats;
 mod negotiation;
 mod signalling;
+mod transfer;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-pub use self::event::CallEvent;
+pub use self::event::{CallEvent, CallStatus, SeenResponse};
 pub use self::formats::capabilities;
 pub use self::negotiation::Negotiation;
 
 use self::formats::{event_format, media_format};
+use self::transfer::Transfers;
 use super::digits::{DigitReport, Digits};
 use super::dtmf_info::{self, DTMF_RELAY};
 use super::event::{AudioFile, SessionId, SessionOutput};
@@ -32,7 +34,7 @@ use crate::rtp::{Digit, DigitSource, SourceRule};
 use crate::sdp::{AudioFormat, NegotiatedAudio, SrtpPolicy};
 use crate::sip::dialog::invite_usage::{Content, InviteUsage};
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{Method, Request};
+use crate::sip::message::{Method, Request, StatusCode};
 
 /// How streams treat their peers, as the operator wants it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,6 +88,10 @@ pub struct Call {
     started: bool,
     /// Whether `EarlySession` has been told.
     is_early_told: bool,
+    /// The last provisional response to the caller above 100.
+    progress: Option<StatusCode>,
+    /// REFERs of ours; most calls have none.
+    transfers: Option<Box<Transfers>>,
     ended: bool,
     outputs: VecDeque<SessionOutput>,
     events: VecDeque<CallEvent>,
@@ -105,6 +111,8 @@ impl Call {
             playlist_version: 0,
             started: false,
             is_early_told: false,
+            progress: None,
+            transfers: None,
             ended: false,
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -147,6 +155,22 @@ impl Call {
         self.ended
     }
 
+    /// How the call stands.
+    pub fn status(&self) -> CallStatus {
+        let usage = &self.usage;
+        if usage.is_terminated() {
+            CallStatus::Disconnected
+        } else if usage.is_established() {
+            CallStatus::Connected
+        } else if !usage.is_pending() {
+            CallStatus::Disconnecting
+        } else if usage.dialog().is_some() {
+            CallStatus::Early
+        } else {
+            CallStatus::Trying
+        }
+    }
+
     /// Whether the INVITE of the caller still waits for its answer.
     pub fn is_pending(&self) -> bool {
         self.usage.is_pending()
@@ -176,6 +200,9 @@ impl Call {
             Some(Err(error)) => {
                 tracing::debug!(%error, "this INFO is refused");
                 self.usage.refuse_malformed(transaction, &request);
+            }
+            None if request.method == Method::Notify && !self.usage.is_terminated() => {
+                self.on_notify(now, transaction, &request);
             }
             None => self.usage.handle_admitted(transaction, request),
         }

@@ -1,5 +1,7 @@
 //! The SIP side of a call: what an application may do with it, and what it is told of it.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -29,13 +31,15 @@ impl Call {
         }
     }
 
-    /// Tells the caller that the call is being worked on.
+    /// Tells the caller that the call is being worked on, in the words of the last time.
     pub fn ring(&mut self) {
-        self.progress(StatusCode::RINGING, None, &[]);
+        let status = self.progress.unwrap_or(StatusCode::RINGING);
+        self.progress(status, None, &[]);
     }
 
     /// Sends a provisional response above 100 without a session description.
     pub fn progress(&mut self, status: StatusCode, reason: Option<&str>, headers: &[Line]) {
+        self.progress = Some(status);
         self.usage.progress(status, reason, headers, Bytes::new());
         self.pump();
     }
@@ -54,6 +58,7 @@ impl Call {
         };
         let Some(body) = body else { return };
         let is_answer = self.audio.is_some();
+        self.progress = Some(status);
         self.usage.progress(status, reason, headers, body);
         if is_answer {
             self.early();
@@ -73,8 +78,20 @@ impl Call {
         self.pump();
     }
 
+    /// Whether the caller got a provisional response above 100.
+    pub fn has_progressed(&self) -> bool {
+        self.progress.is_some()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let usage = self.usage.poll_timeout().into_iter();
+        usage.chain(self.transfer_timeout()).min()
+    }
+
     /// Takes the time.
-    pub fn handle_timeout(&mut self, now: std::time::Instant) {
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.give_up_transfers(now);
         if self.usage.poll_timeout().is_some_and(|at| at <= now) {
             self.usage.handle_timeout(now);
             self.pump();
@@ -83,7 +100,12 @@ impl Call {
 
     /// Ends the call in the way its state asks for.
     pub fn hang_up(&mut self) {
-        self.usage.hang_up();
+        self.hang_up_with(&[]);
+    }
+
+    /// The same with header lines in the BYE or the refusal.
+    pub fn hang_up_with(&mut self, headers: &[Line]) {
+        self.usage.hang_up_with(headers);
         self.pump();
     }
 
@@ -320,6 +342,9 @@ impl Call {
         }
         if !is_good && method == Method::Info {
             tracing::info!("the peer did not take an INFO");
+        }
+        if method == Method::Refer {
+            self.on_refer_done(token, &outcome);
         }
         self.events.push_back(CallEvent::Done {
             token,

@@ -6,6 +6,7 @@ use super::{Limits, Mailbox, Router};
 use crate::session::begin::Dial;
 use crate::session::dial_out::{DialError, DialOut};
 use crate::session::event::SessionId;
+use crate::sip::auth::DigestClient;
 
 /// Longest name of a session that may be asked for.
 const MAX_NAME: usize = 128;
@@ -51,6 +52,8 @@ impl<M: Mailbox> Router<M> {
             Some(id) => self.wished(id)?,
             None => SessionId(self.ids.tag().into()),
         };
+        let credentials = (!wanted.credentials.is_empty())
+            .then(|| Box::new(DigestClient::new(wanted.credentials, self.ids.seed())));
         self.dialled.count(now, calls_per_second);
         self.stats.calls_placed.increment();
         Ok(Dial {
@@ -61,6 +64,7 @@ impl<M: Mailbox> Router<M> {
             to: Some(wanted.to),
             outbound: None,
             own: wanted.own,
+            credentials,
             headers: wanted.headers,
             variables: wanted.variables,
             application,

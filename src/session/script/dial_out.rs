@@ -4,6 +4,7 @@ use crate::dsm::{TooManyValues, Values};
 use crate::session::dial_out::{DialOut, OwnParty};
 use crate::session::event::{Params, SessionId};
 use crate::session::header_lines::{self, BadLine};
+use crate::sip::auth::{Account, Credentials, Realm, Secret};
 use crate::sip::message::{NameAddr, Uri};
 
 /// The action.
@@ -65,6 +66,7 @@ pub fn read(prefix: &str, own: Option<&str>, variables: &Values) -> Result<DialO
         from: described.party("from", &caller)?,
         to: described.party("to", &callee)?,
         id: id.map(|id| SessionId(id.into())),
+        credentials: described.credentials(),
         headers: header_lines::parse(described.text("hdrs").unwrap_or_default())?,
         variables: pairs
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -100,6 +102,21 @@ impl<'a> Described<'a> {
         let mut party = party.ok_or_else(|| self.bad(of, "domain", text))?;
         party.params.remove("tag");
         Ok(party)
+    }
+
+    /// Name and password for whoever asks, or for the realm that is named. None if one of them is missing.
+    fn credentials(&self) -> Credentials {
+        let (Some(user), Some(password)) = (self.text("auth_user"), self.text("auth_pwd")) else {
+            return Credentials::default();
+        };
+        let realm = self
+            .text("auth_realm")
+            .map(|realm| Realm::Named(realm.to_owned()));
+        Credentials::new(vec![Account {
+            realm: realm.unwrap_or(Realm::Any),
+            user: user.to_owned(),
+            password: Secret::new(password),
+        }])
     }
 
     /// The variable `of` gives no address, or if it is not there, `or`.

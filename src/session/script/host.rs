@@ -6,7 +6,7 @@ use super::dial_out::{self, NotPlaced};
 use super::{MAX_TIMERS, Performed, State, Surroundings};
 use crate::dsm::{
     ActionContext, ActionError, ActionOutcome, Answer, Errno, Exception, HostAction, LogLevel,
-    Problem, ProblemKind, Trace, Values,
+    ModuleCall, Problem, ProblemKind, Trace, Values,
 };
 use crate::session::event::{ActionToken, Mail, Params, SessionId, SessionOutput, Work};
 
@@ -111,6 +111,10 @@ impl ActionContext for Host<'_> {
             other => return self.around(other, variables),
         }
         ActionOutcome::done()
+    }
+
+    fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> bool {
+        self.around.test(condition)
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {

@@ -15,8 +15,8 @@ use self::host::Host;
 use super::catalog::DiagramApplication;
 use super::event::{ActionToken, SessionOutput};
 use crate::dsm::{
-    ActionError, ActionResult, Answer, Engine, Event, EventKind, HostAction, NotStartable,
-    Progress, Values,
+    ActionError, ActionResult, Answer, Engine, Event, EventKind, HostAction, ModuleCall,
+    NotStartable, Progress, Values,
 };
 
 /// Events that may wait while an action is pending. Of more, those that can come in any number are
@@ -34,6 +34,12 @@ pub trait Surroundings {
 
     /// Does an action that [`Script`] does not do itself. `variables` are those of the session.
     fn perform(&mut self, action: &HostAction, variables: &Values) -> Performed;
+
+    /// Evaluates a condition of a module. Without a call none holds.
+    fn test(&mut self, condition: &ModuleCall) -> bool {
+        let _ = condition;
+        false
+    }
 
     /// Ends the call at once, for `stop(true)`.
     fn hang_up(&mut self);
@@ -352,10 +358,12 @@ fn bytes_of(event: &Event) -> usize {
 
 /// Whether others decide how many such events there are. Of all others there are a few in a session.
 fn comes_in_floods(kind: EventKind) -> bool {
-    use EventKind::{Event, Key, NoAudio, Ringing, Separator, SipRequest, Timer};
+    use EventKind::{
+        Event, Key, NoAudio, Ringing, Separator, SipReply, SipRequest, Timer, Transfer,
+    };
     matches!(
         kind,
-        Event | Key | NoAudio | Ringing | Separator | SipRequest | Timer
+        Event | Key | NoAudio | Ringing | Separator | SipReply | SipRequest | Timer | Transfer
     )
 }
 

@@ -60,6 +60,11 @@ impl Credentials {
         Self(accounts.into())
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn of(&self, realm: &str) -> Option<&Account> {
         let named =
             |account: &&Account| matches!(&account.realm, Realm::Named(own) if own == realm);

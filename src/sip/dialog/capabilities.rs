@@ -13,10 +13,11 @@ pub const METHODS: &[Method] = &[
     Method::Info,
     Method::Prack,
     Method::Update,
+    Method::Notify,
 ];
 
 /// [`METHODS`] as Allow shows them.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY";
 
 /// Whether provisional responses are sent and asked for reliably (RFC 3262).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

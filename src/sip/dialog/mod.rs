@@ -330,6 +330,11 @@ impl Dialog {
         &self.remote
     }
 
+    /// CSeq number of our latest request in it; 0: none.
+    pub fn local_cseq(&self) -> u32 {
+        self.local_cseq.unwrap_or(0)
+    }
+
     /// The peer's Contact: the Request-URI of what we send, unless a strict router is first.
     pub fn remote_target(&self) -> &Uri {
         &self.remote_target

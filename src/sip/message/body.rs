@@ -10,6 +10,8 @@ use super::{ContentDisposition, HeaderName, Headers, MediaType};
 #[error("body of a type that is not understood")]
 pub struct UnsupportedBody;
 
+/// Multiparts inside multiparts that are looked into.
+const MAX_DEPTH: u8 = 4;
 /// Parts looked at in a multipart body; carriers send two or three.
 const MAX_PARTS: usize = 32;
 
@@ -54,6 +56,47 @@ fn find(headers: &Headers, body: &Bytes, wanted: &str) -> Option<Bytes> {
     found.map(|part| body.slice_ref(part))
 }
 
+/// The content of type `wanted` in `body`: the whole, or the first part of a multipart, also inside
+/// others. Types are compared ignoring case and parameters.
+pub fn content(headers: &Headers, body: &Bytes, wanted: &str) -> Option<Bytes> {
+    let written = headers.text(&HeaderName::ContentType)?;
+    let found = content_of(&written, body, wanted.trim(), MAX_DEPTH)?;
+    Some(body.slice_ref(found))
+}
+
+fn content_of<'a>(written: &str, body: &'a [u8], wanted: &str, depth: u8) -> Option<&'a [u8]> {
+    let media_type = written.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case(wanted) {
+        return Some(body);
+    }
+    if depth == 0 || !media_type.to_ascii_lowercase().starts_with("multipart/") {
+        return None;
+    }
+    let media_type = MediaType::parse(written).ok()?;
+    let boundary = media_type.params.unquoted("boundary")?;
+    parts(body, &boundary).into_iter().find_map(|part| {
+        let (head, content) = head_and_content(part)?;
+        let head = String::from_utf8_lossy(head);
+        let written = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            let is_type = name.trim().eq_ignore_ascii_case("content-type");
+            is_type.then(|| value.trim())
+        })?;
+        content_of(written, content, wanted, depth - 1)
+    })
+}
+
+/// The headers of a part, and what follows them. The line end before the next boundary belongs to the
+/// boundary.
+fn head_and_content(part: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memmem::find(part, b"\r\n\r\n")?;
+    let content = &part[end + 4..];
+    Some((
+        &part[..end],
+        content.strip_suffix(b"\r\n").unwrap_or(content),
+    ))
+}
+
 fn is_optional(headers: &Headers) -> bool {
     let disposition = headers.text(&HeaderName::ContentDisposition);
     disposition.is_some_and(|text| {
@@ -89,17 +132,15 @@ fn is_blank_line(text: &[u8]) -> bool {
     matches!(end, Some(b'\r' | b'\n'))
 }
 
-/// The content of `part` if its headers say that it is of type `wanted`. The line end before the
-/// next boundary belongs to the boundary.
+/// The content of `part` if its headers say that it is of type `wanted`.
 fn of_type<'a>(part: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
-    let end = memchr::memmem::find(part, b"\r\n\r\n")?;
-    let (head, content) = (&part[..end], &part[end + 4..]);
+    let (head, content) = head_and_content(part)?;
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
     let is_wanted = head.split("\r\n").any(|line| {
         let value = line.strip_prefix("content-type:").map(str::trim);
         value.is_some_and(|value| value.split(';').next().map(str::trim) == Some(wanted))
     });
-    is_wanted.then(|| content.strip_suffix(b"\r\n").unwrap_or(content))
+    is_wanted.then_some(content)
 }
 
 #[cfg(test)]
@@ -198,5 +239,26 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn content_is_found_in_any_depth_with_all_its_bytes() {
+        let body = Bytes::from_static(
+            b"--a\r\nContent-Type: multipart/related; boundary=\"B\"\r\n\r\n\
+              --B\r\nContent-Type: text/plain\r\n\r\nhello\r\n\
+              --B\r\ncontent-type: Application/QSIG;version=x\r\n\r\n\x01\0\xFF\r\n--B--\r\n\
+              \r\n--a--\r\n",
+        );
+        let mut headers = Headers::default();
+        headers.push(HeaderName::ContentType, "Multipart/Mixed;boundary=a");
+        let found = |wanted| content(&headers, &body, wanted);
+        assert_eq!(
+            found("application/qsig").as_deref(),
+            Some(&b"\x01\0\xFF"[..])
+        );
+        assert_eq!(found("text/plain").as_deref(), Some(&b"hello"[..]));
+        assert_eq!(found("text/none"), None);
+        assert_eq!(found("multipart/mixed").as_ref(), Some(&body));
+        assert_eq!(content(&Headers::default(), &body, "text/plain"), None);
     }
 }

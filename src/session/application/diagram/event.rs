@@ -3,10 +3,16 @@
 use crate::audio::recorder::{EndCause, RecordingEnded};
 use crate::dsm::{Event, EventKind};
 use crate::media::MediaEvent;
-use crate::session::call::CallEvent;
+use crate::session::call::{CallEvent, SeenResponse};
 use crate::session::script::Step;
+use crate::sip::dialog::transfer::Progress;
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{HeaderName, Request, StatusCode};
+use crate::sip::message::{
+    HeaderName, Headers, NameAddr, ParseError, Request, Response, StatusCode,
+};
+
+/// Header lines of a message that are parameters of its event, each by its name.
+const MAX_HEADERS: usize = 64;
 
 /// What the host does when an event has been processed.
 #[derive(Debug)]
@@ -17,8 +23,14 @@ pub(super) enum Afterwards {
     Invite,
     /// Handle this request unless the script set `#processed`.
     Request(TransactionId, Box<Request>),
+    /// The same for the request that the script is looking at.
+    RequestSeen,
+    /// Nothing; this is the response that the event is about.
+    Response(Box<Response>),
     /// Answer the INVITE unless the script did.
     Answer,
+    /// Connect the playlist before the answer unless the script does not want it.
+    ConnectEarly,
     /// Connect the playlist unless the script does not want it.
     Connect,
     /// End the session if nobody handled the hang-up, else let it finish.
@@ -31,18 +43,71 @@ pub(super) enum Afterwards {
 
 /// What a request is in the language.
 pub(super) fn request_event(request: &Request) -> Event {
-    let headers = &request.headers;
+    let event = Event::new(EventKind::SipRequest)
+        .with("method", request.method.as_str())
+        .with("r_uri", request.uri.to_string());
+    about(event, &request.headers, &request.body)
+}
+
+/// What a response to a request of ours is in the language.
+fn reply_event(seen: &SeenResponse) -> Event {
+    let SeenResponse {
+        response,
+        before,
+        after,
+    } = seen;
+    let code = response.status.code().to_string();
+    let event = Event::new(EventKind::SipReply)
+        .with("code", &*code)
+        .with("sip_code", code)
+        .with("reason", &*response.reason)
+        .with("sip_reason", &*response.reason)
+        .with("dlg_status", after.name())
+        .with("old_dlg_status", before.name());
+    about(event, &response.headers, &response.body)
+}
+
+/// Adds what all messages have.
+fn about(event: Event, headers: &Headers, body: &[u8]) -> Event {
     let text = |header: HeaderName| headers.text(&header).unwrap_or_default().into_owned();
     let cseq = headers.cseq().map_or(0, |cseq| cseq.number);
-    Event::new(EventKind::SipRequest)
-        .with("method", request.method.as_str())
-        .with("r_uri", request.uri.to_string())
+    let tag = |party: Result<NameAddr, ParseError>| {
+        let party = party.ok();
+        party
+            .and_then(|party| party.tag().map(str::to_owned))
+            .unwrap_or_default()
+    };
+    let mut event = event
         .with("from", text(HeaderName::From))
         .with("to", text(HeaderName::To))
+        .with("from_tag", tag(headers.from()))
+        .with("to_tag", tag(headers.to()))
+        .with("callid", text(HeaderName::CallId))
         .with("hdrs", headers.to_string())
         .with("cseq", cseq.to_string())
         .with("content_type", text(HeaderName::ContentType))
-        .with("body", String::from_utf8_lossy(&request.body))
+        .with("body", String::from_utf8_lossy(body));
+    let mut seen: Vec<&HeaderName> = Vec::new();
+    for (name, _) in headers.iter().take(MAX_HEADERS) {
+        if !seen.contains(&name) {
+            seen.push(name);
+            let values: Vec<_> = headers.all(name).map(String::from_utf8_lossy).collect();
+            event = event.with(&format!("hdr.{name}"), values.join(", "));
+        }
+    }
+    event
+}
+
+/// What became known of a REFER of ours.
+fn transfer(progress: &Progress) -> Event {
+    let (code, reason) = match &progress.status {
+        Some((status, reason)) => (status.code().to_string(), reason.clone()),
+        None => Default::default(),
+    };
+    Event::new(EventKind::Transfer)
+        .with("code", code)
+        .with("reason", reason)
+        .with("final", progress.is_last.to_string())
 }
 
 /// The event of an INVITE that waits for its answer.
@@ -86,7 +151,10 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
             Afterwards::Request(transaction, request),
         ),
         CallEvent::SessionStart => (of(EventKind::SessionStart), Afterwards::Connect),
-        CallEvent::EarlySession => (of(EventKind::Early), Afterwards::Nothing),
+        CallEvent::EarlySession => (of(EventKind::Early), Afterwards::ConnectEarly),
+        CallEvent::Ringing { response, .. } if response.status != StatusCode::RINGING => {
+            return None;
+        }
         CallEvent::Ringing { response, .. } => {
             let code = response.status.code().to_string();
             let has_body = !response.body.is_empty();
@@ -114,6 +182,11 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
                 .with("cseq", cseq.map_or(0, |cseq| cseq.number).to_string());
             (event, Afterwards::StopUnlessProcessed)
         }
+        CallEvent::Response(seen) => {
+            let event = reply_event(&seen);
+            (event, Afterwards::Response(seen.response))
+        }
+        CallEvent::Transfer(progress) => (transfer(&progress), Afterwards::Nothing),
         CallEvent::Failed { status, reason } => failed(status, reason),
         CallEvent::NoResponse { status } => failed(status, status.reason()),
         CallEvent::Hangup { headers } => (

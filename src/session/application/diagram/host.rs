@@ -1,11 +1,12 @@
 //! What a script can do on a call.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::conference::Conference;
+use super::dialog::Dialog;
 use super::sound::{Sound, ringtone};
 use crate::audio::playlist::PlaylistItem;
-use crate::dsm::{HostAction, Values};
+use crate::dsm::{HostAction, ModuleCall, Values};
 use crate::media::{MediaCommand, Output};
 use crate::rtp::Digit;
 use crate::session::call::Call;
@@ -16,7 +17,9 @@ use crate::sip::message::{HeaderName, NameAddr};
 
 /// A call as the surroundings of its script.
 pub(super) struct OnCall<'a> {
+    pub now: Instant,
     pub call: &'a mut Call,
+    pub dialog: &'a mut Dialog,
     pub sound: &'a mut Sound,
     pub conference: &'a mut Conference,
     /// Who we are in a call that we placed.
@@ -128,13 +131,20 @@ impl Surroundings for OnCall<'_> {
                 }
             }
             HostAction::Module(module) => {
-                let performed = self.conference.perform(self.call, module);
+                let performed = self
+                    .conference
+                    .perform(self.call, module)
+                    .or_else(|| self.dialog.perform(self.now, self.call, module, variables));
                 let here = "in this version of the server";
                 return performed.unwrap_or_else(|| unavailable(action, here));
             }
             other => return unavailable(other, "in this version of the server"),
         }
         Performed::Done
+    }
+
+    fn test(&mut self, condition: &ModuleCall) -> bool {
+        self.dialog.test(self.call, condition)
     }
 
     fn hang_up(&mut self) {

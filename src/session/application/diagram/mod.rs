@@ -5,6 +5,7 @@
 //! event has been processed.
 
 mod conference;
+mod dialog;
 mod event;
 mod host;
 mod sound;
@@ -12,6 +13,7 @@ mod sound;
 use std::time::Instant;
 
 use self::conference::Conference;
+use self::dialog::{Dialog, Message};
 use self::event::{Afterwards, invite, record_end, request_event, step_of};
 use self::host::OnCall;
 use self::sound::{Settled, Sound};
@@ -32,10 +34,13 @@ pub struct Diagram {
     script: Script<Afterwards>,
     sound: Sound,
     conference: Conference,
+    dialog: Dialog,
     /// Who we are in a call that we placed.
     own: Option<OwnParty>,
     /// `monitorRTPTimeout(false)`: silence of the peer is none of the script's business.
     ignores_rtp_timeout: bool,
+    /// The caller has media, and the script knows, before the answer.
+    early_told: bool,
     /// The call is over.
     over: bool,
     /// When a call that is over has to have finished its work.
@@ -66,8 +71,10 @@ impl Diagram {
             script: Script::new(application, given.chain(items.iter()))?,
             sound: Sound::new(application.prompts.clone()),
             conference: Conference::default(),
+            dialog: Dialog::new(own.is_some()),
             own,
             ignores_rtp_timeout: false,
+            early_told: false,
             over: false,
             linger_until: None,
             give_up_at: None,
@@ -80,7 +87,7 @@ impl Diagram {
             CallEvent::Start => {
                 // Nothing is heard before the session starts, unless the script connects itself.
                 call.media(MediaCommand::SetOutput(Output::None));
-                let (script, mut around) = self.on_call(call);
+                let (script, mut around) = self.on_call(now, call);
                 let done = script.start(now, EventKind::Start, Afterwards::Nothing, &mut around);
                 self.finish(now, call, done);
             }
@@ -112,7 +119,7 @@ impl Diagram {
                 self.go_on(now, call, settled);
             }
             CallEvent::Performed(token, result) => {
-                let (script, mut around) = self.on_call(call);
+                let (script, mut around) = self.on_call(now, call);
                 let done = script.performed(now, token, result, &mut around);
                 self.finish(now, call, done);
             }
@@ -166,6 +173,11 @@ impl Diagram {
         ends.into_iter().flatten().min()
     }
 
+    /// Whether responses to our requests are to be told.
+    pub(super) fn wants_replies(&self) -> bool {
+        !self.done && self.script.variable("enable_reply_events") == Some("true")
+    }
+
     /// Whether requests are to be looked at by the script before anything is done about them.
     pub(super) fn wants_requests(&self) -> bool {
         !self.done && self.script.variable("enable_request_events") == Some("true")
@@ -185,6 +197,12 @@ impl Diagram {
             }
             CallEvent::Media(MediaEvent::PlaylistFull(Some(room))) => {
                 self.conference.not_queued(room);
+            }
+            CallEvent::EarlySession if self.own.is_none() => self.early_told = true,
+            CallEvent::SessionStart if self.early_told => {
+                // The script has heard of its session by 'early'.
+                self.connect(call, "connect_session");
+                return None;
             }
             CallEvent::Media(MediaEvent::RtpTimeout) if self.ignores_rtp_timeout => return None,
             _ => {}
@@ -216,7 +234,7 @@ impl Diagram {
     /// Processes waiting events until one suspends, then sees to the end of the session.
     fn run(&mut self, now: Instant, call: &mut Call) {
         while !self.script.is_suspended() && !self.done {
-            let Some(mut step) = self.next_step(call) else {
+            let Some(mut step) = self.next_step(now, call) else {
                 return;
             };
             if matches!(step.afterwards, Afterwards::Invite) {
@@ -226,7 +244,8 @@ impl Diagram {
                 }
                 step.event = request_event(call.invite());
             }
-            let (script, mut around) = self.on_call(call);
+            self.dialog.message = take_message(&mut step);
+            let (script, mut around) = self.on_call(now, call);
             let done = script.process(now, step, &mut around);
             self.finish(now, call, done);
         }
@@ -234,7 +253,7 @@ impl Diagram {
 
     /// The next event. When there is none and the session was stopped: the end of the call, and
     /// once that is over the last event of all.
-    fn next_step(&mut self, call: &mut Call) -> Option<Step<Afterwards>> {
+    fn next_step(&mut self, now: Instant, call: &mut Call) -> Option<Step<Afterwards>> {
         while let Some(step) = self.script.next_step() {
             // The playlist that ended may have been filled anew while this waited.
             let version = step.version;
@@ -242,8 +261,12 @@ impl Diagram {
                 return Some(step);
             }
         }
-        if self.over && self.linger_until.is_none() {
-            self.script.stop();
+        if self.over && self.linger_until.is_none() && !self.script.is_stopped() {
+            if std::mem::take(&mut self.dialog.has_ended) {
+                self.linger_until = Some(now + call.linger());
+            } else {
+                self.script.stop();
+            }
         }
         if !self.script.is_stopped() {
             return None;
@@ -263,22 +286,33 @@ impl Diagram {
     /// Does what follows an event, if one has been processed.
     fn finish(&mut self, now: Instant, call: &mut Call, afterwards: Option<Afterwards>) {
         let Some(afterwards) = afterwards else { return };
+        let message = std::mem::take(&mut self.dialog.message);
         match afterwards {
-            Afterwards::Nothing => {}
+            Afterwards::Nothing | Afterwards::Response(_) => {}
             Afterwards::Invite => {
+                // A script that has replied has to do the rest as well, but hears of the call.
                 if !self.is_processed() {
                     self.script.raise(invite());
                 }
             }
             Afterwards::Request(transaction, request) => {
-                if self.is_processed() {
-                    call.usage_mut().confirm(transaction, *request);
-                } else {
-                    call.handle_admitted(now, transaction, *request);
+                call.handle_admitted(now, transaction, *request);
+            }
+            Afterwards::RequestSeen => {
+                if let Message::Request {
+                    transaction: Some(transaction),
+                    request,
+                } = message
+                {
+                    if self.is_processed() {
+                        call.usage_mut().confirm(transaction, *request);
+                    } else {
+                        call.handle_admitted(now, transaction, *request);
+                    }
                 }
             }
             Afterwards::Answer => {
-                if call.is_pending() && !self.script.is_stopped() {
+                if call.is_pending() && !self.dialog.has_replied && !self.script.is_stopped() {
                     if self.script.variable("connect_session") == Some("0") {
                         tracing::info!(
                             "answered, though connect_session is 0: only a reply of the script's own prevents that"
@@ -287,10 +321,9 @@ impl Diagram {
                     call.answer();
                 }
             }
+            Afterwards::ConnectEarly => self.connect(call, "connect_early_session"),
             Afterwards::Connect => {
-                if self.script.variable("connect_session") != Some("0") {
-                    call.media(MediaCommand::SetOutput(Output::Playlist));
-                }
+                self.connect(call, "connect_session");
             }
             Afterwards::Linger => {
                 if !self.script.is_stopped() && self.script.has_moved() {
@@ -307,12 +340,22 @@ impl Diagram {
             }
             Afterwards::Finish => self.done = true,
         }
+        if std::mem::take(&mut self.dialog.has_failed) {
+            self.script.stop();
+        }
         // What the event gave rise to comes before what happened meanwhile.
         call.pump();
         while let Some(event) = call.poll_event() {
             if let Some(step) = self.note(call, event) {
                 self.script.raise(step);
             }
+        }
+    }
+
+    /// Connects the playlist unless the script has set the `switch` to 0.
+    fn connect(&mut self, call: &mut Call, switch: &str) {
+        if self.script.variable(switch) != Some("0") {
+            call.media(MediaCommand::SetOutput(Output::Playlist));
         }
     }
 
@@ -329,19 +372,47 @@ impl Diagram {
         if let Some(failure) = failure {
             self.script.note_failure(failure);
         }
-        let (script, mut around) = self.on_call(call);
+        let (script, mut around) = self.on_call(now, call);
         let done = script.resume(now, result, &mut around);
         self.finish(now, call, done);
     }
 
-    fn on_call<'a>(&'a mut self, call: &'a mut Call) -> (&'a mut Script<Afterwards>, OnCall<'a>) {
+    fn on_call<'a>(
+        &'a mut self,
+        now: Instant,
+        call: &'a mut Call,
+    ) -> (&'a mut Script<Afterwards>, OnCall<'a>) {
         let around = OnCall {
+            now,
             call,
+            dialog: &mut self.dialog,
             sound: &mut self.sound,
             conference: &mut self.conference,
             own: self.own.as_ref(),
             ignores_rtp_timeout: &mut self.ignores_rtp_timeout,
         };
         (&mut self.script, around)
+    }
+}
+
+/// Takes the message out that an event is about, for the time that the event is processed.
+fn take_message(step: &mut Step<Afterwards>) -> Message {
+    match std::mem::replace(&mut step.afterwards, Afterwards::Nothing) {
+        Afterwards::Request(transaction, request) => {
+            step.afterwards = Afterwards::RequestSeen;
+            Message::Request {
+                transaction: Some(transaction),
+                request,
+            }
+        }
+        Afterwards::Response(response) => Message::Response(response),
+        other => {
+            let is_invite = matches!(other, Afterwards::Invite | Afterwards::Answer);
+            step.afterwards = other;
+            match is_invite {
+                true => Message::Invite,
+                false => Message::None,
+            }
+        }
     }
 }

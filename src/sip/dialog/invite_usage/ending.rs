@@ -1,16 +1,21 @@
 //! The end of the call: CANCEL, BYE, or the refusal of an INVITE (RFC 3261 §15).
 
 use super::outgoing::{Purpose, Sent};
-use super::{Command, Event, ForkId, InviteUsage, RequestToken, Role, State};
+use super::{Command, Event, ForkId, InviteUsage, Line, RequestToken, Role, State, add_lines};
 use crate::sip::message::{Method, StatusCode};
 
 impl InviteUsage {
     /// Ends the call in the way its state asks for: BYE (after the ACK, if that is missing),
     /// CANCEL, or 487 to an INVITE that was not answered (RFC 3261 §15).
     pub fn hang_up(&mut self) {
+        self.hang_up_with(&[]);
+    }
+
+    /// The same with header lines in the BYE or 487.
+    pub fn hang_up_with(&mut self, headers: &[Line]) {
         match (self.state, &self.role) {
             (State::Inviting, Role::Uas { .. }) => {
-                self.reject(StatusCode::REQUEST_TERMINATED, None, &[]);
+                self.reject(StatusCode::REQUEST_TERMINATED, None, headers);
             }
             (State::Inviting, Role::Uac { token, .. }) => {
                 let invite = *token;
@@ -18,6 +23,7 @@ impl InviteUsage {
                 self.commands.push_back(Command::Cancel { invite });
             }
             (State::Accepted | State::Confirmed, _) => {
+                self.bye_lines = headers.to_vec();
                 self.bye_wanted = true;
                 self.send_wanted_bye();
             }
@@ -36,7 +42,8 @@ impl InviteUsage {
         let Some(fork) = self.forks.current_mut() else {
             return;
         };
-        let request = fork.dialog.next_request(Method::Bye);
+        let mut request = fork.dialog.next_request(Method::Bye);
+        add_lines(&mut request.headers, &self.bye_lines);
         let fork = fork.id;
         self.state = State::Terminating;
         if let Some(pending) = self.pending.take() {

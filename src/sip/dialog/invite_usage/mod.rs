@@ -121,6 +121,8 @@ pub struct InviteUsage {
     unacknowledged: Option<u32>,
     /// A local hang-up that waits for the ACK (RFC 3261 §15).
     bye_wanted: bool,
+    /// Header lines of that BYE.
+    bye_lines: Vec<Line>,
     pending: Option<Pending>,
     /// UAC: the 2xx to this INVITE of ours waits for the answer that its ACK has to bring.
     ack_due: Option<RequestToken>,
@@ -196,6 +198,7 @@ impl InviteUsage {
             held: None,
             unacknowledged: None,
             bye_wanted: false,
+            bye_lines: Vec::new(),
             pending: None,
             ack_due: None,
             next_token: 0,

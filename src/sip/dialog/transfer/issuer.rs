@@ -100,6 +100,17 @@ impl Referrals {
         })
     }
 
+    /// The REFER with this CSeq number got no final response; `status` stands for one.
+    pub fn handle_no_response(&mut self, cseq: u32, status: StatusCode) -> Option<Progress> {
+        let at = self.open.iter().position(|open| open.id == cseq)?;
+        self.open.remove(at);
+        Some(Progress {
+            id: cseq,
+            status: Some((status, status.reason())),
+            is_last: true,
+        })
+    }
+
     /// Takes a NOTIFY of the dialog whose event is [`REFER`], which may come before the response to the
     /// REFER.
     ///

@@ -1,0 +1,312 @@
+//! What a script does by `mod_dlg`: replies and requests of its own, and a look into the messages that
+//! events are about.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::dsm::{ActionError, Errno, Exception, ModuleCall, Values};
+use crate::session::call::Call;
+use crate::session::header_lines::{self, Line};
+use crate::session::script::Performed;
+use crate::sip::dialog::invite_usage::Content;
+use crate::sip::endpoint::TransactionId;
+use crate::sip::message::{HeaderName, Headers, Method, Request, Response, StatusCode, body};
+
+/// The variable with header lines for replies.
+const REPLY_HEADERS: &str = "dlg.reply.hdrs";
+
+/// The message that the event being processed is about.
+#[derive(Debug, Default)]
+pub(super) enum Message {
+    /// None.
+    #[default]
+    None,
+    /// The INVITE that began the call.
+    Invite,
+    /// A request in the dialog.
+    Request {
+        /// Its transaction; `None`: the script has replied.
+        transaction: Option<TransactionId>,
+        /// The request.
+        request: Box<Request>,
+    },
+    /// A response to a request of ours.
+    Response(Box<Response>),
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Dialog {
+    /// We placed the call: there is no INVITE to reply to.
+    is_ours: bool,
+    /// What the event being processed is about.
+    pub message: Message,
+    /// The caller got a reply of the script's own.
+    pub has_replied: bool,
+    /// The script ended the call itself: its session stays until it stops.
+    pub has_ended: bool,
+    /// The script is to stop, for the caller cannot be answered.
+    pub has_failed: bool,
+}
+
+/// Code, reason phrase and header lines of a reply.
+struct Reply<'a> {
+    status: StatusCode,
+    reason: &'a str,
+    headers: Vec<Line>,
+}
+
+impl<'a> Reply<'a> {
+    /// Reads the arguments; an empty code is `default`.
+    fn read(
+        code: &str,
+        reason: &'a str,
+        default: StatusCode,
+        variables: &Values,
+    ) -> Result<Self, Performed> {
+        let status = match code.trim() {
+            "" => Some(default),
+            code => code.parse().ok().and_then(StatusCode::new),
+        };
+        let status =
+            status.ok_or_else(|| bad("the code of a reply is a number from 100 to 699"))?;
+        if reason.contains(char::is_control) {
+            return Err(bad("a reason phrase is one line"));
+        }
+        let lines = variables.get(REPLY_HEADERS).unwrap_or_default();
+        let headers = header_lines::parse(lines);
+        let headers = headers.map_err(|error| bad(format!("${REPLY_HEADERS}: {error}")))?;
+        Ok(Self {
+            status,
+            reason,
+            headers,
+        })
+    }
+}
+
+impl Dialog {
+    /// Of a call that we placed, or of a caller's.
+    pub fn new(is_ours: bool) -> Self {
+        Self {
+            is_ours,
+            ..Self::default()
+        }
+    }
+
+    /// Does an action of the module.
+    pub fn perform(
+        &mut self,
+        now: Instant,
+        call: &mut Call,
+        action: &ModuleCall,
+        variables: &Values,
+    ) -> Option<Performed> {
+        let argument = |at: usize| action.arguments.get(at).map_or("", String::as_str);
+        let (first, second) = (argument(0), argument(1));
+        let ok = StatusCode::OK;
+        let done = match action.name.as_str() {
+            "dlg.reply" => {
+                Reply::read(first, second, ok, variables).and_then(|reply| self.reply(call, &reply))
+            }
+            "dlg.replyRequest" => Reply::read(first, second, ok, variables)
+                .and_then(|reply| self.reply_request(call, &reply)),
+            "dlg.acceptInvite" => {
+                let reason = match first {
+                    "" => "OK",
+                    _ => second,
+                };
+                Reply::read(first, reason, ok, variables)
+                    .and_then(|reply| self.accept_invite(call, &reply))
+            }
+            "dlg.bye" => self.bye(call, first),
+            "dlg.refer" => refer(now, call, first, second),
+            "dlg.info" => info(call, first, second),
+            "dlg.getRequestBody" => match self.request(call) {
+                Some(request) => Err(found(&request.headers, &request.body, first)),
+                None => Err(thrown("no request")),
+            },
+            "dlg.getReplyBody" => match &self.message {
+                Message::Response(response) => Err(found(&response.headers, &response.body, first)),
+                _ => Err(thrown("no reply")),
+            },
+            "dlg.getOtherId" => Err(Performed::Value("".into())),
+            "dlg.getRtpRelayMode" => Err(Performed::Value("RTP_Direct".into())),
+            _ => return None,
+        };
+        Some(done.map_or_else(|other| other, |()| Performed::Done))
+    }
+
+    /// Evaluates a condition of the module.
+    pub fn test(&self, call: &Call, condition: &ModuleCall) -> bool {
+        let wanted = condition.arguments.first().map_or("", String::as_str);
+        let part = |headers: &Headers, body: &Bytes| body::content(headers, body, wanted).is_some();
+        let name = condition.name.as_str();
+        match (name, &self.message) {
+            ("dlg.replyHasContentType", Message::Response(response)) => {
+                part(&response.headers, &response.body)
+            }
+            ("dlg.requestHasContentType", Message::Invite | Message::Request { .. }) => {
+                let request = self.request(call);
+                request.is_some_and(|request| part(&request.headers, &request.body))
+            }
+            _ => {
+                tracing::warn!("{name}: this event is about no such message");
+                false
+            }
+        }
+    }
+
+    /// The request that the event being processed is about.
+    fn request<'a>(&'a self, call: &'a Call) -> Option<&'a Request> {
+        match &self.message {
+            Message::Invite => Some(call.invite()),
+            Message::Request { request, .. } => Some(request),
+            Message::None | Message::Response(_) => None,
+        }
+    }
+
+    /// Replies to the caller's INVITE without a session description.
+    fn reply(&mut self, call: &mut Call, reply: &Reply<'_>) -> Result<(), Performed> {
+        self.check_pending(call)?;
+        let Reply {
+            status,
+            reason,
+            headers,
+        } = reply;
+        if *status == StatusCode::TRYING {
+            // It has been sent.
+        } else if status.is_provisional() {
+            call.progress(*status, Some(reason), headers);
+        } else if status.is_success() {
+            let why = "a call is accepted by dlg.acceptInvite, with a session description";
+            return Err(failed(Errno::GENERAL, why));
+        } else {
+            self.has_ended = true;
+            call.reject(*status, Some(reason), headers);
+        }
+        self.has_replied = true;
+        Ok(())
+    }
+
+    /// Replies to the request that the event is about.
+    fn reply_request(&mut self, call: &mut Call, reply: &Reply<'_>) -> Result<(), Performed> {
+        match &mut self.message {
+            Message::Invite => self.reply(call, reply),
+            Message::Request {
+                transaction,
+                request,
+            } => {
+                let answered = || failed(Errno::GENERAL, "this request has its reply");
+                let transaction = match reply.status.is_final() {
+                    true => transaction.take(),
+                    false => *transaction,
+                };
+                let transaction = transaction.ok_or_else(answered)?;
+                call.reply(
+                    transaction,
+                    (**request).clone(),
+                    reply.status,
+                    Some(reply.reason),
+                    &reply.headers,
+                    Content::default(),
+                );
+                Ok(())
+            }
+            Message::None | Message::Response(_) => Err(thrown("no request")),
+        }
+    }
+
+    /// Replies to the caller's INVITE with a session description.
+    fn accept_invite(&mut self, call: &mut Call, reply: &Reply<'_>) -> Result<(), Performed> {
+        self.check_pending(call)?;
+        let Reply {
+            status,
+            reason,
+            headers,
+        } = reply;
+        match status.is_success() {
+            true => call.accept(Some(reason), headers),
+            false => call.early_session(*status, Some(reason), headers),
+        }
+        if call.usage().is_terminated() {
+            self.has_failed = true;
+            return Err(failed(
+                Errno::DLG,
+                "no session can be agreed on: the caller was refused",
+            ));
+        }
+        self.has_replied = true;
+        Ok(())
+    }
+
+    fn check_pending(&self, call: &Call) -> Result<(), Performed> {
+        if self.is_ours {
+            return Err(failed(
+                Errno::GENERAL,
+                "this call has no INVITE of a caller",
+            ));
+        }
+        if !call.is_pending() {
+            return Err(failed(Errno::GENERAL, "the INVITE has its answer"));
+        }
+        Ok(())
+    }
+
+    fn bye(&mut self, call: &mut Call, lines: &str) -> Result<(), Performed> {
+        let headers = header_lines::parse(lines).map_err(|error| bad(error.to_string()))?;
+        self.has_ended = true;
+        self.has_replied = true;
+        call.hang_up_with(&headers);
+        Ok(())
+    }
+}
+
+fn refer(now: Instant, call: &mut Call, target: &str, seconds: &str) -> Result<(), Performed> {
+    if target.trim().is_empty() || target.contains(char::is_control) {
+        return Err(failed(Errno::DLG, "there is nobody to refer to"));
+    }
+    let mut headers = vec![(HeaderName::ReferTo, target.to_owned())];
+    if !seconds.trim().is_empty() {
+        headers.push((HeaderName::Expires, seconds.trim().to_owned()));
+    }
+    match call.usage().is_established() && call.refer(now, &headers) {
+        true => Ok(()),
+        false => Err(failed(Errno::DLG, "REFER needs an established call")),
+    }
+}
+
+fn info(call: &mut Call, content_type: &str, body: &str) -> Result<(), Performed> {
+    let mut content = Content::default();
+    if !content_type.is_empty() {
+        content_type.clone_into(&mut content.content_type);
+        content.body = header_lines::unescape(body).into();
+    }
+    let sent =
+        call.usage().is_established() && call.send_request(Method::Info, &[], content).is_some();
+    match sent {
+        true => Ok(()),
+        false => Err(failed(Errno::DLG, "INFO needs an established call")),
+    }
+}
+
+/// The part of a body that is of the type `wanted`, or nothing.
+fn found(headers: &Headers, body: &Bytes, wanted: &str) -> Performed {
+    match body::content(headers, body, wanted) {
+        Some(part) => Performed::Value(String::from_utf8_lossy(&part).into()),
+        None => Performed::Done,
+    }
+}
+
+fn bad(why: impl Into<String>) -> Performed {
+    failed(Errno::ARG, why)
+}
+
+fn failed(errno: Errno, why: impl Into<String>) -> Performed {
+    Performed::Failed(ActionError::errno(errno, why), None)
+}
+
+fn thrown(cause: &str) -> Performed {
+    let exception = Exception::new("dlg").with("cause", cause);
+    Performed::Failed(exception.into(), None)
+}
