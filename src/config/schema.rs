@@ -12,6 +12,7 @@ use super::settings::{
     Recording, Rtp, Shutdown, Sip, Tls, WebSocket,
 };
 use crate::codec::OpusSettings;
+use crate::sip::dialog::session_timer::{MIN_INTERVAL_S, SessionTimerSettings};
 use crate::sip::message::MAX_MESSAGE_BYTES;
 
 impl Config {
@@ -50,6 +51,7 @@ impl Sip {
             listen: section.settings("listen", default.listen),
             server_header: section.line("server_header", default.server_header),
             reliable: section.setting("100rel", default.reliable),
+            session_timer: session_timer(section),
             t1: section.millis("t1_ms", default.t1, 10..=10_000),
             t2: section.millis("t2_ms", default.t2, 100..=60_000),
             t4: section.millis("t4_ms", default.t4, 100..=60_000),
@@ -126,6 +128,17 @@ impl Connections {
             keep_alive: Some(keep_alive).filter(|interval| !interval.is_zero()),
         }
     }
+}
+
+fn session_timer(section: &mut Section<'_>) -> Option<SessionTimerSettings> {
+    let default = SessionTimerSettings::default();
+    let mut seconds = |key, default| section.integer(key, default, MIN_INTERVAL_S..=86_400);
+    let settings = SessionTimerSettings {
+        interval_s: seconds("session_expires_s", default.interval_s),
+        minimum_s: seconds("minimum_timer_s", default.minimum_s),
+        maximum_s: seconds("maximum_timer_s", default.maximum_s),
+    };
+    section.boolean("session_timer", true).then_some(settings)
 }
 
 impl Rtp {

@@ -15,6 +15,7 @@ use crate::codec::{CodecName, OpusSettings};
 use crate::media::Playout;
 use crate::sdp::SrtpPolicy;
 use crate::sip::dialog::capabilities::ReliablePolicy;
+use crate::sip::dialog::session_timer::SessionTimerSettings;
 use crate::sip::message::MAX_MESSAGE_BYTES;
 
 use super::auth::Auth;
@@ -86,6 +87,9 @@ pub struct Sip {
     pub server_header: Option<String>,
     /// `100rel`: whether provisional responses are reliable. RFC 3262.
     pub reliable: ReliablePolicy,
+    /// `session_timer`, `session_expires_s`, `minimum_timer_s`, `maximum_timer_s`: how sessions are
+    /// refreshed; `None`: not at all. RFC 4028.
+    pub session_timer: Option<SessionTimerSettings>,
     /// `t1_ms`: round-trip estimate, 10 ms to 10 s. RFC 3261 §17.1.1.1.
     pub t1: Duration,
     /// `t2_ms`: longest interval between retransmissions, 100 ms to 60 s. RFC 3261 §17.1.2.2.
@@ -345,6 +349,7 @@ impl Default for Sip {
         Sip {
             listen: vec![Listen::ANY_UDP, Listen::ANY_TCP],
             reliable: ReliablePolicy::Supported,
+            session_timer: Some(SessionTimerSettings::default()),
             server_header: Some(concat!("Muleteer/", env!("CARGO_PKG_VERSION")).to_owned()),
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),

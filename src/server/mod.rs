@@ -22,7 +22,7 @@ use self::admin::{Admin, Reload, Requests};
 use self::registrar::{Registrar, RegistrarParts};
 use crate::codec::{CodecChoiceError, CodecId, Codecs};
 use crate::config::{
-    ApplicationSelector, Auth, Config, ConfiguredAccount, Listen, ListenTransport, LoadError,
+    self, ApplicationSelector, Auth, Config, ConfiguredAccount, Listen, ListenTransport, LoadError,
     load_password, load_selector, load_users,
 };
 use crate::control::dial::DialComponent;
@@ -48,7 +48,8 @@ use crate::session::recordings::{self, Recordings};
 use crate::session::{Limits, Router, RouterConfig};
 use crate::sip::auth::{DigestServer, ServerConfig, Users};
 use crate::sip::delivery::{Delivery, DeliveryConfig, Outbound};
-use crate::sip::dialog::capabilities::{METHODS, ReliablePolicy};
+use crate::sip::dialog::capabilities::METHODS;
+use crate::sip::dialog::session_timer::TIMER;
 use crate::sip::endpoint::{Endpoint, EndpointConfig, SentBy, SourceRules};
 use crate::sip::locate::Reach;
 use crate::sip::message::{Host, Transport};
@@ -260,6 +261,7 @@ impl Server {
                 dtmf: config.dtmf,
                 linger: config.dsm.linger,
                 reliable: config.sip.reliable,
+                session_timer: config.sip.session_timer,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
                 name: config.tls.name.as_ref().map(|name| name.0.as_str().into()),
             },
@@ -592,7 +594,7 @@ fn endpoint_config(config: &Config, acceptors: &[StreamAcceptor]) -> EndpointCon
         },
         server_header: sip.server_header.clone(),
         allow: METHODS.to_vec(),
-        supported: supported(sip.reliable),
+        supported: supported(sip),
         alias: sent_by.is_some(),
         sent_by: sent_by.into_iter().collect(),
         max_transactions: config.limits.transactions as usize,
@@ -627,12 +629,11 @@ fn delivery_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> De
     }
 }
 
-fn supported(policy: ReliablePolicy) -> Vec<String> {
-    policy
-        .supported()
-        .iter()
-        .map(|tag| (*tag).to_owned())
-        .collect()
+/// Option tags that a peer may require of us.
+fn supported(sip: &config::Sip) -> Vec<String> {
+    let timer = sip.session_timer.map(|_| TIMER);
+    let tags = sip.reliable.supported().iter().copied().chain(timer);
+    tags.map(str::to_owned).collect()
 }
 
 fn media_config(config: &Config, ids: &mut Ids) -> MediaConfig {

@@ -24,6 +24,7 @@ use crate::sip::delivery::Outbound;
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::capabilities::{ALLOW, RELIABLE, ReliablePolicy};
 use crate::sip::dialog::invite_usage::{ForkId, InviteUsage, UsageSetup, can_reliable};
+use crate::sip::dialog::session_timer::{self, SessionTimerSettings};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{
     CSeq, HeaderName, Headers, Host, Method, NameAddr, Request, Response, SipUri, StatusCode,
@@ -49,6 +50,8 @@ pub struct Settings {
     pub linger: Duration,
     /// Whether provisional responses are reliable.
     pub reliable: ReliablePolicy,
+    /// How sessions are refreshed; None: not at all.
+    pub session_timer: Option<SessionTimerSettings>,
     /// User-Agent of our requests, or empty.
     pub user_agent: String,
     /// Our name over TLS, as our certificate has it.
@@ -120,6 +123,13 @@ pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result
         let mut refusal = refuse(&call, StatusCode::EXTENSION_REQUIRED, "Extension Required");
         let headers = &mut refusal.response.headers;
         headers.push(HeaderName::Require, RELIABLE);
+        return Err(refusal);
+    }
+    if let Some(timer) = &settings.session_timer
+        && let Err(cause) = session_timer::judge(timer, &call.invite)
+    {
+        let mut refusal = refuse(&call, cause.status(), &cause.status().reason());
+        cause.write(&mut refusal.response);
         return Err(refusal);
     }
     let Flow {
@@ -264,6 +274,7 @@ fn setup(id: SessionId, settings: &Settings) -> CallSetup {
         secure_signalling: false,
         dtmf: settings.dtmf,
         linger: settings.linger,
+        session_timer: settings.session_timer,
     }
 }
 

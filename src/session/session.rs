@@ -143,6 +143,7 @@ impl Session {
 
 impl SessionCore for Session {
     fn begin(&mut self, now: Instant) {
+        self.call.begin(now);
         if self.application.is_none() {
             self.call
                 .reject(StatusCode::SERVER_INTERNAL_ERROR, None, &[]);
@@ -159,6 +160,7 @@ impl SessionCore for Session {
 
     fn handle_event(&mut self, now: Instant, event: SessionEvent) {
         let usage = self.call.usage_mut();
+        usage.begin_turn(now);
         match event {
             SessionEvent::Request(transaction, request) => {
                 let wanted = self
@@ -211,6 +213,7 @@ impl SessionCore for Session {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        self.call.usage_mut().begin_turn(now);
         self.mind_caller(now);
         self.call.handle_timeout(now);
         if let Some(application) = self.application.as_mut().filter(|_| !self.forced) {

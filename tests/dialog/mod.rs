@@ -4,4 +4,5 @@
 mod changes;
 mod party;
 mod races;
+mod refresh;
 mod reliable;

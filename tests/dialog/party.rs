@@ -10,6 +10,7 @@ use muleteer::sip::dialog::farewell::Farewell;
 use muleteer::sip::dialog::invite_usage::{
     Change, Command, Content, Event, InviteUsage, RequestToken, UsageSetup,
 };
+use muleteer::sip::dialog::session_timer::{self, SessionTimerSettings, TIMER};
 use muleteer::sip::endpoint::{self, Endpoint, EndpointConfig, TransactionId};
 use muleteer::sip::message::{
     HeaderName, Message, Method, Request, Response, StatusCode, Transport, Uri,
@@ -29,6 +30,10 @@ pub struct Party {
     pub log: Vec<String>,
     /// Whether it takes offers, or refuses them with 488.
     pub takes_offers: bool,
+    /// Session timer, set before the call.
+    pub timer: Option<SessionTimerSettings>,
+    /// Requests of the dialog that it does not answer: it is gone.
+    pub is_deaf: bool,
     address: SocketAddr,
     /// INVITEs of the other side.
     servers: Vec<TransactionId>,
@@ -40,7 +45,7 @@ impl Party {
     fn new(address: SocketAddr, seed: u64) -> Self {
         let config = EndpointConfig {
             allow: METHODS.to_vec(),
-            supported: vec![RELIABLE.to_owned()],
+            supported: vec![RELIABLE.to_owned(), TIMER.to_owned()],
             ..EndpointConfig::default()
         };
         let mut secret = [address.port() as u8; 32];
@@ -50,6 +55,8 @@ impl Party {
             usage: None,
             log: Vec::new(),
             takes_offers: true,
+            timer: None,
+            is_deaf: false,
             address,
             servers: Vec::new(),
             clients: Vec::new(),
@@ -95,13 +102,18 @@ impl Party {
         };
         invite.headers.remove(&HeaderName::Via);
         let next_hop = invite.uri.clone();
-        self.usage = Some(InviteUsage::uac(invite, next_hop, self.setup()));
+        let mut usage = InviteUsage::uac(invite, next_hop, self.setup());
+        if let Some(timer) = self.timer {
+            usage.set_session_timer(now, timer);
+        }
+        self.usage = Some(usage);
         self.settle(now);
     }
 
     /// Does something with the usage, if there is one.
     pub fn act(&mut self, now: Instant, act: impl FnOnce(&mut InviteUsage)) {
         if let Some(usage) = &mut self.usage {
+            usage.begin_turn(now);
             act(usage);
         }
         self.settle(now);
@@ -143,7 +155,18 @@ impl Party {
             let dialog = Dialog::uas(&request, "callee", contact).unwrap();
             self.endpoint.set_local_tag(transaction, "callee".into());
             self.servers.push(transaction);
-            let usage = InviteUsage::uas(transaction, request, dialog, self.setup());
+            if let Some(timer) = &self.timer
+                && let Err(refusal) = session_timer::judge(timer, &request)
+            {
+                let status = refusal.status();
+                let mut response = Response::answering(&request, status, Some("callee"));
+                refusal.write(&mut response);
+                return self.endpoint.respond(now, transaction, response);
+            }
+            let mut usage = InviteUsage::uas(transaction, request, dialog, self.setup());
+            if let Some(timer) = self.timer {
+                usage.set_session_timer(now, timer);
+            }
             self.usage = Some(usage);
             return;
         }
@@ -276,7 +299,13 @@ impl Node for Party {
     }
 
     fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        if self.is_deaf {
+            return;
+        }
         self.endpoint.handle_message(now, flow, bytes);
+        if let Some(usage) = &mut self.usage {
+            usage.begin_turn(now);
+        }
         self.settle(now);
     }
 
@@ -288,6 +317,7 @@ impl Node for Party {
         if let Some(usage) = &mut self.usage
             && usage.poll_timeout().is_some_and(|at| at <= now)
         {
+            usage.begin_turn(now);
             usage.handle_timeout(now);
         }
         self.settle(now);

@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use super::party::{CALLEE, CALLER, Pair, info, reinvite, update};
 use crate::support::wire::WireConfig;
 
-const BAD: WireConfig = WireConfig {
+pub const BAD: WireConfig = WireConfig {
     latency: Duration::from_millis(10),
     jitter: Duration::from_millis(300),
     loss: 0.2,

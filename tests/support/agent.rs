@@ -178,6 +178,7 @@ impl Agent {
             no_rooms: false,
             studio: None,
             settings: Settings {
+                session_timer: None,
                 capabilities: Arc::new(capabilities(&codecs)),
                 rtp: RtpPolicy::default(),
                 srtp_keys: KeySource::new([seed; 32]),

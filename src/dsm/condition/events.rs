@@ -317,8 +317,7 @@ pub static CORE: &[EventCondition] = &[
         SessionTimeout,
         "The session timer ran off; the session ends unless #processed=true.",
         &[],
-    )
-    .not_yet(),
+    ),
     event(
         "rtpTimeout",
         RtpTimeout,

@@ -159,9 +159,9 @@ impl Phone {
                 self.on_recording_over(Report::Recorded(ended.length));
             }
             CallEvent::Media(event) => self.on_media(now, event),
-            CallEvent::Hangup { .. } | CallEvent::RemoteDisappeared { .. } => {
-                self.report(Report::TheyHungUp)
-            }
+            CallEvent::Hangup { .. }
+            | CallEvent::RemoteDisappeared { .. }
+            | CallEvent::SessionExpired => self.report(Report::TheyHungUp),
             CallEvent::Shutdown => call.hang_up(),
             CallEvent::Ended => self.on_end(now, call),
             _ => {}

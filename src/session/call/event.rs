@@ -77,6 +77,8 @@ pub enum CallEvent {
     Response(Box<SeenResponse>),
     /// What became known of a REFER of ours.
     Transfer(Progress),
+    /// Nobody refreshed the session in time; it is being ended (RFC 4028).
+    SessionExpired,
     /// A request of the peer in the dialog, for an application that wants to look at them first. It has
     /// been [admitted](crate::sip::dialog::invite_usage::InviteUsage::admit).
     Request(TransactionId, Box<Request>),

@@ -33,6 +33,7 @@ use crate::rtp::srtp::SrtpSuite;
 use crate::rtp::{Digit, DigitSource, SourceRule};
 use crate::sdp::{AudioFormat, NegotiatedAudio, SrtpPolicy};
 use crate::sip::dialog::invite_usage::{Content, InviteUsage};
+use crate::sip::dialog::session_timer::SessionTimerSettings;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{Method, Request, StatusCode};
 
@@ -68,6 +69,8 @@ pub struct CallSetup {
     pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
+    /// How the session is refreshed; None: not at all.
+    pub session_timer: Option<SessionTimerSettings>,
 }
 
 /// See the module's documentation.
@@ -127,6 +130,13 @@ impl Call {
     /// The SIP side.
     pub fn usage(&self) -> &InviteUsage {
         &self.usage
+    }
+
+    /// Begins the session timer, if there is one, before anything is sent.
+    pub fn begin(&mut self, now: Instant) {
+        if let Some(settings) = self.setup.session_timer {
+            self.usage.set_session_timer(now, settings);
+        }
     }
 
     /// The INVITE that began the call.

@@ -255,6 +255,7 @@ impl Call {
                     response,
                 });
             }
+            UsageEvent::SessionExpired => self.events.push_back(CallEvent::SessionExpired),
             UsageEvent::RemoteHangup { headers } => {
                 self.events.push_back(CallEvent::Hangup { headers });
             }

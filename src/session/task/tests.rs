@@ -94,6 +94,7 @@ fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
             srtp_keys: crate::rtp::srtp::KeySource::new([0; 32]),
             dtmf: Default::default(),
             linger: Duration::ZERO,
+            session_timer: None,
             reliable: crate::sip::dialog::capabilities::ReliablePolicy::Off,
             user_agent: String::new(),
             name: None,

@@ -187,6 +187,10 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
             (event, Afterwards::Response(seen.response))
         }
         CallEvent::Transfer(progress) => (transfer(&progress), Afterwards::Nothing),
+        CallEvent::SessionExpired => (
+            of(EventKind::SessionTimeout),
+            Afterwards::StopUnlessProcessed,
+        ),
         CallEvent::Failed { status, reason } => failed(status, reason),
         CallEvent::NoResponse { status } => failed(status, status.reason()),
         CallEvent::Hangup { headers } => (

@@ -206,6 +206,7 @@ impl InviteUsage {
         }
         add_description(&mut request.headers, &mut request.body, body);
         let id = fork.id;
+        self.ask_interval(&mut request);
         self.changes.tries = tries;
         self.changes.out = Some(Out {
             token,
@@ -227,6 +228,7 @@ impl InviteUsage {
         self.changes.out = None;
         match outcome {
             Ok(response) if response.status.is_success() => {
+                self.note_interval(&response);
                 self.on_change_success(&change, token, fork, had_offer, response);
             }
             outcome => {
@@ -302,10 +304,25 @@ impl InviteUsage {
         outcome: Result<Box<Response>, StatusCode>,
     ) {
         let tries = self.changes.tries + 1;
+        let is_too_short = match &outcome {
+            Ok(response) => self.obeys_interval(response),
+            Err(_) => {
+                self.postpone_refresh();
+                false
+            }
+        };
         let is_glare =
             matches!(&outcome, Ok(response) if response.status == StatusCode::REQUEST_PENDING);
         if is_glare && tries <= MAX_TRIES && self.state == State::Confirmed {
             self.changes.retry_at = Some(now + self.glare_wait());
+            self.changes.waiting.push_front(Waiting {
+                token,
+                change,
+                tries,
+            });
+            return;
+        }
+        if is_too_short && self.state == State::Confirmed {
             self.changes.waiting.push_front(Waiting {
                 token,
                 change,

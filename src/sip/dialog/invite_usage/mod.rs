@@ -17,6 +17,7 @@
 //! | `offer.rs` | who owes the session description |
 //! | `requests.rs` | requests of the peer inside the dialog |
 //! | `outgoing.rs`, `changes.rs` | our requests inside the dialog, re-INVITE and UPDATE |
+//! | `refresh.rs` | the session timer |
 //! | `ending.rs`, `failure.rs` | hanging up, and what failures end |
 //!
 //! RFC 3261 §9, §12 to §15; RFC 3262; RFC 3264 §4; RFC 3311; RFC 5057; RFC 6337.
@@ -27,6 +28,7 @@ mod failure;
 mod fork;
 mod offer;
 mod outgoing;
+mod refresh;
 mod reliable;
 mod requests;
 mod types;
@@ -50,6 +52,7 @@ use self::changes::Changes;
 use self::fork::Forks;
 use self::offer::Exchange;
 use self::outgoing::{Info, Sent};
+use self::refresh::Refresh;
 use self::reliable::Reliable;
 use super::Dialog;
 use super::capabilities::ReliablePolicy;
@@ -134,6 +137,8 @@ pub struct InviteUsage {
     changes: Changes,
     /// Answers challenges (RFC 3261 §22).
     digest: Option<Box<DigestClient>>,
+    /// Session timer; none before it is set.
+    refresh: Option<Box<Refresh>>,
     random: SmallRng,
     commands: VecDeque<Command>,
     events: VecDeque<Event>,
@@ -206,6 +211,7 @@ impl InviteUsage {
             infos: VecDeque::new(),
             changes: Changes::default(),
             digest: None,
+            refresh: None,
             random,
             commands: VecDeque::new(),
             events: VecDeque::new(),
@@ -228,18 +234,21 @@ impl InviteUsage {
         self.events.pop_front()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is wanted: a refused re-INVITE is to be tried again.
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted: a refused re-INVITE is to be tried again, or
+    /// the session to be refreshed.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match self.state {
+        let retry_at = match self.state {
             State::Confirmed | State::Inviting => self.changes.retry_at(),
             _ => None,
-        }
+        };
+        retry_at.into_iter().chain(self.refresh_at()).min()
     }
 
     /// Takes the time.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.changes.handle_timeout(now);
         self.send_next_change();
+        self.mind_refresh(now);
     }
 
     /// The INVITE that began the call.
@@ -326,7 +335,8 @@ impl InviteUsage {
         }
     }
 
-    fn respond(&mut self, transaction: TransactionId, response: Response) {
+    fn respond(&mut self, transaction: TransactionId, mut response: Response) {
+        self.write_interval(&mut response);
         self.commands.push_back(Command::Respond {
             transaction,
             response: Box::new(response),

@@ -25,7 +25,7 @@ impl InviteUsage {
         let status = match self.forks.of_request(request).filter(|_| !is_over) {
             None => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
             Some(fork) => match fork.dialog.check(request) {
-                Ok(()) => return true,
+                Ok(()) => return self.admits_interval(transaction, request),
                 Err(reject) => reject.status(),
             },
         };

@@ -179,6 +179,8 @@ pub enum Event {
     /// Nobody acknowledged a reliable provisional response for 64*T1; the INVITE has been answered with
     /// 504 (RFC 3262 §3).
     NoPrack,
+    /// Nobody refreshed the session in time; it is being ended (RFC 4028 §10).
+    SessionExpired,
     /// The call is over and nothing is left to be sent.
     Ended,
 }

@@ -34,9 +34,10 @@ impl InviteUsage {
         }
     }
 
-    /// Sends the INVITE again with an answer to the challenge in `response`, if there is one
-    /// (RFC 3261 §22.2). Its ACK was sent by the transaction.
+    /// Sends the INVITE again as `response` asks for: with an answer to its challenge (RFC 3261 §22.2), or
+    /// with a longer session interval (RFC 4028 §7.3). Its ACK was sent by the transaction.
     fn retry_invite(&mut self, response: &Response) -> bool {
+        let is_longer = self.state == State::Inviting && self.obeys_interval(response);
         let Role::Uac {
             token,
             invite,
@@ -46,11 +47,9 @@ impl InviteUsage {
         else {
             return false;
         };
-        let Some(digest) = self.digest.as_mut() else {
-            return false;
-        };
         let is_open = self.state == State::Inviting;
-        if !is_open || !is_challenge(response.status) || *answers >= super::MAX_ANSWERS {
+        let is_asked = is_challenge(response.status) || is_longer;
+        if !is_open || !is_asked || *answers >= super::MAX_ANSWERS {
             return false;
         }
         let Ok(CSeq { number, method }) = invite.headers.cseq() else {
@@ -60,8 +59,18 @@ impl InviteUsage {
         let cseq = CSeq { number, method }.to_string();
         let mut request = invite.clone();
         request.headers.set(HeaderName::CSeq, cseq);
-        if digest.answer(&mut request, response).is_err() {
-            return false;
+        if is_longer {
+            if let Some(refresh) = &self.refresh {
+                refresh.write_to(&mut request);
+            }
+        } else {
+            let answered = self
+                .digest
+                .as_mut()
+                .map(|digest| digest.answer(&mut request, response));
+            if !matches!(answered, Some(Ok(_))) {
+                return false;
+            }
         }
         *answers += 1;
         *invite = request.clone();
@@ -196,6 +205,7 @@ impl InviteUsage {
             return self.end_other(token, response, is_first);
         };
         self.forks.confirm(id);
+        self.note_interval(&response);
         let was_cancelled = self.state == State::Cancelling;
         self.state = State::Confirmed;
         let (is_over, exchange) = match self.forks.current() {
