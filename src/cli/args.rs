@@ -362,6 +362,14 @@ pub struct CallArgs {
     /// Who calls, for the From header
     #[arg(long, value_name = "URI", value_parser = uri)]
     pub from: Option<Uri>,
+
+    /// Name to answer with when the other side asks for a password
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub user: Option<String>,
+
+    /// File whose first line is the password; where others can see the command line, it is no place for one
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub password_file: Option<PathBuf>,
 }
 
 impl ServeArgs {

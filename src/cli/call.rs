@@ -12,7 +12,7 @@ use super::output::{complain, say};
 use super::runtime::start_runtime;
 use super::{CallArgs, DtmfStep, Exit, start_logging};
 use crate::codec::{CodecId, Codecs};
-use crate::config::{Config, Log, LogLevel};
+use crate::config::{Config, LoadError, Log, LogLevel, load_password};
 use crate::ids::Ids;
 use crate::net::address_towards;
 use crate::rtp::Digit;
@@ -21,6 +21,7 @@ use crate::server::{PhoneLine, Server};
 use crate::session::application::phone::{Key, PhoneScript, Report, Reports};
 use crate::session::begin::Dial;
 use crate::session::{Application, SessionId};
+use crate::sip::auth::{Account, Credentials, DigestClient, Realm};
 use crate::sip::message::{NameAddr, Uri};
 
 /// How long a call lasts without `--duration`.
@@ -40,6 +41,8 @@ enum CallError {
         path: std::path::PathBuf,
         cause: String,
     },
+    #[error(transparent)]
+    Password(#[from] LoadError),
     #[error("cannot record to {}: {source}", path.display())]
     Record {
         path: std::path::PathBuf,
@@ -63,7 +66,9 @@ pub fn run(args: &CallArgs) -> Exit {
         Err(error) => {
             complain!("{error}");
             return match error {
-                CallError::Host(_) | CallError::Record { .. } => Exit::Usage,
+                CallError::Host(_) | CallError::Record { .. } | CallError::Password(_) => {
+                    Exit::Usage
+                }
                 _ => Exit::Input,
             };
         }
@@ -131,6 +136,15 @@ impl Plan {
         let application = Application::Phone(Arc::new(script));
         let mut dial = Dial::new(id, ids.call_id(), uri, application);
         dial.from = args.from.clone().map(NameAddr::new);
+        if let (Some(user), Some(file)) = (&args.user, &args.password_file) {
+            let account = Account {
+                realm: Realm::Any,
+                user: user.clone(),
+                password: load_password(file)?,
+            };
+            let digest = DigestClient::new(Credentials::new(vec![account]), ids.seed());
+            dial.credentials = Some(Box::new(digest));
+        }
         let line = PhoneLine {
             local,
             codecs: codecs(&args.codec, &config),

@@ -133,7 +133,7 @@ async fn a_call_to_a_domain_is_found_by_naptr_srv_and_address() {
     let dns = NameServerThread::start(Box::new(move |name, kind| {
         Some(match (name, kind) {
             ("sip.test", NAPTR) => vec![
-                naptr(10, "SIPS+D2T", "_sips._tcp.sip.test"),
+                naptr(10, "SIPS+D2S", "_sips._sctp.sip.test"),
                 naptr(20, "SIP+D2U", "_sip._udp.sip.test"),
             ],
             ("_sip._udp.sip.test", SRV) => vec![srv(1, port, "host.sip.test")],

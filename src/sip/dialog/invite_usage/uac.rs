@@ -315,6 +315,18 @@ impl InviteUsage {
             return;
         };
         let mut request = fork.dialog.next_request(Method::Ack);
+        if let Role::Uac {
+            token,
+            invite: ours,
+            ..
+        } = &self.role
+            && *token == invite
+        {
+            // As in the INVITE, for proxies that asked (RFC 3261 §22.1).
+            for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+                request.headers.extend_from(&ours.headers, &name);
+            }
+        }
         super::add_description(&mut request.headers, &mut request.body, body);
         let next_hop = fork.dialog.next_hop().clone();
         self.commands.push_back(Command::Ack {
