@@ -68,7 +68,7 @@ impl SessionCore for Faulty {
 }
 
 /// What sessions share in these tests, and what they tell the signalling task.
-fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
+pub(in crate::session) fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
     let (sip, commands) = mpsc::channel(8);
     let media = MediaPool::start(MediaConfig {
         threads: 1,
@@ -358,6 +358,33 @@ async fn leaving_a_room_without_sound_opens_none() {
 }
 
 #[tokio::test]
+async fn who_leaves_a_room_that_failed_for_good_is_told_of_later_ends_of_the_playlist() {
+    let (context, _commands) = context();
+    let room = Arc::new(Room::new("blue"));
+    while let Ok(sound) = room.sound(|failed| {
+        let opened = context.media.open_room(Box::new(|_| true));
+        failed(crate::media::RoomEvent::Failed);
+        opened
+    }) {
+        drop(sound);
+    }
+    assert!(room.open_sound().is_none());
+    let prompt = Arc::new(crate::audio::Prompt::from_pcm(vec![0; 8], 8_000));
+    let looped = false;
+    let outputs = vec![
+        SessionOutput::Media(MediaCommand::Append(PlaylistItem::Prompt {
+            prompt,
+            looped,
+        })),
+        SessionOutput::InRoom(room, InRoom::Leave),
+    ];
+    let events = told(&context, outputs, 1).await;
+    // The session has counted two changes.
+    let end = SessionEvent::Media(MediaEvent::NoAudio { version: 2 });
+    assert_eq!(format!("{:?}", events.last()), format!("{:?}", Some(end)));
+}
+
+#[tokio::test]
 async fn a_room_hears_so_many_calls_from_elsewhere_and_no_more() {
     let (context, _commands) = context();
     let room = Arc::new(Room::new("blue"));
@@ -443,6 +470,15 @@ fn what_a_peer_repeats_takes_no_room_from_what_comes_once() {
     let bye = || SessionEvent::Request(TransactionId(7), request(Method::Bye));
     let of_peer = fill(&|| SessionEvent::Ack(request(Method::Ack)));
     assert_eq!(fill(&bye), 0);
-    let once = fill(&|| SessionEvent::Performed(ActionToken(1), Ok(crate::dsm::Answer::Nothing)));
-    assert_eq!((ordinary, of_peer, once), (MAILBOX - 16, 8, 8));
+    let once = [
+        SessionEvent::Performed(ActionToken(1), Ok(crate::dsm::Answer::Nothing)),
+        SessionEvent::Media(MediaEvent::NoAudio { version: 1 }),
+        SessionEvent::Media(MediaEvent::TeeEnded(1)),
+        SessionEvent::Media(MediaEvent::StreamFailed),
+    ];
+    let taken = once.map(|event| own.post(event).is_ok());
+    assert_eq!(taken, [true; 4]);
+    assert!(own.post(SessionEvent::Media(MediaEvent::Silence)).is_err());
+    let rest = fill(&|| SessionEvent::Media(MediaEvent::NoAudio { version: 2 }));
+    assert_eq!((ordinary, of_peer, rest), (MAILBOX - 16, 8, 4));
 }
