@@ -276,6 +276,9 @@ mod tests {
         assert_eq!(ids.len(), MAX_FAULTS as usize);
         let failed = room.sound(|_| panic!("it fails"));
         assert!(matches!(failed, Err(InRoomError::Faulty)));
+        // Its members can still leave it.
+        assert!(room.open_sound().is_none());
+        assert_eq!(room.last_id().as_ref(), ids.last());
     }
 
     #[test]

@@ -358,33 +358,6 @@ async fn leaving_a_room_without_sound_opens_none() {
 }
 
 #[tokio::test]
-async fn who_leaves_a_room_that_failed_for_good_is_told_of_later_ends_of_the_playlist() {
-    let (context, _commands) = context();
-    let room = Arc::new(Room::new("blue"));
-    while let Ok(sound) = room.sound(|failed| {
-        let opened = context.media.open_room(Box::new(|_| true));
-        failed(crate::media::RoomEvent::Failed);
-        opened
-    }) {
-        drop(sound);
-    }
-    assert!(room.open_sound().is_none());
-    let prompt = Arc::new(crate::audio::Prompt::from_pcm(vec![0; 8], 8_000));
-    let looped = false;
-    let outputs = vec![
-        SessionOutput::Media(MediaCommand::Append(PlaylistItem::Prompt {
-            prompt,
-            looped,
-        })),
-        SessionOutput::InRoom(room, InRoom::Leave),
-    ];
-    let events = told(&context, outputs, 1).await;
-    // The session has counted two changes.
-    let end = SessionEvent::Media(MediaEvent::NoAudio { version: 2 });
-    assert_eq!(format!("{:?}", events.last()), format!("{:?}", Some(end)));
-}
-
-#[tokio::test]
 async fn a_room_hears_so_many_calls_from_elsewhere_and_no_more() {
     let (context, _commands) = context();
     let room = Arc::new(Room::new("blue"));
