@@ -29,6 +29,7 @@ pub mod session; // CORE session.rs, router.rs; SHELL task.rs
 pub mod sip; // CORE: messages, transactions, dialogs
 pub mod stats; // every counter under its name
 pub mod suggest; // "did you mean"
+mod throttle; // one log line for what a flood repeats
 
 #[cfg(test)]
 pub(crate) mod probe; // how tests listen

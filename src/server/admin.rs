@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{ApplicationSelector, Config, load_selector};
+use crate::config::{ApplicationSelector, Auth, Config, load_selector};
 use crate::control::dsm::{Command, Order, Outcome};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::net::{Control, Tls};
@@ -31,6 +31,8 @@ pub(super) struct Requests {
 /// See the module's documentation.
 pub(super) struct Admin {
     config: Box<Config>,
+    /// As at the start: the guard of requests is made once.
+    auth: Auth,
     selector: ApplicationSelector,
     deployment: Deployment,
     tls: Arc<Tls>,
@@ -47,6 +49,7 @@ impl Admin {
     ) -> Self {
         Self {
             config: Box::new(config.clone()),
+            auth: config.auth.clone(),
             selector,
             deployment,
             tls,
@@ -72,14 +75,23 @@ impl Admin {
     }
 
     async fn reload(&mut self, config: Box<Config>) -> Result<Vec<String>, StartError> {
-        let selector = load_selector(&config.app)?;
         let (before, tls) = (self.deployment.clone(), self.tls.clone());
         let wanted = config.clone();
-        let credentials = blocking(move || Ok(tls.read(&wanted.tls))).await??;
-        let users = super::users(&config.auth)?;
+        let read = move || -> Result<_, StartError> {
+            let selector = load_selector(&wanted.app)?;
+            let credentials = tls.read(&wanted.tls)?;
+            Ok((selector, credentials, super::users(&wanted.auth)?))
+        };
+        let (selector, credentials, users) = blocking(move || Ok(read())).await??;
         let wanted = config.clone();
         let (next, starts) = blocking(move || before.reload(&wanted)).await?;
         self.tls.adopt(credentials);
+        if !self.is_guard_of(&config.auth) {
+            tracing::warn!(
+                "[auth] has changed: who has to say who they are stays as it was until a restart; \
+                 only the users are read again"
+            );
+        }
         (self.config, self.selector) = (config, selector);
         if let Some(users) = users {
             self.tell(Control::SetUsers(users.into())).await;
@@ -87,6 +99,16 @@ impl Admin {
         self.adopt(next, starts).await;
         let catalog = self.deployment.catalog();
         Ok(catalog.names().into_iter().map(str::to_owned).collect())
+    }
+
+    /// Whether requests are guarded as `wanted`, whatever users there are.
+    fn is_guard_of(&self, wanted: &Auth) -> bool {
+        let users = self.auth.users.clone();
+        let wanted = Auth {
+            users,
+            ..wanted.clone()
+        };
+        wanted == self.auth
     }
 
     async fn carry_out(&mut self, command: Command) -> Outcome {

@@ -30,7 +30,7 @@ use crate::sip::message::{
     CSeq, HeaderName, Headers, Host, Method, NameAddr, Request, Response, SipUri, StatusCode,
     Transport, Uri,
 };
-use crate::sip::transport::{Flow, wanted_transport};
+use crate::sip::transport::Flow;
 
 /// What a refused caller is told to wait, in seconds.
 const RETRY_AFTER_S: &str = "5";
@@ -104,6 +104,33 @@ impl Dial {
     }
 }
 
+/// How the first request of an outgoing call leaves.
+#[derive(Debug, Clone, Copy)]
+pub struct FirstHop {
+    /// Our SIP address, as they see it.
+    pub local: SocketAddr,
+    /// What it goes by, at first.
+    pub transport: Transport,
+    /// Nobody reads it on the way to any of the servers that may be tried.
+    pub secure: bool,
+}
+
+impl FirstHop {
+    /// From `local` by the first of the transports, of which each may be tried.
+    pub fn new(
+        local: SocketAddr,
+        transport: Transport,
+        others: impl IntoIterator<Item = Transport>,
+    ) -> Self {
+        let secure = is_secure(transport) && others.into_iter().all(is_secure);
+        Self {
+            local,
+            transport,
+            secure,
+        }
+    }
+}
+
 /// The answer to an INVITE that begins no session.
 #[derive(Debug)]
 pub struct Refusal {
@@ -161,6 +188,15 @@ pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result
     Ok(Session::new(call, &application, Origin::Caller))
 }
 
+/// The answer to an INVITE at whose beginning this server has failed.
+pub fn fault(transaction: TransactionId, invite: &Request, tag: &SessionId) -> Refusal {
+    let status = StatusCode::SERVER_INTERNAL_ERROR;
+    Refusal {
+        transaction,
+        response: Box::new(Response::answering(invite, status, Some(&tag.0))),
+    }
+}
+
 /// The answer to an INVITE for whose audio there is no stream.
 pub fn no_stream(call: &NewCall) -> Refusal {
     let mut refusal = refuse(call, StatusCode::SERVICE_UNAVAILABLE, "No media port free");
@@ -169,20 +205,21 @@ pub fn no_stream(call: &NewCall) -> Refusal {
     refusal
 }
 
-/// Begins a session that calls somebody. `local` is the SIP address they will see; the RTP socket
-/// is bound to `media`.
+/// Begins a session that calls somebody by `way`; the RTP socket is bound to `media`.
 ///
 /// # Errors
 /// [`NegotiationError`] when audio has to be encrypted and cannot be.
 pub fn outgoing(
     dial: Dial,
-    local: SocketAddr,
+    way: FirstHop,
     media: SocketAddr,
     settings: &Settings,
 ) -> Result<Session, NegotiationError> {
-    let transport = dial.uri.as_sip().and_then(wanted_transport);
-    let transport = transport.unwrap_or(Transport::Udp);
-    let secure = is_secure(transport);
+    let FirstHop {
+        local,
+        transport,
+        secure,
+    } = way;
     let mut negotiation = negotiation(&dial.id, secure, media, settings);
     let body = negotiation.offer(ForkId(0))?;
     let mut contact = contact_uri(local, transport, dial.uri.is_sips(), settings);

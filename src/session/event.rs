@@ -111,6 +111,12 @@ impl SessionEvent {
     pub fn urgency(&self) -> Urgency {
         match self {
             Self::Request(_, request) if request.method == Method::Bye => Urgency::Vital,
+            Self::Media(
+                MediaEvent::NoAudio { .. }
+                | MediaEvent::RoomEnded(_)
+                | MediaEvent::TeeEnded(_)
+                | MediaEvent::StreamFailed,
+            ) => Urgency::Once,
             Self::Request(..) | Self::Media(_) | Self::Posted(_) | Self::User(_) => {
                 Urgency::Ordinary
             }

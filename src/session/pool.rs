@@ -5,13 +5,14 @@
 //! task.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::begin::{self, Dial, Refusal, Settings};
+use super::begin::{self, Dial, FirstHop, Refusal, Settings};
 use super::dial_out::{DialAnswer, DialError, DialOrder};
 use super::event::{ActionToken, Mail, SessionEvent, SessionId};
 use super::outside::OutsideRequest;
@@ -106,64 +107,66 @@ impl SessionPool {
             call_id = call.invite.headers.call_id().unwrap_or(""),
             session = %call.id,
         );
-        self.start(span, move |context, own, mailbox| async move {
-            let id = call.id.clone();
-            match incoming(&context, call, &own) {
-                Ok((session, stream)) => {
-                    Task::new(id, context, session, Some(stream), mailbox)
-                        .run()
-                        .await
+        self.start(
+            span,
+            call.id.clone(),
+            move |context, own, mailbox| async move {
+                let id = call.id.clone();
+                // The call goes into its session; a fault on the way there is answered all the same.
+                let (transaction, invite) = (call.transaction, call.invite.clone());
+                let begun = guarded(&context, || incoming(&context, call, &own));
+                let begun = begun.unwrap_or_else(|| Err(begin::fault(transaction, &invite, &id)));
+                drop(invite);
+                match begun {
+                    Ok((session, stream)) => {
+                        Task::new(id, context, session, Some(stream), mailbox)
+                            .run()
+                            .await
+                    }
+                    Err(refusal) => refuse(&context, id, refusal).await,
                 }
-                Err(refusal) => refuse(&context, id, refusal).await,
-            }
-        })
+            },
+        )
     }
 
-    /// Starts a session that calls somebody. `local` is the address they will see. `answer` is told
-    /// whether it has what it needs to begin.
+    /// Starts a session that calls somebody by this way. `answer` is told whether it has what it needs to
+    /// begin.
     pub fn start_outgoing(
         &self,
         dial: Dial,
-        local: SocketAddr,
+        way: FirstHop,
         answer: Option<DialAnswer>,
     ) -> TaskMailbox {
         let span = tracing::error_span!("call", call_id = %dial.call_id, session = %dial.id);
-        self.start(span, move |context, own, mailbox| async move {
-            let id = dial.id.clone();
-            match open_stream(&context, local.ip(), own.clone()) {
-                Ok(stream) => {
-                    let media = stream.local_addr();
-                    let application = dial.application.clone();
-                    match begin::outgoing(dial, local, media, &context.settings) {
-                        Ok(session) => {
-                            // Whoever asked may have given up.
-                            let _ = answer.map(|answer| answer.send(Ok(id.clone())));
-                            Task::new(id, context, Box::new(session), Some(stream), mailbox)
-                                .run()
-                                .await;
-                        }
-                        Err(error) => {
-                            let error = DialError::NoStream(error.to_string());
-                            begin::give_up(&application, error, answer);
-                            let _ = context.sip.send(SipCommand::Ended { session: id }).await;
-                        }
+        self.start(
+            span,
+            dial.id.clone(),
+            move |context, own, mailbox| async move {
+                let (id, application) = (dial.id.clone(), dial.application.clone());
+                let begun = guarded(&context, || outgoing(&context, dial, way, own));
+                let fault = || DialError::NoStream("a fault in this server".to_owned());
+                match begun.unwrap_or_else(|| Err(fault())) {
+                    Ok((session, stream)) => {
+                        // Whoever asked may have given up.
+                        let _ = answer.map(|answer| answer.send(Ok(id.clone())));
+                        Task::new(id, context, session, Some(stream), mailbox)
+                            .run()
+                            .await;
+                    }
+                    Err(error) => {
+                        begin::give_up(&application, error, answer);
+                        end(&context, id).await;
                     }
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "a call is not placed: no stream for its audio");
-                    let error = DialError::NoStream(error.to_string());
-                    begin::give_up(&dial.application, error, answer);
-                    let _ = context.sip.send(SipCommand::Ended { session: id }).await;
-                }
-            }
-        })
+            },
+        )
     }
 
     /// Starts a diagram without a call.
     pub fn start_system(&self, id: SessionId, start: SystemStart) -> TaskMailbox {
         let diagram = &start.application.name;
         let span = tracing::error_span!("system", diagram, session = %id);
-        self.start(span, move |context, _, mailbox| async move {
+        self.start(span, id.clone(), move |context, _, mailbox| async move {
             match SystemSession::new(id.clone(), &start) {
                 Ok(session) => {
                     Task::new(id, context, Box::new(session), None, mailbox)
@@ -172,16 +175,18 @@ impl SessionPool {
                 }
                 Err(error) => {
                     tracing::error!("a system diagram is not started: {error}");
-                    let _ = context.sip.send(SipCommand::Ended { session: id }).await;
+                    end(&context, id).await;
                 }
             }
         })
     }
 
-    /// Starts a task with a mailbox of its own, which is there before the task runs.
+    /// Starts a task with a mailbox of its own, which is there before the task runs. A panic in it ends
+    /// the session and nothing else.
     fn start<F>(
         &self,
         span: tracing::Span,
+        session: SessionId,
         task: impl FnOnce(Arc<SessionContext>, TaskMailbox, mpsc::Receiver<SessionEvent>) -> F,
     ) -> TaskMailbox
     where
@@ -190,9 +195,66 @@ impl SessionPool {
         let (sender, receiver) = mpsc::channel(MAILBOX);
         let mailbox = TaskMailbox(sender);
         let task = task(self.context.clone(), mailbox.clone(), receiver);
-        self.runtime.spawn(task.instrument(span));
+        let guard = Unended {
+            session: Some(session),
+            context: self.context.clone(),
+            runtime: self.runtime.clone(),
+        };
+        let guarded = async move {
+            let guard = guard;
+            task.await;
+            guard.well();
+        };
+        self.runtime.spawn(guarded.instrument(span));
         mailbox
     }
+}
+
+/// Has the signalling task forget a session whose own task could not say that it is over.
+struct Unended {
+    session: Option<SessionId>,
+    context: Arc<SessionContext>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Unended {
+    /// The task has said so itself.
+    fn well(mut self) {
+        self.session = None;
+    }
+}
+
+impl Drop for Unended {
+    fn drop(&mut self) {
+        // Without a panic the runtime is ending, and with it the signalling task.
+        let Some(session) = self.session.take().filter(|_| std::thread::panicking()) else {
+            return;
+        };
+        note_fault(&self.context);
+        let context = self.context.clone();
+        self.runtime
+            .spawn(async move { end(&context, session).await });
+    }
+}
+
+/// Runs the beginning of a session; `None`: it panicked.
+fn guarded<T>(context: &SessionContext, begin: impl FnOnce() -> T) -> Option<T> {
+    let begun = catch_unwind(AssertUnwindSafe(begin)).ok();
+    if begun.is_none() {
+        note_fault(context);
+    }
+    begun
+}
+
+fn note_fault(context: &SessionContext) {
+    context.stats.session_faults.increment();
+    tracing::error!("a fault in this server: the session is ended");
+}
+
+/// Has the signalling task forget a session.
+pub(super) async fn end(context: &SessionContext, session: SessionId) {
+    // It outlives its sessions, except at the very end of the server.
+    let _ = context.sip.send(SipCommand::Ended { session }).await;
 }
 
 fn incoming(
@@ -211,8 +273,23 @@ fn incoming(
     Ok((Box::new(session), stream))
 }
 
-/// Answers an INVITE that begins no session, and forgets it. The signalling task outlives its
-/// sessions, so nothing is lost.
+/// The session and its stream, or why there is none.
+fn outgoing(
+    context: &SessionContext,
+    dial: Dial,
+    way: FirstHop,
+    mailbox: TaskMailbox,
+) -> Result<(Box<Session>, StreamHandle), DialError> {
+    let stream = open_stream(context, way.local.ip(), mailbox).map_err(|error| {
+        tracing::warn!(%error, "a call is not placed: no stream for its audio");
+        DialError::NoStream(error.to_string())
+    })?;
+    let session = begin::outgoing(dial, way, stream.local_addr(), &context.settings);
+    let session = session.map_err(|error| DialError::NoStream(error.to_string()))?;
+    Ok((Box::new(session), stream))
+}
+
+/// Answers an INVITE that begins no session, and forgets it.
 async fn refuse(context: &SessionContext, session: SessionId, refusal: Refusal) {
     let command = Command::Respond {
         transaction: refusal.transaction,
@@ -222,6 +299,10 @@ async fn refuse(context: &SessionContext, session: SessionId, refusal: Refusal) 
         session: session.clone(),
         command,
     };
+    // Fails only at the very end of the server.
     let _ = context.sip.send(answer).await;
-    let _ = context.sip.send(SipCommand::Ended { session }).await;
+    end(context, session).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::audio::playlist::RoomId;
 use crate::audio::prompt::Prompt;
 use crate::media::{FeedError, MoveBusy, OpenError, RoomEvent, RoomEventSink, RoomHandle};
 
@@ -25,6 +26,8 @@ pub struct Room {
 struct Sound {
     /// Opened by the first member that brings sound.
     open: Option<Open>,
+    /// What was opened last, perhaps gone since.
+    last: Option<RoomId>,
     faults: u32,
 }
 
@@ -78,6 +81,7 @@ impl Room {
             }
             true
         }))?);
+        sound.last = Some(handle.id());
         sound.open = Some(Open {
             handle: handle.clone(),
             failed,
@@ -89,6 +93,12 @@ impl Room {
     pub fn open_sound(&self) -> Option<Arc<RoomHandle>> {
         let sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
         sound.open.as_ref().map(|open| open.handle.clone())
+    }
+
+    /// What media threads call its sound, or called it before it failed; `None` if there was none ever.
+    pub fn last_id(&self) -> Option<RoomId> {
+        let sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        sound.last
     }
 }
 
@@ -266,6 +276,9 @@ mod tests {
         assert_eq!(ids.len(), MAX_FAULTS as usize);
         let failed = room.sound(|_| panic!("it fails"));
         assert!(matches!(failed, Err(InRoomError::Faulty)));
+        // Its members can still leave it.
+        assert!(room.open_sound().is_none());
+        assert_eq!(room.last_id().as_ref(), ids.last());
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod rate;
 mod requests;
 mod responses;
 mod rooms;
+mod selection;
+mod transactions;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -27,15 +29,16 @@ use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
 use super::guard::Guard;
 use super::room::Seat;
-use crate::config::{ApplicationSelector, SelectionInput};
+use crate::config::ApplicationSelector;
 use crate::ids::Ids;
 use crate::sip::auth::Users;
 use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::endpoint::{Event, TransactionId};
-use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
+use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 use crate::sip::transport::{ConnectionId, Flow};
 use crate::stats::Stats;
+use crate::throttle::Throttle;
 
 /// A session's mailbox, as the router sees it.
 pub trait Mailbox {
@@ -102,9 +105,11 @@ pub struct NewCall {
 struct Entry<M> {
     call_id: Box<[u8]>,
     mailbox: M,
-    /// How the peer's last request came, for our own requests.
+    /// How the peer's last good request came, for our own requests.
     flow: Option<Flow>,
-    /// The INVITE and the latest re-INVITE: what may be cancelled or lack an ACK.
+    /// A request that came by another connection, and how. Its dialog has not judged it yet.
+    moving: Option<Box<(TransactionId, Flow)>>,
+    /// INVITEs of the peer that may be cancelled or lack an ACK.
     servers: SmallVec<[TransactionId; 2]>,
     clients: SmallVec<[(RequestToken, TransactionId); 1]>,
     /// Further names events reach it by.
@@ -122,6 +127,7 @@ impl<M> Entry<M> {
             call_id: call_id.into(),
             mailbox,
             flow: None,
+            moving: None,
             servers: SmallVec::new(),
             clients: SmallVec::new(),
             queues: Vec::new(),
@@ -152,6 +158,8 @@ pub struct Router<M> {
     /// `None`: nobody has to say who they are.
     guard: Option<Guard>,
     draining: bool,
+    /// For calls to what there is not.
+    unknown: Throttle,
 }
 
 /// What a [`Router`] needs to know.
@@ -190,6 +198,7 @@ impl<M: Mailbox> Router<M> {
             stats: config.stats,
             guard: None,
             draining: false,
+            unknown: Throttle::default(),
         }
     }
 
@@ -214,7 +223,12 @@ impl<M: Mailbox> Router<M> {
                 request,
                 flow,
             } => self.on_request(now, transaction, request, flow),
-            Event::Ack { request, .. } => {
+            Event::Ack {
+                transaction,
+                request,
+                ..
+            } => {
+                self.forget_server(transaction);
                 if let Some((id, _)) = self.session_of(&request) {
                     self.deliver(&id, SessionEvent::Ack(Box::new(request)));
                 }
@@ -226,6 +240,7 @@ impl<M: Mailbox> Router<M> {
             }
             Event::AckTimeout { transaction } => {
                 self.on_server(transaction, SessionEvent::AckTimeout);
+                self.forget_server(transaction);
                 None
             }
             Event::PrackTimeout { transaction } => {
@@ -285,15 +300,6 @@ impl<M: Mailbox> Router<M> {
         self.sessions.insert(id, entry);
     }
 
-    /// Notes that `transaction` carries the session's request `token`.
-    pub fn bind_client(&mut self, id: &SessionId, token: RequestToken, transaction: TransactionId) {
-        let Some(entry) = self.sessions.get_mut(id) else {
-            return;
-        };
-        entry.clients.push((token, transaction));
-        self.clients.insert(transaction, (id.clone(), token));
-    }
-
     /// Our address that the session's peer called.
     pub fn local(&self, id: &SessionId) -> Option<SocketAddr> {
         Some(self.flow(id)?.local)
@@ -317,24 +323,6 @@ impl<M: Mailbox> Router<M> {
         self.sessions
             .values()
             .any(|entry| entry.flow.is_some_and(is_it))
-    }
-
-    /// The client transaction that carries the session's request `token` now.
-    pub fn client(&self, id: &SessionId, token: RequestToken) -> Option<TransactionId> {
-        self.clients(id, token).next()
-    }
-
-    /// All client transactions that carried it, the latest first: one for each server that was tried.
-    pub fn clients(
-        &self,
-        id: &SessionId,
-        token: RequestToken,
-    ) -> impl Iterator<Item = TransactionId> {
-        let entry = self.sessions.get(id).into_iter();
-        let clients = entry.flat_map(|entry| entry.clients.iter().rev());
-        clients
-            .filter(move |(own, _)| *own == token)
-            .map(|(_, transaction)| *transaction)
     }
 
     /// Forgets a session and everything that led to it.
@@ -465,13 +453,7 @@ impl<M: Mailbox> Router<M> {
             .post(SessionEvent::Request(transaction, Box::new(request)))
         {
             Ok(()) => {
-                if flow.connection.is_some() {
-                    // The peer may have connected anew.
-                    self.set_flow(&id, flow);
-                }
-                if is_invite {
-                    self.note_reinvite(id, transaction);
-                }
+                self.note_request(id, transaction, is_invite, flow);
                 None
             }
             Err(Undelivered::Full(SessionEvent::Request(_, request))) => {
@@ -485,20 +467,6 @@ impl<M: Mailbox> Router<M> {
             }
             Err(_) => None,
         }
-    }
-
-    /// Remembers a re-INVITE instead of the one before it.
-    fn note_reinvite(&mut self, id: SessionId, transaction: TransactionId) {
-        let Some(entry) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        if entry.servers.len() == 2
-            && let Some(earlier) = entry.servers.pop()
-        {
-            self.servers.remove(&earlier);
-        }
-        entry.servers.push(transaction);
-        self.servers.insert(transaction, id);
     }
 
     fn on_invite(
@@ -525,13 +493,9 @@ impl<M: Mailbox> Router<M> {
         }
         let (name, application) = match self.select(&request) {
             Ok(selected) => selected,
-            Err(reason) => {
+            Err(why) => {
                 self.stats.calls_refused.no_application.increment();
-                tracing::info!(
-                    call_id = request.headers.call_id().unwrap_or(""),
-                    ruri = %request.uri,
-                    "no application for this call, answered 404: {reason}"
-                );
+                self.log_unknown(now, &request, &why);
                 return Some(self.refuse(transaction, &request, StatusCode::NOT_FOUND, None));
             }
         };
@@ -589,34 +553,6 @@ impl<M: Mailbox> Router<M> {
         }
     }
 
-    fn select(&self, request: &Request) -> Result<(String, Application), String> {
-        let ruri = request.uri.to_string();
-        let sip = match &request.uri {
-            Uri::Sip(sip) => Some(sip),
-            _ => None,
-        };
-        let user = sip.and_then(|sip| sip.user_decoded());
-        let header = request.headers.text(&HeaderName::PAppName);
-        let input = SelectionInput {
-            ruri: &ruri,
-            ruri_user: user.as_deref(),
-            ruri_app_param: sip.and_then(|sip| sip.params.get("app")),
-            app_name_header: header.as_deref(),
-        };
-        let name = self
-            .selector
-            .select(&input)
-            .map_err(|none| none.to_string())?;
-        match self.catalog.find(&name) {
-            Some(application) => Ok((name, application)),
-            None => Err(format!(
-                "it selects {name:?}, and neither a diagram nor a built-in application has that \
-                 name; there are: {}",
-                self.catalog.names().join(", ")
-            )),
-        }
-    }
-
     fn refuse(
         &mut self,
         transaction: TransactionId,
@@ -642,12 +578,6 @@ impl<M: Mailbox> Router<M> {
         let entry = self.sessions.get(&id)?;
         let call_id = request.headers.call_id().ok()?;
         (*entry.call_id == *call_id.as_bytes()).then_some((id, entry))
-    }
-
-    fn on_server(&self, transaction: TransactionId, event: SessionEvent) {
-        if let Some(id) = self.servers.get(&transaction) {
-            self.deliver(id, event);
-        }
     }
 }
 

@@ -25,7 +25,7 @@ use super::dial_out::DialOrder;
 use super::event::{
     ActionToken, AudioFile, RecordError, SessionEvent, SessionId, SessionOutput, Urgency, Work,
 };
-use super::pool::{SessionContext, SipCommand};
+use super::pool::{self, SessionContext, SipCommand};
 use super::prompts::Playable;
 use super::recordings::Wanted;
 use super::room::{InRoom, InRoomError, Mode, Room, RoomRequest};
@@ -180,9 +180,7 @@ impl<S: SessionCore> Task<S> {
             self.log_figures().await;
         }
         self.complete_recordings().await;
-        let session = self.id;
-        // The signalling task outlives its sessions, except at the very end of the server.
-        let _ = self.context.sip.send(SipCommand::Ended { session }).await;
+        pool::end(&self.context, self.id).await;
     }
 
     /// Carries out the session's outputs. True: it has ended.
@@ -384,43 +382,47 @@ impl<S: SessionCore> Task<S> {
         let Some(stream) = &mut self.stream else {
             return Err(InRoomError::NoAudio);
         };
-        let sound = match act {
-            InRoom::Take(_) | InRoom::Tee(_) => open_sound(&self.context, room).await?,
-            // Whoever is in the room has opened it.
-            InRoom::Change(_) | InRoom::Leave | InRoom::Announce(_) => {
-                room.open_sound().ok_or(InRoomError::NoAudio)?
-            }
-        };
-        let id = sound.id();
-        let seat = |mode: Mode| RoomSeat {
-            room: id,
+        let seat = |room: RoomId, mode: Mode| RoomSeat {
+            room,
             hears: mode.hears,
             speaks: mode.speaks,
         };
-        let command = match act {
+        let (id, command) = match act {
             InRoom::Take(mode) => {
+                let sound = open_sound(&self.context, room).await?;
                 let moved = wait_for(|| stream.move_to(&sound).ok().map(Ok));
                 moved.await.unwrap_or(Err(MoveBusy))?;
-                MediaCommand::Append(PlaylistItem::Room(seat(mode)))
+                let seat = seat(sound.id(), mode);
+                (seat.room, MediaCommand::Append(PlaylistItem::Room(seat)))
             }
-            InRoom::Change(mode) => MediaCommand::SetSeat(seat(mode)),
-            InRoom::Leave => MediaCommand::LeaveRoom(id),
+            InRoom::Change(mode) => {
+                let seat = seat(present_sound(room)?.id(), mode);
+                (seat.room, MediaCommand::SetSeat(seat))
+            }
+            InRoom::Leave => {
+                // The session has counted it, so the stream has to hear of it, even when the room has
+                // failed for good.
+                let id = room.last_id().ok_or(InRoomError::NoAudio)?;
+                (id, MediaCommand::LeaveRoom(id))
+            }
             InRoom::Tee(number) => {
+                let sound = open_sound(&self.context, room).await?;
                 let feed = wait_for(|| match sound.feed() {
                     Err(FeedError::Busy) => None,
                     made => Some(made),
                 });
                 let feed = feed.await.unwrap_or(Err(FeedError::Busy))?;
-                MediaCommand::StartTee(number, feed)
+                (sound.id(), MediaCommand::StartTee(number, feed))
             }
             InRoom::Announce(prompt) => {
+                let sound = present_sound(room)?;
                 let to = Audience::AllBut(stream.id());
                 let play = || RoomCommand::Play {
                     prompt: prompt.clone(),
                     to,
                 };
                 let played = wait_for(|| sound.command(play()).ok());
-                return played.await.map(|()| id).ok_or(InRoomError::Busy);
+                return played.await.map(|()| sound.id()).ok_or(InRoomError::Busy);
             }
         };
         self.command(command).await.map(|()| id)
@@ -545,6 +547,11 @@ fn performed(token: ActionToken, result: ActionResult) -> Completion {
     Completion::Event(SessionEvent::Performed(token, result))
 }
 
+/// The sound of `room`, which its members have opened.
+fn present_sound(room: &Room) -> Result<Arc<RoomHandle>, InRoomError> {
+    room.open_sound().ok_or(InRoomError::NoAudio)
+}
+
 /// The sound of `room`, which is opened if need be.
 async fn open_sound(context: &SessionContext, room: &Room) -> Result<Arc<RoomHandle>, InRoomError> {
     let open = || match room.sound(|sink| context.media.open_room(sink)) {
@@ -574,4 +581,4 @@ async fn sleep_or_never(at: Option<Instant>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

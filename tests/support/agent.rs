@@ -22,7 +22,7 @@ use muleteer::media::{MediaCommand, MediaEvent, OpenError};
 use muleteer::rtp::srtp::KeySource;
 use muleteer::rtp::{Digit, DigitSource};
 use muleteer::sdp::SrtpPolicy;
-use muleteer::session::begin::{self, Dial, Settings};
+use muleteer::session::begin::{self, Dial, FirstHop, Settings};
 use muleteer::session::call::{RtpPolicy, capabilities};
 use muleteer::session::event::Params;
 use muleteer::session::room::{InRoom, InRoomError};
@@ -38,7 +38,7 @@ use muleteer::sip::dialog::invite_usage::{Command, RequestToken};
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig, TransactionId};
 use muleteer::sip::locate::{Answer, Question, Reach, RecordType, Target};
 use muleteer::sip::message::Transport;
-use muleteer::sip::transport::{Flow, Transmit};
+use muleteer::sip::transport::{Flow, Transmit, wanted_transport};
 use muleteer::stats::Stats;
 
 use super::studio::{Studio, Tape};
@@ -294,8 +294,11 @@ impl Agent {
             self.delivery.set_outbound(id.clone(), outbound);
         }
         let media = self.next_media();
-        let mut session = begin::outgoing(dial, self.address, media, &self.settings)
-            .expect("audio that can be offered");
+        let transport = dial.uri.as_sip().and_then(wanted_transport);
+        let transport = transport.unwrap_or(Transport::Udp);
+        let way = FirstHop::new(self.address, transport, []);
+        let mut session =
+            begin::outgoing(dial, way, media, &self.settings).expect("audio that can be offered");
         session.begin(now);
         let mailbox = self.add(&id, session);
         self.router.insert(id, call_id.as_bytes(), None, mailbox);
@@ -606,7 +609,10 @@ impl Agent {
             Command::Respond {
                 transaction,
                 response,
-            } => self.endpoint.respond(now, transaction, *response),
+            } => {
+                self.router.note_answer(id, transaction, response.status);
+                self.endpoint.respond(now, transaction, *response);
+            }
             Command::Acknowledged { transaction } => self.endpoint.acknowledge(now, transaction),
             Command::Cancel { invite } => {
                 if self.delivery.cancel(now, id, invite) {
@@ -650,7 +656,9 @@ impl Agent {
                 stamp_contact(&mut request, &flow, |local| local == self.address);
                 let transaction = self.endpoint.send_request(now, *request, flow);
                 self.router
-                    .bind_client(&attempt.sender, attempt.token, transaction);
+                    .bind_client(&attempt.sender, attempt.token, transaction, |id| {
+                        self.endpoint.has_client(id)
+                    });
                 self.delivery.handle_sent(now, attempt, transaction);
             }
             Output::Ack {

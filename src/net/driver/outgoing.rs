@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::super::udp::UdpListener;
 use super::Driver;
-use crate::session::begin::{self, Dial};
+use crate::session::begin::{self, Dial, FirstHop};
 use crate::session::{DialAnswer, DialError, DialOrder, SessionEvent, SessionId};
 use crate::sip::delivery::{Output, stamp_contact};
 use crate::sip::dialog::farewell::Farewell;
@@ -24,6 +24,8 @@ impl Driver {
                 transaction,
                 response,
             } => {
+                self.router
+                    .note_answer(&session, transaction, response.status);
                 self.endpoint.respond(now, transaction, *response);
             }
             Command::Acknowledged { transaction } => self.endpoint.acknowledge(now, transaction),
@@ -43,7 +45,7 @@ impl Driver {
             } => match self.own_flow(&session, &next_hop) {
                 Some(flow) => {
                     let transaction = self.endpoint.send_request(now, *request, flow);
-                    self.router.bind_client(&session, token, transaction);
+                    self.bind(&session, token, transaction);
                 }
                 None => self.delivery.send(now, session, token, request, &next_hop),
             },
@@ -62,6 +64,13 @@ impl Driver {
                     .send_ack(now, session, invite, request, &next_hop),
             },
         }
+    }
+
+    /// What comes by this transaction is for that session.
+    fn bind(&mut self, session: &SessionId, token: RequestToken, transaction: TransactionId) {
+        let endpoint = &self.endpoint;
+        self.router
+            .bind_client(session, token, transaction, |id| endpoint.has_client(id));
     }
 
     /// Acknowledges and ends a dialog whose session is gone.
@@ -101,8 +110,7 @@ impl Driver {
                 }
                 let transaction = self.endpoint.send_request(now, *request, flow);
                 if !self.outside.bind(&attempt.sender, transaction) {
-                    self.router
-                        .bind_client(&attempt.sender, attempt.token, transaction);
+                    self.bind(&attempt.sender, attempt.token, transaction);
                     if flow.connection.is_some() {
                         self.router.set_flow(&attempt.sender, flow);
                     }
@@ -275,14 +283,21 @@ impl Driver {
         let Some((dial, answer)) = self.dials.remove(&session) else {
             return;
         };
-        let local = targets.map(|targets| {
-            let mut ways = targets.iter();
-            ways.find_map(|target| self.local_towards(now, target.transport, target.address.ip()))
+        let way = targets.map(|targets| {
+            let transports = || targets.iter().map(|target| target.transport);
+            targets.iter().find_map(
+                |Target {
+                     transport, address, ..
+                 }| {
+                    let local = self.local_towards(now, *transport, address.ip())?;
+                    Some(FirstHop::new(local, *transport, transports()))
+                },
+            )
         });
-        let why = match local {
-            Ok(Some(local)) => {
+        let why = match way {
+            Ok(Some(way)) => {
                 let call_id = dial.call_id.clone();
-                let mailbox = self.pool.start_outgoing(dial, local, answer);
+                let mailbox = self.pool.start_outgoing(dial, way, answer);
                 return self
                     .router
                     .insert(session, call_id.as_bytes(), None, mailbox);

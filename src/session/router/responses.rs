@@ -41,14 +41,6 @@ impl<M: Mailbox> Router<M> {
         }
     }
 
-    /// A request is done: nothing more comes by its transaction.
-    fn forget_client(&mut self, id: &SessionId, transaction: TransactionId) {
-        self.clients.remove(&transaction);
-        if let Some(entry) = self.sessions.get_mut(id) {
-            entry.clients.retain(|(_, own)| *own != transaction);
-        }
-    }
-
     pub(super) fn on_no_response(&mut self, transaction: TransactionId, status: StatusCode) {
         if let Some((id, token)) = self.clients.get(&transaction).cloned() {
             self.deliver(&id, SessionEvent::NoResponse(token, status));

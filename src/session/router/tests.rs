@@ -211,7 +211,7 @@ fn events_reach_the_session_they_are_for() {
     let [client, silent, failing] = [50, 52, 54].map(TransactionId);
     for (number, transaction) in [client, silent, failing].into_iter().enumerate() {
         let token = RequestToken(token.0 + number as u32);
-        router.bind_client(&first, token, transaction);
+        router.bind_client(&first, token, transaction, |_| true);
         assert_eq!(router.client(&first, token), Some(transaction));
     }
     let response = Response::new(StatusCode::OK);
@@ -266,7 +266,12 @@ fn a_removed_session_leaves_no_entries() {
     for transaction in 1..4 {
         let reinvite = request("INVITE", "echo", &tag(&id), "c1");
         router.handle_event(now(), event(transaction, reinvite));
-        router.bind_client(&id, RequestToken(0), TransactionId(10 + transaction));
+        router.bind_client(
+            &id,
+            RequestToken(0),
+            TransactionId(10 + transaction),
+            |_| true,
+        );
     }
     assert_eq!(router.len(), 1);
     router.remove(&id);
@@ -279,7 +284,7 @@ fn a_removed_session_leaves_no_entries() {
         transaction: TransactionId(0),
     };
     assert!(router.handle_event(now(), late).is_none());
-    router.bind_client(&id, RequestToken(1), TransactionId(20));
+    router.bind_client(&id, RequestToken(1), TransactionId(20), |_| true);
     assert!(!router.post(&id, Params::new()));
     assert!(inbox.take().is_empty());
     assert_eq!(router.table_entries(), 0);
@@ -289,18 +294,101 @@ fn a_removed_session_leaves_no_entries() {
 fn the_re_invites_of_a_long_call_take_no_more_room_with_time() {
     let mut router = router(Limits::default());
     let (id, inbox) = begin(&mut router, now(), "c1", 0);
+    let before = router.table_entries();
     for transaction in 1..100 {
         let reinvite = request("INVITE", "echo", &tag(&id), "c1");
         router.handle_event(now(), event(transaction, reinvite));
-    }
-    assert_eq!(router.table_entries(), 3);
-    inbox.take();
-    for transaction in [TransactionId(0), TransactionId(99)] {
+        let transaction = TransactionId(transaction);
+        match transaction.0 % 3 {
+            0 => router.note_answer(&id, transaction, StatusCode::NOT_ACCEPTABLE_HERE),
+            1 => {
+                router.note_answer(&id, transaction, StatusCode::OK);
+                let request = request("ACK", "echo", &tag(&id), "c1");
+                let flow = flow();
+                router.handle_event(
+                    now(),
+                    Event::Ack {
+                        transaction,
+                        request,
+                        flow,
+                    },
+                );
+            }
+            _ => {
+                router.note_answer(&id, transaction, StatusCode::OK);
+                router.handle_event(now(), Event::AckTimeout { transaction });
+            }
+        }
+        inbox.take();
         router.handle_event(now(), Event::Cancelled { transaction });
-        assert_eq!(inbox.take(), ["Cancel"]);
+        assert!(inbox.take().is_empty());
     }
+    assert_eq!(router.table_entries(), before);
     router.remove(&id);
     assert_eq!(router.table_entries(), 0);
+}
+
+#[test]
+fn a_second_re_invite_leaves_the_first_one_its_cancel_and_its_missing_ack() {
+    let mut router = router(Limits::default());
+    let (id, inbox) = begin(&mut router, now(), "c1", 0);
+    for transaction in 1..4 {
+        let reinvite = request("INVITE", "echo", &tag(&id), "c1");
+        router.handle_event(now(), event(transaction, reinvite));
+    }
+    router.note_answer(&id, TransactionId(2), StatusCode::RINGING);
+    inbox.take();
+    for transaction in (0..4).map(TransactionId) {
+        router.handle_event(now(), Event::Cancelled { transaction });
+        assert_eq!(inbox.take(), ["Cancel"]);
+        router.handle_event(now(), Event::AckTimeout { transaction });
+        assert_eq!(inbox.take(), ["AckTimeout"]);
+    }
+}
+
+#[test]
+fn requests_of_ours_that_are_over_take_no_room() {
+    let mut router = router(Limits::default());
+    let (id, _) = begin(&mut router, now(), "c1", 0);
+    let before = router.table_entries();
+    for number in 0..1_000 {
+        let transaction = TransactionId(10 + number);
+        let lives = |one: TransactionId| one.0 + 3 >= transaction.0;
+        router.bind_client(&id, RequestToken(number as u32), transaction, lives);
+        for earlier in number.saturating_sub(3)..=number {
+            let found = router.client(&id, RequestToken(earlier as u32));
+            assert_eq!(found, Some(TransactionId(10 + earlier)));
+        }
+    }
+    assert!(router.table_entries() <= before + 8);
+    router.remove(&id);
+    assert_eq!(router.table_entries(), 0);
+}
+
+#[test]
+fn what_the_dialog_refuses_does_not_move_the_peer_to_another_connection() {
+    let mut router = router(Limits::default());
+    let (id, _) = begin(&mut router, now(), "c1", 0);
+    let by = |connection: u64| Flow {
+        transport: Transport::Tcp,
+        connection: Some(ConnectionId(connection)),
+        ..flow()
+    };
+    let mut ask = |transaction: u64, connection: u64, status| {
+        let asked = Event::Request {
+            transaction: TransactionId(transaction),
+            request: request("INFO", "echo", &tag(&id), "c1"),
+            flow: by(connection),
+        };
+        assert!(router.handle_event(now(), asked).is_none());
+        router.note_answer(&id, TransactionId(transaction), status);
+        router.flow(&id).and_then(|flow| flow.connection)
+    };
+    let gone = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
+    assert_eq!(ask(1, 7, gone), None);
+    assert_eq!(ask(2, 8, StatusCode::OK), Some(ConnectionId(8)));
+    assert_eq!(ask(3, 9, gone), Some(ConnectionId(8)));
+    assert_eq!(ask(4, 8, StatusCode::OK), Some(ConnectionId(8)));
 }
 
 #[test]

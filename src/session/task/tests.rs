@@ -68,7 +68,7 @@ impl SessionCore for Faulty {
 }
 
 /// What sessions share in these tests, and what they tell the signalling task.
-fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
+pub(in crate::session) fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipCommand>) {
     let (sip, commands) = mpsc::channel(8);
     let media = MediaPool::start(MediaConfig {
         threads: 1,
@@ -444,6 +444,15 @@ fn what_a_peer_repeats_takes_no_room_from_what_comes_once() {
     let bye = || SessionEvent::Request(TransactionId(7), request(Method::Bye));
     let of_peer = fill(&|| SessionEvent::Ack(request(Method::Ack)));
     assert_eq!(fill(&bye), 0);
-    let once = fill(&|| SessionEvent::Performed(ActionToken(1), Ok(Answer::Nothing)));
-    assert_eq!((ordinary, of_peer, once), (MAILBOX - 16, 8, 8));
+    let once = [
+        SessionEvent::Performed(ActionToken(1), Ok(Answer::Nothing)),
+        SessionEvent::Media(MediaEvent::NoAudio { version: 1 }),
+        SessionEvent::Media(MediaEvent::TeeEnded(1)),
+        SessionEvent::Media(MediaEvent::StreamFailed),
+    ];
+    let taken = once.map(|event| own.post(event).is_ok());
+    assert_eq!(taken, [true; 4]);
+    assert!(own.post(SessionEvent::Media(MediaEvent::Silence)).is_err());
+    let rest = fill(&|| SessionEvent::Media(MediaEvent::NoAudio { version: 2 }));
+    assert_eq!((ordinary, of_peer, rest), (MAILBOX - 16, 8, 4));
 }

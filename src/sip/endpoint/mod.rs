@@ -284,6 +284,11 @@ impl Endpoint {
         self.uas.len()
     }
 
+    /// Whether a response to a request of ours may still come: its transaction is not over.
+    pub fn has_client(&self, transaction: TransactionId) -> bool {
+        self.uac.has(transaction)
+    }
+
     /// Returns how many client transactions there are, lingering ones included.
     pub fn client_transactions(&self) -> usize {
         self.uac.len()

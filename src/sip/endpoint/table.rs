@@ -62,6 +62,10 @@ impl<T: Timed> Table<T> {
         self.slot_mut(id).map(|slot| &mut *slot.value)
     }
 
+    pub(super) fn contains(&self, id: TransactionId) -> bool {
+        self.slots.get(key(id)).is_some_and(|slot| slot.id == id)
+    }
+
     pub(super) fn remove(&mut self, id: TransactionId) -> Option<T> {
         self.slot_mut(id)?;
         let slot = self.slots.remove(key(id));

@@ -243,6 +243,10 @@ impl Uac {
         self.table.poll_timeout()
     }
 
+    pub(super) fn has(&self, id: TransactionId) -> bool {
+        self.table.contains(id)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }

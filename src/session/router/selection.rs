@@ -1,0 +1,59 @@
+//! Which application a request is for.
+
+use std::time::Instant;
+
+use super::{Mailbox, Router};
+use crate::config::{NoApplication, SelectionInput};
+use crate::session::catalog::Application;
+use crate::sip::message::{HeaderName, Request, Uri};
+
+/// Why no application is selected.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SelectError {
+    /// The request names none.
+    #[error(transparent)]
+    NoName(#[from] NoApplication),
+    /// There is none of that name.
+    #[error("it selects {0:?}, and neither a diagram nor a built-in application has that name")]
+    Unknown(String),
+}
+
+impl<M: Mailbox> Router<M> {
+    pub(super) fn select(&self, request: &Request) -> Result<(String, Application), SelectError> {
+        let ruri = request.uri.to_string();
+        let sip = match &request.uri {
+            Uri::Sip(sip) => Some(sip),
+            _ => None,
+        };
+        let user = sip.and_then(|sip| sip.user_decoded());
+        let header = request.headers.text(&HeaderName::PAppName);
+        let input = SelectionInput {
+            ruri: &ruri,
+            ruri_user: user.as_deref(),
+            ruri_app_param: sip.and_then(|sip| sip.params.get("app")),
+            app_name_header: header.as_deref(),
+        };
+        let name = self.selector.select(&input)?;
+        match self.catalog.find(&name) {
+            Some(application) => Ok((name, application)),
+            None => Err(SelectError::Unknown(name)),
+        }
+    }
+
+    /// Tells the operator of a call to what there is not. Whoever tries names writes no line for each.
+    pub(super) fn log_unknown(&mut self, now: Instant, request: &Request, why: &SelectError) {
+        let Some(unsaid) = self.unknown.pass(now) else {
+            return;
+        };
+        let there_are = match why {
+            SelectError::NoName(_) => String::new(),
+            SelectError::Unknown(_) => format!("; there are: {}", self.catalog.names().join(", ")),
+        };
+        tracing::info!(
+            call_id = request.headers.call_id().unwrap_or(""),
+            ruri = %request.uri,
+            unsaid,
+            "no application for this call, answered 404: {why}{there_are}"
+        );
+    }
+}
