@@ -13,6 +13,8 @@ pub enum Exit {
     Input,
     /// 2: wrong usage, or a file or socket failed.
     Usage,
+    /// 3: the server failed while it ran.
+    Fault,
 }
 
 impl From<Exit> for ExitCode {
@@ -21,6 +23,7 @@ impl From<Exit> for ExitCode {
             Exit::Good => 0,
             Exit::Input => 1,
             Exit::Usage => 2,
+            Exit::Fault => 3,
         })
     }
 }

@@ -94,6 +94,12 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
             _ = user2.recv() => server.signal(2).await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            () = server.failed() => {
+                // Nobody could be told to end; this logs why.
+                server.drain(Duration::ZERO, std::future::ready(())).await;
+                complain!("the signalling task has failed: the log says why; no call is taken any more");
+                return Exit::Fault;
+            }
         }
     }
     let calls = server.stats().sessions_active.value();

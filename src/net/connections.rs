@@ -137,6 +137,19 @@ impl Connections {
         }
     }
 
+    /// Notes that a registrar may send calls by this connection until then.
+    pub(super) fn need(&mut self, id: ConnectionId, until: Instant) {
+        if let Some(connection) = self.by_id.get_mut(&id) {
+            connection.needed = connection.needed.max(Some(until));
+        }
+    }
+
+    /// Whether a registration of ours lives by this connection.
+    pub(super) fn is_needed(&self, now: Instant, id: ConnectionId) -> bool {
+        let needed = self.by_id.get(&id).and_then(|one| one.needed);
+        needed.is_some_and(|until| now < until)
+    }
+
     /// Ends a connection that nobody needs.
     pub(super) fn retire(&mut self, now: Instant, id: ConnectionId) -> Option<Flow> {
         let connection = self.remove(id)?;

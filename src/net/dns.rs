@@ -2,7 +2,7 @@
 //!
 //! [`Dns`] is the system's resolver configuration, or the servers of `[dns]`, behind the small trait
 //! [`Resolver`], so that a test can answer instead. Each question runs in a task of its own and always ends
-//! with an answer, within [`QUESTION_LIMIT`]. Answers are kept by the core
+//! with an answer, within [`QUESTION_LIMIT`] from when it is asked. Answers are kept by the core
 //! ([`Locator`](crate::sip::locate::Locator)), not here.
 //!
 //! Names are absolute: search domains of the system are not tried. A name that `/etc/hosts` has (it is read
@@ -27,11 +27,11 @@ use tokio::time::timeout;
 
 use crate::sip::locate::{Answer, MAX_RECORDS, Naptr, Question, RecordType, Srv};
 
-/// How long one question may take, with all its repetitions.
+/// How long one question may take, with all its repetitions, and before that wait for its turn.
 pub const QUESTION_LIMIT: Duration = Duration::from_secs(4);
 /// How long one server may take before it, or the next one, is asked again.
 const SERVER_LIMIT: Duration = Duration::from_millis(1300);
-/// Questions that are out at one time; others wait, within their limit.
+/// Questions that are out at one time; others wait for their turn.
 const AT_ONCE: usize = 512;
 /// How long it is believed that there is nothing, if the answer does not say (RFC 2308 §5).
 const NEGATIVE_TTL: Duration = Duration::from_secs(60);
@@ -76,12 +76,18 @@ impl Dns {
         if let Some(answer) = self.in_hosts(&name, question.kind) {
             return answer;
         }
-        // The semaphore is never closed.
-        let _permit = self.permits.acquire().await;
         let Some(resolver) = &self.resolver else {
             return Answer::failed();
         };
-        match resolver.lookup(name, dns_type(question.kind)).await {
+        // That others are slow is not held against this one.
+        let Ok(Ok(_permit)) = timeout(QUESTION_LIMIT, self.permits.acquire()).await else {
+            return out_of_time(question);
+        };
+        let lookup = resolver.lookup(name, dns_type(question.kind));
+        let Ok(outcome) = timeout(QUESTION_LIMIT, lookup).await else {
+            return out_of_time(question);
+        };
+        match outcome {
             Ok(lookup) => read(&lookup, question.kind),
             Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
                 let ttl = none.negative_ttl.map(u64::from);
@@ -127,14 +133,13 @@ impl Resolver for Dns {
         &'a self,
         question: &'a Question,
     ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>> {
-        Box::pin(async move {
-            let answer = timeout(QUESTION_LIMIT, self.look_up(question)).await;
-            answer.unwrap_or_else(|_| {
-                tracing::info!(name = %question.name, kind = ?question.kind, "the DNS does not answer in time");
-                Answer::failed()
-            })
-        })
+        Box::pin(self.look_up(question))
     }
+}
+
+fn out_of_time(question: &Question) -> Answer {
+    tracing::info!(name = %question.name, kind = ?question.kind, "the DNS does not answer in time");
+    Answer::failed()
 }
 
 impl fmt::Debug for Dns {

@@ -119,6 +119,8 @@ pub struct DriverParts {
     pub limits: ConnectionLimits,
     /// Certificates.
     pub tls: Arc<Tls>,
+    /// The name that our certificate proves.
+    pub name: Option<Arc<str>>,
     /// Pages whose WebSockets are taken; empty: all.
     pub origins: Vec<String>,
     /// From sessions.
@@ -141,6 +143,7 @@ pub struct Driver {
     turn: usize,
     stream_listeners: Vec<(Transport, SocketAddr)>,
     connections: Connections,
+    name: Option<Arc<str>>,
     load: Load,
     locals: LocalAddresses,
     commands: mpsc::Receiver<SipCommand>,
@@ -198,6 +201,7 @@ impl Driver {
             turn: 0,
             stream_listeners,
             connections: Connections::new(setup, parts.stats.clone()),
+            name: parts.name,
             load: Load::default(),
             locals: LocalAddresses::default(),
             commands: parts.commands,
@@ -331,6 +335,10 @@ impl Driver {
     }
 
     fn on_datagram(&mut self, now: Instant, index: usize, source: SocketAddr, bytes: Bytes) {
+        // Before anything that costs more than a look at a list.
+        if !self.endpoint.lets_in(source.ip()) {
+            return;
+        }
         let bound = self.udp[index].local();
         let ip = self.locals.towards(now, bound.ip(), source.ip());
         let flow = Flow {
@@ -414,7 +422,7 @@ impl Driver {
                 let Some(event) = self.delivery.handle_event(now, event) else {
                     continue;
                 };
-                let Some(event) = self.take_outside(event) else {
+                let Some(event) = self.take_outside(now, event) else {
                     continue;
                 };
                 match self.router.handle_event(now, event) {
@@ -460,7 +468,7 @@ impl Driver {
                 };
                 if let Err(error) = socket.send(flow.remote, &bytes) {
                     tracing::debug!(remote = %flow.remote, %error, "a datagram could not be sent");
-                    self.endpoint.handle_send_error(now, flow);
+                    self.endpoint.handle_unsent(now, bytes);
                 }
             }
         }

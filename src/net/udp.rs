@@ -105,6 +105,17 @@ fn open(address: SocketAddr) -> io::Result<UdpSocket> {
         let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
     }
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    // Linux doubles what is asked for and tells the double.
+    if let Ok(doubled) = socket.recv_buffer_size()
+        && doubled < SOCKET_BUFFER_BYTES
+    {
+        tracing::warn!(
+            %address,
+            granted_kib = doubled / 2048,
+            asked_kib = SOCKET_BUFFER_BYTES / 1024,
+            "the receive buffer is small, and a burst of calls may be lost: raise the sysctl net.core.rmem_max"
+        );
+    }
     socket.bind(&address.into())?;
     UdpSocket::from_std(socket.into())
 }

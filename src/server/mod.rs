@@ -294,6 +294,7 @@ impl Server {
             acceptors: parts.acceptors,
             limits: config.connections.clone(),
             tls: tls.clone(),
+            name: context.settings.name.clone(),
             origins: config.websocket.origins.clone(),
             commands,
             control: control_receiver,
@@ -381,6 +382,12 @@ impl Server {
         let (answer, remains) = oneshot::channel();
         self.control.send(Control::Inspect(answer)).await.ok()?;
         remains.await.ok()
+    }
+
+    /// Waits until the signalling task is gone. While there is a server it ends only by a fault, and then
+    /// no call can be taken or ended any more; [`drain`](Self::drain) logs what it was.
+    pub async fn failed(&self) {
+        self.control.closed().await;
     }
 
     /// Ends the server: refuses new calls, asks every session to end, gives them `grace`, ends what
@@ -650,3 +657,6 @@ fn media_config(config: &Config, ids: &mut Ids) -> MediaConfig {
         seed: u64::from(ids.ssrc()) << 32 | u64::from(ids.ssrc()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ use crate::config::Dtmf;
 use crate::rtp::srtp::KeySource;
 use crate::sdp::{Capabilities, NegotiationError, OfferAnswer, SrtpPolicy, SrtpTerms};
 use crate::sip::auth::DigestClient;
+use crate::sip::contact::ContactPlace;
 use crate::sip::delivery::Outbound;
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::capabilities::{ALLOW, RELIABLE, ReliablePolicy};
@@ -27,8 +28,8 @@ use crate::sip::dialog::invite_usage::{ForkId, InviteUsage, UsageSetup, can_reli
 use crate::sip::dialog::session_timer::{self, SessionTimerSettings};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{
-    CSeq, HeaderName, Headers, Host, Method, NameAddr, Request, Response, SipUri, StatusCode,
-    Transport, Uri,
+    CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, SipUri, StatusCode, Transport,
+    Uri,
 };
 use crate::sip::transport::Flow;
 
@@ -162,7 +163,14 @@ pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result
     let Flow {
         local, transport, ..
     } = call.flow;
-    let contact = contact_uri(local, transport, call.invite.uri.is_sips(), settings).into();
+    // By a `sips` URI if it called one (RFC 3261 §12.1.1).
+    let contact = ContactPlace {
+        transport,
+        local,
+        name: settings.name.as_deref(),
+        is_request: false,
+    };
+    let contact = contact.uri(call.invite.uri.is_sips()).into();
     let dialog = Dialog::uas(&call.invite, &call.id.0, contact).map_err(|error| {
         tracing::info!(%error, "this INVITE begins no dialog");
         refuse(&call, StatusCode::BAD_REQUEST, &error.to_string())
@@ -222,13 +230,13 @@ pub fn outgoing(
     } = way;
     let mut negotiation = negotiation(&dial.id, secure, media, settings);
     let body = negotiation.offer(ForkId(0))?;
-    let mut contact = contact_uri(local, transport, dial.uri.is_sips(), settings);
-    let is_listening =
-        local.port() != 0 && (transport != Transport::Tls || settings.name.is_some());
-    if transport != Transport::Udp && !is_listening {
-        // Nobody can connect to us, or be sure that it is us (RFC 5626 §4.3).
-        contact.params.set_flag("ob");
-    }
+    let contact = ContactPlace {
+        transport,
+        local,
+        name: settings.name.as_deref(),
+        is_request: true,
+    };
+    let contact = contact.uri(dial.uri.is_sips());
     let invite = invite_to(&dial, &contact, body, settings);
     let mut usage = InviteUsage::uac(invite, dial.uri, usage_setup(&dial.id, settings));
     if let Some(credentials) = dial.credentials {
@@ -359,34 +367,6 @@ fn signalling_host(invite: &Request) -> Option<IpAddr> {
     let vias = invite.headers.vias().ok()?;
     let first = vias.last()?;
     first.received().or_else(|| first.host.ip())
-}
-
-/// Where the peer reaches us inside the dialog (RFC 3261 §8.1.1.8): by a `sips` URI if it called or is
-/// called by one.
-fn contact_uri(
-    local: SocketAddr,
-    transport: Transport,
-    secure: bool,
-    settings: &Settings,
-) -> SipUri {
-    let port = Some(local.port()).filter(|port| *port != 0);
-    let mut uri = match &settings.name {
-        Some(name) if matches!(transport, Transport::Tls | Transport::Wss) => {
-            SipUri::new(None, Host::Name(name.to_string()), port)
-        }
-        _ => SipUri::new(None, local.ip(), port),
-    };
-    uri.secure = secure;
-    let named = match transport {
-        Transport::Tcp => Some("tcp"),
-        Transport::Tls if !secure => Some("tls"),
-        Transport::Ws | Transport::Wss => Some("ws"),
-        _ => None,
-    };
-    if let Some(named) = named {
-        uri.params.set("transport", named);
-    }
-    uri
 }
 
 /// The o= line's session id: any number that does not repeat (RFC 8866 §5.2).

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use muleteer::sip::endpoint::{EndpointConfig, Event, SentBy};
 use muleteer::sip::message::{HeaderName, Host, Method, Request, StatusCode, Transport};
 
@@ -242,6 +243,23 @@ fn rfc3261_17_1_4_send_error_ends_what_waits_on_that_flow() {
     );
     assert!(probe.is_empty());
     assert_eq!(probe.endpoint.stats().send_failures, 2);
+}
+
+#[test]
+fn a_datagram_that_was_refused_ends_its_own_request_and_no_other() {
+    let mut probe = Probe::new();
+    let invite = probe.send(outgoing(Method::Invite));
+    let refused = probe.sent_bytes().remove(0).1;
+    probe.send(outgoing(Method::Options));
+    let response = Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n");
+    probe.endpoint.handle_unsent(probe.now, response);
+    probe.endpoint.handle_unsent(probe.now, refused);
+    probe.drain();
+    let failed = Event::SendFailed {
+        transaction: invite,
+    };
+    assert_eq!(probe.events(), [failed]);
+    assert_eq!(probe.endpoint.client_transactions(), 1);
 }
 
 #[test]

@@ -32,6 +32,7 @@ use muleteer::session::{
     RouterConfig, Session, SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered,
     Urgency, Work,
 };
+use muleteer::sip::contact::ContactPlace;
 use muleteer::sip::delivery::{Delivery, DeliveryConfig, Output, stamp_contact};
 use muleteer::sip::dialog::capabilities::{METHODS, RELIABLE, ReliablePolicy};
 use muleteer::sip::dialog::invite_usage::{Command, RequestToken};
@@ -653,7 +654,13 @@ impl Agent {
                 mut request,
             } => {
                 let flow = self.flow(&attempt.target);
-                stamp_contact(&mut request, &flow, |local| local == self.address);
+                let place = ContactPlace {
+                    transport: flow.transport,
+                    local: flow.local,
+                    name: None,
+                    is_request: true,
+                };
+                stamp_contact(&mut request, &place, |local| local == self.address);
                 let transaction = self.endpoint.send_request(now, *request, flow);
                 self.router
                     .bind_client(&attempt.sender, attempt.token, transaction, |id| {

@@ -92,6 +92,25 @@ async fn half_messages_lose_their_place_however_slowly_they_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn line_ends_buy_no_time_before_the_first_message() {
+    let server = server(&Pki::new(), |config| {
+        config.connections.first_message = Duration::from_millis(500);
+    })
+    .await;
+    let (mut stream, _) = connect(address(&server, Transport::Tcp)).await;
+    let drip = async {
+        while stream.write_all(b"\r\n\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, drip).await.expect("it is closed");
+    connections(&server, 0).await;
+    let closed = &server.server.stats().connections.closed;
+    assert_eq!(closed.silent.value(), 1);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_later_message_has_to_be_finished_too() {
     let server = server(&Pki::new(), |config| {
         config.connections.message = Duration::from_millis(300);

@@ -101,6 +101,8 @@ pub(super) struct Connection {
     pub(super) identities: Vec<String>,
     /// Where else requests go by it (RFC 5923).
     pub(super) alias: Option<SocketAddr>,
+    /// A registration lives by it until then.
+    pub(super) needed: Option<std::time::Instant>,
     queue: mpsc::Sender<Bytes>,
     /// Bytes queued.
     backlog: Arc<AtomicUsize>,
@@ -150,6 +152,7 @@ impl Connection {
             domain,
             identities: Vec::new(),
             alias: None,
+            needed: None,
             queue,
             backlog,
             max_backlog: setup.limits.backlog_bytes,

@@ -91,17 +91,22 @@ impl Reading<'_> {
             };
             self.heard.fetch_add(1, Relaxed);
             framer.push(&chunk[..count]);
-            let complete = match self.frames(&mut framer).await {
-                Ok(complete) => complete,
+            let (messages, pings) = match self.frames(&mut framer).await {
+                Ok(counts) => counts,
                 Err(closing) => return closing,
             };
             let was_inside = std::mem::replace(&mut inside, !framer.is_between_messages());
-            if complete {
+            // Line ends cost a client nothing: they do not stand for a message.
+            if messages > 0 {
                 self.first = None;
             }
+            if self.first.is_some() {
+                continue;
+            }
+            let complete = messages + pings > 0;
             // The first message has its time from the beginning of the connection, others from their
             // first byte: more bytes buy no more time.
-            if inside && self.first.is_none() && (complete || !was_inside) {
+            if inside && (complete || !was_inside) {
                 deadline = Instant::now() + limits.message;
             } else if complete {
                 deadline = Instant::now() + limits.idle;
@@ -109,23 +114,26 @@ impl Reading<'_> {
         }
     }
 
-    /// Hands over what is complete; whether there was anything.
-    async fn frames(&self, framer: &mut StreamFramer) -> Result<bool, Closing> {
-        let mut complete = false;
+    /// Hands over what is complete; how many messages and pings that was.
+    async fn frames(&self, framer: &mut StreamFramer) -> Result<(usize, usize), Closing> {
+        let (mut messages, mut pings) = (0, 0);
         while let Some(frame) = framer.next_frame()? {
             match frame {
                 // Two answers to pings of ours; the other side does not ping (RFC 5626 §3.5.1).
                 Frame::Ping if self.opened => continue,
                 // Full: a pong is on its way already.
-                Frame::Ping => drop(self.pong.try_send(())),
+                Frame::Ping => {
+                    let _ = self.pong.try_send(());
+                    pings += 1;
+                }
                 Frame::Message(bytes) => {
                     let told = self.tell(StreamInput::Message(self.id, bytes)).await;
                     told.ok_or(Closing::Peer)?;
+                    messages += 1;
                 }
             }
-            complete = true;
         }
-        Ok(complete)
+        Ok((messages, pings))
     }
 
     async fn tell(&self, input: StreamInput) -> Option<()> {
@@ -168,17 +176,17 @@ impl<W: AsyncWrite + Unpin> Writing<'_, W> {
                 () = ping => match pings.as_mut().map(|pings| pings.next(self.heard.load(Relaxed))) {
                     Some(Ping::Send) => self.write(b"\r\n\r\n").await,
                     Some(Ping::Lost) => return Some(Closing::NoPong),
-                    Some(Ping::Nothing) | None => Some(()),
+                    Some(Ping::Nothing) | None => Ok(()),
                 },
             };
-            if written.is_none() {
-                return Some(Closing::SlowReader);
+            if let Err(closing) = written {
+                return Some(closing);
             }
         }
     }
 
     /// Writes all messages of `batch` together and empties it.
-    async fn write_all(&mut self, batch: &mut Vec<Bytes>) -> Option<()> {
+    async fn write_all(&mut self, batch: &mut Vec<Bytes>) -> Result<(), Closing> {
         let total = batch.iter().map(Bytes::len).sum();
         let written = match batch.as_slice() {
             [alone] => self.write(&alone.clone()).await,
@@ -192,12 +200,16 @@ impl<W: AsyncWrite + Unpin> Writing<'_, W> {
         written
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> Option<()> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Closing> {
         let written = timeout(WRITE, async {
             self.writer.write_all(bytes).await?;
             self.writer.flush().await
         });
-        written.await.ok()?.ok()
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Closing::Peer),
+            Err(_) => Err(Closing::SlowReader),
+        }
     }
 }
 

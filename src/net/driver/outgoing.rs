@@ -9,6 +9,7 @@ use super::super::udp::UdpListener;
 use super::Driver;
 use crate::session::begin::{self, Dial, FirstHop};
 use crate::session::{DialAnswer, DialError, DialOrder, SessionEvent, SessionId};
+use crate::sip::contact::ContactPlace;
 use crate::sip::delivery::{Output, stamp_contact};
 use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
@@ -104,12 +105,19 @@ impl Driver {
                 };
                 // The ACK went before.
                 self.farewells.remove(&attempt.sender);
-                match self.outside.contact(&attempt.sender, &flow) {
+                let name = self.name.clone();
+                let place = ContactPlace {
+                    transport: flow.transport,
+                    local: flow.local,
+                    name: name.as_deref(),
+                    is_request: true,
+                };
+                match self.outside.contact(&attempt.sender, &place) {
                     Some(contact) => request.headers.push(HeaderName::Contact, contact),
-                    None => stamp_contact(&mut request, &flow, |local| self.is_local(local)),
+                    None => stamp_contact(&mut request, &place, |local| self.is_local(local)),
                 }
                 let transaction = self.endpoint.send_request(now, *request, flow);
-                if !self.outside.bind(&attempt.sender, transaction) {
+                if !self.outside.bind(&attempt.sender, transaction, &flow) {
                     self.bind(&attempt.sender, attempt.token, transaction);
                     if flow.connection.is_some() {
                         self.router.set_flow(&attempt.sender, flow);

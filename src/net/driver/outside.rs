@@ -3,7 +3,7 @@
 //! Each is a sender of its own for the delivery, which locates it and tries one server after the other.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
@@ -11,11 +11,12 @@ use tokio::sync::oneshot;
 use super::Driver;
 use crate::session::SessionId;
 use crate::session::outside::{OutsideAnswer, OutsideRequest};
+use crate::sip::contact::ContactPlace;
 use crate::sip::delivery::Outbound;
 use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::endpoint::{Event, TransactionId};
-use crate::sip::message::{HeaderName, NameAddr, Request, Response, StatusCode, Transport, Uri};
-use crate::sip::transport::Flow;
+use crate::sip::message::{HeaderName, Method, NameAddr, Request, Response, StatusCode, Uri};
+use crate::sip::transport::{ConnectionId, Flow};
 
 /// The requests that are under way.
 #[derive(Debug, Default)]
@@ -35,24 +36,40 @@ struct Pending {
     sent_contact: Option<String>,
     /// One for each server that was tried.
     transactions: SmallVec<[TransactionId; 1]>,
+    /// The one it was sent by last.
+    connection: Option<ConnectionId>,
     answer: oneshot::Sender<OutsideAnswer>,
 }
 
 impl OutsideRequests {
-    /// The Contact for a request of this sender that goes by `flow`.
-    pub(super) fn contact(&mut self, sender: &SessionId, flow: &Flow) -> Option<String> {
+    /// The Contact for a request of this sender that goes by this flow.
+    pub(super) fn contact(
+        &mut self,
+        sender: &SessionId,
+        place: &ContactPlace<'_>,
+    ) -> Option<String> {
         let pending = self.pending.get_mut(sender)?;
-        let contact = at(pending.contact.clone()?, flow).to_string();
+        let mut contact = pending.contact.clone()?;
+        if let Uri::Sip(uri) = &mut contact.uri {
+            place.write_to(uri);
+        }
+        let contact = contact.to_string();
         pending.sent_contact = Some(contact.clone());
         Some(contact)
     }
 
     /// Notes that `transaction` carries the sender's request. False: it is no sender of ours.
-    pub(super) fn bind(&mut self, sender: &SessionId, transaction: TransactionId) -> bool {
+    pub(super) fn bind(
+        &mut self,
+        sender: &SessionId,
+        transaction: TransactionId,
+        flow: &Flow,
+    ) -> bool {
         let Some(pending) = self.pending.get_mut(sender) else {
             return false;
         };
         pending.transactions.push(transaction);
+        pending.connection = flow.connection;
         self.by_transaction.insert(transaction, sender.clone());
         true
     }
@@ -76,6 +93,29 @@ impl OutsideRequests {
         // Whoever asked may have given up.
         let _ = pending.answer.send(OutsideAnswer { request, response });
         true
+    }
+
+    /// The connection that a registration came about by, and how long the registrar may call by it.
+    fn registered(
+        &self,
+        sender: &SessionId,
+        response: &Response,
+    ) -> Option<(ConnectionId, Duration)> {
+        let pending = self.pending.get(sender)?;
+        if pending.request.method != Method::Register || !response.status.is_success() {
+            return None;
+        }
+        let asked = seconds(&pending.request.headers.text(&HeaderName::Expires)?)?;
+        if asked == 0 {
+            return None;
+        }
+        // Other bindings of the same user are listed too: the longest may be one of them.
+        let listed = response.headers.tokens(&HeaderName::Contact);
+        let listed = listed.filter_map(|one| NameAddr::parse(one).ok());
+        let granted = listed.filter_map(|one| seconds(one.params.get("expires")?));
+        let of_all = || seconds(&response.headers.text(&HeaderName::Expires)?);
+        let granted = granted.max().or_else(of_all).unwrap_or(asked);
+        Some((pending.connection?, Duration::from_secs(granted.into())))
     }
 
     fn sender_of(&self, transaction: TransactionId) -> Option<SessionId> {
@@ -106,6 +146,7 @@ impl Driver {
             contact,
             sent_contact: None,
             transactions: SmallVec::new(),
+            connection: None,
             answer,
         };
         self.outside.pending.insert(sender.clone(), pending);
@@ -114,7 +155,7 @@ impl Driver {
     }
 
     /// Takes an event of such a request; gives every other event back.
-    pub(super) fn take_outside(&mut self, event: Event) -> Option<Event> {
+    pub(super) fn take_outside(&mut self, now: Instant, event: Event) -> Option<Event> {
         let (Event::Response { transaction, .. }
         | Event::Timeout { transaction }
         | Event::SendFailed { transaction }) = &event
@@ -130,6 +171,11 @@ impl Driver {
             Event::Timeout { .. } => Err(StatusCode::REQUEST_TIMEOUT),
             _ => Err(StatusCode::SERVICE_UNAVAILABLE),
         };
+        if let Ok(response) = &response
+            && let Some((connection, granted)) = self.outside.registered(&sender, response)
+        {
+            self.connections.need(connection, now + granted);
+        }
         self.finish_outside(&sender, response);
         None
     }
@@ -148,15 +194,6 @@ impl Driver {
     }
 }
 
-/// The Contact with the address that the peer of `flow` reaches us at.
-fn at(mut contact: NameAddr, flow: &Flow) -> NameAddr {
-    if let Uri::Sip(uri) = &mut contact.uri {
-        uri.host = flow.local.ip().into();
-        uri.port = Some(flow.local.port());
-        if flow.transport != Transport::Udp {
-            let name = flow.transport.to_string().to_ascii_lowercase();
-            uri.params.set("transport", name);
-        }
-    }
-    contact
+fn seconds(text: &str) -> Option<u32> {
+    text.trim().parse().ok()
 }

@@ -39,7 +39,8 @@ impl Driver {
                 }
             }
             StreamInput::Idle(id) => {
-                if !self.router.uses(id)
+                if !self.connections.is_needed(now, id)
+                    && !self.router.uses(id)
                     && let Some(flow) = self.connections.retire(now, id)
                 {
                     self.endpoint.handle_send_error(now, flow);

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::hash::Hash;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Delivery, Output, failover, log_failure};
 use crate::sip::dialog::invite_usage::RequestToken;
-use crate::sip::locate::{LocateError, Located, SearchId, Targets};
-use crate::sip::message::{Request, StatusCode};
+use crate::sip::locate::{FAILURE_TTL, LocateError, Located, SearchId, Targets};
+use crate::sip::message::{Request, StatusCode, Uri};
 
 /// See the module's documentation. A request that is located waits for those before it: an ACK does not
 /// overtake, and is not overtaken by, the BYE behind it.
@@ -21,11 +21,43 @@ struct Waiting {
     located: Located,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Request(RequestToken),
-    /// Of this INVITE.
-    Ack(RequestToken),
+    /// Of this INVITE. With how it is located again, if it was not at once.
+    Ack(RequestToken, Option<Box<Again>>),
+}
+
+/// How an ACK is located again.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Again {
+    next_hop: Uri,
+    /// When nobody waits for it any more.
+    until: Instant,
+}
+
+/// An ACK that could not be located. Its 2xx is repeated, but not told: the dialog has made its ACK.
+#[derive(Debug)]
+pub(super) struct LostAck<S> {
+    pub(super) at: Instant,
+    pub(super) sender: S,
+    invite: RequestToken,
+    request: Box<Request>,
+    again: Box<Again>,
+}
+
+/// How long the peer repeats a 2xx: 64×T1 (RFC 3261 §13.3.1.4).
+const ACK_LIMIT: Duration = Duration::from_secs(32);
+/// After this time the DNS is asked again.
+const ACK_AGAIN: Duration = FAILURE_TTL;
+
+impl Again {
+    pub(super) fn new(now: Instant, next_hop: &Uri) -> Box<Self> {
+        Box::new(Self {
+            next_hop: next_hop.clone(),
+            until: now + ACK_LIMIT,
+        })
+    }
 }
 
 impl Line {
@@ -135,7 +167,7 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
             Ok(targets) => targets,
             Err(error) => {
                 log_failure(&sender, &request.method, &error);
-                return self.fail(sender, kind);
+                return self.fail(now, sender, kind, request);
             }
         };
         match kind {
@@ -146,7 +178,7 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
                 let first = first.map(|(attempt, request)| Output::Send { attempt, request });
                 self.outputs.extend(first);
             }
-            Kind::Ack(invite) => {
+            Kind::Ack(invite, _) => {
                 self.locator.sort(now, &mut targets);
                 let first = targets.into_iter().next();
                 self.outputs.extend(first.map(|target| Output::Ack {
@@ -159,14 +191,34 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
         }
     }
 
-    /// An ACK that is lost has no one to be told; its 2xx comes again.
-    fn fail(&mut self, sender: S, kind: Kind) {
-        if let Kind::Request(token) = kind {
-            self.outputs.push_back(Output::Failed {
+    /// Tells the sender; an ACK is located again while its 2xx is repeated.
+    fn fail(&mut self, now: Instant, sender: S, kind: Kind, request: Box<Request>) {
+        match kind {
+            Kind::Request(token) => self.outputs.push_back(Output::Failed {
                 sender,
                 token,
                 status: StatusCode::SERVICE_UNAVAILABLE,
-            });
+            }),
+            Kind::Ack(invite, Some(again)) if now + ACK_AGAIN < again.until => {
+                self.lost_acks.push_back(LostAck {
+                    at: now + ACK_AGAIN,
+                    sender,
+                    invite,
+                    request,
+                    again,
+                });
+            }
+            Kind::Ack(..) => {}
+        }
+    }
+
+    /// Locates the ACKs again whose time has come.
+    pub(super) fn retry_acks(&mut self, now: Instant) {
+        while let Some(lost) = self.lost_acks.pop_front_if(|lost| lost.at <= now) {
+            let hop = std::slice::from_ref(&lost.again.next_hop);
+            let located = self.locator.locate(now, hop);
+            let kind = Kind::Ack(lost.invite, Some(lost.again));
+            self.take_in(now, lost.sender, kind, lost.request, located);
         }
     }
 }

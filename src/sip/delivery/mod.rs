@@ -19,8 +19,9 @@
 //! - A 503 of the last target is what the sender sees.
 //! - A 503 makes its address avoided for its Retry-After, at most [`MAX_RETRY_AFTER`]; without one the
 //!   server may take the next request.
-//! - An ACK is located like a request of its own. It has no second try, since nobody would know that it
-//!   needs one; so it is not moved to TCP for its size either.
+//! - An ACK is located like a request of its own, and again while its 2xx is repeated if that fails. Once it
+//!   was sent there is no second server, since nobody would know that it needs one; so it is not moved to
+//!   TCP for its size either.
 //!
 //! [`Endpoint`]: crate::sip::endpoint::Endpoint
 //! [`Endpoint::abandon`]: crate::sip::endpoint::Endpoint::abandon
@@ -44,7 +45,7 @@ pub use failover::Attempt;
 pub use outbound::{Outbound, stamp_contact};
 
 use failover::Failover;
-use line::{Kind, Line};
+use line::{Again, Kind, Line, LostAck};
 
 /// How a [`Delivery`] behaves.
 #[derive(Debug, Clone)]
@@ -130,6 +131,8 @@ pub struct Delivery<S> {
     /// Searches without a request.
     inquiries: HashMap<SearchId, S>,
     failover: Failover<S>,
+    /// To be located again, the next one first.
+    lost_acks: VecDeque<LostAck<S>>,
     outputs: VecDeque<Output<S>>,
 }
 
@@ -144,6 +147,7 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
             searches: HashMap::new(),
             inquiries: HashMap::new(),
             failover: Failover::new(config.patience, config.avoid),
+            lost_acks: VecDeque::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -154,11 +158,12 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
         self.overrides.insert(sender, outbound);
     }
 
-    /// Forgets what was set for a sender. What it has sent goes on.
+    /// Forgets what was set for a sender, and its ACKs that led nowhere. What else it has sent goes on.
     pub fn forget(&mut self, sender: &S) {
         if !self.overrides.is_empty() {
             self.overrides.remove(sender);
         }
+        self.lost_acks.retain(|lost| lost.sender != *sender);
     }
 
     /// Finds where a request of `sender` to `uri` would go, outside a dialog; [`Output::Located`] tells.
@@ -203,7 +208,9 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
         next_hop: &Uri,
     ) {
         let located = self.locator.locate(now, std::slice::from_ref(next_hop));
-        self.take_in(now, sender, Kind::Ack(invite), request, located);
+        let is_there = matches!(located, Located::Now(Ok(_)));
+        let again = (!is_there).then(|| Again::new(now, next_hop));
+        self.take_in(now, sender, Kind::Ack(invite, again), request, located);
     }
 
     /// Takes back an INVITE that is still being located: it ends with 487 and nothing is sent. False:
@@ -245,16 +252,15 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
         self.locator.handle_timeout(now);
         self.failover
             .handle_timeout(now, &mut self.locator, &mut self.outputs);
+        self.retry_acks(now);
         self.collect(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has to be called, `None` for never.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let (search, silence) = (self.locator.poll_timeout(), self.failover.poll_timeout());
-        match (search, silence) {
-            (Some(search), Some(silence)) => Some(search.min(silence)),
-            (search, silence) => search.or(silence),
-        }
+        let ack = self.lost_acks.front().map(|lost| lost.at);
+        [search, silence, ack].into_iter().flatten().min()
     }
 
     /// Takes something to do.
@@ -269,7 +275,11 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
     /// addresses stays.
     pub fn len(&self) -> usize {
         let searches = self.searches.len() + self.inquiries.len();
-        self.lines.len() + searches + self.overrides.len() + self.failover.len()
+        self.lines.len()
+            + searches
+            + self.lost_acks.len()
+            + self.overrides.len()
+            + self.failover.len()
     }
 
     /// Whether nothing is under way.

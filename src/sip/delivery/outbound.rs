@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::sip::message::{HeaderName, Headers, NameAddr, Request, Transport, Uri};
-use crate::sip::transport::{Flow, default_port};
+use crate::sip::contact::ContactPlace;
+use crate::sip::message::{HeaderName, Headers, NameAddr, Request, Uri};
+use crate::sip::transport::default_port;
 
 /// Where requests outside dialogs go. Inside a dialog its route set says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +45,11 @@ fn in_dialog(headers: &Headers) -> bool {
 
 /// Makes the Contact of a request name the socket it goes by (RFC 3261 §8.1.1.8), if it names another
 /// one of ours, which `is_ours` says.
-pub fn stamp_contact(request: &mut Request, flow: &Flow, is_ours: impl Fn(SocketAddr) -> bool) {
+pub fn stamp_contact(
+    request: &mut Request,
+    place: &ContactPlace<'_>,
+    is_ours: impl Fn(SocketAddr) -> bool,
+) {
     if request.headers.get(&HeaderName::Contact).is_none() {
         return;
     }
@@ -58,24 +63,14 @@ pub fn stamp_contact(request: &mut Request, flow: &Flow, is_ours: impl Fn(Socket
     let Some(ip) = uri.host.ip() else {
         return;
     };
-    let named = SocketAddr::new(ip, uri.port.unwrap_or(default_port(flow.transport)));
-    let parameter = match flow.transport {
-        Transport::Udp => None,
-        other => Some(other.to_string().to_ascii_lowercase()),
-    };
-    let same = named == flow.local && uri.params.get("transport") == parameter.as_deref();
-    if same || uri.secure || !is_ours(named) {
+    let named = SocketAddr::new(ip, uri.port.unwrap_or(default_port(place.transport)));
+    if uri.secure || !is_ours(named) {
         return;
     }
-    uri.host = flow.local.ip().into();
-    uri.port = Some(flow.local.port()).filter(|port| *port != 0);
-    if uri.port.is_none() {
-        // Nothing listens there: the peer's requests come by our connection (RFC 5626 §4.3).
-        uri.params.set_flag("ob");
-    }
-    match parameter {
-        Some(transport) => uri.params.set("transport", transport),
-        None => uri.params.remove("transport"),
+    let before = uri.clone();
+    place.write_to(uri);
+    if *uri == before {
+        return;
     }
     let contact = contact.to_string();
     request.headers.set(HeaderName::Contact, contact);

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::*;
+use crate::sip::contact::ContactPlace;
 use crate::sip::endpoint::Event;
 use crate::sip::message::{HeaderName, Method, Transport};
 use crate::sip::transport::Flow;
@@ -148,7 +149,13 @@ fn contact_names_the_socket_that_a_request_goes_by() {
     ] {
         let mut invite = request(Method::Invite);
         invite.headers.push(HeaderName::Contact, contact);
-        stamp_contact(&mut invite, &flow, ours);
+        let place = ContactPlace {
+            transport: flow.transport,
+            local: flow.local,
+            name: None,
+            is_request: true,
+        };
+        stamp_contact(&mut invite, &place, ours);
         let stamped = invite.headers.text(&HeaderName::Contact).unwrap();
         assert_eq!(stamped, expected);
     }
@@ -175,5 +182,64 @@ fn rfc3261_18_1_1_only_what_is_too_large_for_a_datagram_is_tried_by_tcp_first() 
             expected,
             "{body} {text}"
         );
+    }
+}
+
+#[test]
+fn rfc3261_13_2_2_4_an_ack_that_cannot_be_located_is_tried_again_while_its_2xx_is_repeated() {
+    use std::net::IpAddr;
+    let start = Instant::now();
+    let mut delivery = delivery(&[Transport::Udp]);
+    let hop = uri("sip:bob.example.com:5060");
+    delivery.send_ack(start, 1, RequestToken(3), request(Method::Ack), &hop);
+    let answer = |delivery: &mut Delivery<u8>, now, answer: Answer| {
+        let Some(Output::Ask(question)) = delivery.poll_output() else {
+            panic!("a question")
+        };
+        delivery.handle_answer(now, question, &answer);
+    };
+    answer(&mut delivery, start, Answer::failed());
+    assert!(delivery.poll_output().is_none());
+    let later = delivery.poll_timeout().expect("another try");
+    assert!(later < start + Duration::from_secs(10));
+    delivery.handle_timeout(later);
+    let address = IpAddr::from(Ipv4Addr::new(192, 0, 2, 9));
+    let found = Answer::addresses([address], Duration::from_secs(60));
+    answer(&mut delivery, later, found);
+    let Some(Output::Ack {
+        sender: 1,
+        invite: RequestToken(3),
+        target,
+        ..
+    }) = delivery.poll_output()
+    else {
+        panic!("an ACK")
+    };
+    assert_eq!(target.address.ip(), address);
+    assert!(delivery.is_empty());
+}
+
+#[test]
+fn an_ack_that_leads_nowhere_is_given_up_with_its_2xx_or_its_session() {
+    let start = Instant::now();
+    for is_forgotten in [false, true] {
+        let mut delivery = delivery(&[Transport::Udp]);
+        let hop = uri("sip:bob.example.com:5060");
+        delivery.send_ack(start, 1, RequestToken(3), request(Method::Ack), &hop);
+        let mut now = start;
+        while !delivery.is_empty() {
+            while let Some(Output::Ask(question)) = delivery.poll_output() {
+                delivery.handle_answer(now, question, &Answer::failed());
+            }
+            if is_forgotten {
+                delivery.forget(&1);
+                assert!(delivery.is_empty());
+            }
+            if !delivery.is_empty() {
+                now = delivery.poll_timeout().expect("another try");
+                delivery.handle_timeout(now);
+            }
+        }
+        assert!(now < start + Duration::from_secs(33));
     }
 }

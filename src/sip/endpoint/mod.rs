@@ -185,11 +185,17 @@ impl Endpoint {
         is_welcome
     }
 
-    /// Learns that nothing can be sent by `flow`: the connection broke or could not be opened, or the
-    /// socket refused. Requests of ours that wait for their first response on it end with
+    /// Learns that nothing can be sent by `flow`: the connection broke or could not be opened. Requests of ours that wait for their first response on it end with
     /// [`Event::SendFailed`] (RFC 3261 §17.1.4). Can be called between two `poll_transmit`.
     pub fn handle_send_error(&mut self, now: Instant, flow: Flow) {
         self.uac.handle_send_error(&mut self.core, now, flow);
+    }
+
+    /// Learns that a socket refused this one datagram of ours: too large, say, or barred. A request that
+    /// waits for its first response ends with [`Event::SendFailed`] (RFC 3261 §17.1.4); everything else
+    /// is as good as lost on the way. Can be called between two `poll_transmit`.
+    pub fn handle_unsent(&mut self, now: Instant, bytes: Bytes) {
+        self.uac.handle_unsent(&mut self.core, now, bytes);
     }
 
     /// Runs all timers that are due at `now`.

@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::sip::message::{
-    CSeq, HeaderName, Headers, Host, Method, Request, Response, Transport, Via,
+    CSeq, HeaderName, Headers, Host, Message, Method, Request, Response, Transport, Via,
 };
 use crate::sip::transaction::key::{ClientKey, Identity, MAGIC_COOKIE};
 use crate::sip::transaction::{InviteClient, NonInviteClient, invite_client, non_invite_client};
@@ -208,29 +208,46 @@ impl Uac {
             .copied()
             .collect();
         for id in ids {
-            let Some(transaction) = self.table.get_mut(id) else {
-                continue;
-            };
-            let failed = match &mut transaction.machine {
-                Machine::Invite(invite) => {
-                    use invite_client::{Action, Input};
-                    invite.machine.handle(now, Input::TransportError) == Action::Fail
-                }
-                Machine::NonInvite(machine) => {
-                    use non_invite_client::{Action, Input};
-                    machine.handle(now, Input::TransportError) == Action::Fail
-                }
-                Machine::Cancel(machine) => {
-                    machine.handle(now, non_invite_client::Input::TransportError);
-                    false
-                }
-            };
-            if failed {
-                core.stats.send_failures += 1;
-                core.events.push_back(Event::SendFailed { transaction: id });
-            }
-            self.settle(core, now, id);
+            self.fail(core, now, id);
         }
+    }
+
+    pub(super) fn handle_unsent(&mut self, core: &mut Core, now: Instant, bytes: Bytes) {
+        let Ok(Message::Request(request)) = Message::parse_datagram(bytes) else {
+            return;
+        };
+        // An ACK has a branch of its own or its failure's, and no transaction by its method: the peer
+        // repeats what it is for.
+        let key = Identity::of(&request.headers).map(|identity| identity.client_key());
+        if let Some(id) = key.ok().and_then(|key| self.by_key.get(&key).copied()) {
+            self.fail(core, now, id);
+        }
+    }
+
+    /// Tells a transaction that its request cannot be sent.
+    fn fail(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
+        let Some(transaction) = self.table.get_mut(id) else {
+            return;
+        };
+        let failed = match &mut transaction.machine {
+            Machine::Invite(invite) => {
+                use invite_client::{Action, Input};
+                invite.machine.handle(now, Input::TransportError) == Action::Fail
+            }
+            Machine::NonInvite(machine) => {
+                use non_invite_client::{Action, Input};
+                machine.handle(now, Input::TransportError) == Action::Fail
+            }
+            Machine::Cancel(machine) => {
+                machine.handle(now, non_invite_client::Input::TransportError);
+                false
+            }
+        };
+        if failed {
+            core.stats.send_failures += 1;
+            core.events.push_back(Event::SendFailed { transaction: id });
+        }
+        self.settle(core, now, id);
     }
 
     pub(super) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {

@@ -9,7 +9,10 @@ use rand::rngs::StdRng;
 use super::avoided::Avoided;
 use super::cache::Cache;
 use super::search::{Search, Step};
-use super::{Answer, LocateError, MAX_SEARCHES, Question, Reach, SEARCH_LIMIT, Target, Targets};
+use super::{
+    Answer, LocateError, MAX_PER_DOMAIN, MAX_SEARCHES, Question, Reach, Records, SEARCH_LIMIT,
+    Target, Targets,
+};
 use crate::sip::message::Uri;
 
 /// Names one search; never used again.
@@ -37,6 +40,8 @@ pub struct Locator {
     deadlines: VecDeque<(Instant, SearchId)>,
     /// Questions that are out, since when, and who waits for them.
     asked: HashMap<Question, (Instant, Vec<SearchId>)>,
+    /// How many of them are about the names of one domain.
+    per_domain: HashMap<Box<str>, usize>,
     cache: Cache,
     avoided: Avoided,
     questions: VecDeque<Question>,
@@ -60,6 +65,7 @@ impl Locator {
             searches: HashMap::new(),
             deadlines: VecDeque::new(),
             asked: HashMap::new(),
+            per_domain: HashMap::new(),
             cache: Cache::default(),
             avoided: Avoided::default(),
             questions: VecDeque::new(),
@@ -82,9 +88,9 @@ impl Locator {
         };
         self.next += 1;
         let id = SearchId(self.next);
-        match self.advance(now, id, ongoing) {
+        let may_wait = self.searches.len() < MAX_SEARCHES;
+        match self.advance(now, id, ongoing, may_wait) {
             Ok(result) => Located::Now(result),
-            Err(_) if self.searches.len() >= MAX_SEARCHES => Located::Now(Err(LocateError::Busy)),
             Err(ongoing) => {
                 self.searches.insert(id, ongoing);
                 self.deadlines.push_back((now + SEARCH_LIMIT, id));
@@ -104,6 +110,7 @@ impl Locator {
         let Some((_, waiting)) = self.asked.remove(&question) else {
             return;
         };
+        self.count_answered(&question);
         for id in waiting {
             let Some(mut ongoing) = self.searches.remove(&id) else {
                 continue;
@@ -117,7 +124,7 @@ impl Locator {
                 self.searches.insert(id, ongoing);
                 continue;
             }
-            match self.advance(now, id, ongoing) {
+            match self.advance(now, id, ongoing, true) {
                 Ok(result) => self.found.push_back((id, result)),
                 Err(ongoing) => {
                     self.searches.insert(id, ongoing);
@@ -166,12 +173,14 @@ impl Locator {
         self.avoided.sort(now, targets);
     }
 
-    /// Takes a search as far as it gets with what the cache has. `Err` gives it back if it has to wait.
+    /// Takes a search as far as it gets with what the cache has. `Err` gives it back if it has to wait, which
+    /// it may not if too many do; then nothing is asked.
     fn advance(
         &mut self,
         now: Instant,
         id: SearchId,
         mut ongoing: Ongoing,
+        may_wait: bool,
     ) -> Result<Result<Targets, LocateError>, Ongoing> {
         loop {
             let missing = match ongoing.search.step() {
@@ -181,10 +190,11 @@ impl Locator {
             for question in missing {
                 match self.cache.find(now, &question) {
                     Some(records) => ongoing.search.learn(question, records, &mut self.rng),
-                    None => {
-                        self.ask(now, question, id);
-                        ongoing.outstanding += 1;
-                    }
+                    None if !may_wait => return Ok(Err(LocateError::Busy)),
+                    None if self.ask(now, &question, id) => ongoing.outstanding += 1,
+                    None => ongoing
+                        .search
+                        .learn(question, Records::Failed, &mut self.rng),
                 }
             }
             if ongoing.outstanding > 0 {
@@ -193,25 +203,49 @@ impl Locator {
         }
     }
 
-    /// Asks unless the same is asked already. One that is lost is asked again by whoever comes later.
-    fn ask(&mut self, now: Instant, question: Question, id: SearchId) {
-        if let Some((since, waiting)) = self.asked.get_mut(&question) {
+    /// Asks unless the same is asked already. One that is lost is asked again by whoever comes later. False:
+    /// too much is asked about that domain.
+    fn ask(&mut self, now: Instant, question: &Question, id: SearchId) -> bool {
+        if let Some((since, waiting)) = self.asked.get_mut(question) {
             waiting.push(id);
             if *since + SEARCH_LIMIT <= now {
                 *since = now;
-                self.questions.push_back(question);
+                self.questions.push_back(question.clone());
             }
-            return;
+            return true;
+        }
+        let domain = domain(&question.name);
+        match self.per_domain.get_mut(domain) {
+            Some(count) if *count >= MAX_PER_DOMAIN => return false,
+            Some(count) => *count += 1,
+            None => drop(self.per_domain.insert(domain.into(), 1)),
         }
         self.asked.insert(question.clone(), (now, vec![id]));
-        self.questions.push_back(question);
+        self.questions.push_back(question.clone());
+        true
     }
+
+    fn count_answered(&mut self, question: &Question) {
+        let domain = domain(&question.name);
+        if let Some(count) = self.per_domain.get_mut(domain) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_domain.remove(domain);
+            }
+        }
+    }
+}
+
+/// What somebody registers, more or less: the last two labels of a name.
+fn domain(name: &str) -> &str {
+    let mut dots = name.rmatch_indices('.');
+    dots.nth(1).map_or(name, |(dot, _)| &name[dot + 1..])
 }
 
 /// For tests: what of it is left.
 #[cfg(test)]
 impl Locator {
     pub(super) fn is_idle(&self) -> bool {
-        self.searches.is_empty() && self.asked.is_empty()
+        self.searches.is_empty() && self.asked.is_empty() && self.per_domain.is_empty()
     }
 }

@@ -64,6 +64,9 @@ pub const MAX_RECORDS: usize = 64;
 pub const MAX_QUESTIONS: usize = 48;
 /// Most searches at one time: more requests than this waiting for the DNS are refused.
 pub const MAX_SEARCHES: usize = 8192;
+/// Most questions that are out about the names of one domain, its last two labels; others count as
+/// unanswered. A domain whose name servers are silent must not hold up all the others.
+pub const MAX_PER_DOMAIN: usize = 128;
 /// How long a search may take. What is known then has to do.
 pub const SEARCH_LIMIT: Duration = Duration::from_secs(10);
 /// How long it is believed that a question gets no answer.

@@ -480,10 +480,46 @@ fn the_number_of_searches_is_bounded() {
             .locate(scene.now, &[uri(&format!("sip:h{number}:1"))]);
         assert!(matches!(later, Located::Later(_)));
     }
+    let asked = std::iter::from_fn(|| scene.locator.poll_question()).count();
+    assert_eq!(asked, MAX_SEARCHES);
     let refused = scene.locator.locate(scene.now, &[uri("sip:one.more:1")]);
+    assert_eq!(
+        scene.locator.poll_question(),
+        None,
+        "who is refused asks nothing"
+    );
     assert_eq!(refused, Located::Now(Err(LocateError::Busy)));
     let numeric = scene.locator.locate(scene.now, &[uri("sip:192.0.2.1")]);
     assert!(matches!(numeric, Located::Now(Ok(_))));
+}
+
+#[test]
+fn a_domain_whose_servers_are_silent_holds_up_no_other() {
+    let mut scene = Scene::new();
+    let mut questions = Vec::new();
+    for number in 0..1000 {
+        let uri = uri(&format!("sip:h{number}.sub.silent.example:1"));
+        let located = scene.locator.locate(scene.now, &[uri]);
+        let is_refused = matches!(located, Located::Now(Err(LocateError::NoAnswer(_))));
+        assert_eq!(is_refused, number >= MAX_PER_DOMAIN, "{located:?}");
+        questions.extend(scene.locator.poll_question());
+    }
+    assert_eq!(questions.len(), MAX_PER_DOMAIN);
+    let other = scene
+        .locator
+        .locate(scene.now, &[uri("sip:other.example:1")]);
+    assert!(matches!(other, Located::Later(_)));
+    questions.extend(scene.locator.poll_question());
+    for question in questions {
+        scene
+            .locator
+            .handle_answer(scene.now, question, &Answer::failed());
+    }
+    assert!(scene.locator.is_idle());
+    let again = scene
+        .locator
+        .locate(scene.now, &[uri("sip:new.silent.example:1")]);
+    assert!(matches!(again, Located::Later(_)));
 }
 
 #[test]
