@@ -11,9 +11,9 @@ use tokio::sync::mpsc;
 
 use super::ListenError;
 use super::connection::StreamInput;
-use super::throttle::Throttle;
 use crate::config::ListenTransport;
 use crate::sip::message::Transport;
+use crate::throttle::Throttle;
 
 /// Connections waiting to be accepted.
 const BACKLOG: i32 = 1024;

@@ -17,11 +17,11 @@ use memchr::memmem;
 use tokio::net::TcpStream;
 
 use super::connection::{Closing, Connection, Setup};
-use super::throttle::Throttle;
 use crate::sip::endpoint::subscriber;
 use crate::sip::message::{Host, Message, Transport};
 use crate::sip::transport::{ConnectionId, Flow, default_port};
 use crate::stats::{ConnectionStats, Stats};
+use crate::throttle::Throttle;
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -17,7 +17,6 @@ mod driver;
 mod load;
 mod local_address;
 mod receive_queue;
-mod throttle;
 mod tls;
 mod udp;
 

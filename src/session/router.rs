@@ -7,6 +7,7 @@
 
 mod dialling;
 mod mail;
+mod pace;
 mod rate;
 mod requests;
 mod responses;
@@ -20,14 +21,16 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use self::pace::Pace;
 pub use self::rate::RATE_WINDOW;
 use self::rate::Rate;
 use self::rooms::Rooms;
 use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
-use super::guard::Guard;
+use super::guard::{Denial, Guard};
 use super::room::Seat;
 use crate::config::{ApplicationSelector, SelectionInput};
+use crate::excerpt::Excerpt;
 use crate::ids::Ids;
 use crate::sip::auth::Users;
 use crate::sip::dialog::farewell::Farewell;
@@ -36,6 +39,7 @@ use crate::sip::endpoint::{Event, TransactionId};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
 use crate::sip::transport::{ConnectionId, Flow};
 use crate::stats::Stats;
+use crate::throttle::Throttle;
 
 /// A session's mailbox, as the router sees it.
 pub trait Mailbox {
@@ -78,6 +82,8 @@ pub enum Routed {
     /// A 2xx to an INVITE of ours whose session is gone: send its ACK for this client transaction, and
     /// the BYE, in the name of that session.
     Farewell(SessionId, TransactionId, Box<Farewell>),
+    /// Answer it so, with a To tag, and forget it: nothing has changed here.
+    Refuse(TransactionId, Response),
     /// Start a session for it, then [`Router::insert`] its mailbox.
     NewCall(Box<NewCall>),
 }
@@ -111,6 +117,7 @@ struct Entry<M> {
     queues: Vec<Box<str>>,
     /// What it is in which conference room for.
     seats: SmallVec<[(Seat, Box<str>); 1]>,
+    pace: Pace,
     /// A diagram without a call, which counts towards no limit.
     is_system: bool,
 }
@@ -126,6 +133,7 @@ impl<M> Entry<M> {
             clients: SmallVec::new(),
             queues: Vec::new(),
             seats: SmallVec::new(),
+            pace: Pace::default(),
             is_system: false,
         }
     }
@@ -151,6 +159,8 @@ pub struct Router<M> {
     stats: Arc<Stats>,
     /// `None`: nobody has to say who they are.
     guard: Option<Guard>,
+    /// Of lines about calls without an application.
+    unknown: Throttle,
     draining: bool,
 }
 
@@ -189,6 +199,7 @@ impl<M: Mailbox> Router<M> {
             ids: config.ids,
             stats: config.stats,
             guard: None,
+            unknown: Throttle::default(),
             draining: false,
         }
     }
@@ -432,7 +443,7 @@ impl<M: Mailbox> Router<M> {
     ) -> Option<Routed> {
         let has_to_tag = request.headers.to().is_ok_and(|to| to.tag().is_some());
         if has_to_tag {
-            return self.on_request_in_dialog(transaction, request, flow);
+            return self.on_request_in_dialog(now, transaction, request, flow);
         }
         if request.method != Method::Invite
             && let Some(refusal) = self.ask(now, transaction, &request, flow, Guard::guards_all)
@@ -447,11 +458,14 @@ impl<M: Mailbox> Router<M> {
 
     fn on_request_in_dialog(
         &mut self,
+        now: Instant,
         transaction: TransactionId,
         request: Request,
         flow: Flow,
     ) -> Option<Routed> {
-        let Some((id, entry)) = self.session_of(&request) else {
+        let session = self.session_of(&request).map(|(id, _)| id);
+        let entry = session.and_then(|id| self.sessions.get_mut(&id).map(|entry| (id, entry)));
+        let Some((id, entry)) = entry else {
             return Some(self.refuse(
                 transaction,
                 &request,
@@ -459,6 +473,11 @@ impl<M: Mailbox> Router<M> {
                 None,
             ));
         };
+        if request.method != Method::Bye && !entry.pace.take(now) {
+            self.stats.sip_dropped.call_rate.increment();
+            let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "Too many requests in call");
+            return Some(self.refuse(transaction, &request, status, Some(reason)));
+        }
         let is_invite = request.method == Method::Invite;
         match entry
             .mailbox
@@ -527,11 +546,14 @@ impl<M: Mailbox> Router<M> {
             Ok(selected) => selected,
             Err(reason) => {
                 self.stats.calls_refused.no_application.increment();
-                tracing::info!(
-                    call_id = request.headers.call_id().unwrap_or(""),
-                    ruri = %request.uri,
-                    "no application for this call, answered 404: {reason}"
-                );
+                if let Some(unsaid) = self.unknown.pass(now) {
+                    tracing::info!(
+                        call_id = %Excerpt(request.headers.call_id().unwrap_or("")),
+                        ruri = %Excerpt(&request.uri),
+                        unsaid,
+                        "no application for this call, answered 404: {reason}"
+                    );
+                }
                 return Some(self.refuse(transaction, &request, StatusCode::NOT_FOUND, None));
             }
         };
@@ -561,10 +583,14 @@ impl<M: Mailbox> Router<M> {
         guards_it: impl Fn(&Guard) -> bool,
     ) -> Option<Routed> {
         let guard = self.guard.as_mut().filter(|guard| guards_it(guard))?;
-        let (source, tag) = (flow.remote.ip(), self.ids.tag());
-        let stats = &self.stats.authentication;
-        let response = guard.admit(now, source, request, &tag, stats)?;
-        Some(Routed::Respond(transaction, response))
+        let (source, stats) = (flow.remote.ip(), &self.stats.authentication);
+        Some(match guard.admit(now, source, request, stats)? {
+            Denial::Counted(mut response) => {
+                response.add_to_tag(&self.ids.tag());
+                Routed::Respond(transaction, response)
+            }
+            Denial::Uncounted(response) => Routed::Refuse(transaction, response),
+        })
     }
 
     /// Why no new call is taken now, if so.
@@ -610,29 +636,29 @@ impl<M: Mailbox> Router<M> {
         match self.catalog.find(&name) {
             Some(application) => Ok((name, application)),
             None => Err(format!(
-                "it selects {name:?}, and neither a diagram nor a built-in application has that \
+                "it selects {:?}, and neither a diagram nor a built-in application has that \
                  name; there are: {}",
+                Excerpt(&name).to_string(),
                 self.catalog.names().join(", ")
             )),
         }
     }
 
     fn refuse(
-        &mut self,
+        &self,
         transaction: TransactionId,
         request: &Request,
         status: StatusCode,
         reason: Option<&str>,
     ) -> Routed {
-        let tag = self.ids.tag();
-        let mut response = Response::answering(request, status, Some(&tag));
+        let mut response = Response::answering(request, status, None);
         if let Some(reason) = reason {
             response.reason = reason.to_owned();
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers.push(HeaderName::RetryAfter, RETRY_AFTER_S);
         }
-        Routed::Respond(transaction, response)
+        Routed::Refuse(transaction, response)
     }
 
     /// The session a request inside a dialog belongs to: its To tag is ours.

@@ -7,14 +7,14 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Says when to write a line, and how many were left out since the last one.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     last: Option<Instant>,
     unsaid: u64,
 }
 
 impl Throttle {
     /// `None`: this one is left out; else how many were before it.
-    pub(super) fn pass(&mut self, now: Instant) -> Option<u64> {
+    pub(crate) fn pass(&mut self, now: Instant) -> Option<u64> {
         if self.last.is_some_and(|last| now < last + INTERVAL) {
             self.unsaid += 1;
             return None;
