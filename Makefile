@@ -5,7 +5,8 @@ BUILD_PACKAGES := cc pkg-config libopus-dev
 # What the loadable codecs open when they are loaded; spandsp is what G.726 is compared with.
 CODEC_PACKAGES := libgsm1 libspeex1 libopencore-amrnb0 libopencore-amrwb0 libvo-amrwbenc0 \
 	libcodec2-1.0 libbcg729-0 libspandsp2
-TEST_PACKAGES := $(BUILD_PACKAGES) $(CODEC_PACKAGES) sip-tester baresip-core kamailio python3-venv python3-dev
+TEST_PACKAGES := $(BUILD_PACKAGES) $(CODEC_PACKAGES) sip-tester sipvicious baresip-core kamailio \
+	python3-venv python3-dev
 TEST_PYTHON := numpy pesq
 
 .PHONY: help run plugins test test-quick lint bench prompts packages test-packages

@@ -17,6 +17,7 @@ pub mod control; // functions that diagrams and operators call by name
 pub mod counter; // counters and gauges
 pub mod deployment; // SHELL: diagrams and what belongs to them, read from disk
 pub mod dsm; // CORE: the state diagram language: front end, program, engine
+pub(crate) mod excerpt; // what peers wrote, cut for log lines
 pub mod ids; // random identifiers
 pub mod lsp; // CORE: the language server for editors
 pub mod media; // CORE core.rs, playlist; SHELL thread.rs, file_io.rs

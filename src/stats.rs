@@ -70,6 +70,8 @@ pub struct CallsRefused {
 pub struct SipDropped {
     /// A session had no room for it.
     pub overload: Counter,
+    /// Requests inside a call that sent too many of them.
+    pub call_rate: Counter,
 }
 
 /// Connections of stream transports.
@@ -189,7 +191,11 @@ impl Stats {
             sessions_active,
             overloads,
             sip_messages_sent,
-            sip_dropped: SipDropped { overload },
+            sip_dropped:
+                SipDropped {
+                    overload,
+                    call_rate,
+                },
             connections,
             media_commands_dropped,
             session_faults,
@@ -211,6 +217,7 @@ impl Stats {
             counter("overloads", overloads),
             counter("sip_messages_sent", sip_messages_sent),
             counter("sip_dropped", overload).because("overload"),
+            counter("sip_dropped", call_rate).because("call_rate"),
             counter("media_commands_dropped", media_commands_dropped),
             counter("session_faults", session_faults),
             counter("authentication", challenged).because("challenged"),
@@ -284,6 +291,7 @@ impl CallsRefused {
 fn sample_endpoint(stats: &EndpointStats, samples: &mut Vec<Sample>) {
     let EndpointStats {
         requests,
+        forgotten_requests,
         repeated_requests,
         retransmissions,
         refused_requests,
@@ -303,6 +311,7 @@ fn sample_endpoint(stats: &EndpointStats, samples: &mut Vec<Sample>) {
     } = *stats;
     samples.extend([
         Sample::counter("sip_requests", requests),
+        Sample::counter("sip_forgotten_requests", forgotten_requests),
         Sample::counter("sip_repeated_requests", repeated_requests),
         Sample::counter("sip_retransmissions", retransmissions),
         Sample::counter("sip_refused_requests", refused_requests),

@@ -29,6 +29,7 @@ mod interop;
 mod locate;
 mod lsp;
 mod offer_answer;
+mod overload;
 mod play;
 mod process;
 mod recording;

@@ -144,7 +144,8 @@ pub struct Driver {
     stream_listeners: Vec<(Transport, SocketAddr)>,
     connections: Connections,
     name: Option<Arc<str>>,
-    load: Load,
+    /// Of each UDP socket, and of all connections.
+    loads: Vec<Load>,
     locals: LocalAddresses,
     commands: mpsc::Receiver<SipCommand>,
     control: mpsc::Receiver<Control>,
@@ -197,12 +198,12 @@ impl Driver {
             resolver: parts.resolver,
             router: parts.router,
             pool: parts.pool,
+            loads: vec![Load::default(); parts.udp.len() + 1],
             udp: parts.udp,
             turn: 0,
             stream_listeners,
             connections: Connections::new(setup, parts.stats.clone()),
             name: parts.name,
-            load: Load::default(),
             locals: LocalAddresses::default(),
             commands: parts.commands,
             control: parts.control,
@@ -291,21 +292,24 @@ impl Driver {
         }
     }
 
-    /// Tells the endpoint whether what comes waits too long.
+    /// Tells the endpoint whether what comes this way waits too long.
     fn watch_load(&mut self, input: &Input) {
-        let from_network = matches!(input, Input::Datagram(..) | Input::Stream(_));
-        if !from_network || !self.load.count() {
-            return;
-        }
-        let streams = self.streams.len() * 100 / STREAM_QUEUE;
-        let sockets = self.udp.iter().map(UdpListener::queue_percent);
-        let fullest = sockets.max().unwrap_or(0).max(streams as u32);
-        if let Some(overloaded) = self.load.look(fullest) {
-            self.endpoint.set_overloaded(overloaded);
-            if overloaded {
+        let way = match input {
+            Input::Datagram(index, ..) => *index,
+            Input::Stream(_) => self.udp.len(),
+            _ => return,
+        };
+        if self.loads[way].count() {
+            let percent = match self.udp.get(way) {
+                Some(socket) => socket.queue_percent(),
+                None => (self.streams.len() * 100 / STREAM_QUEUE) as u32,
+            };
+            if self.loads[way].look(percent) == Some(true) {
                 self.stats.overloads.increment();
             }
         }
+        self.endpoint
+            .set_overloaded(self.loads[way].is_overloaded());
     }
 
     fn take(&mut self, now: Instant, input: Input) {
@@ -431,6 +435,9 @@ impl Driver {
                     }
                     Some(Routed::Farewell(session, invite, farewell)) => {
                         self.say_farewell(now, session, invite, *farewell);
+                    }
+                    Some(Routed::Refuse(transaction, response)) => {
+                        self.endpoint.refuse(now, transaction, response);
                     }
                     Some(Routed::NewCall(call)) => self.start(*call),
                     None => {}

@@ -1,12 +1,14 @@
-//! Whether more comes than the signalling task can deal with.
+//! Whether more comes by one way than the signalling task can deal with.
 //!
-//! What tells is the queue before the task: while it is longer than a few milliseconds of work, new calls
+//! Each UDP socket is a way, and all connections together are one; the task takes from them in turn. What tells
+//! is the queue of the way: while it is longer than a few milliseconds of work, new calls
 //! are refused at once, which is cheap, and the queue gets shorter. So the server goes on with as many
 //! calls as it can bear, whatever that is on this machine and with these diagrams, and whoever is
-//! refused learns it in time to try elsewhere. Driven by the signalling task.
+//! refused learns it in time to try elsewhere. Who fills one way has no influence on calls that come by
+//! another. Driven by the signalling task.
 
 /// See the module's documentation.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Load {
     overloaded: bool,
     inputs: u32,
@@ -16,18 +18,23 @@ pub(super) struct Load {
 const TOO_MUCH_PERCENT: u32 = 50;
 /// Below this they are taken again.
 const BEARABLE_PERCENT: u32 = 35;
-/// Otherwise the queues are looked at once in so many inputs.
+/// Otherwise the queue is looked at once in so many inputs.
 const LOOK_EVERY: u32 = 8;
 
 impl Load {
-    /// Counts an input; returns whether the queues are to be looked at: each time while there is too much,
+    /// Counts an input; returns whether the queue is to be looked at: each time while there is too much,
     /// so that the first call after a flood is taken.
     pub(super) fn count(&mut self) -> bool {
         self.inputs = self.inputs.wrapping_add(1);
         self.overloaded || self.inputs.is_multiple_of(LOOK_EVERY)
     }
 
-    /// Takes how full the fullest queue is; returns whether that changes what becomes of new calls.
+    /// Whether new calls are refused.
+    pub(super) fn is_overloaded(&self) -> bool {
+        self.overloaded
+    }
+
+    /// Takes how full the queue is; returns whether that changes what becomes of new calls.
     pub(super) fn look(&mut self, percent: u32) -> Option<bool> {
         let overloaded = match self.overloaded {
             true => percent >= BEARABLE_PERCENT,

@@ -79,8 +79,7 @@ impl Guard {
         }
     }
 
-    /// Decides about a guarded request; `None` lets it pass, else it is answered so. `tag` is for the
-    /// answer's To.
+    /// Decides about a guarded request; `None` lets it pass, else it is answered so.
     ///
     /// A failure is logged as a warning of target `auth`: `authentication failed from ADDRESS: ...`, and
     /// the last one before an address is refused is followed by `authentication blocked for ADDRESS`.
@@ -90,9 +89,8 @@ impl Guard {
         now: Instant,
         source: IpAddr,
         request: &Request,
-        tag: &str,
         stats: &AuthenticationStats,
-    ) -> Option<Response> {
+    ) -> Option<Denial> {
         let source = source.to_canonical();
         if self.trusted.iter().any(|network| network.contains(&source)) {
             return None;
@@ -100,7 +98,9 @@ impl Guard {
         if self.failures.is_blocked(now, source) {
             stats.blocked.increment();
             let status = StatusCode::FORBIDDEN;
-            return Some(Response::answering(request, status, Some(tag)));
+            return Some(Denial::Uncounted(Response::answering(
+                request, status, None,
+            )));
         }
         let stale = match self.server.check(now, source, request) {
             Verdict::Authenticated(user) => {
@@ -122,12 +122,24 @@ impl Guard {
                 if self.failures.note(now, source) {
                     tracing::warn!(target: "auth", "authentication blocked for {source}");
                 }
-                false
+                stats.challenged.increment();
+                let challenge = self.server.challenge(now, source, request, false);
+                return Some(Denial::Counted(challenge));
             }
         };
         stats.challenged.increment();
-        Some(self.server.challenge(now, source, request, stale, tag))
+        let challenge = self.server.challenge(now, source, request, stale);
+        Some(Denial::Uncounted(challenge))
     }
+}
+
+/// The answer to a request that does not pass; To has no tag yet.
+#[derive(Debug)]
+pub enum Denial {
+    /// It was one failure more: a repetition of it must not be another.
+    Counted(Response),
+    /// It can be judged again (RFC 3261 §26.3.2.4).
+    Uncounted(Response),
 }
 
 /// A text of the peer's in a log line: quoted, escaped and short.

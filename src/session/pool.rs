@@ -24,6 +24,7 @@ use super::session::Session;
 use super::system::{SystemSession, SystemStart};
 use super::task::{MAILBOX, Task, TaskMailbox, open_stream};
 use crate::control::Components;
+use crate::excerpt::Excerpt;
 use crate::media::{MediaPool, StreamHandle};
 use crate::sip::dialog::invite_usage::Command;
 use crate::stats::Stats;
@@ -267,7 +268,7 @@ fn incoming(
         begin::no_stream(&call)
     })?;
     tracing::info!(
-        from = %call.flow.remote, ruri = %call.invite.uri, application = call.name, "call"
+        from = %call.flow.remote, ruri = %Excerpt(&call.invite.uri), application = call.name, "call"
     );
     let session = begin::incoming(call, stream.local_addr(), &context.settings)?;
     Ok((Box::new(session), stream))

@@ -7,6 +7,7 @@
 
 mod dialling;
 mod mail;
+mod pace;
 mod rate;
 mod requests;
 mod responses;
@@ -22,12 +23,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use self::pace::Pace;
 pub use self::rate::RATE_WINDOW;
 use self::rate::Rate;
 use self::rooms::Rooms;
 use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
-use super::guard::Guard;
+use super::guard::{Denial, Guard};
 use super::room::Seat;
 use crate::config::ApplicationSelector;
 use crate::ids::Ids;
@@ -81,6 +83,8 @@ pub enum Routed {
     /// A 2xx to an INVITE of ours whose session is gone: send its ACK for this client transaction, and
     /// the BYE, in the name of that session.
     Farewell(SessionId, TransactionId, Box<Farewell>),
+    /// Answer it so, with a To tag, and forget it: nothing has changed here.
+    Refuse(TransactionId, Response),
     /// Start a session for it, then [`Router::insert`] its mailbox.
     NewCall(Box<NewCall>),
 }
@@ -116,6 +120,7 @@ struct Entry<M> {
     queues: Vec<Box<str>>,
     /// What it is in which conference room for.
     seats: SmallVec<[(Seat, Box<str>); 1]>,
+    pace: Pace,
     /// A diagram without a call, which counts towards no limit.
     is_system: bool,
 }
@@ -132,6 +137,7 @@ impl<M> Entry<M> {
             clients: SmallVec::new(),
             queues: Vec::new(),
             seats: SmallVec::new(),
+            pace: Pace::default(),
             is_system: false,
         }
     }
@@ -157,9 +163,9 @@ pub struct Router<M> {
     stats: Arc<Stats>,
     /// `None`: nobody has to say who they are.
     guard: Option<Guard>,
-    draining: bool,
-    /// For calls to what there is not.
+    /// Of lines about calls without an application.
     unknown: Throttle,
+    draining: bool,
 }
 
 /// What a [`Router`] needs to know.
@@ -197,8 +203,8 @@ impl<M: Mailbox> Router<M> {
             ids: config.ids,
             stats: config.stats,
             guard: None,
-            draining: false,
             unknown: Throttle::default(),
+            draining: false,
         }
     }
 
@@ -420,7 +426,7 @@ impl<M: Mailbox> Router<M> {
     ) -> Option<Routed> {
         let has_to_tag = request.headers.to().is_ok_and(|to| to.tag().is_some());
         if has_to_tag {
-            return self.on_request_in_dialog(transaction, request, flow);
+            return self.on_request_in_dialog(now, transaction, request, flow);
         }
         if request.method != Method::Invite
             && let Some(refusal) = self.ask(now, transaction, &request, flow, Guard::guards_all)
@@ -435,11 +441,14 @@ impl<M: Mailbox> Router<M> {
 
     fn on_request_in_dialog(
         &mut self,
+        now: Instant,
         transaction: TransactionId,
         request: Request,
         flow: Flow,
     ) -> Option<Routed> {
-        let Some((id, entry)) = self.session_of(&request) else {
+        let session = self.session_of(&request).map(|(id, _)| id);
+        let entry = session.and_then(|id| self.sessions.get_mut(&id).map(|entry| (id, entry)));
+        let Some((id, entry)) = entry else {
             return Some(self.refuse(
                 transaction,
                 &request,
@@ -447,6 +456,11 @@ impl<M: Mailbox> Router<M> {
                 None,
             ));
         };
+        if request.method != Method::Bye && !entry.pace.take(now) {
+            self.stats.sip_dropped.call_rate.increment();
+            let (status, reason) = (StatusCode::SERVICE_UNAVAILABLE, "Too many requests in call");
+            return Some(self.refuse(transaction, &request, status, Some(reason)));
+        }
         let is_invite = request.method == Method::Invite;
         match entry
             .mailbox
@@ -525,10 +539,14 @@ impl<M: Mailbox> Router<M> {
         guards_it: impl Fn(&Guard) -> bool,
     ) -> Option<Routed> {
         let guard = self.guard.as_mut().filter(|guard| guards_it(guard))?;
-        let (source, tag) = (flow.remote.ip(), self.ids.tag());
-        let stats = &self.stats.authentication;
-        let response = guard.admit(now, source, request, &tag, stats)?;
-        Some(Routed::Respond(transaction, response))
+        let (source, stats) = (flow.remote.ip(), &self.stats.authentication);
+        Some(match guard.admit(now, source, request, stats)? {
+            Denial::Counted(mut response) => {
+                response.add_to_tag(&self.ids.tag());
+                Routed::Respond(transaction, response)
+            }
+            Denial::Uncounted(response) => Routed::Refuse(transaction, response),
+        })
     }
 
     /// Why no new call is taken now, if so.
@@ -554,21 +572,20 @@ impl<M: Mailbox> Router<M> {
     }
 
     fn refuse(
-        &mut self,
+        &self,
         transaction: TransactionId,
         request: &Request,
         status: StatusCode,
         reason: Option<&str>,
     ) -> Routed {
-        let tag = self.ids.tag();
-        let mut response = Response::answering(request, status, Some(&tag));
+        let mut response = Response::answering(request, status, None);
         if let Some(reason) = reason {
             response.reason = reason.to_owned();
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers.push(HeaderName::RetryAfter, RETRY_AFTER_S);
         }
-        Routed::Respond(transaction, response)
+        Routed::Refuse(transaction, response)
     }
 
     /// The session a request inside a dialog belongs to: its To tag is ours.

@@ -1,5 +1,7 @@
 //! Callers have to say who they are.
 
+mod strangers;
+
 use muleteer::sip::auth::{Account, Credentials, DigestClient, Realm, Secret};
 use muleteer::sip::message::{HeaderName, Message, Request, Response, StatusCode};
 use regex::Regex;

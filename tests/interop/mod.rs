@@ -6,6 +6,7 @@ mod kamailio;
 mod phone;
 mod registrar;
 mod sipp;
+mod sipvicious;
 
 use std::process::Command;
 

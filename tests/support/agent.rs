@@ -356,6 +356,9 @@ impl Agent {
                     continue;
                 };
                 match self.router.handle_event(now, event) {
+                    Some(Routed::Refuse(transaction, response)) => {
+                        self.endpoint.refuse(now, transaction, response);
+                    }
                     Some(Routed::Respond(transaction, response)) => {
                         self.endpoint.respond(now, transaction, response);
                     }

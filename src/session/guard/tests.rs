@@ -42,7 +42,10 @@ impl World {
 
     fn admit(&mut self, source: IpAddr, request: &Request) -> Option<Response> {
         self.guard
-            .admit(self.now, source, request, "t", &self.stats)
+            .admit(self.now, source, request, &self.stats)
+            .map(|denial| match denial {
+                Denial::Counted(response) | Denial::Uncounted(response) => response,
+            })
     }
 
     /// The status that a caller with this password ends up with; `None`: it passes.

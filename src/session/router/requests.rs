@@ -14,7 +14,7 @@ const IN_CALLS_ONLY: &str = "Not implemented outside calls";
 impl<M: Mailbox> Router<M> {
     /// Answers a request without To tag that is no INVITE.
     pub(super) fn on_request_outside(
-        &mut self,
+        &self,
         transaction: TransactionId,
         request: &Request,
     ) -> Routed {
@@ -31,13 +31,13 @@ impl<M: Mailbox> Router<M> {
     }
 
     /// 404 where a call would get it too, else 501.
-    fn refuse_outside(&mut self, transaction: TransactionId, request: &Request) -> Routed {
+    fn refuse_outside(&self, transaction: TransactionId, request: &Request) -> Routed {
         if self.select(request).is_err() {
             return self.refuse(transaction, request, StatusCode::NOT_FOUND, None);
         }
         let (status, reason) = (StatusCode::NOT_IMPLEMENTED, Some(IN_CALLS_ONLY));
         let mut refusal = self.refuse(transaction, request, status, reason);
-        if let Routed::Respond(_, response) = &mut refusal {
+        if let Routed::Refuse(_, response) = &mut refusal {
             response.headers.push(HeaderName::Allow, ALLOW);
         }
         refusal
@@ -45,7 +45,7 @@ impl<M: Mailbox> Router<M> {
 
     /// RFC 3261 §11.2: what an INVITE would find here. With no room for one the answer is 503, so that a
     /// balancer looks elsewhere.
-    fn answer_options(&mut self, transaction: TransactionId, request: &Request) -> Routed {
+    fn answer_options(&self, transaction: TransactionId, request: &Request) -> Routed {
         let limit = self.limits.options_sessions;
         let full = limit != 0 && self.calls >= limit;
         if self.draining || full {
@@ -57,14 +57,14 @@ impl<M: Mailbox> Router<M> {
             };
             return self.refuse(transaction, request, status, Some(reason));
         }
-        let tag = self.ids.tag();
-        let mut response = Response::answering(request, StatusCode::OK, Some(&tag));
+        let mut response = Response::answering(request, StatusCode::OK, None);
         let headers = &mut response.headers;
         headers.push(HeaderName::Allow, ALLOW);
         headers.push(HeaderName::Supported, self.supported.clone());
         headers.push(HeaderName::Accept, SDP);
         headers.push(HeaderName::AcceptEncoding, "identity");
         headers.push(HeaderName::AcceptLanguage, "en");
-        Routed::Respond(transaction, response)
+        // It may come as often as it likes: nothing has changed.
+        Routed::Refuse(transaction, response)
     }
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Mailbox, Router};
 use crate::config::{NoApplication, SelectionInput};
+use crate::excerpt::Excerpt;
 use crate::session::catalog::Application;
 use crate::sip::message::{HeaderName, Request, Uri};
 
@@ -36,7 +37,7 @@ impl<M: Mailbox> Router<M> {
         let name = self.selector.select(&input)?;
         match self.catalog.find(&name) {
             Some(application) => Ok((name, application)),
-            None => Err(SelectError::Unknown(name)),
+            None => Err(SelectError::Unknown(Excerpt(&name).to_string())),
         }
     }
 
@@ -50,8 +51,8 @@ impl<M: Mailbox> Router<M> {
             SelectError::Unknown(_) => format!("; there are: {}", self.catalog.names().join(", ")),
         };
         tracing::info!(
-            call_id = request.headers.call_id().unwrap_or(""),
-            ruri = %request.uri,
+            call_id = %Excerpt(request.headers.call_id().unwrap_or("")),
+            ruri = %Excerpt(&request.uri),
             unsaid,
             "no application for this call, answered 404: {why}{there_are}"
         );

@@ -128,16 +128,16 @@ impl DigestServer {
         }
     }
 
-    /// The 401 that asks the sender of `request` who it is. `stale` says that only its nonce was wrong.
+    /// The 401 that asks the sender of `request` who it is, without a To tag. `stale` says that only its nonce
+    /// was wrong.
     pub fn challenge(
         &mut self,
         now: Instant,
         source: IpAddr,
         request: &Request,
         stale: bool,
-        tag: &str,
     ) -> Response {
-        let mut response = Response::answering(request, StatusCode::UNAUTHORIZED, Some(tag));
+        let mut response = Response::answering(request, StatusCode::UNAUTHORIZED, None);
         let nonce = self.nonces.make(now, source);
         for hash in &self.config.algorithms {
             let challenge = Challenge {
@@ -175,12 +175,10 @@ impl DigestServer {
         }
         let hash = algorithm.hash;
         let key = self.users.key(username, realm, hash);
-        // Nobody has this password, but it takes as long to check.
-        let nobody = || Ha1::new(hash, username, realm, &to_hex(&self.secret));
-        let (key, exists) = match key {
-            Some(key) => (key.clone(), true),
-            None => (nobody(), false),
-        };
+        // Nobody has this password. It is made for those who exist as well, so that all take the same steps.
+        let nobody = Ha1::new(hash, username, realm, &to_hex(&self.secret));
+        let exists = key.is_some();
+        let key = key.unwrap_or(&nobody);
         let subject = Subject {
             method: request.method.as_str(),
             uri: &credentials.uri,
@@ -188,7 +186,7 @@ impl DigestServer {
         };
         let response = key.response(*algorithm, &credentials.nonce, protection, subject);
         let given = credentials.response.to_ascii_lowercase();
-        match same(response.as_bytes(), given.as_bytes()) && exists {
+        match same(response.as_bytes(), given.as_bytes()) & exists {
             true => Ok(()),
             false => Err(FailureCause::WrongResponse),
         }

@@ -80,8 +80,10 @@ impl Default for EndpointConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointStats {
-    /// Requests that made a server transaction.
+    /// Requests that came up to the TU.
     pub requests: u64,
+    /// Of these, those that it refused and that left no transaction.
+    pub forgotten_requests: u64,
     /// Requests of a server transaction that came again.
     pub repeated_requests: u64,
     /// Messages sent again by a timer or because the peer repeated its own.
@@ -95,7 +97,7 @@ pub struct EndpointStats {
     pub from_refused_networks: u64,
     /// Requests answered with 503 because their source sent too many.
     pub rate_refused: u64,
-    /// Requests that got no answer because their source went on after that.
+    /// Messages that got no answer because their source went on after that.
     pub rate_ignored: u64,
     /// Malformed requests answered with 400 or 505.
     pub malformed_answered: u64,

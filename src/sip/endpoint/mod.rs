@@ -11,8 +11,9 @@
 //!
 //! # Assumptions
 //!
-//! - Refusals and the 200 to a CANCEL are sent without a transaction (RFC 3261 §8.2.7): a repeated
-//!   request is judged again and gets the same answer with the same tag.
+//! - Refusals, what the TU [refuses](Endpoint::refuse), and the 200 to a CANCEL are sent without a transaction
+//!   (RFC 3261 §8.2.7, §26.3.2.4): a repeated request is judged again and gets the same answer with the same
+//!   tag. So who sends what nobody wants leaves nothing behind.
 //! - A CANCEL for anything but an INVITE gets 481; RFC 3261 §9.1 tells clients not to send one.
 //! - While more comes than can be dealt with, INVITEs outside a dialog get a 503 without a transaction;
 //!   their ACKs are counted as stray.
@@ -54,8 +55,8 @@ pub struct TransactionId(pub(crate) u64);
 /// What the TU has to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A new request, never ACK or CANCEL. An INVITE has got its 100 (Trying). The topmost Via is
-    /// stamped with where it came from.
+    /// A new request, never ACK or CANCEL. An INVITE gets its 100 (Trying) unless it is
+    /// [refused](Endpoint::refuse) at once. The topmost Via is stamped with where it came from.
     Request {
         /// To be given to [`Endpoint::respond`].
         transaction: TransactionId,
@@ -132,6 +133,8 @@ struct Core {
     sources: Sources,
     /// Whether more comes than can be dealt with.
     overloaded: bool,
+    /// The 100 of an INVITE that has just come. The TU may still refuse it without one.
+    trying: Option<(TransactionId, Transmit)>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     stats: EndpointStats,
@@ -144,6 +147,7 @@ impl Endpoint {
             sources: Sources::new(config.sources.clone()),
             overloaded: false,
             config,
+            trying: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             stats: EndpointStats::default(),
@@ -226,6 +230,16 @@ impl Endpoint {
         self.uas.set_local_tag(invite, tag);
     }
 
+    /// Answers a request that changed nothing with a final response, and forgets it: repetitions come
+    /// up again (RFC 3261 §8.2.7). To gets a tag if it has none, the same for each of them.
+    ///
+    /// That it works without a transaction takes a TU that refuses before the next
+    /// [`poll_transmit`](Self::poll_transmit). Later, this is [`respond`](Self::respond), since the 100 of an
+    /// INVITE has been sent.
+    pub fn refuse(&mut self, now: Instant, transaction: TransactionId, response: Response) {
+        self.uas.refuse(&mut self.core, now, transaction, response);
+    }
+
     /// Sends a request by `flow`, with a topmost Via and a branch of our own.
     ///
     /// The request has no Via yet and is neither ACK nor CANCEL. The transaction ends with exactly one
@@ -263,7 +277,8 @@ impl Endpoint {
 
     /// Takes something to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.core.transmits.pop_front()
+        let trying = self.core.trying.take().map(|(_, transmit)| transmit);
+        trying.or_else(|| self.core.transmits.pop_front())
     }
 
     /// Takes something the TU has to know.
@@ -348,7 +363,7 @@ impl Core {
 
     fn assert_drained(&self) {
         debug_assert!(
-            self.transmits.is_empty(),
+            self.transmits.is_empty() && self.trying.is_none(),
             "poll_transmit until None before the next input"
         );
         debug_assert!(

@@ -8,9 +8,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::sip::message::{HeaderName, Message, Method, Request, Response, StatusCode};
-use crate::sip::transaction::key::{AckKey, Identity, MergeKey, ServerKey};
+use crate::sip::transaction::key::{AckKey, Identity, KeyMaker, MergeKey, ServerKey};
 use crate::sip::transaction::{InviteServer, NonInviteServer, invite_server, non_invite_server};
-use crate::sip::transport::{Flow, response_flow, stamp_via};
+use crate::sip::transport::{Flow, Transmit, response_flow, stamp_via};
 
 use super::admission::refusal;
 use super::table::{Table, Timed};
@@ -22,6 +22,7 @@ pub(super) struct Uas {
     by_key: HashMap<ServerKey, TransactionId>,
     by_merge: HashMap<MergeKey, TransactionId>,
     by_ack: HashMap<AckKey, TransactionId>,
+    keys: KeyMaker,
     /// Bytes of all `last` in `table`.
     retained_bytes: usize,
     /// Makes the tags of stateless answers, equal for equal requests (RFC 3261 §8.2.7).
@@ -36,6 +37,7 @@ pub(super) struct ServerTransaction {
     /// The last response; empty before the first.
     last: Bytes,
     key: ServerKey,
+    /// `None`: the request has a To tag.
     merge: Option<MergeKey>,
     ack: Option<AckKey>,
     /// A provisional response that its PRACK has not acknowledged; empty if there is none.
@@ -58,6 +60,7 @@ impl Uas {
             by_key: HashMap::new(),
             by_merge: HashMap::new(),
             by_ack: HashMap::new(),
+            keys: KeyMaker::new(seed),
             retained_bytes: 0,
             tag_secret: seed,
         }
@@ -74,7 +77,7 @@ impl Uas {
             core.stats.malformed_dropped += 1;
             return;
         };
-        let key = identity.server_key(&request.uri);
+        let key = self.keys.server(&identity, &request.uri);
         let known = self.by_key.get(&key).copied();
         if request.method == Method::Ack {
             return self.handle_ack(core, now, flow, request, &identity, known);
@@ -84,7 +87,7 @@ impl Uas {
             request.headers.replace_topmost_via(&identity.via);
         }
         if request.method == Method::Cancel {
-            return self.handle_cancel(core, reply_flow, &request, &key, known);
+            return self.handle_cancel(core, now, reply_flow, &request, &key, known);
         }
         if let Some(id) = known {
             return self.handle_repeated(core, now, id);
@@ -108,15 +111,17 @@ impl Uas {
             let response = self.unavailable(core, &request, &key);
             return core.transmit(reply_flow, response);
         }
-        if let Some(response) = self.refusal(core, &request, &identity, &key) {
+        let is_new = identity.to_tag.is_none();
+        let merge = is_new.then(|| self.keys.merge(&identity));
+        if let Some(response) = self.refusal(core, &request, merge.as_ref(), &key) {
             let bytes = core.write(response);
             return core.transmit(reply_flow, bytes);
         }
-        let merge = identity.to_tag.is_none().then(|| identity.merge_key());
         let id = self.open(core, &request.method, reply_flow, key, merge);
         if request.method == Method::Invite {
             let trying = Response::answering(&request, StatusCode::TRYING, None);
-            self.respond(core, now, id, trying);
+            let transmit = self.answer(core, now, id, trying);
+            core.trying = transmit.map(|transmit| (id, transmit));
         }
         core.events.push_back(Event::Request {
             transaction: id,
@@ -132,9 +137,52 @@ impl Uas {
         id: TransactionId,
         response: Response,
     ) {
+        if let Some(transmit) = self.answer(core, now, id, response) {
+            core.transmits.push_back(transmit);
+        }
+    }
+
+    /// Without a transaction, if nothing was sent by it yet. A request inside a dialog has cost its source
+    /// nothing so far; there is no such dialog, so it does now.
+    pub(super) fn refuse(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        id: TransactionId,
+        mut response: Response,
+    ) {
         let Some(transaction) = self.table.get_mut(id) else {
             core.stats.late_responses += 1;
             return;
+        };
+        response.add_to_tag(&tag(&self.tag_secret, &transaction.key));
+        let is_unsaid = core.trying.as_ref().is_some_and(|(of, _)| *of == id);
+        if !transaction.last.is_empty() && !is_unsaid {
+            return self.respond(core, now, id, response);
+        }
+        let (flow, was_counted) = (transaction.flow, transaction.merge.is_some());
+        core.trying = None;
+        core.stats.forgotten_requests += 1;
+        self.forget(id);
+        if !was_counted && core.sources.take(now, flow.remote.ip()) == Admission::Ignore {
+            core.stats.rate_ignored += 1;
+            return;
+        }
+        let bytes = core.write(response);
+        core.transmit(flow, bytes);
+    }
+
+    /// Takes a response of the TU; returns what is to be sent of it.
+    fn answer(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        id: TransactionId,
+        response: Response,
+    ) -> Option<Transmit> {
+        let Some(transaction) = self.table.get_mut(id) else {
+            core.stats.late_responses += 1;
+            return None;
         };
         let class = Class::of(response.status);
         let is_reliable = class == Class::Provisional
@@ -142,14 +190,14 @@ impl Uas {
             && matches!(transaction.machine, Machine::Invite(_));
         if !transaction.machine.send(now, class, is_reliable) {
             core.stats.late_responses += 1;
-            return;
+            return None;
         }
         if class == Class::Success
             && matches!(transaction.machine, Machine::Invite(_))
             && let Ok(identity) = Identity::of(&response.headers)
         {
-            let ack = identity.ack_key();
-            transaction.ack = Some(ack.clone());
+            let ack = self.keys.ack(&identity);
+            transaction.ack = Some(ack);
             self.by_ack.insert(ack, id);
         }
         let bytes = core.write(response);
@@ -161,8 +209,9 @@ impl Uas {
         } else if class != Class::Provisional {
             transaction.reliable = Bytes::new();
         }
-        core.transmit(transaction.flow, bytes);
+        let flow = transaction.flow;
         self.settle(core, now, id);
+        Some(Transmit { flow, bytes })
     }
 
     pub(super) fn acknowledge(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
@@ -206,7 +255,7 @@ impl Uas {
         identity: &Identity,
         by_branch: Option<TransactionId>,
     ) {
-        let by_dialog = self.by_ack.get(&identity.ack_key()).copied();
+        let by_dialog = self.by_ack.get(&self.keys.ack(identity)).copied();
         let input = match by_dialog {
             Some(_) => invite_server::Input::SuccessAck,
             None => invite_server::Input::Ack,
@@ -233,11 +282,17 @@ impl Uas {
     fn handle_cancel(
         &mut self,
         core: &mut Core,
+        now: Instant,
         reply_flow: Flow,
         request: &Request,
         key: &ServerKey,
         invite: Option<TransactionId>,
     ) {
+        let source = reply_flow.remote.ip();
+        if invite.is_none() && core.sources.take(now, source) == Admission::Ignore {
+            core.stats.rate_ignored += 1;
+            return;
+        }
         let status = match invite {
             Some(_) => StatusCode::OK,
             None => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
@@ -278,12 +333,12 @@ impl Uas {
         &self,
         core: &mut Core,
         request: &Request,
-        identity: &Identity,
+        merge: Option<&MergeKey>,
         key: &ServerKey,
     ) -> Option<Response> {
         let tag = self.tag(key);
         // A request that came before by another way (RFC 3261 §8.2.2.2).
-        let merged = identity.to_tag.is_none() && self.by_merge.contains_key(&identity.merge_key());
+        let merged = merge.is_some_and(|merge| self.by_merge.contains_key(merge));
         let refusal = refusal(&core.config, request, &tag).or_else(|| {
             merged.then(|| Response::answering(request, StatusCode::LOOP_DETECTED, Some(&tag)))
         })?;
@@ -326,8 +381,8 @@ impl Uas {
             machine: Machine::new(core, method, flow),
             flow,
             last: Bytes::new(),
-            key: key.clone(),
-            merge: merge.clone(),
+            key,
+            merge,
             ack: None,
             reliable: Bytes::new(),
             local_tag: None,
@@ -389,10 +444,14 @@ impl Uas {
     }
 
     fn tag(&self, key: &ServerKey) -> String {
-        let mut hasher = DefaultHasher::new();
-        (self.tag_secret, key).hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
+        tag(&self.tag_secret, key)
     }
+}
+
+fn tag(secret: &[u8; 32], key: &ServerKey) -> String {
+    let mut hasher = DefaultHasher::new();
+    (secret, key).hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// Requests inside a dialog may take limits by one part in this many further.
@@ -514,6 +573,6 @@ mod tests {
     #[test]
     fn lingering_transaction_stays_small_beside_its_response() {
         let bytes = size_of::<ServerTransaction>();
-        assert!(bytes <= 512, "{bytes} bytes");
+        assert!(bytes <= 384, "{bytes} bytes");
     }
 }

@@ -54,8 +54,15 @@ impl Response {
         for name in COPIED {
             self.headers.copy_first(request, name);
         }
+        if let Some(tag) = to_tag {
+            self.add_to_tag(tag);
+        }
+    }
+
+    /// Adds a tag to To, if it is there and has none yet.
+    pub fn add_to_tag(&mut self, tag: &str) {
         let untagged = self.headers.to().is_ok_and(|to| to.tag().is_none());
-        if let (Some(tag), Some(to), true) = (to_tag, self.headers.get(&HeaderName::To), untagged) {
+        if let (Some(to), true) = (self.headers.get(&HeaderName::To), untagged) {
             // Appended to the raw value, so that the rest is echoed byte by byte.
             let tagged: BytesMut = [to, b";tag=", tag.as_bytes()]
                 .into_iter()

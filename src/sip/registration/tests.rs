@@ -215,7 +215,7 @@ fn challenges_are_answered_and_nonces_used_again_until_they_are_stale() {
         match &verdict {
             Verdict::Authenticated(_) => world.accept(request, &ours(1800)),
             _ => {
-                let challenge = server.challenge(world.now, source, &request, stale, "t");
+                let challenge = server.challenge(world.now, source, &request, stale);
                 world
                     .registration
                     .handle_answer(world.now, request, Ok(challenge));

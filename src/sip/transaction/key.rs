@@ -1,10 +1,12 @@
 //! Which transaction and which dialog a message belongs to (RFC 3261 §8.2.2.2, §13.2.2.4, §17.1.3,
 //! §17.2.3).
 //!
-//! Keys are text with line ends between the parts, which no part can hold: the parser unfolds every
-//! header. Each kind of key is a type, so that none is looked up in another's table.
+//! What a key is made of is text with line ends between the parts, which no part can hold: the parser
+//! unfolds every header. Of a request of a peer only a hash of that text is kept, since he chooses how long it
+//! is ([`KeyMaker`]). Each kind of key is a type, so that none is looked up in another's table.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use crate::sip::message::{CSeq, Headers, Host, Method, ParseError, Uri, Via};
@@ -28,21 +30,34 @@ pub struct Identity {
 }
 
 /// Key of a server transaction (RFC 3261 §17.2.3).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ServerKey(Arc<str>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ServerKey(Digest);
 
 /// Key of a client transaction (RFC 3261 §17.1.3).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ClientKey(Arc<str>);
 
 /// Key by which a request that came by two ways is found (RFC 3261 §8.2.2.2).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct MergeKey(Arc<str>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MergeKey(Digest);
 
 /// Key by which the ACK of a 2xx finds the INVITE it acknowledges (RFC 3261 §13.2.2.4): the ACK has a
 /// branch of its own, but the dialog and the CSeq number of the INVITE.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AckKey(Arc<str>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AckKey(Digest);
+
+/// 128 bits of a text. It takes the secret, or 2⁶⁴ messages, to find two texts that have the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Digest([u64; 2]);
+
+/// Makes the keys of what peers send. Keys of two makers have nothing to do with each other, unless their
+/// seeds are equal.
+pub struct KeyMaker {
+    /// Two hashers that have taken the secret.
+    hashers: [DefaultHasher; 2],
+    /// Room for the text of one key, used again and again.
+    text: String,
+}
 
 impl Identity {
     /// Reads the identifying headers.
@@ -61,6 +76,31 @@ impl Identity {
         })
     }
 
+    /// Returns the key of the client transaction that a response belongs to.
+    pub fn client_key(&self) -> ClientKey {
+        ClientKey::new(self.via.branch().unwrap_or_default(), &self.cseq.method)
+    }
+
+    fn from_tag(&self) -> &str {
+        self.from_tag.as_deref().unwrap_or_default()
+    }
+}
+
+impl KeyMaker {
+    /// Makes a maker whose keys nobody foresees who does not know `seed`.
+    pub fn new(seed: [u8; 32]) -> Self {
+        let hasher = |half: u8| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write(&seed);
+            hasher.write_u8(half);
+            hasher
+        };
+        Self {
+            hashers: [hasher(0), hasher(1)],
+            text: String::new(),
+        }
+    }
+
     /// Returns the key of the server transaction that a request belongs to. ACK and CANCEL have the
     /// key of the INVITE they are for (RFC 3261 §9.2, §17.2.3).
     ///
@@ -68,61 +108,52 @@ impl Identity {
     /// cookie (RFC 4475 §3.2.1): then the
     /// Request-URI, Call-ID, From tag, CSeq and the whole topmost Via have to be equal. The To tag is
     /// left out, since that of the ACK is not in the INVITE and the rest says enough.
-    pub fn server_key(&self, uri: &Uri) -> ServerKey {
-        let method = match &self.cseq.method {
+    pub fn server(&mut self, identity: &Identity, uri: &Uri) -> ServerKey {
+        let Identity {
+            via, call_id, cseq, ..
+        } = identity;
+        let method = match &cseq.method {
             Method::Ack | Method::Cancel => Method::Invite.as_str(),
             other => other.as_str(),
         };
-        let branch = self.via.branch().unwrap_or_default();
-        let mut key = String::with_capacity(96);
+        let branch = via.branch().unwrap_or_default();
         let unique = branch
             .strip_prefix(MAGIC_COOKIE)
             .is_some_and(|rest| !rest.is_empty());
-        let written = if unique {
-            write!(key, "{method}\n{branch}\n{}", SentBy(&self.via))
+        ServerKey(if unique {
+            self.digest(format_args!("{method}\n{branch}\n{}", SentBy(via)))
         } else {
-            let Self {
-                via, call_id, cseq, ..
-            } = self;
-            let from_tag = self.from_tag.as_deref().unwrap_or_default();
-            let number = cseq.number;
-            write!(
-                key,
+            let (from_tag, number) = (identity.from_tag(), cseq.number);
+            self.digest(format_args!(
                 "{method}\n{number}\n{uri}\n{call_id}\n{from_tag}\n{via}"
-            )
-        };
-        debug_assert!(written.is_ok(), "a String takes any text");
-        ServerKey(key.into())
-    }
-
-    /// Returns the key of the client transaction that a response belongs to.
-    pub fn client_key(&self) -> ClientKey {
-        ClientKey::new(self.via.branch().unwrap_or_default(), &self.cseq.method)
+            ))
+        })
     }
 
     /// Returns the key that a second copy of this request would have.
-    pub fn merge_key(&self) -> MergeKey {
-        let Self {
-            call_id,
-            from_tag,
-            cseq,
-            ..
-        } = self;
-        let from_tag = from_tag.as_deref().unwrap_or_default();
-        MergeKey(format!("{}\n{}\n{from_tag}\n{call_id}", cseq.number, cseq.method).into())
+    pub fn merge(&mut self, identity: &Identity) -> MergeKey {
+        let Identity { call_id, cseq, .. } = identity;
+        let (number, method, from_tag) = (cseq.number, &cseq.method, identity.from_tag());
+        MergeKey(self.digest(format_args!("{number}\n{method}\n{from_tag}\n{call_id}")))
     }
 
     /// Returns the key that the 2xx of an INVITE shares with its ACK.
-    pub fn ack_key(&self) -> AckKey {
-        let from_tag = self.from_tag.as_deref().unwrap_or_default();
-        let to_tag = self.to_tag.as_deref().unwrap_or_default();
-        AckKey(
-            format!(
-                "{}\n{from_tag}\n{to_tag}\n{}",
-                self.cseq.number, self.call_id
-            )
-            .into(),
-        )
+    pub fn ack(&mut self, identity: &Identity) -> AckKey {
+        let Identity { call_id, cseq, .. } = identity;
+        let to_tag = identity.to_tag.as_deref().unwrap_or_default();
+        let (number, from_tag) = (cseq.number, identity.from_tag());
+        AckKey(self.digest(format_args!("{number}\n{from_tag}\n{to_tag}\n{call_id}")))
+    }
+
+    fn digest(&mut self, text: fmt::Arguments<'_>) -> Digest {
+        self.text.clear();
+        let written = self.text.write_fmt(text);
+        debug_assert!(written.is_ok(), "a String takes any text");
+        Digest(self.hashers.each_ref().map(|begun| {
+            let mut hasher = begun.clone();
+            hasher.write(self.text.as_bytes());
+            hasher.finish()
+        }))
     }
 }
 
@@ -136,8 +167,8 @@ impl ClientKey {
 /// `sent-by` of a Via as a part of a key. Host names compare ignoring case.
 struct SentBy<'a>(&'a Via);
 
-impl std::fmt::Display for SentBy<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for SentBy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.host {
             Host::Name(name) => f.write_str(&name.to_ascii_lowercase())?,
             address => address.fmt(f)?,

@@ -44,9 +44,7 @@ impl World {
     /// The request as the client sends it after the server's challenge.
     fn answered(&mut self, client: &mut DigestClient, source: IpAddr) -> Request {
         let mut request = invite();
-        let challenge = self
-            .server
-            .challenge(self.now, source, &request, false, "t");
+        let challenge = self.server.challenge(self.now, source, &request, false);
         client.answer(&mut request, &challenge).unwrap();
         request
     }
@@ -100,9 +98,7 @@ fn who_knows_the_password_passes_with_every_hash_and_qop() {
 #[test]
 fn challenges_come_in_the_order_that_is_configured() {
     let mut world = World::new();
-    let response = world
-        .server
-        .challenge(world.now, ALICE, &invite(), true, "t");
+    let response = world.server.challenge(world.now, ALICE, &invite(), true);
     assert_eq!(response.status, StatusCode::UNAUTHORIZED);
     let challenges = response.headers.challenges(&HeaderName::WwwAuthenticate);
     let hashes: Vec<_> = challenges.iter().map(|one| one.algorithm.hash).collect();

@@ -1,0 +1,56 @@
+//! The beginning of what a peer wrote, so that nobody outside decides how long our log lines are.
+
+use std::fmt::{self, Display, Write};
+
+/// Bytes that are shown, about.
+const LONGEST: usize = 128;
+
+/// Shows the beginning of what it holds, with `…` where it was cut.
+pub(crate) struct Excerpt<T>(pub T);
+
+impl<T: Display> Display for Excerpt<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut cut = Cut {
+            to: f,
+            left: LONGEST,
+        };
+        match write!(cut, "{}", self.0) {
+            Err(_) if cut.left == 0 => f.write_str("…"),
+            result => result,
+        }
+    }
+}
+
+/// Fails when there is no room left.
+struct Cut<'a, 'f> {
+    to: &'a mut fmt::Formatter<'f>,
+    left: usize,
+}
+
+impl Write for Cut<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() <= self.left {
+            self.left -= text.len();
+            return self.to.write_str(text);
+        }
+        let shown = text.floor_char_boundary(self.left);
+        self.left = 0;
+        self.to.write_str(&text[..shown])?;
+        Err(fmt::Error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Excerpt, LONGEST};
+
+    #[test]
+    fn only_what_is_too_long_is_cut() {
+        let fits = "x".repeat(LONGEST);
+        assert_eq!(Excerpt(&fits).to_string(), fits);
+        assert_eq!(Excerpt(format!("{fits}y")).to_string(), fits + "…");
+        let (odd, cut) = (format!("x{}", "ü".repeat(LONGEST)), LONGEST / 2 - 1);
+        let shown = format!("x{}…", "ü".repeat(cut));
+        assert_eq!(Excerpt(odd).to_string(), shown);
+    }
+}
