@@ -1,5 +1,7 @@
 //! Callers have to say who they are.
 
+mod cost;
+
 use muleteer::sip::auth::{Account, Credentials, DigestClient, Realm, Secret};
 use muleteer::sip::message::{HeaderName, Message, Request, Response, StatusCode};
 use regex::Regex;
@@ -155,6 +157,7 @@ async fn who_guesses_is_refused_and_logged_as_fail2ban_reads_it() {
         for line in [
             " WARN sip: authentication failed from 1.2.3.4: x",
             " INFO call: x WARN auth: authentication failed from 1.2.3.4: x",
+            " WARN auth: authentication not accepted from 1.2.3.4: digest of another URI; method INVITE, user \"a\"",
         ] {
             assert_eq!(banned(line), None, "{line}");
         }
