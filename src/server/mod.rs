@@ -351,7 +351,7 @@ impl Server {
         &self.context
     }
 
-    /// Loads diagrams, mapping, application settings and certificates again. New calls and connections get
+    /// Loads diagrams, mapping, application settings, certificates and users again. New calls and connections get
     /// them; running ones keep theirs. Returns the names of the applications.
     ///
     /// # Errors

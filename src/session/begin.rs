@@ -26,15 +26,12 @@ use crate::sip::dialog::Dialog;
 use crate::sip::dialog::capabilities::{ALLOW, RELIABLE, ReliablePolicy};
 use crate::sip::dialog::invite_usage::{ForkId, InviteUsage, UsageSetup, can_reliable};
 use crate::sip::dialog::session_timer::{self, SessionTimerSettings};
-use crate::sip::endpoint::TransactionId;
+use crate::sip::endpoint::{RETRY_AFTER_S, TransactionId};
 use crate::sip::message::{
     CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, SipUri, StatusCode, Transport,
     Uri,
 };
 use crate::sip::transport::Flow;
-
-/// What a refused caller is told to wait, in seconds.
-const RETRY_AFTER_S: &str = "5";
 
 /// What the sessions of a server have in common.
 #[derive(Debug, Clone)]

@@ -7,13 +7,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
-use crate::sip::auth::{DigestServer, Users, Verdict};
+use crate::sip::auth::{DigestServer, FailureCause, Users, Verdict};
+use crate::sip::endpoint::subscriber;
 use crate::sip::message::{Request, Response, StatusCode};
 use crate::stats::AuthenticationStats;
 
@@ -83,7 +84,9 @@ impl Guard {
     ///
     /// A failure is logged as a warning of target `auth`: `authentication failed from ADDRESS: ...`, and
     /// the last one before an address is refused is followed by `authentication blocked for ADDRESS`.
-    /// Programs that watch the log depend on both.
+    /// Programs that watch the log depend on both. A digest that is right but of another URI counts for
+    /// neither: a proxy that changes the Request-URI would be shut out with all callers behind it. It is a
+    /// line of its own, `authentication not accepted from ADDRESS: ...`.
     pub fn admit(
         &mut self,
         now: Instant,
@@ -114,17 +117,22 @@ impl Guard {
                 stats.failed.increment();
                 let (method, user) = (&request.method, Excerpt(&failure.user));
                 let cause = failure.cause;
+                let is_guess = cause != FailureCause::OtherUri;
+                let what = if is_guess { "failed" } else { "not accepted" };
                 // Everything in the text, in this order, so that all log formats show the same.
                 tracing::warn!(
                     target: "auth",
-                    "authentication failed from {source}: {cause}; method {method}, user {user}"
+                    "authentication {what} from {source}: {cause}; method {method}, user {user}"
                 );
-                if self.failures.note(now, source) {
+                if is_guess && self.failures.note(now, source) {
                     tracing::warn!(target: "auth", "authentication blocked for {source}");
                 }
                 stats.challenged.increment();
                 let challenge = self.server.challenge(now, source, request, false);
-                return Some(Denial::Counted(challenge));
+                return Some(match is_guess {
+                    true => Denial::Counted(challenge),
+                    false => Denial::Uncounted(challenge),
+                });
             }
         };
         stats.challenged.increment();
@@ -180,7 +188,7 @@ impl Failures {
 
     fn is_blocked(&mut self, now: Instant, source: IpAddr) -> bool {
         self.turn(now);
-        self.max != 0 && self.count(group(source)) >= self.max
+        self.max != 0 && self.count(subscriber(source)) >= self.max
     }
 
     /// Notes a failure. True: it is the one that makes the limit.
@@ -189,7 +197,7 @@ impl Failures {
             return false;
         }
         self.turn(now);
-        let source = group(source);
+        let source = subscriber(source);
         if self.current.len() >= MAX_ADDRESSES && !self.current.contains_key(&source) {
             self.previous = std::mem::take(&mut self.current);
         }
@@ -212,17 +220,6 @@ impl Failures {
         self.previous = std::mem::take(&mut self.current);
         if windows > 1 {
             self.previous.clear();
-        }
-    }
-}
-
-/// Whoever has one IPv6 address has its whole /64.
-fn group(source: IpAddr) -> IpAddr {
-    match source {
-        IpAddr::V4(_) => source,
-        IpAddr::V6(address) => {
-            let prefix = u128::from(address) & !u128::from(u64::MAX);
-            Ipv6Addr::from(prefix).into()
         }
     }
 }

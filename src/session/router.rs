@@ -36,7 +36,7 @@ use crate::ids::Ids;
 use crate::sip::auth::Users;
 use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::RequestToken;
-use crate::sip::endpoint::{Event, TransactionId};
+use crate::sip::endpoint::{Event, RETRY_AFTER_S, TransactionId};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 use crate::sip::transport::{ConnectionId, Flow};
 use crate::stats::Stats;
@@ -71,9 +71,6 @@ pub struct Limits {
     /// With so many sessions OPTIONS is refused too, so that a balancer looks elsewhere.
     pub options_sessions: usize,
 }
-
-/// What a refused caller is told to wait.
-const RETRY_AFTER_S: &str = "5";
 
 /// What the signalling task has to do for an event.
 #[derive(Debug)]

@@ -136,7 +136,7 @@ const SHORTEST_REFRESH: Duration = Duration::from_secs(5);
 const BACK_OFF_BASE: Duration = Duration::from_secs(30);
 const BACK_OFF_LONGEST: Duration = Duration::from_secs(1800);
 /// A Retry-After beyond this is not believed: a day.
-const LONGEST_RETRY_AFTER: u64 = 24 * 60 * 60;
+const LONGEST_RETRY_AFTER: u32 = 24 * 60 * 60;
 /// 3xx in a row that are followed (RFC 3261 §8.1.3.4 leaves it open).
 const MAX_REDIRECTS: u8 = 5;
 
@@ -395,10 +395,8 @@ impl Registration {
     }
 
     fn take_min_expires(&mut self, response: &Response) -> bool {
-        let least = number(response, &HeaderName::MinExpires);
-        let least = least.and_then(|least| u32::try_from(least).ok());
-        match least {
-            Some(least) if least > self.expires && least <= LONGEST_EXPIRES => {
+        match response.headers.min_expires() {
+            Ok(Some(least)) if least > self.expires && least <= LONGEST_EXPIRES => {
                 self.expires = least;
                 true
             }
@@ -497,15 +495,8 @@ impl Registration {
 
 /// `Retry-After`, if it is believable.
 fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = number(response, &HeaderName::RetryAfter)?;
-    Some(Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER)))
-}
-
-/// The number that a header begins with.
-fn number(response: &Response, name: &HeaderName) -> Option<u64> {
-    let text = response.headers.text(name)?;
-    let digits = text.find(|c: char| !c.is_ascii_digit());
-    text[..digits.unwrap_or(text.len())].parse().ok()
+    let seconds = response.headers.retry_after().ok()??;
+    Some(Duration::from_secs(seconds.min(LONGEST_RETRY_AFTER).into()))
 }
 
 #[cfg(test)]

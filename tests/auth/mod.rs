@@ -1,5 +1,6 @@
 //! Callers have to say who they are.
 
+mod cost;
 mod strangers;
 
 use muleteer::sip::auth::{Account, Credentials, DigestClient, Realm, Secret};
@@ -157,6 +158,7 @@ async fn who_guesses_is_refused_and_logged_as_fail2ban_reads_it() {
         for line in [
             " WARN sip: authentication failed from 1.2.3.4: x",
             " INFO call: x WARN auth: authentication failed from 1.2.3.4: x",
+            " WARN auth: authentication not accepted from 1.2.3.4: digest of another URI; method INVITE, user \"a\"",
         ] {
             assert_eq!(banned(line), None, "{line}");
         }

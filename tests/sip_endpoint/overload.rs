@@ -32,7 +32,7 @@ fn new_calls_are_refused_without_a_transaction_while_others_go_on() {
     let (response, _) = probe.response();
     assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     let retry_after = response.headers.get(&HeaderName::RetryAfter);
-    assert_eq!(retry_after, Some(&b"10"[..]));
+    assert_eq!(retry_after, Some(&b"5"[..]));
     assert_eq!(probe.endpoint.server_transactions(), transactions);
     assert_eq!(probe.endpoint.stats().overload_refusals, 1);
     assert!(probe.events().is_empty());

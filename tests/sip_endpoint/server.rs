@@ -66,6 +66,25 @@ fn rfc3261_13_3_1_4_2xx_without_ack_ends_after_64_t1() {
 }
 
 #[test]
+fn ack_of_a_refusal_that_left_no_transaction_is_no_stray_one() {
+    let mut probe = Probe::new();
+    for (branch, counted) in [("z9hG4bK1", 1), ("z9hG4bK2", 2), ("of-rfc-2543", 3)] {
+        let text = request("INVITE", branch, "Require: time-travel\n");
+        probe.receive(&text);
+        let (refusal, _) = probe.response();
+        assert_eq!(refusal.status, StatusCode::BAD_EXTENSION);
+        let to = refusal.headers.to().expect("To");
+        let tag = to.tag().expect("a tag").to_owned();
+        let ack = in_dialog("ACK", branch, 1);
+        probe.receive(&ack.replace("tag=ours", &format!("tag={tag}")));
+        probe.receive(&ack);
+        let stats = probe.endpoint.stats();
+        assert_eq!((stats.refusal_acks, stats.stray_acks), (counted, counted));
+        assert!(probe.is_empty() && probe.sent_count() == 0);
+    }
+}
+
+#[test]
 fn ack_with_another_tag_or_cseq_does_not_stop_the_2xx() {
     let mut probe = Probe::new();
     probe.receive(&request("INVITE", "z9hG4bK1", ""));
@@ -374,7 +393,7 @@ fn full_table_refuses_new_requests_with_503_while_calls_can_end() {
     assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
         response.headers.get(&HeaderName::RetryAfter),
-        Some(&b"10"[..])
+        Some(&b"5"[..])
     );
     assert_eq!(
         response.headers.get(&HeaderName::Server),

@@ -55,16 +55,29 @@ impl World {
         if challenge.status != StatusCode::UNAUTHORIZED {
             return Some(challenge.status.code());
         }
-        let account = Account {
-            realm: Realm::Named("r".to_owned()),
-            user: "alice".to_owned(),
-            password: Secret::new(password),
-        };
-        let mut client = DigestClient::new(Credentials::new(vec![account]), [2; 32]);
-        client.answer(&mut request, &challenge).unwrap();
+        answer(&mut request, &challenge, password);
         let answer = self.admit(source, &request);
         answer.map(|response| response.status.code())
     }
+}
+
+/// Puts Alice's answer to a challenge into a request.
+fn answer(request: &mut Request, challenge: &Response, password: &str) {
+    let account = Account {
+        realm: Realm::Named("r".to_owned()),
+        user: "alice".to_owned(),
+        password: Secret::new(password),
+    };
+    let mut client = DigestClient::new(Credentials::new(vec![account]), [2; 32]);
+    client.answer(request, challenge).unwrap();
+}
+
+/// An INVITE with the answer to a challenge of its own.
+fn answered(world: &mut World, source: IpAddr, password: &str) -> Request {
+    let mut request = invite();
+    let challenge = world.admit(source, &request).unwrap();
+    answer(&mut request, &challenge, password);
+    request
 }
 
 fn invite() -> Request {
@@ -112,6 +125,26 @@ fn who_guesses_is_refused_for_a_while_and_nobody_else_is() {
     );
     world.now += WINDOW;
     assert_eq!(world.call(MALLORY, "wonderland"), None);
+}
+
+#[test]
+fn a_proxy_that_changes_the_request_uri_is_not_shut_out() {
+    let mut world = World::new();
+    for _ in 0..10 {
+        let mut request = answered(&mut world, ALICE, "wonderland");
+        request.uri = crate::sip::message::Uri::parse("sip:bob@10.0.0.1").unwrap();
+        let refusal = world.admit(ALICE, &request).unwrap();
+        assert_eq!(refusal.status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(world.call(ALICE, "wonderland"), None);
+    assert_eq!(world.stats.failed.value(), 10);
+    // That does not help who guesses.
+    for _ in 0..3 {
+        let mut request = answered(&mut world, MALLORY, "x");
+        request.uri = crate::sip::message::Uri::parse("sip:bob@10.0.0.1").unwrap();
+        world.admit(MALLORY, &request);
+    }
+    assert_eq!(world.call(MALLORY, "wonderland"), Some(403));
 }
 
 #[test]

@@ -20,5 +20,5 @@ pub mod server;
 pub mod users;
 
 pub use client::{Account, Credentials, DigestClient, Realm, Secret, Unanswered};
-pub use server::{DigestServer, ServerConfig, Verdict};
+pub use server::{DigestServer, FailureCause, ServerConfig, Verdict};
 pub use users::{UserErrors, Users};

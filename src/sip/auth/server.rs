@@ -56,7 +56,8 @@ pub struct Failure {
 pub enum FailureCause {
     /// No such user, or no such password: there is no difference.
     WrongResponse,
-    /// The digest is about another request (RFC 7616 §3.4.6).
+    /// The digest is right, but about another URI than the Request-URI (RFC 7616 §3.4.6): somebody on the
+    /// way has changed that, or uses what it has overheard.
     OtherUri,
     /// It was computed in a way that was not offered, or without qop.
     NotOffered,
@@ -80,19 +81,22 @@ pub struct DigestServer {
     users: Arc<Users>,
     nonces: Nonces,
     used: UsedNonces,
-    secret: [u8; 32],
+    /// By hash, the key of somebody who does not exist.
+    nobody: Vec<(DigestHash, Ha1)>,
 }
 
 impl DigestServer {
     /// A server that has given no nonce yet. `secret` has to be secret; with it goes what was given
     /// before. `epoch` is any time not after the first `now`.
     pub fn new(config: ServerConfig, users: Arc<Users>, secret: [u8; 32], epoch: Instant) -> Self {
+        let password = to_hex(&secret);
+        let nobody = |hash: &DigestHash| (*hash, Ha1::new(*hash, "", &config.realm, &password));
         Self {
             used: UsedNonces::new(config.max_nonces),
             nonces: Nonces::new(secret, epoch),
+            nobody: config.algorithms.iter().map(nobody).collect(),
             config,
             users,
-            secret,
         }
     }
 
@@ -162,23 +166,17 @@ impl DigestServer {
             ..
         } = credentials;
         let protection = credentials.protection.as_ref();
-        let offered = self.config.algorithms.contains(&algorithm.hash)
-            && !algorithm.session
+        let hash = algorithm.hash;
+        let offered = !algorithm.session
             && !credentials.userhash
             && protection.is_some_and(|one| self.config.qop.contains(&one.qop));
-        if !offered {
+        let nobody = self.nobody.iter().find(|(of, _)| *of == hash);
+        let Some((_, nobody)) = nobody.filter(|_| offered) else {
             return Err(FailureCause::NotOffered);
-        }
-        let is_ours = |uri: Uri| uri.equivalent(&request.uri);
-        if !Uri::parse(&credentials.uri).is_ok_and(is_ours) {
-            return Err(FailureCause::OtherUri);
-        }
-        let hash = algorithm.hash;
+        };
         let key = self.users.key(username, realm, hash);
-        // Nobody has this password. It is made for those who exist as well, so that all take the same steps.
-        let nobody = Ha1::new(hash, username, realm, &to_hex(&self.secret));
-        let exists = key.is_some();
-        let key = key.unwrap_or(&nobody);
+        // Who does not exist is checked like everybody else.
+        let (key, exists) = (key.unwrap_or(nobody), key.is_some());
         let subject = Subject {
             method: request.method.as_str(),
             uri: &credentials.uri,
@@ -186,9 +184,13 @@ impl DigestServer {
         };
         let response = key.response(*algorithm, &credentials.nonce, protection, subject);
         let given = credentials.response.to_ascii_lowercase();
-        match same(response.as_bytes(), given.as_bytes()) & exists {
+        if !(same(response.as_bytes(), given.as_bytes()) & exists) {
+            return Err(FailureCause::WrongResponse);
+        }
+        let is_ours = |uri: Uri| uri.equivalent(&request.uri);
+        match Uri::parse(&credentials.uri).is_ok_and(is_ours) {
             true => Ok(()),
-            false => Err(FailureCause::WrongResponse),
+            false => Err(FailureCause::OtherUri),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{Delivery, MAX_RETRY_AFTER, Output};
 use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::endpoint::{Event, TransactionId};
 use crate::sip::locate::{Locator, Reach, Target, Targets};
-use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Transport};
+use crate::sip::message::{Method, Request, Response, StatusCode, Transport};
 
 /// One try to send a request to one target.
 #[derive(Debug)]
@@ -215,7 +215,9 @@ impl<S: Clone + Eq + Hash> Failover<S> {
         if response.status != StatusCode::SERVICE_UNAVAILABLE {
             return Verdict::Pass;
         }
-        if let Some(time) = retry_after(response) {
+        // One that cannot be read says nothing.
+        if let Ok(Some(seconds)) = response.headers.retry_after() {
+            let time = Duration::from_secs(seconds.into());
             locator.avoid(now, &attempt.target, time.min(MAX_RETRY_AFTER));
         }
         Verdict::Failed(attempt)
@@ -289,13 +291,6 @@ impl<S: Clone + Eq + Hash + fmt::Debug> Delivery<S> {
             }
         }
     }
-}
-
-/// Delay of a Retry-After (RFC 3261 §20.33), whose comment and parameters do not matter.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers.text(&HeaderName::RetryAfter)?;
-    let digits = value.split([';', '(', ' ']).next()?;
-    Some(Duration::from_secs(digits.parse().ok()?))
 }
 
 /// A request larger than this is not sent in a datagram if it can be sent otherwise, in bytes

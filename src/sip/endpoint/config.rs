@@ -1,10 +1,12 @@
 //! What an endpoint is told when it is made, and what it counted.
 
-use std::time::Duration;
-
 use super::SourceRules;
 use crate::sip::message::{Host, Method, Transport};
 use crate::sip::transaction::TimerValues;
+
+/// Retry-After, in seconds, of every request that is refused because there is no room or time for it
+/// (RFC 3261 §21.5.4): what this endpoint, and a TU of it, is short of comes back within seconds.
+pub const RETRY_AFTER_S: &str = "5";
 
 /// How an endpoint behaves.
 #[derive(Debug, Clone)]
@@ -29,8 +31,6 @@ pub struct EndpointConfig {
     pub max_transactions: usize,
     /// Most bytes of responses kept for repetition, after which requests get a 503. Default 512 MiB.
     pub max_retained_bytes: usize,
-    /// Retry-After of such a 503. Default 10 s.
-    pub retry_after: Duration,
     /// Who may send, and how much. Default: everybody, anything.
     pub sources: SourceRules,
 }
@@ -70,7 +70,6 @@ impl Default for EndpointConfig {
             alias: false,
             max_transactions: 200_000,
             max_retained_bytes: 512 * 1024 * 1024,
-            retry_after: Duration::from_secs(10),
             sources: SourceRules::default(),
         }
     }
@@ -107,7 +106,9 @@ pub struct EndpointStats {
     pub keep_alives: u64,
     /// Responses that belong to no transaction, with more than one Via, or of too many forks.
     pub stray_responses: u64,
-    /// ACKs that belong to no transaction.
+    /// ACKs of refusals that left no transaction.
+    pub refusal_acks: u64,
+    /// Other ACKs that belong to no transaction.
     pub stray_acks: u64,
     /// Responses of the TU to a transaction that is over or has its final response.
     pub late_responses: u64,

@@ -15,8 +15,7 @@
 //!   (RFC 3261 §8.2.7, §26.3.2.4): a repeated request is judged again and gets the same answer with the same
 //!   tag. So who sends what nobody wants leaves nothing behind.
 //! - A CANCEL for anything but an INVITE gets 481; RFC 3261 §9.1 tells clients not to send one.
-//! - While more comes than can be dealt with, INVITEs outside a dialog get a 503 without a transaction;
-//!   their ACKs are counted as stray.
+//! - While more comes than can be dealt with, INVITEs outside a dialog get a 503 without a transaction.
 //! - Timer C is for proxies; a TU that wants to limit ringing cancels.
 //! - A response names the stream connection that its request came by, even if that is gone: the shell
 //!   opens another one then (RFC 3261 §18.2.2).
@@ -40,7 +39,7 @@ mod table;
 mod uac;
 mod uas;
 
-pub use config::{EndpointConfig, EndpointStats, SentBy};
+pub use config::{EndpointConfig, EndpointStats, RETRY_AFTER_S, SentBy};
 pub use sources::SourceRules;
 pub(crate) use sources::subscriber;
 

@@ -14,7 +14,7 @@ use crate::sip::transport::{Flow, Transmit, response_flow, stamp_via};
 
 use super::admission::refusal;
 use super::table::{Table, Timed};
-use super::{Admission, Class, Core, Event, TransactionId};
+use super::{Admission, Class, Core, Event, RETRY_AFTER_S, TransactionId};
 
 /// All server transactions and the ways to find them.
 pub(super) struct Uas {
@@ -261,7 +261,13 @@ impl Uas {
             None => invite_server::Input::Ack,
         };
         let Some(id) = by_dialog.or(by_branch) else {
-            core.stats.stray_acks += 1;
+            // The ACK of a refusal that left no transaction has our tag for its INVITE.
+            let key = self.keys.server(identity, &request.uri);
+            let refusal = self.tag(&key);
+            match identity.to_tag.as_deref() == Some(refusal.as_str()) {
+                true => core.stats.refusal_acks += 1,
+                false => core.stats.stray_acks += 1,
+            }
             return;
         };
         let Some(Machine::Invite(machine)) = self.table.get_mut(id).map(|t| &mut t.machine) else {
@@ -350,8 +356,7 @@ impl Uas {
     fn unavailable(&self, core: &Core, request: &Request, key: &ServerKey) -> Bytes {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let mut response = Response::answering(request, status, Some(&self.tag(key)));
-        let seconds = core.config.retry_after.as_secs().to_string();
-        response.headers.push(HeaderName::RetryAfter, seconds);
+        response.headers.push(HeaderName::RetryAfter, RETRY_AFTER_S);
         core.write(response)
     }
 

@@ -164,6 +164,10 @@ fn a_digest_is_only_good_for_its_request() {
     elsewhere.uri = Uri::parse("sip:premium@b.example").unwrap();
     let other = failed("alice", FailureCause::OtherUri);
     assert_eq!(world.check(ALICE, &elsewhere), other);
+    // Who does not know the password is told nothing about the URI.
+    let mut guess = world.answered(&mut client("alice", "x"), ALICE);
+    guess.uri = elsewhere.uri;
+    assert_eq!(world.check(ALICE, &guess), wrong);
     let mut same = request;
     same.uri = Uri::parse("sip:bob@B.EXAMPLE").unwrap();
     assert_eq!(world.check(ALICE, &same), authenticated());
