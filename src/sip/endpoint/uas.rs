@@ -108,11 +108,11 @@ impl Uas {
             let response = self.unavailable(core, &request, &key);
             return core.transmit(reply_flow, response);
         }
-        if let Some(response) = self.refusal(core, &request, &identity, &key) {
+        let merge = identity.to_tag.is_none().then(|| identity.merge_key());
+        if let Some(response) = self.refusal(core, &request, merge.as_ref(), &key) {
             let bytes = core.write(response);
             return core.transmit(reply_flow, bytes);
         }
-        let merge = identity.to_tag.is_none().then(|| identity.merge_key());
         let id = self.open(core, &request.method, reply_flow, key, merge);
         if request.method == Method::Invite {
             let trying = Response::answering(&request, StatusCode::TRYING, None);
@@ -146,9 +146,8 @@ impl Uas {
         }
         if class == Class::Success
             && matches!(transaction.machine, Machine::Invite(_))
-            && let Ok(identity) = Identity::of(&response.headers)
+            && let Ok(ack) = AckKey::of(&response.headers)
         {
-            let ack = identity.ack_key();
             transaction.ack = Some(ack.clone());
             self.by_ack.insert(ack, id);
         }
@@ -215,10 +214,18 @@ impl Uas {
             core.stats.stray_acks += 1;
             return;
         };
-        let Some(Machine::Invite(machine)) = self.table.get_mut(id).map(|t| &mut t.machine) else {
+        let Some(transaction) = self.table.get_mut(id) else {
+            return;
+        };
+        let Machine::Invite(machine) = &mut transaction.machine else {
             return;
         };
         if machine.handle(now, input) == invite_server::Action::DeliverAck {
+            // The 2xx is not sent again. A late CANCEL asks for its tag, which the ACK has too.
+            self.retained_bytes -= transaction.last.len();
+            transaction.last = Bytes::new();
+            let tag = || identity.to_tag.as_deref().map(Arc::from);
+            transaction.local_tag = transaction.local_tag.take().or_else(tag);
             core.events.push_back(Event::Ack {
                 transaction: id,
                 request,
@@ -278,14 +285,15 @@ impl Uas {
         &self,
         core: &mut Core,
         request: &Request,
-        identity: &Identity,
+        merge: Option<&MergeKey>,
         key: &ServerKey,
     ) -> Option<Response> {
-        let tag = self.tag(key);
+        // Few requests are refused: the tag is made when it is needed.
+        let tag = || self.tag(key);
         // A request that came before by another way (RFC 3261 §8.2.2.2).
-        let merged = identity.to_tag.is_none() && self.by_merge.contains_key(&identity.merge_key());
-        let refusal = refusal(&core.config, request, &tag).or_else(|| {
-            merged.then(|| Response::answering(request, StatusCode::LOOP_DETECTED, Some(&tag)))
+        let merged = merge.is_some_and(|merge| self.by_merge.contains_key(merge));
+        let refusal = refusal(&core.config, request, tag).or_else(|| {
+            merged.then(|| Response::answering(request, StatusCode::LOOP_DETECTED, Some(&tag())))
         })?;
         core.stats.refused_requests += 1;
         Some(refusal)

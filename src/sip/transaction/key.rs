@@ -4,6 +4,7 @@
 //! Keys are text with line ends between the parts, which no part can hold: the parser unfolds every
 //! header. Each kind of key is a type, so that none is looked up in another's table.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -51,12 +52,11 @@ impl Identity {
     ///
     /// [`ParseError`] of the first that is missing or malformed.
     pub fn of(headers: &Headers) -> Result<Self, ParseError> {
-        let tag = |params: crate::sip::message::NameAddr| params.tag().map(str::to_owned);
         Ok(Self {
             via: headers.via()?,
             call_id: headers.call_id()?.to_owned(),
-            from_tag: tag(headers.from()?),
-            to_tag: tag(headers.to()?),
+            from_tag: headers.from_tag()?.map(Cow::into_owned),
+            to_tag: headers.to_tag()?.map(Cow::into_owned),
             cseq: headers.cseq()?,
         })
     }
@@ -116,13 +116,25 @@ impl Identity {
     pub fn ack_key(&self) -> AckKey {
         let from_tag = self.from_tag.as_deref().unwrap_or_default();
         let to_tag = self.to_tag.as_deref().unwrap_or_default();
-        AckKey(
-            format!(
-                "{}\n{from_tag}\n{to_tag}\n{}",
-                self.cseq.number, self.call_id
-            )
-            .into(),
-        )
+        AckKey::new(self.cseq.number, from_tag, to_tag, &self.call_id)
+    }
+}
+
+impl AckKey {
+    /// Returns the key that the ACK of this 2xx will have.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] of the first header that is missing or malformed.
+    pub fn of(success: &Headers) -> Result<Self, ParseError> {
+        let from_tag = success.from_tag()?.unwrap_or_default();
+        let to_tag = success.to_tag()?.unwrap_or_default();
+        let number = success.cseq()?.number;
+        Ok(Self::new(number, &from_tag, &to_tag, success.call_id()?))
+    }
+
+    fn new(number: u32, from_tag: &str, to_tag: &str, call_id: &str) -> Self {
+        Self(format!("{number}\n{from_tag}\n{to_tag}\n{call_id}").into())
     }
 }
 
