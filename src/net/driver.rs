@@ -13,7 +13,7 @@ mod streams;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -45,6 +45,10 @@ use crate::stats::Stats;
 
 /// Commands taken before the other inputs get their turn.
 const COMMANDS_AT_ONCE: usize = 64;
+
+/// Datagrams that are taken in one turn, at most: few enough that timers and commands do not wait long.
+const DATAGRAMS_AT_ONCE: usize = 16;
+
 /// Framed messages waiting for the signalling task.
 const STREAM_QUEUE: usize = 1024;
 /// Answers of the DNS that wait for the signalling task.
@@ -226,8 +230,12 @@ impl Driver {
             if let Input::Closed = input {
                 return;
             }
+            let is_datagram = matches!(input, Input::Datagram(..));
             self.watch_load(&input);
             self.take(now, input);
+            if is_datagram {
+                self.take_datagrams(now);
+            }
             self.take_commands(now);
             // Not left to chance, so that a flood on one socket does not hold up the timers.
             if self.poll_timeout().is_some_and(|at| at <= now) {
@@ -262,15 +270,7 @@ impl Driver {
             }
         };
         *turn = turn.wrapping_add(1);
-        let datagram = std::future::poll_fn(|cx| {
-            for step in 0..udp.len() {
-                let index = turn.wrapping_add(step) % udp.len();
-                if let Poll::Ready((source, bytes)) = udp[index].poll_receive(cx) {
-                    return Poll::Ready((index, source, bytes));
-                }
-            }
-            Poll::Pending
-        });
+        let datagram = std::future::poll_fn(|cx| poll_datagram(udp, *turn, cx));
         tokio::select! {
             control = control.recv() => control.map_or(Input::Closed, Input::Control),
             Some(command) = commands.recv() => Input::Command(command),
@@ -278,6 +278,24 @@ impl Driver {
             Some(input) = streams.recv() => Input::Stream(input),
             Some((question, answer)) = answers.recv() => Input::Answer(question, answer),
             () = timer => Input::Timer,
+        }
+    }
+
+    /// Takes what datagrams are ready without waiting, in a bounded batch, as
+    /// [`take_commands`](Self::take_commands) does.
+    fn take_datagrams(&mut self, now: Instant) {
+        // Nobody has to be woken: `wait` asks the sockets again before it sleeps.
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..DATAGRAMS_AT_ONCE {
+            self.turn = self.turn.wrapping_add(1);
+            let Poll::Ready((index, source, bytes)) =
+                poll_datagram(&mut self.udp, self.turn, &mut cx)
+            else {
+                return;
+            };
+            let input = Input::Datagram(index, source, bytes);
+            self.watch_load(&input);
+            self.take(now, input);
         }
     }
 
@@ -487,4 +505,19 @@ fn start_line(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     let line = bytes.split(|byte| *byte == b'\r').next();
     let line = line.unwrap_or_default();
     String::from_utf8_lossy(&line[..line.len().min(200)])
+}
+
+/// Takes a datagram of the first socket that has one, beginning behind the one that `turn` counts to.
+fn poll_datagram(
+    udp: &mut [UdpListener],
+    turn: usize,
+    cx: &mut Context<'_>,
+) -> Poll<(usize, SocketAddr, Bytes)> {
+    for step in 0..udp.len() {
+        let index = turn.wrapping_add(step) % udp.len();
+        if let Poll::Ready((source, bytes)) = udp[index].poll_receive(cx) {
+            return Poll::Ready((index, source, bytes));
+        }
+    }
+    Poll::Pending
 }

@@ -36,7 +36,12 @@ impl SessionDescription {
     /// # Errors
     /// The first thing found that makes the body unusable, or a limit that it passes.
     pub fn parse(body: &[u8]) -> Result<Self, SdpError> {
-        reader::read(&normalise::Lines::of(body)?)
+        if body.len() > normalise::MAX_DESCRIPTION_BYTES {
+            return Err(SdpError::TooLong);
+        }
+        // Bytes that are no UTF-8 cost their own character, not the call.
+        let text = String::from_utf8_lossy(body);
+        reader::read(&normalise::Lines::of(&text)?)
     }
 
     /// The connection address that holds for `media`, its own or the session's (RFC 8866 §5.7).
@@ -161,7 +166,10 @@ impl Attribute {
     pub(super) fn parse(text: &str) -> Self {
         // Blanks around a name, which it cannot have, are the sender's slip.
         match text.split_once(':') {
-            Some((name, value)) if !value.is_empty() => Self::value(name.trim(), value),
+            Some((name, value)) if !value.is_empty() => Self {
+                name: name.trim().to_owned(),
+                value: Some(value.to_owned()),
+            },
             Some((name, _)) => Self::flag(name.trim()),
             None => Self::flag(text.trim()),
         }

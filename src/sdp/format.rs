@@ -58,16 +58,16 @@ impl AudioFormat {
             channels,
             fmtp,
         } = self;
-        let channels = if *channels == 1 {
-            String::new()
-        } else {
-            format!("/{channels}")
+        let rtpmap = match channels {
+            1 => format!("{payload_type} {encoding_name}/{clock_rate}"),
+            _ => format!("{payload_type} {encoding_name}/{clock_rate}/{channels}"),
         };
-        let rtpmap =
-            format_args!("{payload_type} {encoding_name}/{clock_rate}{channels}").to_string();
         let fmtp = fmtp.as_ref().map(|fmtp| format!("{payload_type} {fmtp}"));
-        std::iter::once(Attribute::value("rtpmap", rtpmap))
-            .chain(fmtp.map(|fmtp| Attribute::value("fmtp", fmtp)))
+        let line = |name: &str, value| Attribute {
+            name: name.to_owned(),
+            value: Some(value),
+        };
+        std::iter::once(line("rtpmap", rtpmap)).chain(fmtp.map(|fmtp| line("fmtp", fmtp)))
     }
 }
 

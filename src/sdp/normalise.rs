@@ -5,7 +5,7 @@
 //! none of these: each kind of line has its own place in the type, every line ends in CRLF, and
 //! lines that a media server has no use for are left out.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use super::SdpError;
 
@@ -22,30 +22,26 @@ pub const MAX_TIMES: usize = 16;
 
 /// The lines of a body that are read, each without its `x=`, with single blanks between fields.
 #[derive(Debug)]
-pub(super) struct Lines {
-    pub origin: String,
-    pub name: String,
-    pub connection: Option<String>,
-    pub times: Vec<String>,
-    pub attributes: Vec<String>,
-    pub media: Vec<MediaLines>,
+pub(super) struct Lines<'a> {
+    pub origin: Cow<'a, str>,
+    pub name: &'a str,
+    pub connection: Option<Cow<'a, str>>,
+    pub times: Vec<Cow<'a, str>>,
+    pub attributes: Vec<&'a str>,
+    pub media: Vec<MediaLines<'a>>,
 }
 
 /// The lines of one media section.
 #[derive(Debug)]
-pub(super) struct MediaLines {
-    pub media: String,
-    pub connection: Option<String>,
-    pub attributes: Vec<String>,
+pub(super) struct MediaLines<'a> {
+    pub media: Cow<'a, str>,
+    pub connection: Option<Cow<'a, str>>,
+    pub attributes: Vec<&'a str>,
 }
 
-impl Lines {
-    /// Sorts the lines of `body`. Bytes that are no UTF-8 cost their own character, not the call.
-    pub fn of(body: &[u8]) -> Result<Self, SdpError> {
-        if body.len() > MAX_DESCRIPTION_BYTES {
-            return Err(SdpError::TooLong);
-        }
-        let text = String::from_utf8_lossy(body);
+impl<'a> Lines<'a> {
+    /// Sorts the lines of a body.
+    pub fn of(text: &'a str) -> Result<Self, SdpError> {
         let mut lines = text
             .split(['\r', '\n'])
             .map(str::trim)
@@ -62,7 +58,7 @@ impl Lines {
             let (kind, value) = line.split_once('=').ok_or(bad_line)?;
             match kind {
                 "o" => origin = origin.or_else(|| Some(single_spaced(value))),
-                "s" if sorted.media.is_empty() => sorted.name = value.to_owned(),
+                "s" if sorted.media.is_empty() => sorted.name = value,
                 "t" => push(
                     &mut sorted.times,
                     single_spaced(value),
@@ -78,7 +74,7 @@ impl Lines {
                 }
                 "a" => push(
                     sorted.section().1,
-                    value.to_owned(),
+                    value,
                     MAX_ATTRIBUTES_PER_SECTION,
                     SdpError::TooManyAttributes,
                 )?,
@@ -96,7 +92,7 @@ impl Lines {
             sorted.origin = origin;
         }
         if sorted.times.is_empty() {
-            sorted.times.push("0 0".to_owned());
+            sorted.times.push("0 0".into());
         }
         Ok(sorted)
     }
@@ -105,11 +101,14 @@ impl Lines {
     pub fn to_text(&self) -> String {
         let mut text = String::with_capacity(1024);
         let mut line = |kind: char, value: &str| {
-            write!(text, "{kind}={value}\r\n").expect("writing to a string cannot fail");
+            text.push(kind);
+            text.push('=');
+            text.push_str(value);
+            text.push_str("\r\n");
         };
         line('v', "0");
         line('o', &self.origin);
-        line('s', &self.name);
+        line('s', self.name);
         self.connection.iter().for_each(|value| line('c', value));
         self.times.iter().for_each(|value| line('t', value));
         self.attributes.iter().for_each(|value| line('a', value));
@@ -123,8 +122,8 @@ impl Lines {
 
     fn without_lines() -> Self {
         Self {
-            origin: "- 0 0 IN IP4 0.0.0.0".to_owned(),
-            name: "-".to_owned(),
+            origin: "- 0 0 IN IP4 0.0.0.0".into(),
+            name: "-",
             connection: None,
             times: Vec::new(),
             attributes: Vec::new(),
@@ -133,7 +132,7 @@ impl Lines {
     }
 
     /// Where a `c=` and an `a=` line belong that comes next.
-    fn section(&mut self) -> (&mut Option<String>, &mut Vec<String>) {
+    fn section(&mut self) -> (&mut Option<Cow<'a, str>>, &mut Vec<&'a str>) {
         match self.media.last_mut() {
             Some(media) => (&mut media.connection, &mut media.attributes),
             None => (&mut self.connection, &mut self.attributes),
@@ -141,8 +140,8 @@ impl Lines {
     }
 }
 
-impl MediaLines {
-    fn of(value: &str) -> Result<Self, SdpError> {
+impl<'a> MediaLines<'a> {
+    fn of(value: &'a str) -> Result<Self, SdpError> {
         // Media type, port and profile come first.
         if value.split_ascii_whitespace().count() > 3 + MAX_FORMATS_PER_MEDIA {
             return Err(SdpError::TooManyFormats);
@@ -163,6 +162,16 @@ fn push<T>(list: &mut Vec<T>, item: T, limit: usize, error: SdpError) -> Result<
     Ok(())
 }
 
-fn single_spaced(value: &str) -> String {
-    value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+fn single_spaced(value: &str) -> Cow<'_, str> {
+    let mut before = b' ';
+    let is_so = value.bytes().all(|byte| {
+        let ok = !byte.is_ascii_whitespace() || (byte == b' ' && before != b' ');
+        before = byte;
+        ok
+    });
+    // The end is trimmed already, but of an empty value.
+    match is_so && before != b' ' {
+        true => Cow::Borrowed(value),
+        false => Cow::Owned(value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")),
+    }
 }

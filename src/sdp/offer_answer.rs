@@ -233,7 +233,7 @@ impl OfferAnswer {
                 .collect(),
             connection: None,
             attributes: audio_attributes(
-                &formats,
+                formats.iter(),
                 capabilities.ptime,
                 direction,
                 true,
@@ -594,18 +594,12 @@ fn describe_audio(
     agreed: &NegotiatedAudio,
     keys: &[CryptoAttribute],
 ) {
-    let formats: Vec<_> = agreed
-        .receive
-        .iter()
-        .chain(&agreed.receive_events)
-        .cloned()
-        .collect();
-    section.formats = formats
-        .iter()
+    let formats = || agreed.receive.iter().chain(&agreed.receive_events);
+    section.formats = formats()
         .map(|format| format.payload_type.to_string())
         .collect();
     section.attributes = audio_attributes(
-        &formats,
+        formats(),
         agreed.ptime,
         agreed.direction,
         agreed.rtcp_mux,
@@ -613,14 +607,14 @@ fn describe_audio(
     );
 }
 
-fn audio_attributes(
-    formats: &[AudioFormat],
+fn audio_attributes<'a>(
+    formats: impl Iterator<Item = &'a AudioFormat>,
     ptime: Duration,
     direction: Direction,
     rtcp_mux: bool,
     keys: &[CryptoAttribute],
 ) -> Vec<Attribute> {
-    let mut attributes: Vec<_> = formats.iter().flat_map(AudioFormat::attributes).collect();
+    let mut attributes: Vec<_> = formats.flat_map(AudioFormat::attributes).collect();
     attributes.extend(rtcp_mux.then(|| Attribute::flag(RTCP_MUX)));
     attributes.extend(keys.iter().map(|key| Attribute::value(CRYPTO, key)));
     attributes.push(Attribute::value("ptime", ptime.as_millis()));

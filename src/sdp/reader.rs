@@ -1,9 +1,9 @@
 //! Reads sorted lines into the model: by sdp-rs, and where that refuses or loses something, by hand.
 //!
-//! Never taken from sdp-rs: text that it prints (it writes `opus/48000 2`), and a result that has
-//! not exactly the sections and attributes that went in.
+//! Never taken from sdp-rs: the text of an attribute (it prints `opus/48000 2`), which is the line's
+//! own, and a result that has not exactly the sections and attributes that went in.
 
-use sdp_rs::lines::{self, attribute::Rtpmap};
+use sdp_rs::lines;
 
 use super::description::{
     Attribute, ConnectionAddress, MediaDescription, Origin, SdpError, SessionDescription, Time,
@@ -11,7 +11,7 @@ use super::description::{
 use super::normalise::{Lines, MediaLines};
 
 /// Reads a body whose lines are sorted.
-pub(super) fn read(lines: &Lines) -> Result<SessionDescription, SdpError> {
+pub(super) fn read(lines: &Lines<'_>) -> Result<SessionDescription, SdpError> {
     match read_strictly(lines) {
         Some(description) => Ok(description),
         None => read_leniently(lines),
@@ -19,7 +19,7 @@ pub(super) fn read(lines: &Lines) -> Result<SessionDescription, SdpError> {
 }
 
 /// Reads with sdp-rs. `None` if it refuses the text or if anything that went in did not come out.
-pub(super) fn read_strictly(lines: &Lines) -> Option<SessionDescription> {
+pub(super) fn read_strictly(lines: &Lines<'_>) -> Option<SessionDescription> {
     let parsed = sdp_rs::SessionDescription::try_from(lines.to_text()).ok()?;
     let complete = parsed.times.len() == lines.times.len()
         && parsed.attributes.len() == lines.attributes.len()
@@ -50,12 +50,17 @@ pub(super) fn read_strictly(lines: &Lines) -> Option<SessionDescription> {
                 stop: time.active.stop,
             })
             .collect(),
-        attributes: parsed.attributes.iter().map(attribute).collect(),
-        media: parsed.media_descriptions.into_iter().map(section).collect(),
+        attributes: attributes(&lines.attributes),
+        media: parsed
+            .media_descriptions
+            .into_iter()
+            .zip(&lines.media)
+            .map(|(read, lines)| section(read, lines))
+            .collect(),
     })
 }
 
-fn section(section: sdp_rs::MediaDescription) -> MediaDescription {
+fn section(section: sdp_rs::MediaDescription, lines: &MediaLines<'_>) -> MediaDescription {
     MediaDescription {
         media: section.media.media.to_string(),
         port: section.media.port,
@@ -67,7 +72,7 @@ fn section(section: sdp_rs::MediaDescription) -> MediaDescription {
             .map(str::to_owned)
             .collect(),
         connection: section.connections.first().map(connection),
-        attributes: section.attributes.iter().map(attribute).collect(),
+        attributes: attributes(&lines.attributes),
     }
 }
 
@@ -75,43 +80,23 @@ fn connection(line: &lines::Connection) -> ConnectionAddress {
     ConnectionAddress::Ip(line.connection_address.base)
 }
 
-fn attribute(line: &lines::Attribute) -> Attribute {
-    let lines::Attribute::Rtpmap(Rtpmap {
-        payload_type,
-        encoding_name,
-        clock_rate,
-        encoding_params,
-    }) = line
-    else {
-        let text = line.to_string();
-        return Attribute::parse(text.strip_prefix("a=").unwrap_or(&text));
-    };
-    let channels = encoding_params
-        .map(|count| format!("/{count}"))
-        .unwrap_or_default();
-    Attribute::value(
-        "rtpmap",
-        format_args!("{payload_type} {encoding_name}/{clock_rate}{channels}"),
-    )
+fn attributes(lines: &[&str]) -> Vec<Attribute> {
+    lines.iter().map(|text| Attribute::parse(text)).collect()
 }
 
 /// Reads by hand what sdp-rs refuses although it can be understood: host names, blanks in the
 /// `o=` user, an `a=rtpmap` without clock rate, odd values in attributes that nobody reads.
-pub(super) fn read_leniently(lines: &Lines) -> Result<SessionDescription, SdpError> {
+pub(super) fn read_leniently(lines: &Lines<'_>) -> Result<SessionDescription, SdpError> {
     Ok(SessionDescription {
         origin: read_origin(&lines.origin)?,
-        name: lines.name.clone(),
+        name: lines.name.to_owned(),
         connection: lines
             .connection
             .as_deref()
             .map(read_connection)
             .transpose()?,
         times: lines.times.iter().map(|time| read_time(time)).collect(),
-        attributes: lines
-            .attributes
-            .iter()
-            .map(|text| Attribute::parse(text))
-            .collect(),
+        attributes: attributes(&lines.attributes),
         media: lines
             .media
             .iter()
@@ -158,7 +143,7 @@ fn read_time(line: &str) -> Time {
 }
 
 /// `m=<media> <port>[/<number of ports>] <proto> <fmt> ...`
-fn read_section(lines: &MediaLines) -> Result<MediaDescription, SdpError> {
+fn read_section(lines: &MediaLines<'_>) -> Result<MediaDescription, SdpError> {
     let mut fields = lines.media.split(' ');
     let mut field = || {
         fields
@@ -182,11 +167,7 @@ fn read_section(lines: &MediaLines) -> Result<MediaDescription, SdpError> {
             .as_deref()
             .map(read_connection)
             .transpose()?,
-        attributes: lines
-            .attributes
-            .iter()
-            .map(|text| Attribute::parse(text))
-            .collect(),
+        attributes: attributes(&lines.attributes),
     })
 }
 

@@ -361,8 +361,7 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) ->
 /// The host that an INVITE was first sent from: what the first hop saw, else what the caller wrote
 /// (RFC 3261 §18.2.1). Behind a NAT it is that of RTP too.
 fn signalling_host(invite: &Request) -> Option<IpAddr> {
-    let vias = invite.headers.vias().ok()?;
-    let first = vias.last()?;
+    let first = invite.headers.bottom_via().ok()?;
     first.received().or_else(|| first.host.ip())
 }
 

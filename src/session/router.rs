@@ -421,7 +421,7 @@ impl<M: Mailbox> Router<M> {
         request: Request,
         flow: Flow,
     ) -> Option<Routed> {
-        let has_to_tag = request.headers.to().is_ok_and(|to| to.tag().is_some());
+        let has_to_tag = matches!(request.headers.to_tag(), Ok(Some(_)));
         if has_to_tag {
             return self.on_request_in_dialog(now, transaction, request, flow);
         }
@@ -587,8 +587,7 @@ impl<M: Mailbox> Router<M> {
 
     /// The session a request inside a dialog belongs to: its To tag is ours.
     fn session_of(&self, request: &Request) -> Option<(SessionId, &Entry<M>)> {
-        let to = request.headers.to().ok()?;
-        let id = SessionId(to.tag()?.into());
+        let id = SessionId(request.headers.to_tag().ok()??.into());
         let entry = self.sessions.get(&id)?;
         let call_id = request.headers.call_id().ok()?;
         (*entry.call_id == *call_id.as_bytes()).then_some((id, entry))

@@ -5,6 +5,7 @@ mod announcement;
 mod answering;
 mod applications;
 mod chaos;
+mod cost;
 mod demo;
 mod dialog;
 mod echo;

@@ -21,8 +21,8 @@ const PHONE: &str = "v=0\r\n\
     c=IN IP6 2001:db8::1\r\n\
     a=rtpmap:31 H261/90000\r\n";
 
-fn lines(body: &str) -> Lines {
-    Lines::of(body.as_bytes()).unwrap()
+fn lines(body: &str) -> Lines<'_> {
+    Lines::of(body).unwrap()
 }
 
 fn parse(body: &str) -> SessionDescription {

@@ -61,9 +61,20 @@ impl DialogId {
         let headers = &request.headers;
         Some(Self {
             call_id: headers.call_id().ok()?.to_owned(),
-            local_tag: headers.to().ok()?.tag()?.to_owned(),
-            remote_tag: tag_of(&headers.from().ok()?),
+            local_tag: headers.to_tag().ok()??.into_owned(),
+            remote_tag: headers.from_tag().ok()?.unwrap_or_default().into_owned(),
         })
+    }
+
+    /// Whether a received request belongs to this dialog, as [`Self::of_request`] would say.
+    fn is_of(&self, headers: &Headers) -> bool {
+        headers
+            .call_id()
+            .is_ok_and(|call_id| call_id == self.call_id)
+            && matches!(headers.to_tag(), Ok(Some(tag)) if *tag == *self.local_tag)
+            && headers
+                .from_tag()
+                .is_ok_and(|tag| tag.unwrap_or_default() == self.remote_tag)
     }
 
     /// The dialog that a response to our request belongs to; `None` if its To has no tag.
@@ -71,8 +82,8 @@ impl DialogId {
         let headers = &response.headers;
         Some(Self {
             call_id: headers.call_id().ok()?.to_owned(),
-            local_tag: tag_of(&headers.from().ok()?),
-            remote_tag: headers.to().ok()?.tag()?.to_owned(),
+            local_tag: headers.from_tag().ok()?.unwrap_or_default().into_owned(),
+            remote_tag: headers.to_tag().ok()??.into_owned(),
         })
     }
 }
@@ -200,11 +211,11 @@ impl Dialog {
     /// Via and body are up to the caller. A CANCEL is not made here but from its INVITE (§9.1).
     pub fn next_request(&mut self, method: Method) -> Request {
         let number = self.next_number(&method);
-        let (uri, routes) = self.request_uri_and_routes();
+        let (uri, routes, last) = self.request_uri_and_routes();
         let refreshes = refreshes_target(&method);
         let mut request = Request::new(method.clone(), uri);
         let headers = &mut request.headers;
-        for route in routes {
+        for route in routes.iter().chain(&last) {
             headers.push(HeaderName::Route, route.to_string());
         }
         headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
@@ -246,7 +257,7 @@ impl Dialog {
     /// # Errors
     /// See [`Reject`]; it names the status code to answer with. An ACK is dropped instead.
     pub fn check(&mut self, request: &Request) -> Result<(), Reject> {
-        if DialogId::of_request(request).as_ref() != Some(&self.id) {
+        if !self.id.is_of(&request.headers) {
             return Err(Reject::NoDialog);
         }
         if request.method == Method::Ack {
@@ -375,18 +386,14 @@ impl Dialog {
 
     /// §12.2.1.1. Behind a strict router (RFC 2543) the first route is the Request-URI and the
     /// remote target the last route.
-    fn request_uri_and_routes(&self) -> (Uri, Vec<NameAddr>) {
-        let Some((first, others)) = self.route_set.split_first() else {
-            return (self.remote_target.clone(), Vec::new());
-        };
-        if is_loose_router(&first.uri) {
-            return (self.remote_target.clone(), self.route_set.clone());
+    fn request_uri_and_routes(&self) -> (Uri, &[NameAddr], Option<NameAddr>) {
+        match self.route_set.split_first() {
+            Some((first, others)) if !is_loose_router(&first.uri) => {
+                let target = NameAddr::new(self.remote_target.clone());
+                (request_uri(first.uri.clone()), others, Some(target))
+            }
+            _ => (self.remote_target.clone(), &self.route_set, None),
         }
-        let target = NameAddr::new(self.remote_target.clone());
-        (
-            request_uri(first.uri.clone()),
-            others.iter().cloned().chain([target]).collect(),
-        )
     }
 
     fn refresh_target(

@@ -9,8 +9,12 @@ use super::EndpointConfig;
 /// Checks are in the order of RFC 3261 §8.2: method, Request-URI, header, extensions. A method that
 /// nobody here has heard of gets 501, one that is known but not served gets 405 (§21.5.2, §8.2.1).
 /// Whether the request is a merged one and whether there is room for it is for the caller to know.
-pub(super) fn refusal(config: &EndpointConfig, request: &Request, tag: &str) -> Option<Response> {
-    let answer = |status| Response::answering(request, status, Some(tag));
+pub(super) fn refusal(
+    config: &EndpointConfig,
+    request: &Request,
+    tag: impl Fn() -> String,
+) -> Option<Response> {
+    let answer = |status| Response::answering(request, status, Some(&tag()));
     if !config.allow.contains(&request.method) {
         let status = match request.method {
             Method::Other(_) => StatusCode::NOT_IMPLEMENTED,

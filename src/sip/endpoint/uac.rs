@@ -161,7 +161,12 @@ impl Uac {
         let class = Class::of(response.status);
         let deliver = match &mut transaction.machine {
             Machine::Invite(invite) if class == Class::Success => {
-                invite.take_success(core, now, identity.to_tag)
+                let is_new = invite.take_success(core, now, identity.to_tag);
+                if is_new {
+                    // The INVITE is not sent again.
+                    transaction.last = Bytes::new();
+                }
+                is_new
             }
             Machine::Invite(invite) => {
                 use invite_client::{Action, Input};

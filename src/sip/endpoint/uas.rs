@@ -194,9 +194,8 @@ impl Uas {
         }
         if class == Class::Success
             && matches!(transaction.machine, Machine::Invite(_))
-            && let Ok(identity) = Identity::of(&response.headers)
+            && let Ok(ack) = self.keys.ack_of(&response.headers)
         {
-            let ack = self.keys.ack(&identity);
             transaction.ack = Some(ack);
             self.by_ack.insert(ack, id);
         }
@@ -270,10 +269,18 @@ impl Uas {
             }
             return;
         };
-        let Some(Machine::Invite(machine)) = self.table.get_mut(id).map(|t| &mut t.machine) else {
+        let Some(transaction) = self.table.get_mut(id) else {
+            return;
+        };
+        let Machine::Invite(machine) = &mut transaction.machine else {
             return;
         };
         if machine.handle(now, input) == invite_server::Action::DeliverAck {
+            // The 2xx is not sent again. A late CANCEL asks for its tag, which the ACK has too.
+            self.retained_bytes -= transaction.last.len();
+            transaction.last = Bytes::new();
+            let tag = || identity.to_tag.as_deref().map(Arc::from);
+            transaction.local_tag = transaction.local_tag.take().or_else(tag);
             core.events.push_back(Event::Ack {
                 transaction: id,
                 request,
@@ -342,11 +349,12 @@ impl Uas {
         merge: Option<&MergeKey>,
         key: &ServerKey,
     ) -> Option<Response> {
-        let tag = self.tag(key);
+        // Few requests are refused: the tag is made when it is needed.
+        let tag = || self.tag(key);
         // A request that came before by another way (RFC 3261 §8.2.2.2).
         let merged = merge.is_some_and(|merge| self.by_merge.contains_key(merge));
-        let refusal = refusal(&core.config, request, &tag).or_else(|| {
-            merged.then(|| Response::answering(request, StatusCode::LOOP_DETECTED, Some(&tag)))
+        let refusal = refusal(&core.config, request, tag).or_else(|| {
+            merged.then(|| Response::answering(request, StatusCode::LOOP_DETECTED, Some(&tag())))
         })?;
         core.stats.refused_requests += 1;
         Some(refusal)

@@ -74,12 +74,12 @@ impl Headers {
         let Some((_, value)) = self.0.iter_mut().find(|(n, _)| *n == HeaderName::Via) else {
             return;
         };
-        let mut line = BytesMut::from(via.to_string().as_bytes());
+        let mut line = via.to_string().into_bytes();
         for below in elements(value).skip(1) {
             line.extend_from_slice(b", ");
             line.extend_from_slice(below);
         }
-        *value = line.freeze();
+        *value = line.into();
     }
 
     /// Removes all lines of this name.
@@ -177,6 +177,43 @@ impl Headers {
     /// To.
     pub fn to(&self) -> Result<NameAddr, ParseError> {
         self.single(HeaderName::To, NameAddr::parse)
+    }
+
+    /// Whether the topmost Via can be read, as [`Self::via`] says; keeps nothing of it.
+    pub(super) fn check_via(&self) -> Result<(), ParseError> {
+        let value = self
+            .get(&HeaderName::Via)
+            .ok_or(ParseError::Missing(HeaderName::Via))?;
+        let topmost = elements(value).next().unwrap_or_default();
+        read(HeaderName::Via, topmost, Via::check)
+    }
+
+    /// The bottom Via, which whoever made the request put there. Those above it are not looked at.
+    pub fn bottom_via(&self) -> Result<Via, ParseError> {
+        let lines = self.all(&HeaderName::Via);
+        let bottom = lines.flat_map(elements).last();
+        let bottom = bottom.ok_or(ParseError::Missing(HeaderName::Via))?;
+        read(HeaderName::Via, bottom, Via::parse)
+    }
+
+    /// The tag of From. Fails as [`Self::from`] does, and copies nothing.
+    pub fn from_tag(&self) -> Result<Option<Cow<'_, str>>, ParseError> {
+        self.tag(HeaderName::From)
+    }
+
+    /// The tag of To. Fails as [`Self::to`] does, and copies nothing.
+    pub fn to_tag(&self) -> Result<Option<Cow<'_, str>>, ParseError> {
+        self.tag(HeaderName::To)
+    }
+
+    fn tag(&self, name: HeaderName) -> Result<Option<Cow<'_, str>>, ParseError> {
+        let tag = match String::from_utf8_lossy(self.only(&name)?) {
+            Cow::Borrowed(text) => NameAddr::tag_in(text).map(|tag| tag.map(Cow::Borrowed)),
+            Cow::Owned(text) => {
+                NameAddr::tag_in(&text).map(|tag| tag.map(|tag| Cow::Owned(tag.to_owned())))
+            }
+        };
+        tag.map_err(|source| ParseError::Header { name, source })
     }
 
     /// Call-ID; compares byte by byte (RFC 3261 §8.1.1.4).

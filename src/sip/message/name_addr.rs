@@ -35,29 +35,31 @@ impl NameAddr {
     /// A quote or bracket that is not closed, a URI or parameter that cannot be read, and a URI
     /// with a comma or question mark outside brackets (§20.10).
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let mut cursor = Cursor::new(text);
-        cursor.skip_blanks();
-        let (display, uri) = if cursor.peek() == Some(b'"') {
-            let display = unquote(cursor.quoted()?);
-            cursor.skip_blanks();
-            (Some(display), bracketed(&mut cursor)?)
-        } else if has_brackets(cursor.rest()) {
-            let is_display = |b: u8| !matches!(b, b'<' | b',' | b'"' | b';' | 0..=8 | 10..=31);
-            let display = cursor.take_while(is_display).trim_matches([' ', '\t']);
-            (
-                (!display.is_empty()).then(|| display.to_owned()),
-                bracketed(&mut cursor)?,
-            )
-        } else {
-            (None, bare(&mut cursor)?)
-        };
-        let params = Params::read(&mut cursor)?;
-        cursor.end("`;` or end of value")?;
+        let mut params = Params::default();
+        let (display, uri) = read(text, Uri::parse, |name, value| params.add(name, value))?;
+        let display = display.map(|display| match display.starts_with('"') {
+            true => unquote(display),
+            false => display.to_owned(),
+        });
         Ok(Self {
             display,
             uri,
             params,
         })
+    }
+
+    /// The `tag` parameter of a value that [`Self::parse`] would take; keeps nothing else.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub(super) fn tag_in(text: &str) -> Result<Option<&str>, SyntaxError> {
+        let mut tag = None;
+        read(text, Uri::check, |name, value| {
+            if tag.is_none() && name.eq_ignore_ascii_case("tag") {
+                tag = Some(value);
+            }
+        })?;
+        Ok(tag.flatten())
     }
 
     /// The `tag` parameter.
@@ -71,6 +73,35 @@ impl NameAddr {
     }
 }
 
+/// Reads one value: its display name, quotes included, and what `uri` makes of its URI.
+fn read<'a, U>(
+    text: &'a str,
+    uri: impl Fn(&'a str) -> Result<U, SyntaxError>,
+    param: impl FnMut(&'a str, Option<&'a str>),
+) -> Result<(Option<&'a str>, U), SyntaxError> {
+    let mut cursor = Cursor::new(text);
+    cursor.skip_blanks();
+    let (display, (start, address)) = if cursor.peek() == Some(b'"') {
+        let display = cursor.quoted()?;
+        cursor.skip_blanks();
+        (Some(display), bracketed(&mut cursor)?)
+    } else if has_brackets(cursor.rest()) {
+        let is_display = |b: u8| !matches!(b, b'<' | b',' | b'"' | b';' | 0..=8 | 10..=31);
+        let display = cursor.take_while(is_display).trim_matches([' ', '\t']);
+        let display = Some(display).filter(|display| !display.is_empty());
+        (display, bracketed(&mut cursor)?)
+    } else {
+        (None, bare(&mut cursor)?)
+    };
+    let uri = uri(address).map_err(|e| SyntaxError {
+        offset: start + e.offset,
+        ..e
+    })?;
+    Params::each(&mut cursor, param)?;
+    cursor.end("`;` or end of value")?;
+    Ok((display, uri))
+}
+
 /// Whether a value that does not begin with a quote has its URI in brackets; those behind a quote or
 /// semicolon are in a parameter.
 fn has_brackets(text: &str) -> bool {
@@ -78,30 +109,23 @@ fn has_brackets(text: &str) -> bool {
     first == Some(b'<')
 }
 
-/// `LAQUOT addr-spec RAQUOT`
-fn bracketed(cursor: &mut Cursor<'_>) -> Result<Uri, SyntaxError> {
+/// `LAQUOT addr-spec RAQUOT`: where the URI begins, and the URI.
+fn bracketed<'a>(cursor: &mut Cursor<'a>) -> Result<(usize, &'a str), SyntaxError> {
     cursor.expect(b'<', "`<`")?;
     let start = cursor.offset();
     let uri = cursor.take_while(|b| b != b'>');
     cursor.expect(b'>', "`>`")?;
-    uri_at(start, uri)
+    Ok((start, uri))
 }
 
-/// `addr-spec`, up to the parameters, which belong to the header.
-fn bare(cursor: &mut Cursor<'_>) -> Result<Uri, SyntaxError> {
+/// `addr-spec`, up to the parameters, which belong to the header: where it begins, and itself.
+fn bare<'a>(cursor: &mut Cursor<'a>) -> Result<(usize, &'a str), SyntaxError> {
     let start = cursor.offset();
     let uri = cursor.take_while(|b| !is_blank(b) && !matches!(b, b';' | b',' | b'?'));
     if cursor.peek() == Some(b'?') {
         return Err(cursor.error("`<` before a URI with headers"));
     }
-    uri_at(start, uri)
-}
-
-fn uri_at(start: usize, text: &str) -> Result<Uri, SyntaxError> {
-    Uri::parse(text).map_err(|e| SyntaxError {
-        offset: start + e.offset,
-        ..e
-    })
+    Ok((start, uri))
 }
 
 impl fmt::Display for NameAddr {

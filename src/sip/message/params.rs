@@ -13,7 +13,7 @@ pub const MAX_PARAMS: usize = 128;
 /// Parameters in order of appearance: `;name` or `;name=value`. Names compare ignoring case.
 /// A quoted value keeps its quotes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Params(Vec<(String, Option<String>)>);
+pub struct Params(Vec<(Cow<'static, str>, Option<String>)>);
 
 impl Params {
     /// The value as it stands, quotes included; `None` if the parameter is absent or has no value.
@@ -54,7 +54,7 @@ impl Params {
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         self.0
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
+            .map(|(name, value)| (&**name, value.as_deref()))
     }
 
     /// Whether there is none.
@@ -68,24 +68,39 @@ impl Params {
     /// §4.5): everything visible that does not delimit.
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
         let mut params = Self::default();
-        loop {
+        Self::each(cursor, |name, value| params.add(name, value))?;
+        Ok(params)
+    }
+
+    /// As [`Self::read`], but hands each name and value out instead of keeping them.
+    pub(super) fn each<'a>(
+        cursor: &mut Cursor<'a>,
+        mut take: impl FnMut(&'a str, Option<&'a str>),
+    ) -> Result<(), SyntaxError> {
+        for count in 0.. {
             cursor.skip_blanks();
             if !cursor.eat(b';') {
-                return Ok(params);
+                break;
             }
-            if params.0.len() == MAX_PARAMS {
+            if count == MAX_PARAMS {
                 return Err(cursor.error("fewer parameters"));
             }
             cursor.skip_blanks();
             let name = cursor.take_some(|b| is_value(b) && b != b'=', "parameter name")?;
             cursor.skip_blanks();
             let value = if cursor.eat(b'=') {
-                Some(value(cursor)?.to_owned())
+                Some(value(cursor)?)
             } else {
                 None
             };
-            params.0.push((name.to_owned(), value));
+            take(name, value);
         }
+        Ok(())
+    }
+
+    /// Adds a parameter at the end.
+    pub(super) fn add(&mut self, name: &str, value: Option<&str>) {
+        self.0.push((owned_name(name), value.map(str::to_owned)));
     }
 
     fn put(&mut self, name: &str, value: Option<String>) {
@@ -95,9 +110,28 @@ impl Params {
             .find(|(n, _)| n.eq_ignore_ascii_case(name))
         {
             Some(param) => param.1 = value,
-            None => self.0.push((name.to_owned(), value)),
+            None => self.0.push((owned_name(name), value)),
         }
     }
+}
+
+/// Names that nearly every message has; they need no memory of their own.
+const USUAL: [&str; 10] = [
+    "branch",
+    "rport",
+    "received",
+    "tag",
+    "lr",
+    "transport",
+    "user",
+    "alias",
+    "ob",
+    "expires",
+];
+
+fn owned_name(name: &str) -> Cow<'static, str> {
+    let usual = USUAL.into_iter().find(|usual| *usual == name);
+    usual.map_or_else(|| Cow::Owned(name.to_owned()), Cow::Borrowed)
 }
 
 impl fmt::Display for Params {

@@ -159,9 +159,9 @@ fn body(datagram: &Bytes, at: usize, length: Option<usize>) -> Result<Bytes, Par
 
 /// What every message must have.
 fn check(start: &StartLine, headers: &Headers) -> Result<(), ParseError> {
-    headers.via()?;
-    headers.from()?;
-    headers.to()?;
+    headers.check_via()?;
+    headers.from_tag()?;
+    headers.to_tag()?;
     headers.call_id()?;
     let cseq = headers.cseq()?;
     match start {

@@ -17,13 +17,16 @@ pub struct Request {
     pub body: Bytes,
 }
 
+/// Room for the headers of a usual request.
+const TYPICAL_HEADERS: usize = 12;
+
 impl Request {
     /// A request without headers and body.
     pub fn new(method: Method, uri: impl Into<Uri>) -> Self {
         Self {
             method,
             uri: uri.into(),
-            headers: Headers::new(),
+            headers: Headers::with_capacity(TYPICAL_HEADERS),
             body: Bytes::new(),
         }
     }

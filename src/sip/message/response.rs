@@ -1,6 +1,6 @@
 //! Responses and the copying of headers into them.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{HeaderName, Headers, Request, StatusCode};
 
@@ -20,12 +20,11 @@ pub struct Response {
 impl Response {
     /// A response with the usual reason phrase, without headers and body.
     pub fn new(status: StatusCode) -> Self {
-        let (headers, body) = (Headers::new(), Bytes::new());
         Self {
             status,
             reason: status.reason(),
-            headers,
-            body,
+            headers: Headers::with_capacity(TYPICAL_HEADERS),
+            body: Bytes::new(),
         }
     }
 
@@ -61,17 +60,17 @@ impl Response {
 
     /// Adds a tag to To, if it is there and has none yet.
     pub fn add_to_tag(&mut self, tag: &str) {
-        let untagged = self.headers.to().is_ok_and(|to| to.tag().is_none());
+        let untagged = matches!(self.headers.to_tag(), Ok(None));
         if let (Some(to), true) = (self.headers.get(&HeaderName::To), untagged) {
             // Appended to the raw value, so that the rest is echoed byte by byte.
-            let tagged: BytesMut = [to, b";tag=", tag.as_bytes()]
-                .into_iter()
-                .flatten()
-                .collect();
+            let tagged = [to, b";tag=", tag.as_bytes()].concat();
             self.headers.set(HeaderName::To, tagged);
         }
     }
 }
+
+/// Room for the headers of a usual response.
+const TYPICAL_HEADERS: usize = 12;
 
 /// Headers of every response beside Via. A bad request may have several; one is echoed.
 const COPIED: [HeaderName; 4] = [

@@ -83,6 +83,10 @@ impl StatusCode {
     pub fn reason(self) -> String {
         // The names in rsip are the RFC's phrases without blanks; these have more than blanks.
         let phrase = match self.0 {
+            // Those of every call, without the way through rsip.
+            100 => "Trying",
+            180 => "Ringing",
+            200 => "OK",
             202 => "Accepted",
             406 | 606 => "Not Acceptable",
             414 => "Request-URI Too Long",

@@ -58,6 +58,69 @@ impl Uri {
     /// Characters that no URI has (blanks, quotes, angle brackets, controls, non-ASCII), no
     /// scheme, or for `sip`, `sips` and `tel` a part that breaks the grammar.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
+        let mut params = Params::default();
+        let parts = Parts::read(text, |name, value| params.add(name, value))?;
+        Ok(match parts {
+            Parts::Sip(parts) => Self::Sip(SipUri {
+                secure: parts.secure,
+                user: parts.user.map(str::to_owned),
+                password: parts.password.map(str::to_owned),
+                host: parts.host,
+                port: parts.port,
+                params,
+                headers: parts.headers.map(str::to_owned),
+            }),
+            Parts::Tel { number } => Self::Tel(TelUri {
+                number: number.to_owned(),
+                params,
+            }),
+            Parts::Other { scheme, rest } => Self::Other {
+                scheme: scheme.to_owned(),
+                rest: rest.to_owned(),
+            },
+        })
+    }
+
+    /// Whether [`Self::parse`] takes `text`; keeps nothing.
+    pub(super) fn check(text: &str) -> Result<(), SyntaxError> {
+        Parts::read(text, |_, _| {}).map(|_| ())
+    }
+
+    /// The URI as `sip` or `sips`, if it is one.
+    pub fn as_sip(&self) -> Option<&SipUri> {
+        match self {
+            Self::Sip(uri) => Some(uri),
+            _ => None,
+        }
+    }
+
+    /// Whether the scheme is `sips`.
+    pub fn is_sips(&self) -> bool {
+        self.as_sip().is_some_and(|uri| uri.secure)
+    }
+}
+
+/// A URI as it stands in a text, without its parameters.
+enum Parts<'a> {
+    Sip(SipParts<'a>),
+    Tel { number: &'a str },
+    Other { scheme: &'a str, rest: &'a str },
+}
+
+struct SipParts<'a> {
+    secure: bool,
+    user: Option<&'a str>,
+    password: Option<&'a str>,
+    host: Host,
+    port: Option<u16>,
+    headers: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn read(
+        text: &'a str,
+        param: impl FnMut(&'a str, Option<&'a str>),
+    ) -> Result<Self, SyntaxError> {
         if let Some(offset) = text.bytes().position(|b| !is_uri_byte(b)) {
             return Err(SyntaxError {
                 offset,
@@ -72,31 +135,40 @@ impl Uri {
         cursor.expect(b':', "URI scheme")?;
         let is = |known: &str| scheme.eq_ignore_ascii_case(known);
         if is("sip") || is("sips") {
-            return SipUri::read(&mut cursor, is("sips")).map(Self::Sip);
+            return SipParts::read(&mut cursor, is("sips"), param).map(Self::Sip);
         }
         if is("tel") {
-            return TelUri::read(&mut cursor).map(Self::Tel);
+            let is_number = |b: u8| b.is_ascii_hexdigit() || b"+-.()*#".contains(&b);
+            let number = cursor.take_some(is_number, "telephone number")?;
+            Params::each(&mut cursor, param)?;
+            cursor.end("`;` or end of URI")?;
+            return Ok(Self::Tel { number });
         }
-        let rest = cursor
-            .take_some(|_| true, "something after the scheme")?
-            .to_owned();
-        Ok(Self::Other {
-            scheme: scheme.to_owned(),
-            rest,
+        let rest = cursor.take_some(|_| true, "something after the scheme")?;
+        Ok(Self::Other { scheme, rest })
+    }
+}
+
+impl<'a> SipParts<'a> {
+    /// `[ userinfo ] hostport uri-parameters [ headers ]`
+    fn read(
+        cursor: &mut Cursor<'a>,
+        secure: bool,
+        param: impl FnMut(&'a str, Option<&'a str>),
+    ) -> Result<Self, SyntaxError> {
+        let (user, password) = userinfo(cursor)?;
+        let (host, port) = Host::with_port(cursor)?;
+        Params::each(cursor, param)?;
+        let headers = cursor.eat(b'?').then(|| cursor.take_while(|_| true));
+        cursor.end("`;`, `?` or end of URI")?;
+        Ok(Self {
+            secure,
+            user,
+            password,
+            host,
+            port,
+            headers,
         })
-    }
-
-    /// The URI as `sip` or `sips`, if it is one.
-    pub fn as_sip(&self) -> Option<&SipUri> {
-        match self {
-            Self::Sip(uri) => Some(uri),
-            _ => None,
-        }
-    }
-
-    /// Whether the scheme is `sips`.
-    pub fn is_sips(&self) -> bool {
-        self.as_sip().is_some_and(|uri| uri.secure)
     }
 }
 
@@ -126,52 +198,20 @@ impl SipUri {
             .iter()
             .any(|(name, _)| decoded(name).eq_ignore_ascii_case("lr"))
     }
-
-    /// `[ userinfo ] hostport uri-parameters [ headers ]`
-    fn read(cursor: &mut Cursor<'_>, secure: bool) -> Result<Self, SyntaxError> {
-        let (user, password) = userinfo(cursor)?;
-        let (host, port) = Host::with_port(cursor)?;
-        let params = Params::read(cursor)?;
-        let headers = cursor
-            .eat(b'?')
-            .then(|| cursor.take_while(|_| true).to_owned());
-        cursor.end("`;`, `?` or end of URI")?;
-        Ok(Self {
-            secure,
-            user,
-            password,
-            host,
-            port,
-            params,
-            headers,
-        })
-    }
-}
-
-impl TelUri {
-    fn read(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
-        let is_number = |b: u8| b.is_ascii_hexdigit() || b"+-.()*#".contains(&b);
-        let number = cursor.take_some(is_number, "telephone number")?.to_owned();
-        let params = Params::read(cursor)?;
-        cursor.end("`;` or end of URI")?;
-        Ok(Self { number, params })
-    }
 }
 
 /// `userinfo = ( user / telephone-subscriber ) [ ":" password ] "@"`, if there is an `@`.
 ///
 /// Users may hold `;`, `?` and the like, so the `@` is looked for first. An `@` of its own has to
 /// be escaped everywhere else.
-fn userinfo(cursor: &mut Cursor<'_>) -> Result<(Option<String>, Option<String>), SyntaxError> {
+fn userinfo<'a>(
+    cursor: &mut Cursor<'a>,
+) -> Result<(Option<&'a str>, Option<&'a str>), SyntaxError> {
     if !cursor.rest().contains('@') {
         return Ok((None, None));
     }
-    let user = cursor
-        .take_some(|b| b != b'@' && b != b':', "user")?
-        .to_owned();
-    let password = cursor
-        .eat(b':')
-        .then(|| cursor.take_while(|b| b != b'@').to_owned());
+    let user = cursor.take_some(|b| b != b'@' && b != b':', "user")?;
+    let password = cursor.eat(b':').then(|| cursor.take_while(|b| b != b'@'));
     cursor.expect(b'@', "`@`")?;
     Ok((Some(user), password))
 }

@@ -5,6 +5,7 @@
 //! unfolds every header. Of a request of a peer only a hash of that text is kept, since he chooses how long it
 //! is ([`KeyMaker`]). Each kind of key is a type, so that none is looked up in another's table.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
@@ -66,12 +67,11 @@ impl Identity {
     ///
     /// [`ParseError`] of the first that is missing or malformed.
     pub fn of(headers: &Headers) -> Result<Self, ParseError> {
-        let tag = |params: crate::sip::message::NameAddr| params.tag().map(str::to_owned);
         Ok(Self {
             via: headers.via()?,
             call_id: headers.call_id()?.to_owned(),
-            from_tag: tag(headers.from()?),
-            to_tag: tag(headers.to()?),
+            from_tag: headers.from_tag()?.map(Cow::into_owned),
+            to_tag: headers.to_tag()?.map(Cow::into_owned),
             cseq: headers.cseq()?,
         })
     }
@@ -139,9 +139,24 @@ impl KeyMaker {
 
     /// Returns the key that the 2xx of an INVITE shares with its ACK.
     pub fn ack(&mut self, identity: &Identity) -> AckKey {
-        let Identity { call_id, cseq, .. } = identity;
+        let from_tag = identity.from_tag.as_deref().unwrap_or_default();
         let to_tag = identity.to_tag.as_deref().unwrap_or_default();
-        let (number, from_tag) = (cseq.number, identity.from_tag());
+        self.ack_key(identity.cseq.number, from_tag, to_tag, &identity.call_id)
+    }
+
+    /// Returns the key that the ACK of this 2xx will have.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] of the first header that is missing or malformed.
+    pub fn ack_of(&mut self, success: &Headers) -> Result<AckKey, ParseError> {
+        let from_tag = success.from_tag()?.unwrap_or_default();
+        let to_tag = success.to_tag()?.unwrap_or_default();
+        let number = success.cseq()?.number;
+        Ok(self.ack_key(number, &from_tag, &to_tag, success.call_id()?))
+    }
+
+    fn ack_key(&mut self, number: u32, from_tag: &str, to_tag: &str, call_id: &str) -> AckKey {
         AckKey(self.digest(format_args!("{number}\n{from_tag}\n{to_tag}\n{call_id}")))
     }
 

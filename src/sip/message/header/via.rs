@@ -40,12 +40,9 @@ impl Via {
     /// # Errors
     /// The protocol, host, port or a parameter breaks the grammar.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let mut cursor = Cursor::new(text);
-        let (name, version, transport) = sent_protocol(&mut cursor)?;
-        cursor.take_some(is_blank, "blank and sent-by")?;
-        let (host, port) = Host::with_port(&mut cursor)?;
-        let params = Params::read(&mut cursor)?;
-        cursor.end("`;` or end of Via")?;
+        let mut params = Params::default();
+        let parts = read(text, |name, value| params.add(name, value))?;
+        let ((name, version, transport), (host, port)) = parts;
         let usual = name.eq_ignore_ascii_case("SIP") && version == "2.0";
         let protocol = match usual {
             true => Cow::Borrowed(PROTOCOL),
@@ -60,6 +57,11 @@ impl Via {
             port,
             params,
         })
+    }
+
+    /// Whether [`Self::parse`] takes `text`; keeps nothing.
+    pub(in crate::sip::message) fn check(text: &str) -> Result<(), SyntaxError> {
+        read(text, |_, _| {}).map(|_| ())
     }
 
     /// The `branch` parameter: with the magic cookie the transaction's identity (§17.1.3).
@@ -89,6 +91,22 @@ impl Via {
 
 const PROTOCOL: &str = "SIP/2.0";
 const TRANSPORTS: [&str; 6] = ["UDP", "TCP", "TLS", "WS", "WSS", "SCTP"];
+
+/// Name, version and transport; host and port.
+type Parts<'a> = ((&'a str, &'a str, &'a str), (Host, Option<u16>));
+
+fn read<'a>(
+    text: &'a str,
+    param: impl FnMut(&'a str, Option<&'a str>),
+) -> Result<Parts<'a>, SyntaxError> {
+    let mut cursor = Cursor::new(text);
+    let protocol = sent_protocol(&mut cursor)?;
+    cursor.take_some(is_blank, "blank and sent-by")?;
+    let sent_by = Host::with_port(&mut cursor)?;
+    Params::each(&mut cursor, param)?;
+    cursor.end("`;` or end of Via")?;
+    Ok((protocol, sent_by))
+}
 
 /// `protocol-name SLASH protocol-version SLASH transport`, with blanks around the slashes.
 fn sent_protocol<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, &'a str, &'a str), SyntaxError> {
