@@ -48,7 +48,7 @@ use crate::session::recordings::{self, Recordings};
 use crate::session::{Limits, Router, RouterConfig};
 use crate::sip::auth::{DigestServer, ServerConfig, Users};
 use crate::sip::delivery::{Delivery, DeliveryConfig, Outbound};
-use crate::sip::dialog::capabilities::METHODS;
+use crate::sip::dialog::capabilities::{EXTENSIONS, METHODS};
 use crate::sip::dialog::session_timer::TIMER;
 use crate::sip::endpoint::{Endpoint, EndpointConfig, SentBy, SourceRules};
 use crate::sip::locate::Reach;
@@ -639,8 +639,8 @@ fn delivery_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> De
 /// Option tags that a peer may require of us.
 fn supported(sip: &config::Sip) -> Vec<String> {
     let timer = sip.session_timer.map(|_| TIMER);
-    let tags = sip.reliable.supported().iter().copied().chain(timer);
-    tags.map(str::to_owned).collect()
+    let tags = sip.reliable.supported().iter().chain(EXTENSIONS).copied();
+    tags.chain(timer).map(str::to_owned).collect()
 }
 
 fn media_config(config: &Config, ids: &mut Ids) -> MediaConfig {

@@ -135,7 +135,7 @@ impl Session {
             self.call.pump();
             match self.call.poll_event() {
                 Some(event) => self.tell(now, event),
-                None => return,
+                None => return self.call.tell_referrer(now),
             }
         }
     }
@@ -169,6 +169,8 @@ impl SessionCore for Session {
                     .is_some_and(|application| !self.forced && application.wants_requests());
                 if !usage.admit(transaction, &request) {
                     // It has its answer.
+                } else if !self.call.admits_refer(transaction, &request) {
+                    // So has this.
                 } else if wanted {
                     self.tell(now, CallEvent::Request(transaction, request));
                 } else {

@@ -3,6 +3,7 @@
 mod dial_out;
 mod events;
 mod pages;
+mod referred;
 mod replies;
 mod requests;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use muleteer::session::Catalog;
 
-use crate::agent::{Scene, diagram};
+use crate::agent::{PEER, Scene, diagram};
 
 /// The diagrams of the page in order.
 fn diagrams() -> Vec<String> {
@@ -96,5 +96,46 @@ fn a_transfer() {
     scene.peer().request("NOTIFY", "SIP/2.0 200 OK");
     scene.run(200);
     assert_eq!(scene.peer().count("BYE"), 1);
+    scene.ends_clean();
+}
+
+#[test]
+fn a_call_that_moves_where_its_peer_sends_it() {
+    let mut scene = scene(4, "moving");
+    scene.call();
+    scene.peer().extra = format!("Refer-To: <sip:bob@{PEER}>\r\n");
+    scene.peer().request("REFER", "");
+    scene.peer().extra.clear();
+    scene.run(50);
+    assert_eq!(scene.peer().statuses("REFER"), [202]);
+    let invite = scene.peer().last_request("INVITE").expect("a call");
+    assert_eq!(invite.uri.to_string(), format!("sip:bob@{PEER}"));
+    let answer = scene.peer().offer("sendrecv");
+    for (status, body) in [(180, ""), (200, &*answer)] {
+        let notify = scene.peer().last_request("NOTIFY").expect("a NOTIFY");
+        scene.peer().respond(&notify, 200, "", "");
+        scene.peer().respond(&invite, status, "bob", body);
+        scene.run(50);
+    }
+    let notify = scene.peer().last_request("NOTIFY").expect("a NOTIFY");
+    scene.peer().respond(&notify, 200, "", "");
+    let notifies = scene.peer().requests();
+    let notifies = notifies.filter(|request| request.method.as_str() == "NOTIFY");
+    let lines: Vec<_> = notifies
+        .map(|notify| String::from_utf8_lossy(&notify.body).trim().to_owned())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "SIP/2.0 100 Trying",
+            "SIP/2.0 180 Ringing",
+            "SIP/2.0 200 OK"
+        ]
+    );
+    scene.bye();
+    scene.with_agent(|agent, now| agent.terminate(now));
+    scene.run(50);
+    let bye = scene.peer().last_request("BYE").expect("a BYE");
+    scene.peer().respond(&bye, 200, "", "");
     scene.ends_clean();
 }

@@ -34,7 +34,7 @@ use muleteer::session::{
 };
 use muleteer::sip::contact::ContactPlace;
 use muleteer::sip::delivery::{Delivery, DeliveryConfig, Output, stamp_contact};
-use muleteer::sip::dialog::capabilities::{METHODS, RELIABLE, ReliablePolicy};
+use muleteer::sip::dialog::capabilities::{EXTENSIONS, METHODS, RELIABLE, ReliablePolicy};
 use muleteer::sip::dialog::invite_usage::{Command, RequestToken};
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig, TransactionId};
 use muleteer::sip::locate::{Answer, Question, Reach, RecordType, Target};
@@ -151,7 +151,11 @@ impl Agent {
         });
         let config = EndpointConfig {
             allow: METHODS.to_vec(),
-            supported: vec![RELIABLE.to_owned()],
+            supported: [RELIABLE]
+                .iter()
+                .chain(EXTENSIONS)
+                .map(ToString::to_string)
+                .collect(),
             ..EndpointConfig::default()
         };
         let codecs = Codecs::new([CodecId::PCMU, CodecId::PCMA]);

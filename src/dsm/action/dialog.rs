@@ -43,9 +43,9 @@ const SIGNATURES: &[Signature] = &[
         &[CODE, REASON],
         reply,
         "The same for the request of the 'sipRequest' or 'invite' being processed; set \
-         #processed=true as well.",
+         #processed=true as well. A 2xx to a REFER takes it, see dlg.notifyRefer.",
     )
-    .errno(ANSWER)
+    .errno(&["arg", "general", "dlg"])
     .throws(THROWS),
     takes(
         "dlg.acceptInvite",
@@ -125,6 +125,15 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(&["dlg"])
     .throws(&["sbc #cause"]),
+    takes(
+        "dlg.notifyRefer",
+        Separator::Commas(2),
+        &[CODE, REASON],
+        reply,
+        "Tells the peer what became of the latest REFER that dlg.replyRequest took with a 2xx and whose end is \
+         not told: 100 to 199 how it goes, from 200 on how it ended. An extension.",
+    )
+    .errno(&["arg", "dlg"]),
     takes(
         "dlg.info",
         Separator::Commas(2),

@@ -117,6 +117,16 @@ const REQUEST: Params = &[
     ("to", "To header"),
     ("hdrs", "the other headers"),
 ];
+/// Of a request that is a REFER.
+const REFER: Params = &[
+    ("refer_to", "URI that a REFER asks to call"),
+    ("refer_method", "method that it asks for, mostly INVITE"),
+    (
+        "refer_replaces",
+        "Replaces header of that call, if it is to replace another",
+    ),
+    ("referred_by", "URI of who asks, if the REFER names one"),
+];
 /// Of a reply, by their two names.
 const REPLY: Params = &[
     ("code", "status, also as #sip_code"),
@@ -290,7 +300,7 @@ pub static CORE: &[EventCondition] = &[
         SipRequest,
         "A request came in the dialog, if $enable_request_events is true; \
          #processed=true keeps the server from handling it.",
-        &[REQUEST, CSEQ, BODY, LEG],
+        &[REQUEST, REFER, CSEQ, BODY, LEG],
     ),
     event(
         "sipReply",

@@ -7,6 +7,7 @@
 mod event;
 mod formats;
 mod negotiation;
+mod referred;
 mod signalling;
 mod transfer;
 
@@ -18,8 +19,10 @@ use std::time::{Duration, Instant};
 pub use self::event::{CallEvent, CallStatus, SeenResponse};
 pub use self::formats::capabilities;
 pub use self::negotiation::Negotiation;
+pub use self::referred::MAX_REFERRED;
 
 use self::formats::{event_format, media_format};
+use self::referred::Taken;
 use self::transfer::Transfers;
 use super::digits::{DigitReport, Digits};
 use super::dtmf_info::{self, DTMF_RELAY};
@@ -95,6 +98,8 @@ pub struct Call {
     progress: Option<StatusCode>,
     /// REFERs of ours; most calls have none.
     transfers: Option<Box<Transfers>>,
+    /// REFERs of the peer; most calls have none.
+    referred: Option<Box<Taken>>,
     ended: bool,
     outputs: VecDeque<SessionOutput>,
     events: VecDeque<CallEvent>,
@@ -116,6 +121,7 @@ impl Call {
             is_early_told: false,
             progress: None,
             transfers: None,
+            referred: None,
             ended: false,
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -214,7 +220,12 @@ impl Call {
             None if request.method == Method::Notify && !self.usage.is_terminated() => {
                 self.on_notify(now, transaction, &request);
             }
-            None => self.usage.handle_admitted(transaction, request),
+            None => {
+                if request.method == Method::Bye {
+                    self.close_referred();
+                }
+                self.usage.handle_admitted(transaction, request);
+            }
         }
     }
 

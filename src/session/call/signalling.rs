@@ -86,12 +86,14 @@ impl Call {
     /// When [`handle_timeout`](Self::handle_timeout) is wanted.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let usage = self.usage.poll_timeout().into_iter();
-        usage.chain(self.transfer_timeout()).min()
+        let transfers = self.transfer_timeout().into_iter();
+        usage.chain(transfers).chain(self.referred_timeout()).min()
     }
 
     /// Takes the time.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.give_up_transfers(now);
+        self.expire_referred(now);
         if self.usage.poll_timeout().is_some_and(|at| at <= now) {
             self.usage.handle_timeout(now);
             self.pump();
@@ -105,6 +107,7 @@ impl Call {
 
     /// The same with header lines in the BYE or the refusal.
     pub fn hang_up_with(&mut self, headers: &[Line]) {
+        self.close_referred();
         self.usage.hang_up_with(headers);
         self.pump();
     }
@@ -177,19 +180,27 @@ impl Call {
     }
 
     /// Answers a request of [`CallEvent::Request`], at once or later, with what the application wants. A
-    /// request that the call depends on (INVITE, UPDATE, PRACK, BYE) is done as usual instead.
+    /// request that the call depends on (INVITE, UPDATE, PRACK, BYE) is done as usual instead. A 2xx to a
+    /// REFER promises the peer to [tell](Self::refer_progress) what comes of it.
+    ///
+    /// # Errors
+    /// A REFER that was to be taken cannot be any more, and got this status instead.
     pub fn reply(
         &mut self,
+        now: Instant,
         transaction: TransactionId,
         request: Request,
         status: StatusCode,
         reason: Option<&str>,
         headers: &[Line],
         body: Content,
-    ) {
-        use Method::{Bye, Invite, Prack, Update};
+    ) -> Result<(), StatusCode> {
+        use Method::{Bye, Invite, Prack, Refer, Update};
+        let mut done = Ok(());
         if matches!(request.method, Invite | Update | Prack | Bye) {
-            self.usage.handle_admitted(transaction, request);
+            self.handle_admitted(now, transaction, request);
+        } else if request.method == Refer && status.is_success() {
+            done = self.take_refer(now, transaction, &request, (status, reason, headers));
         } else {
             let mut lines = headers.to_vec();
             if !body.content_type.is_empty() {
@@ -199,6 +210,7 @@ impl Call {
                 .reply(transaction, &request, status, reason, &lines, body.body);
         }
         self.pump();
+        done
     }
 
     pub(super) fn on_usage_event(&mut self, event: UsageEvent) {
@@ -346,6 +358,9 @@ impl Call {
         }
         if method == Method::Refer {
             self.on_refer_done(token, &outcome);
+        }
+        if method == Method::Notify {
+            self.on_notify_done(token, &outcome);
         }
         self.events.push_back(CallEvent::Done {
             token,

@@ -1,6 +1,7 @@
 //! What a call of ours understands, in the words of Allow and Supported: the one place that says it
 //! (RFC 3261 §20.5, §20.37).
 
+use super::transfer::NOREFERSUB;
 use crate::sip::message::Method;
 
 /// Methods that reach a call or begin one. [`ALLOW`] is their list.
@@ -14,10 +15,14 @@ pub const METHODS: &[Method] = &[
     Method::Prack,
     Method::Update,
     Method::Notify,
+    Method::Refer,
 ];
 
 /// [`METHODS`] as Allow shows them.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY";
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY, REFER";
+
+/// Option tags that a peer may require of every call of ours; more hang on settings.
+pub const EXTENSIONS: &[&str] = &[NOREFERSUB];
 
 /// Whether provisional responses are sent and asked for reliably (RFC 3262).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -110,7 +110,7 @@ impl Dialog {
                 Reply::read(first, second, ok, variables).and_then(|reply| self.reply(call, &reply))
             }
             "dlg.replyRequest" => Reply::read(first, second, ok, variables)
-                .and_then(|reply| self.reply_request(call, &reply)),
+                .and_then(|reply| self.reply_request(now, call, &reply)),
             "dlg.acceptInvite" => {
                 let reason = match first {
                     "" => "OK",
@@ -121,6 +121,8 @@ impl Dialog {
             }
             "dlg.bye" => self.bye(call, first),
             "dlg.refer" => refer(now, call, first, second),
+            "dlg.notifyRefer" => Reply::read(first, second, ok, &Values::new())
+                .and_then(|reply| notify_refer(call, &reply)),
             "dlg.info" => info(call, first, second),
             "dlg.getRequestBody" => match self.request(call) {
                 Some(request) => Err(found(&request.headers, &request.body, first)),
@@ -190,7 +192,12 @@ impl Dialog {
     }
 
     /// Replies to the request that the event is about.
-    fn reply_request(&mut self, call: &mut Call, reply: &Reply<'_>) -> Result<(), Performed> {
+    fn reply_request(
+        &mut self,
+        now: Instant,
+        call: &mut Call,
+        reply: &Reply<'_>,
+    ) -> Result<(), Performed> {
         match &mut self.message {
             Message::Invite => self.reply(call, reply),
             Message::Request {
@@ -203,7 +210,8 @@ impl Dialog {
                     false => *transaction,
                 };
                 let transaction = transaction.ok_or_else(answered)?;
-                call.reply(
+                let done = call.reply(
+                    now,
                     transaction,
                     (**request).clone(),
                     reply.status,
@@ -211,7 +219,10 @@ impl Dialog {
                     &reply.headers,
                     Content::default(),
                 );
-                Ok(())
+                done.map_err(|status| {
+                    let why = format!("the call cannot take a REFER now: it got {status}");
+                    failed(Errno::DLG, why)
+                })
             }
             Message::None | Message::Response(_) => Err(thrown("no request")),
         }
@@ -273,6 +284,20 @@ fn refer(now: Instant, call: &mut Call, target: &str, seconds: &str) -> Result<(
     match call.usage().is_established() && call.refer(now, &headers) {
         true => Ok(()),
         false => Err(failed(Errno::DLG, "REFER needs an established call")),
+    }
+}
+
+fn notify_refer(call: &mut Call, reply: &Reply<'_>) -> Result<(), Performed> {
+    let reason = match reply.reason.trim() {
+        "" => reply.status.reason(),
+        reason => reason.to_owned(),
+    };
+    match call.refer_progress(reply.status, &reason) {
+        true => Ok(()),
+        false => Err(failed(
+            Errno::DLG,
+            "no REFER was taken whose end is still to be told",
+        )),
     }
 }
 

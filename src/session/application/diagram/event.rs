@@ -5,10 +5,10 @@ use crate::dsm::{Event, EventKind};
 use crate::media::MediaEvent;
 use crate::session::call::{CallEvent, SeenResponse};
 use crate::session::script::Step;
-use crate::sip::dialog::transfer::Progress;
+use crate::sip::dialog::transfer::{Progress, Refer};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{
-    HeaderName, Headers, NameAddr, ParseError, Request, Response, StatusCode,
+    HeaderName, Headers, Method, NameAddr, ParseError, Request, Response, StatusCode,
 };
 
 /// Header lines of a message that are parameters of its event, each by its name.
@@ -46,7 +46,25 @@ pub(super) fn request_event(request: &Request) -> Event {
     let event = Event::new(EventKind::SipRequest)
         .with("method", request.method.as_str())
         .with("r_uri", request.uri.to_string());
+    let event = match request.method {
+        Method::Refer => about_refer(event, request),
+        _ => event,
+    };
     about(event, &request.headers, &request.body)
+}
+
+/// Adds what a REFER asks for.
+fn about_refer(event: Event, request: &Request) -> Event {
+    let Ok(refer) = Refer::read(request) else {
+        return event;
+    };
+    let replaces = refer.replaces.map(|replaces| replaces.to_string());
+    let referred_by = refer.referred_by.map(|party| party.uri.to_string());
+    event
+        .with("refer_to", refer.target.to_string())
+        .with("refer_method", refer.method.as_str())
+        .with("refer_replaces", replaces.unwrap_or_default())
+        .with("referred_by", referred_by.unwrap_or_default())
 }
 
 /// What a response to a request of ours is in the language.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::failure::{Reach, reach};
 use super::uac::is_challenge;
 use super::{
     Change, Command, Event, ForkId, InviteUsage, Line, RequestToken, Role, State, add_lines,
@@ -265,7 +266,14 @@ impl InviteUsage {
         outcome: Result<Box<Response>, StatusCode>,
     ) {
         let is_good = matches!(&outcome, Ok(response) if response.status.is_success());
-        let kept = (!is_good).then(|| outcome.clone());
+        // Of a NOTIFY, the use of the dialog is its subscription; only the end of the dialog reaches the call.
+        let reach = reach(
+            outcome
+                .as_ref()
+                .map_or_else(|status| *status, |response| response.status),
+        );
+        let is_own = method != Method::Notify || reach == Reach::Dialog;
+        let kept = (!is_good && is_own).then(|| outcome.clone());
         self.events.push_back(Event::Done {
             token,
             method,

@@ -52,6 +52,8 @@ impl InviteUsage {
                 self.respond(transaction, response);
             }
             Method::Info => self.on_info(transaction, &request),
+            // Nobody follows it.
+            Method::Refer => self.refuse(transaction, &request, StatusCode::DECLINE),
             _ => {
                 let mut response = self.plain(&request, StatusCode::METHOD_NOT_ALLOWED);
                 response.headers.set(HeaderName::Allow, ALLOW);
@@ -61,11 +63,13 @@ impl InviteUsage {
     }
 
     /// Answers an [admitted](Self::admit) request that somebody else has dealt with: with 200, but a
-    /// new offer, to which that is no answer, with 488. A PRACK is the call's own business in any case.
+    /// new offer, to which that is no answer, with 488, and a REFER, which that would promise to follow,
+    /// with 603. A PRACK is the call's own business in any case.
     pub fn confirm(&mut self, transaction: TransactionId, request: Request) {
         let status = match request.method {
             Method::Prack => return self.handle_admitted(transaction, request),
             Method::Invite => StatusCode::NOT_ACCEPTABLE_HERE,
+            Method::Refer => StatusCode::DECLINE,
             Method::Update if !request.body.is_empty() => StatusCode::NOT_ACCEPTABLE_HERE,
             _ => StatusCode::OK,
         };

@@ -131,6 +131,18 @@ impl Notifier {
         headers.set(HeaderName::SubscriptionState, state.to_string());
     }
 
+    /// Ends the subscription and writes the last NOTIFY, even if the one before has no response: what
+    /// carries it is about to end. False: the last one has been sent.
+    pub fn write_last_notify(&mut self, reason: EndReason, request: &mut Request) -> bool {
+        self.terminate(reason, None);
+        let is_due = self.is_wanted && !self.is_over;
+        if is_due {
+            // The last one does not tell the time that is left.
+            self.write_notify(self.expires_at, request);
+        }
+        is_due
+    }
+
     /// Takes the status of a final response to our NOTIFY, or the 408 or 503 that stands for one that did
     /// not come. No answer ends the subscription (RFC 6665 §4.2.2).
     pub fn handle_response(&mut self, status: StatusCode) {

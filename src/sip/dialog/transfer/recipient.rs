@@ -77,12 +77,59 @@ impl Referred {
             return;
         };
         subscription.write_notify(now, request);
+        self.write_body(request);
+    }
+
+    /// The dialog is about to end: writes headers and body of the last NOTIFY, which tells how the request
+    /// stands, and takes it for sent. False: none is owed.
+    pub fn write_last_notify(&mut self, request: &mut Request) -> bool {
+        let is_due = self.subscription.as_mut().is_some_and(|subscription| {
+            subscription.write_last_notify(EndReason::Noresource, request)
+        });
+        if is_due {
+            self.write_body(request);
+        }
+        is_due
+    }
+
+    fn write_body(&self, request: &mut Request) {
         let content_type = sipfrag::CONTENT_TYPE;
         request.headers.set(HeaderName::ContentType, content_type);
         request.body = sipfrag::write(self.status, &self.reason);
     }
 
-    /// The subscription, for responses to its NOTIFYs, SUBSCRIBEs of the peer, and the time.
+    /// Takes the status of a final response to a NOTIFY, or what stands for one.
+    pub fn handle_notify_response(&mut self, status: StatusCode) {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.handle_response(status);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.subscription.as_ref()?.poll_timeout()
+    }
+
+    /// Ends a subscription that expires.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.handle_timeout(now);
+        }
+    }
+
+    /// Whether NOTIFYs are wanted.
+    pub fn is_watched(&self) -> bool {
+        self.subscription.is_some()
+    }
+
+    /// Whether [`progress`](Self::progress) still means something: neither an end nor the time has been
+    /// told.
+    pub fn is_open(&self) -> bool {
+        let is_heard = self.subscription.is_none() || self.poll_timeout().is_some();
+        !self.status.is_final() && is_heard
+    }
+
+    /// The subscription, for SUBSCRIBEs of the peer.
     pub fn subscription(&mut self) -> Option<&mut Notifier> {
         self.subscription.as_mut()
     }
