@@ -35,7 +35,7 @@ use crate::media::{MediaCommand, MediaEvent, MediaFormat, RtcpParameters, Stream
 use crate::rtp::srtp::SrtpSuite;
 use crate::rtp::{Digit, DigitSource, SourceRule};
 use crate::sdp::{AudioFormat, NegotiatedAudio, SrtpPolicy};
-use crate::sip::dialog::invite_usage::{Content, InviteUsage};
+use crate::sip::dialog::invite_usage::{Content, InviteUsage, Line};
 use crate::sip::dialog::session_timer::SessionTimerSettings;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{Method, Request, StatusCode};
@@ -75,6 +75,9 @@ pub struct CallSetup {
     /// How the session is refreshed; None: not at all.
     pub session_timer: Option<SessionTimerSettings>,
 }
+
+/// How an application answers a request: status, reason phrase if it is its own, further header lines.
+pub type Answer<'a> = (StatusCode, Option<&'a str>, &'a [Line]);
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Call;
+use super::{Answer, Call};
 use crate::sip::dialog::invite_usage::{Content, Line, RequestToken};
 use crate::sip::dialog::transfer::{Refer, Referred};
 use crate::sip::endpoint::TransactionId;
@@ -64,7 +64,7 @@ impl Call {
         now: Instant,
         transaction: TransactionId,
         request: &Request,
-        answer: (StatusCode, Option<&str>, &[Line]),
+        answer: Answer<'_>,
     ) -> Result<(), StatusCode> {
         let (status, reason, headers) = answer;
         let examined = self.examine(request);

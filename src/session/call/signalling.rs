@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{Call, CallEvent};
+use super::{Answer, Call, CallEvent};
 use crate::sdp::{Direction, NegotiatedAudio, NegotiationError};
 use crate::sip::dialog::invite_usage::{
     Change, Content, Due, Event as UsageEvent, ForkId, Line, OfferId, RequestToken, SDP,
@@ -190,24 +190,18 @@ impl Call {
         now: Instant,
         transaction: TransactionId,
         request: Request,
-        status: StatusCode,
-        reason: Option<&str>,
-        headers: &[Line],
-        body: Content,
+        answer: Answer<'_>,
     ) -> Result<(), StatusCode> {
         use Method::{Bye, Invite, Prack, Refer, Update};
+        let (status, reason, headers) = answer;
         let mut done = Ok(());
         if matches!(request.method, Invite | Update | Prack | Bye) {
             self.handle_admitted(now, transaction, request);
         } else if request.method == Refer && status.is_success() {
-            done = self.take_refer(now, transaction, &request, (status, reason, headers));
+            done = self.take_refer(now, transaction, &request, answer);
         } else {
-            let mut lines = headers.to_vec();
-            if !body.content_type.is_empty() {
-                lines.push((HeaderName::ContentType, body.content_type));
-            }
             self.usage
-                .reply(transaction, &request, status, reason, &lines, body.body);
+                .reply(transaction, &request, status, reason, headers, Bytes::new());
         }
         self.pump();
         done

@@ -81,7 +81,7 @@ impl Identity {
         ClientKey::new(self.via.branch().unwrap_or_default(), &self.cseq.method)
     }
 
-    fn from_tag(&self) -> &str {
+    fn sender_tag(&self) -> &str {
         self.from_tag.as_deref().unwrap_or_default()
     }
 }
@@ -123,7 +123,7 @@ impl KeyMaker {
         ServerKey(if unique {
             self.digest(format_args!("{method}\n{branch}\n{}", SentBy(via)))
         } else {
-            let (from_tag, number) = (identity.from_tag(), cseq.number);
+            let (from_tag, number) = (identity.sender_tag(), cseq.number);
             self.digest(format_args!(
                 "{method}\n{number}\n{uri}\n{call_id}\n{from_tag}\n{via}"
             ))
@@ -133,7 +133,7 @@ impl KeyMaker {
     /// Returns the key that a second copy of this request would have.
     pub fn merge(&mut self, identity: &Identity) -> MergeKey {
         let Identity { call_id, cseq, .. } = identity;
-        let (number, method, from_tag) = (cseq.number, &cseq.method, identity.from_tag());
+        let (number, method, from_tag) = (cseq.number, &cseq.method, identity.sender_tag());
         MergeKey(self.digest(format_args!("{number}\n{method}\n{from_tag}\n{call_id}")))
     }
 

@@ -214,10 +214,7 @@ impl Dialog {
                     now,
                     transaction,
                     (**request).clone(),
-                    reply.status,
-                    Some(reply.reason),
-                    &reply.headers,
-                    Content::default(),
+                    (reply.status, Some(reply.reason), &reply.headers),
                 );
                 done.map_err(|status| {
                     let why = format!("the call cannot take a REFER now: it got {status}");
