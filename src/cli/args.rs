@@ -30,8 +30,8 @@ pub enum Command {
     ///
     /// Without --config every key has its default, and paths start from the current directory. SIGTERM
     /// and SIGINT stop the server: no new calls, and a BYE to those that are left after the grace
-    /// period. SIGHUP reads diagrams, [app], [dsm], [application.*], [tls] and its files, and the file of
-    /// [auth] users again; all else, such as the rest of [auth] and [[registration]], needs a restart.
+    /// period. SIGHUP reads again: diagrams, the sections app, dsm, application.* and tls with its files, and
+    /// the file of users. All else, such as the rest of auth and the registrations, needs a restart.
     Serve(ServeArgs),
     /// Find mistakes in state diagrams
     ///

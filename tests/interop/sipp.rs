@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::tool;
 use crate::support::audio;
-use crate::support::process::{Folder, Process, ServerProcess, free_port};
+use crate::support::process::{Folder, Process, ServerProcess, free_port, free_ports};
 use crate::support::server::project_root;
 
 /// Hangs up by itself.
@@ -53,7 +53,7 @@ impl Plan<'_> {
         let scenarios = project_root().join("tests/interop/scenarios");
         let errors = folder.file("errors.log");
         // It takes the next even port for video, which nobody else may get.
-        let (audio_port, _video_port) = (free_port(), free_port());
+        let audio_port = free_ports(2);
         let mut sipp = tool("sipp", "sip-tester");
         sipp.arg(server.to_string())
             .arg("-sf")

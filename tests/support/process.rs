@@ -179,16 +179,24 @@ fn show(output: &[(Stream, String)]) -> String {
 /// An even port that neither UDP nor TCP uses on loopback, with a free odd one after it. Each is handed
 /// out once, from below the ports that the kernel gives away.
 pub fn free_port() -> u16 {
+    free_ports(1)
+}
+
+/// The first of so many [free ports](free_port), each two above the one before.
+pub fn free_ports(count: u16) -> u16 {
     const FIRST: u16 = 20_000;
-    const COUNT: u16 = 4_000;
+    const COUNT: u16 = 3_900;
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = (std::process::id() % 100 * 100) as u16;
-    for _ in 0..COUNT / 2 {
-        let turn = NEXT.fetch_add(2, Ordering::Relaxed);
-        let port = FIRST + (start + turn) % COUNT;
+    let is_free = |port: u16| {
         let udp = |port| UdpSocket::bind(("127.0.0.1", port)).is_ok();
-        if udp(port) && udp(port + 1) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
+        udp(port) && udp(port + 1) && TcpListener::bind(("127.0.0.1", port)).is_ok()
+    };
+    for _ in 0..COUNT / 2 {
+        let turn = NEXT.fetch_add(2 * count, Ordering::Relaxed);
+        let first = FIRST + start.wrapping_add(turn) % COUNT;
+        if (0..count).all(|number| is_free(first + 2 * number)) {
+            return first;
         }
     }
     panic!("no free port");

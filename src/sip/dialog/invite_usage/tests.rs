@@ -305,7 +305,7 @@ fn an_info_about_something_else_is_refused_and_told_what_is_understood() {
     info.headers.set(HeaderName::CSeq, "4 INFO");
     info.headers.push(HeaderName::InfoPackage, "conference");
     usage.handle_request(TransactionId(2), info);
-    usage.handle_request(TransactionId(3), inside("REFER", 5));
+    usage.handle_request(TransactionId(3), inside("PUBLISH", 5));
     assert_eq!(commands(&mut usage), ["2: 469", "3: 405"]);
 }
 
