@@ -1,4 +1,4 @@
-//! What a loadable codec of Muleteer is written with.
+//! What a loadable codec or action module of Muleteer is written with. [`module`] is about modules.
 //!
 //! A codec is a shared object `libcodec_NAME.so` that exports one C function; `abi` holds its
 //! types, and `include/muleteer_codec.h` the same for C. In Rust, implement [`Codec`] and name the
@@ -17,6 +17,7 @@ mod export;
 pub mod fixed;
 pub mod fmtp;
 mod library;
+pub mod module;
 
 pub use codec::{Codec, Decoder, Description, Encoder, Failure, Packing};
 pub use library::{LibraryError, SystemLibrary};
