@@ -1,4 +1,5 @@
 //! https: whom the module believes. One process loads a module once: a file for each configuration.
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without")]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,

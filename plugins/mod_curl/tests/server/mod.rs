@@ -1,5 +1,6 @@
 //! An HTTP server for one test: it answers as the path says, and keeps what it was sent.
 #![allow(dead_code, reason = "each test uses a part")]
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without")]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
