@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use muleteer::cli::{Cli, Command, call, check, fmt, graph, lsp, serve, sim, test};
+use muleteer::cli::{Cli, Command, call, check, fmt, graph, lsp, module, serve, sim, test};
 
 /// A call makes some two hundred small allocations on one thread and frees them on another or much
 /// later; glibc's allocator spends a fifth of a call's processor time on that.
@@ -19,7 +19,8 @@ fn main() -> ExitCode {
         Command::Graph(args) => graph::run(&args).into(),
         Command::Fmt(args) => fmt::run(&args).into(),
         Command::Sim(args) => sim::run(&args).into(),
-        Command::Lsp(_) => lsp::run().into(),
+        Command::Lsp(args) => lsp::run(&args).into(),
+        Command::Module(args) => module::run(&args).into(),
         Command::Test(args) => test::run(&args).into(),
         Command::Call(args) => call::run(&args).into(),
     }

@@ -1,5 +1,6 @@
 //! Commands, options and the help they print.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use super::dtmf::DtmfSequence;
 use crate::codec::CodecId;
 use crate::config::{Config, LoadError, LogFormat, LogLevel, Setting, load};
 use crate::dsm::diagnostic::Code;
-use crate::dsm::{Diagnostic, Severity};
+use crate::dsm::{Diagnostic, Registry, Severity};
+use crate::plugin::module::Modules;
 use crate::sip::message::Uri;
 
 /// A SIP media server that is programmed with state diagrams.
@@ -71,6 +73,8 @@ pub enum Command {
     /// docs/editors.md says how. Prompts are looked up in the folder audio/ of the workspace, or in what
     /// the editor sets as muleteer.audioPath. Log lines go to standard error.
     Lsp(LspArgs),
+    /// Look at the modules that diagrams can import
+    Module(ModuleArgs),
     /// Place a call: a test phone
     ///
     /// Calls URI, plays a file, presses keys, and records what it hears, until the other side hangs up
@@ -132,6 +136,10 @@ pub struct CheckArgs {
     /// Print what a code means, with an example and what to do
     #[arg(long, value_name = "CODE", value_parser = code, conflicts_with_all = ["paths", "deny", "config", "audio"])]
     pub explain: Option<&'static Code>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub modules: ModuleFolders,
 }
 
 /// Findings that are to be errors.
@@ -222,6 +230,10 @@ pub struct TestArgs {
     /// Run so many tests at once [default: one for each core]
     #[arg(long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub modules: ModuleFolders,
 }
 
 /// Arguments of `muleteer graph`.
@@ -239,6 +251,10 @@ pub struct GraphArgs {
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub modules: ModuleFolders,
 }
 
 /// How a picture is written.
@@ -293,6 +309,10 @@ pub struct SimArgs {
     /// How long a file plays that is not found there, and a prompt
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub unknown_length: Duration,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub modules: ModuleFolders,
 }
 
 /// How findings are printed.
@@ -314,6 +334,63 @@ pub struct LspArgs {
     /// Talk over standard input and output: what happens anyway, and what some editors write
     #[arg(long)]
     pub stdio: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub modules: ModuleFolders,
+}
+
+/// Where modules are looked for.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ModuleFolders {
+    /// Look for loadable modules in this folder; may be repeated [default: where this program is]
+    #[arg(long = "modules", value_name = "DIR")]
+    folders: Vec<PathBuf>,
+}
+
+impl ModuleFolders {
+    /// What there is.
+    pub fn modules(&self) -> Modules {
+        match self.folders.is_empty() {
+            true => Modules::beside_program(),
+            false => Modules::new(self.folders.clone(), BTreeMap::new()),
+        }
+    }
+
+    /// What diagrams can use.
+    pub fn registry(&self) -> Registry {
+        self.modules().registry()
+    }
+}
+
+/// Arguments of `muleteer module`.
+#[derive(Debug, Clone, Args)]
+pub struct ModuleArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ModuleCommand,
+}
+
+/// What can be done with modules.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ModuleCommand {
+    /// Show the modules that are there: version, actions, and why one is refused
+    ///
+    /// All of them are loaded, so those that need settings want --config. The exit code is 1 if one is
+    /// refused.
+    List {
+        /// Configuration file (TOML): the folders of [dsm] modules, and the settings of [module.NAME]
+        #[arg(long, value_name = "FILE", conflicts_with = "folders")]
+        config: Option<PathBuf>,
+
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        modules: ModuleFolders,
+
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Arguments of `muleteer call`.
@@ -395,6 +472,7 @@ Examples:
   muleteer graph dsm/demo.dsm -o demo.svg          draw a diagram
   muleteer fmt dsm/                                give every diagram of a folder one layout
   muleteer sim dsm/demo.dsm                        type events and see what the diagram does
+  muleteer module list                             show the modules that diagrams can import
   muleteer call sip:echo@127.0.0.1 --dtmf 1,2#     call, press 1, wait, press 2 and #
 
 `muleteer COMMAND --help` says more.";

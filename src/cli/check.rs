@@ -8,9 +8,11 @@ use super::input::{Files, PathError, STDIN, diagrams_in, kind};
 use super::output::{complain, count, print_out, printed};
 use super::playable::Playable;
 use super::{CheckArgs, Exit, ReportFormat};
+use crate::config;
 use crate::dsm::diagnostic::{Theme, sarif};
 use crate::dsm::source::EntryKind;
-use crate::dsm::{Checked, Registry, Severity, check_paths_with};
+use crate::dsm::{Checked, Severity, check_paths_with};
+use crate::plugin::module::Modules;
 
 /// Runs the command.
 pub fn run(args: &CheckArgs) -> Exit {
@@ -37,7 +39,18 @@ pub fn run(args: &CheckArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    let mut checked = check_paths_with(&paths, &files, &Registry::default(), &playable);
+    let registry = match &args.config {
+        // It has been read above.
+        Some(file) => match config::load(Some(file), &[]) {
+            Ok(config) => Modules::of(&config).registry(),
+            Err(error) => {
+                complain!("{error}");
+                return Exit::Usage;
+            }
+        },
+        None => args.modules.registry(),
+    };
+    let mut checked = check_paths_with(&paths, &files, &registry, &playable);
     checked.deny(|finding| args.deny.iter().any(|denied| denied.covers(finding)));
     let all_read = complain_of_paths(&paths, &checked);
     match printed(print(&checked, args.format)) {

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::input::{Files, STDIN, one_file};
 use super::output::{complain, print_error, print_out};
 use super::{Exit, GraphArgs, PictureFormat};
+use crate::dsm::Severity;
 use crate::dsm::graph::{Format, read};
-use crate::dsm::{Registry, Severity};
 
 /// Runs the command.
 pub fn run(args: &GraphArgs) -> Exit {
@@ -26,7 +26,7 @@ pub fn run(args: &GraphArgs) -> Exit {
         complain!("{error}");
         return Exit::Usage;
     }
-    let (loaded, graph) = read(&path, &files, &Registry::default());
+    let (loaded, graph) = read(&path, &files, &args.modules.registry());
     for finding in &loaded.diagnostics {
         if finding.severity == Severity::Error {
             print_error(&finding.render(&loaded.sources));

@@ -9,9 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use super::Exit;
 use super::output::complain;
-use crate::dsm::Registry;
+use super::{Exit, LspArgs};
 use crate::dsm::loader::FileSystem;
 use crate::lsp::Server;
 use crate::lsp::framing::{self, Incoming};
@@ -20,12 +19,12 @@ use crate::lsp::framing::{self, Incoming};
 const WAITING: usize = 256;
 
 /// Runs the command until the client says `exit` or closes the stream.
-pub fn run() -> Exit {
+pub fn run(args: &LspArgs) -> Exit {
     log_to_stderr();
     let (sender, incoming) = sync_channel(WAITING);
     // Standard input cannot be read and watched at once; the thread ends with the process.
     thread::spawn(move || read_all(&sender));
-    let server = Server::new(Box::new(FileSystem), Registry::default());
+    let server = Server::new(Box::new(FileSystem), args.modules.registry());
     match serve(server, &incoming, &mut io::stdout().lock()) {
         Ok(true) => Exit::Good,
         Ok(false) => Exit::Input,

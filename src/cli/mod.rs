@@ -16,6 +16,7 @@ pub mod graph;
 mod input;
 mod logging;
 pub mod lsp;
+pub mod module;
 mod output;
 mod playable;
 mod runtime;
@@ -24,8 +25,8 @@ pub mod sim;
 pub mod test;
 
 pub use args::{
-    CallArgs, CheckArgs, Cli, Command, FmtArgs, GraphArgs, LspArgs, PictureFormat, ReportFormat,
-    ServeArgs, SimArgs, TestArgs,
+    CallArgs, CheckArgs, Cli, Command, FmtArgs, GraphArgs, LspArgs, ModuleArgs, ModuleCommand,
+    ModuleFolders, PictureFormat, ReportFormat, ServeArgs, SimArgs, TestArgs,
 };
 pub use dtmf::{DtmfError, DtmfSequence, DtmfStep};
 pub use exit::Exit;

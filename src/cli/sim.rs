@@ -22,6 +22,7 @@ use super::{Exit, SimArgs};
 use crate::audio::decode::DecodeError;
 use crate::dsm::loader::FileSystem;
 use crate::dsm::sim::{Reply, Simulator, Sounds, Tone};
+use crate::dsm::testing::registry_over;
 use crate::media::open_sound;
 use crate::session::safe_path;
 
@@ -43,7 +44,13 @@ pub fn run(args: &SimArgs) -> Exit {
     let screen = Screen {
         colours: io::stdout().is_terminal(),
     };
-    let (simulator, reply) = match Simulator::new(&path, &args.vars, &FileSystem, &folders) {
+    let (simulator, reply) = match Simulator::with_registry(
+        &path,
+        &args.vars,
+        &FileSystem,
+        &folders,
+        registry_over(args.modules.registry()),
+    ) {
         Ok(started) => started,
         Err(findings) => {
             print_error(&findings.to_string());

@@ -147,6 +147,23 @@ impl<'a> Section<'a> {
         applications
     }
 
+    /// Reads the table `key` of tables with free names and content, each as a JSON object.
+    pub fn json_tables(&mut self, key: &'static str) -> BTreeMap<String, String> {
+        let mut tables = BTreeMap::new();
+        for (name, entry) in self.table(key) {
+            match &entry.node.value {
+                Value::Table(_) => {
+                    tables.insert(name.clone(), entry.node.value.json().to_string());
+                }
+                _ => {
+                    let dotted = format!("{key}.{name}");
+                    self.wrong(&entry.node, dotted, "a table", &format!("[{key}.NAME]"));
+                }
+            }
+        }
+        tables
+    }
+
     /// A whole number in `range`.
     pub fn integer<T>(&mut self, key: &'static str, default: T, range: RangeInclusive<T>) -> T
     where

@@ -40,6 +40,7 @@ impl Config {
             shutdown: file.section("shutdown", Shutdown::read),
             log: file.section("log", Log::read),
             applications: file.applications("application"),
+            modules: file.json_tables("module"),
         }
     }
 }
@@ -231,6 +232,7 @@ impl Dsm {
         Dsm {
             path: section.paths("path", default.path),
             modules: section.paths("modules", default.modules),
+            preload: section.names("preload").unwrap_or_default(),
             prompts: section.paths("prompts", default.prompts),
             required_prompts: section.names("required_prompts").unwrap_or_default(),
             prompt_sets_path: section.path("prompt_sets_path", default.prompt_sets_path),

@@ -71,6 +71,8 @@ pub struct Config {
     pub log: Log,
     /// `[application.NAME]`: the settings of one application, by its name.
     pub applications: BTreeMap<String, ApplicationSettings>,
+    /// `[module.NAME]`: the settings of the module mod_NAME, as a JSON object.
+    pub modules: BTreeMap<String, String>,
 }
 
 /// The settings of one application; a diagram reads each as `$config.KEY`.
@@ -250,6 +252,8 @@ pub struct Dsm {
     pub path: Vec<PathBuf>,
     /// `modules`: folders in which `import(mod_x)` looks for `libmod_x.so`.
     pub modules: Vec<PathBuf>,
+    /// `preload`: modules to load at the start, also if no diagram imports them.
+    pub preload: Vec<String>,
     /// `prompts`: files of `name=path` lines that make up the default prompt set.
     pub prompts: Vec<PathBuf>,
     /// `required_prompts`: names that the default prompt set has to have.
@@ -444,6 +448,7 @@ impl Default for Dsm {
         Dsm {
             path: vec![PathBuf::from("dsm")],
             modules: vec![PathBuf::from("target/release")],
+            preload: Vec::new(),
             prompts: Vec::new(),
             required_prompts: Vec::new(),
             prompt_sets_path: PathBuf::from("conf/prompts"),

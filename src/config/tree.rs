@@ -112,6 +112,28 @@ impl Value {
         }
     }
 
+    /// As JSON. Numbers beyond what that holds, and dates, are texts.
+    pub fn json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        let float = |digits: &str| {
+            let number = digits.replace('_', "").parse().ok();
+            number.and_then(serde_json::Number::from_f64)
+        };
+        match self {
+            Value::Text(text) | Value::Date(text) => Json::from(text.as_str()),
+            Value::Integer { digits, value } => {
+                value.map_or(Json::from(digits.as_str()), Json::from)
+            }
+            Value::Float(digits) => float(digits).map_or(Json::from(digits.as_str()), Json::from),
+            Value::Boolean(flag) => Json::from(*flag),
+            Value::List(items) => items.iter().map(|item| item.value.json()).collect(),
+            Value::Table(table) => table
+                .iter()
+                .map(|(key, entry)| (key.clone(), entry.node.value.json()))
+                .collect(),
+        }
+    }
+
     /// A string, number or boolean as text.
     pub fn scalar(&self) -> Option<String> {
         match self {

@@ -50,10 +50,10 @@ impl Collection {
     ///
     /// # Errors
     /// [`DeploymentError`] for folders, diagrams and names.
-    pub fn main(config: &Config) -> Result<Self, DeploymentError> {
+    pub fn main(config: &Config, registry: &Registry) -> Result<Self, DeploymentError> {
         let files = find_diagrams(&config.dsm.path)
             .map_err(|(folder, source)| DeploymentError::DiagramFolder { folder, source })?;
-        let (diagrams, fingerprint) = load(&files)?;
+        let (diagrams, fingerprint) = load(&files, registry)?;
         let main = Self {
             name: MAIN.to_owned(),
             applications: match &config.dsm.register {
@@ -80,7 +80,12 @@ impl Collection {
     ///
     /// # Errors
     /// [`DeploymentError`] for the file, its diagrams, prompts and names.
-    pub fn bundle(name: &str, file: &Path, audio: &[PathBuf]) -> Result<Self, DeploymentError> {
+    pub fn bundle(
+        name: &str,
+        file: &Path,
+        audio: &[PathBuf],
+        registry: &Registry,
+    ) -> Result<Self, DeploymentError> {
         let folder = file.parent().unwrap_or(Path::new(""));
         let settings = read_settings(file)?;
         for remark in &settings.remarks {
@@ -102,7 +107,7 @@ impl Collection {
                 .map_err(|(folder, source)| DeploymentError::DiagramFolder { folder, source })?,
             None => Vec::new(),
         };
-        let (diagrams, fingerprint) = load(&files)?;
+        let (diagrams, fingerprint) = load(&files, registry)?;
         let bundle = Self {
             name: name.to_owned(),
             applications: match settings.list("register_apps") {
@@ -129,8 +134,13 @@ impl Collection {
     ///
     /// # Errors
     /// [`DeploymentError`] if it has errors.
-    pub fn add(&mut self, name: &str, folder: &Path) -> Result<(), DeploymentError> {
-        let (added, _) = load(&[(name.to_owned(), path_of(folder, name))])?;
+    pub fn add(
+        &mut self,
+        name: &str,
+        folder: &Path,
+        registry: &Registry,
+    ) -> Result<(), DeploymentError> {
+        let (added, _) = load(&[(name.to_owned(), path_of(folder, name))], registry)?;
         let all = self.diagrams.iter().chain(added.iter()).cloned();
         self.diagrams = Arc::new(DiagramSet::new(all));
         Ok(())
@@ -259,9 +269,12 @@ impl Collection {
 }
 
 /// Loads diagrams given as (name, path), and a number that changes with their texts.
-fn load(files: &[(String, String)]) -> Result<(Arc<DiagramSet>, u64), DeploymentError> {
+fn load(
+    files: &[(String, String)],
+    registry: &Registry,
+) -> Result<(Arc<DiagramSet>, u64), DeploymentError> {
     use std::hash::{DefaultHasher, Hash, Hasher};
-    let set = load_set(files, &FileSystem, &Registry::default());
+    let set = load_set(files, &FileSystem, registry);
     // Notes are for who writes a diagram: `muleteer check` shows them.
     let render = |one: &Loaded| one.render_from(Severity::Warning);
     let text: String = set.loaded.iter().map(render).collect();

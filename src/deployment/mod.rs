@@ -11,11 +11,14 @@ mod prompts;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 use self::collection::{Collection, MAIN};
 pub use self::prompts::PromptLists;
 use crate::config::Config;
+use crate::dsm::Registry;
+use crate::plugin::module::Modules;
 use crate::session::catalog::{Catalog, DiagramApplication};
 use crate::session::prompt_sets::PromptSets;
 use crate::session::system::{Occasion, SystemStart};
@@ -91,6 +94,8 @@ pub struct Deployment {
     /// Bundles that were loaded by a command, each with its file, which need not be in a folder of
     /// diagrams.
     ordered: BTreeMap<String, PathBuf>,
+    /// What diagrams can use.
+    registry: Arc<Registry>,
 }
 
 impl Deployment {
@@ -101,7 +106,7 @@ impl Deployment {
     pub fn load(config: &Config) -> Result<Self, DeploymentError> {
         let mut deployment = Self::with_main(config)?;
         for (name, file) in find_bundles(&config.dsm.path)? {
-            match Collection::bundle(&name, &file, &config.audio.path) {
+            match Collection::bundle(&name, &file, &config.audio.path, &deployment.registry) {
                 Ok(bundle) => deployment.bundles.push((file, bundle)),
                 Err(error) => tracing::error!("the bundle {name} is left out: {error}"),
             }
@@ -130,7 +135,7 @@ impl Deployment {
         let mut found = find_bundles(&config.dsm.path)?;
         found.retain(|name, _| !next.ordered.contains_key(name));
         for (name, file) in found.into_iter().chain(next.ordered.clone()) {
-            let bundle = Collection::bundle(&name, &file, &config.audio.path)?;
+            let bundle = Collection::bundle(&name, &file, &config.audio.path, &next.registry)?;
             match self.bundle(&name) {
                 Some(before) if before.is_same(&bundle) => {
                     next.bundles.push((file, before.with_prompts_of(bundle)))
@@ -178,7 +183,7 @@ impl Deployment {
             name: name.to_owned(),
             key: "loadDSM".to_owned(),
         })?;
-        self.main.add(name, folder)?;
+        self.main.add(name, folder, &self.registry)?;
         Ok(true)
     }
 
@@ -191,7 +196,7 @@ impl Deployment {
         name: &str,
         file: &Path,
     ) -> Result<Vec<SystemStart>, DeploymentError> {
-        let bundle = Collection::bundle(name, file, &self.audio)?;
+        let bundle = Collection::bundle(name, file, &self.audio, &self.registry)?;
         let before = self.bundles.len();
         self.bundles.retain(|(_, known)| known.name != name);
         let occasion = occasion(self.bundles.len() < before);
@@ -275,7 +280,8 @@ impl Deployment {
     }
 
     fn with_main(config: &Config) -> Result<Self, DeploymentError> {
-        let main = Collection::main(config)?;
+        let registry = Modules::of(config).registry();
+        let main = Collection::main(config, &registry)?;
         if let Some(name) = &config.dsm.inbound_start_diag {
             main.check_startable(name, "[dsm] inbound_start_diag")?;
         }
@@ -285,6 +291,7 @@ impl Deployment {
             inbound_start_diag: config.dsm.inbound_start_diag.clone(),
             audio: config.audio.path.clone(),
             ordered: BTreeMap::new(),
+            registry: Arc::new(registry),
         })
     }
 

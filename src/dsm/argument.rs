@@ -194,6 +194,51 @@ fn template<'t>(
     template
 }
 
+/// The arguments of a call whose texts are values, never references; `None` if one is missing.
+pub fn given(signature: &Signature, texts: &[&str]) -> Option<Box<[Argument]>> {
+    let mut list = Vec::new();
+    for (index, parameter) in signature.parameters.iter().enumerate() {
+        match texts.get(index) {
+            Some(text) => list.push(value(parameter.kind, text)),
+            None if parameter.required => return None,
+            None => list.push(Argument::Absent),
+        }
+    }
+    if let Some(last) = signature.parameters.last().filter(|last| last.repeated) {
+        let more = texts.iter().skip(signature.parameters.len());
+        list.extend(more.map(|text| value(last.kind, text)));
+    }
+    Some(list.into())
+}
+
+/// An argument of this kind with this value.
+fn value(kind: Kind, text: &str) -> Argument {
+    let literal = |text: &str| Expr::Text(text.into());
+    match kind {
+        Kind::Literal => Argument::Name(text.into()),
+        Kind::Name | Kind::Removed | Kind::Collection | Kind::Target => {
+            classify(kind, text, &mut Vec::new())
+        }
+        Kind::Template | Kind::ModuleText | Kind::Sql => {
+            Argument::Template(Template::literal(text))
+        }
+        Kind::Sum => Argument::Sum(Sum::parse(text)),
+        Kind::Pairs => {
+            let entries = text.split(';').filter_map(|entry| entry.split_once('='));
+            let pair = |(key, value): (&str, &str)| (key.trim().into(), literal(value));
+            Argument::Pairs(entries.map(pair).collect())
+        }
+        Kind::Di => match di_argument(text) {
+            Argument::Di(cast, _) if cast != DiCast::Text => {
+                let behind = text.trim().split_once(')').map_or("", |(_, behind)| behind);
+                Argument::Di(cast, literal(behind.trim()))
+            }
+            _ => Argument::Di(DiCast::Text, literal(text)),
+        },
+        _ => Argument::Value(literal(text)),
+    }
+}
+
 /// `key=value;key=value`: keys trimmed, values resolved; what has no `=` or no key is dropped.
 pub fn pairs(list: &str) -> Box<[(Box<str>, Expr)]> {
     list.split(';')

@@ -9,18 +9,21 @@
 
 mod run;
 
+use std::cell::Cell;
 use std::mem;
 use std::sync::Arc;
 
 use super::action::{Outcome, Then, set_errno};
 use super::argument::Arguments;
 use super::event::{Event, EventKind};
+use super::expr::Scope;
 use super::host::{
-    ActionContext, ActionOutcome, ActionResult, Exception, HostAction, Problem, ProblemKind, Trace,
-    TransitionRef,
+    ActionContext, ActionError, ActionOutcome, ActionResult, Answer, Exception, HostAction,
+    Problem, ProblemKind, Trace, TransitionRef,
 };
 use super::list::{Cursor, Step};
-use super::program::{DiagramSet, State, StateDiagram, StateId, Target};
+use super::module::{Hooks, Past};
+use super::program::{Action, DiagramSet, State, StateDiagram, StateId, Target};
 use super::registry::Signature;
 use super::value::Values;
 use run::{Flow, ListEnd, Phase, Run, holds, scope, work};
@@ -85,7 +88,7 @@ struct Caller {
 struct Suspended {
     run: Run,
     then: Then,
-    cancellable: bool,
+    action: Arc<Action>,
 }
 
 impl Engine {
@@ -142,14 +145,35 @@ impl Engine {
         let Some(suspended) = self.suspended.take() else {
             return Progress::Idle;
         };
-        let Suspended { mut run, then, .. } = *suspended;
-        match then.finish(result, &mut self.variables) {
-            Ok(()) => self.drive(run, host),
-            Err(exception) => match self.throw(&mut run, exception, host) {
-                Flow::Continue => self.drive(run, host),
-                end => end.into(),
-            },
+        let Suspended {
+            mut run,
+            then,
+            action,
+        } = *suspended;
+        let end = self.settle(then, result).and_then(|next| match next {
+            Some(next) => self.outcome(next, &action, &mut run, host),
+            None => Ok(None),
+        });
+        match end {
+            Ok(end) => self.drive_from(end, run, host),
+            Err(exception) => self.drive_from(Some(ListEnd::Thrown(exception)), run, host),
         }
+    }
+
+    /// Lets code outside the diagram work in its session, between events.
+    pub fn visit<T>(
+        &mut self,
+        event: &mut Event,
+        host: &mut dyn ActionContext,
+        work: impl FnOnce(&mut Scope<'_>) -> T,
+    ) -> T {
+        work(&mut Scope {
+            variables: &mut self.variables,
+            event: event.kind,
+            params: event.params.as_mut(),
+            host,
+            spent: Cell::default(),
+        })
     }
 
     /// Gives up the pending action, if it is one that may be given up (a call into another component,
@@ -160,7 +184,7 @@ impl Engine {
     /// began. False: the action comes to its end first.
     pub fn cancel(&mut self) -> bool {
         match self.suspended.take() {
-            Some(suspended) if !suspended.cancellable => {
+            Some(suspended) if !suspended.action.signature.cancellable => {
                 self.suspended = Some(suspended);
                 false
             }
@@ -193,6 +217,16 @@ impl Engine {
         self.event.params.as_ref()?.get(name)
     }
 
+    /// The diagrams that it may go to.
+    pub fn diagrams(&self) -> &Arc<DiagramSet> {
+        &self.diagrams
+    }
+
+    /// What hears of the session.
+    pub fn hooks(&self) -> &[&'static dyn Hooks] {
+        self.diagrams.hooks()
+    }
+
     /// The current diagram.
     pub fn diagram(&self) -> &Arc<StateDiagram> {
         self.diagrams.diagram(self.at.diagram)
@@ -219,15 +253,22 @@ impl Engine {
     }
 
     /// Runs lists and passes until the event is done or an action is pending.
-    fn drive(&mut self, mut run: Run, host: &mut dyn ActionContext) -> Progress {
+    fn drive(&mut self, run: Run, host: &mut dyn ActionContext) -> Progress {
+        self.drive_from(None, run, host)
+    }
+
+    /// The same, from where the current list may have ended already.
+    fn drive_from(
+        &mut self,
+        mut end: Option<ListEnd>,
+        mut run: Run,
+        host: &mut dyn ActionContext,
+    ) -> Progress {
         loop {
-            let flow = match self.run_list(&mut run, host) {
-                ListEnd::Pending(then, cancellable) => {
-                    self.suspended = Some(Box::new(Suspended {
-                        run,
-                        then,
-                        cancellable,
-                    }));
+            let ended = end.take();
+            let flow = match ended.unwrap_or_else(|| self.run_list(&mut run, host)) {
+                ListEnd::Pending(then, action) => {
+                    self.suspended = Some(Box::new(Suspended { run, then, action }));
                     return Progress::Pending;
                 }
                 ListEnd::Finished => self.list_finished(&mut run, host),
@@ -276,6 +317,7 @@ impl Engine {
         let kind = run.kind;
         let mut scope = scope(
             &mut self.variables,
+            run.kind,
             &mut self.event,
             &mut run.exception,
             host,
@@ -360,6 +402,7 @@ impl Engine {
             let others = self.callers.iter().map(|caller| caller.rest.bytes()).sum();
             let mut scope = scope(
                 &mut self.variables,
+                run.kind,
                 &mut self.event,
                 &mut run.exception,
                 host,
@@ -390,8 +433,7 @@ impl Engine {
             scope.spent.set(0);
             let outcome = (action.signature.run)(&arguments, &mut scope);
             run.steps = run.steps.saturating_add(work(&scope));
-            let end =
-                outcome.and_then(|outcome| self.outcome(outcome, &action.signature, run, host));
+            let end = outcome.and_then(|outcome| self.outcome(outcome, &action, run, host));
             match end {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
@@ -404,62 +446,119 @@ impl Engine {
     fn outcome(
         &mut self,
         outcome: Outcome,
-        signature: &Signature,
+        action: &Arc<Action>,
         run: &mut Run,
         host: &mut dyn ActionContext,
     ) -> Result<Option<ListEnd>, Exception> {
-        match outcome {
-            Outcome::Next => {}
-            Outcome::Repost => run.repost |= run.repost_counts(),
-            Outcome::Break => {
-                if !run.list.leave_loop(&mut self.variables)? {
-                    return Ok(Some(ListEnd::Left));
+        let mut next = Some(outcome);
+        while let Some(outcome) = next {
+            next = match outcome {
+                Outcome::Next => None,
+                Outcome::Repost => {
+                    run.repost |= run.repost_counts();
+                    None
                 }
-            }
-            Outcome::Jump(diagram) => return self.jump(&diagram, None, run, host),
-            Outcome::Call(diagram) => {
-                if self.callers.len() >= MAX_CALLERS {
-                    self.problem(ProblemKind::TooManyCallers(MAX_CALLERS), run, host);
-                    return Err(Exception::core("too many diagrams wait for a return"));
+                Outcome::Break => {
+                    if !run.list.leave_loop(&mut self.variables)? {
+                        return Ok(Some(ListEnd::Left));
+                    }
+                    None
                 }
-                return self.jump(&diagram, Some(self.at), run, host);
-            }
-            Outcome::Return => match self.callers.pop() {
-                Some(caller) => {
-                    while run.list.leave_loop(&mut self.variables)? {}
-                    self.at = caller.at;
-                    let (diagram, state) = (self.diagram().name(), self.state_name());
-                    host.trace(Trace::Return { diagram, state });
-                    run.go_on(caller.rest);
-                    return Ok(Some(ListEnd::Moved));
+                Outcome::Jump(diagram) => return self.jump(&diagram, None, run, host),
+                Outcome::Call(diagram) => {
+                    if self.callers.len() >= MAX_CALLERS {
+                        self.problem(ProblemKind::TooManyCallers(MAX_CALLERS), run, host);
+                        return Err(Exception::core("too many diagrams wait for a return"));
+                    }
+                    return self.jump(&diagram, Some(self.at), run, host);
                 }
-                None => self.problem(ProblemKind::NoCaller, run, host),
-            },
-            Outcome::Fail(errno, text) => set_errno(&errno, &text, &mut self.variables)?,
-            Outcome::Complain(text) => self.complain(signature, text, run, host),
-            Outcome::Perform(action, then) => {
-                return self.perform(&action, then, signature.cancellable, host);
-            }
-            Outcome::PerformDespite(text, action, then) => {
-                self.complain(signature, text, run, host);
-                return self.perform(&action, then, signature.cancellable, host);
-            }
+                Outcome::Return => match self.callers.pop() {
+                    Some(caller) => return self.go_back(caller, run, host).map(Some),
+                    None => {
+                        self.problem(ProblemKind::NoCaller, run, host);
+                        None
+                    }
+                },
+                Outcome::Fail(errno, text) => {
+                    set_errno(&errno, &text, &mut self.variables)?;
+                    None
+                }
+                Outcome::Complain(text) => {
+                    self.complain(&action.signature, text, run, host);
+                    None
+                }
+                Outcome::PerformDespite(text, asked, then) => {
+                    self.complain(&action.signature, text, run, host);
+                    Some(Outcome::Perform(asked, then))
+                }
+                Outcome::Perform(asked, then) => {
+                    self.stopped |= matches!(asked, HostAction::Stop { .. });
+                    match host.perform(&asked, &mut self.variables) {
+                        ActionOutcome::Done(result) => self.settle(then, result)?,
+                        ActionOutcome::Pending => {
+                            return Ok(Some(ListEnd::Pending(then, action.clone())));
+                        }
+                    }
+                }
+                Outcome::Resume(past, resumption) => {
+                    run.steps = run.steps.saturating_add(1);
+                    if run.steps > MAX_STEPS {
+                        return Ok(Some(ListEnd::OutOfSteps));
+                    }
+                    let mut scope = scope(
+                        &mut self.variables,
+                        run.kind,
+                        &mut self.event,
+                        &mut run.exception,
+                        host,
+                    );
+                    let outcome = resumption.resume(&past, &mut scope);
+                    run.steps = run.steps.saturating_add(work(&scope));
+                    Some(outcome?)
+                }
+            };
         }
         Ok(None)
     }
 
-    fn perform(
+    /// What follows the result of the host: `None` if the list goes on.
+    fn settle(&mut self, then: Then, result: ActionResult) -> Result<Option<Outcome>, Exception> {
+        let (then, resumption) = match (then, result) {
+            (_, Ok(Answer::Resume(resumption))) => {
+                return Ok(Some(Outcome::Resume(Past::Worked, resumption)));
+            }
+            (Then::Resume(then, resumption), result) => ((*then, result), resumption),
+            (then, result) => {
+                return then.finish(result, &mut self.variables).map(|()| None);
+            }
+        };
+        let (then, result) = then;
+        let failed = match &result {
+            Err(ActionError::Errno { errno, text }) => {
+                Some(Past::Failed(errno.clone(), text.clone()))
+            }
+            _ => None,
+        };
+        let past = match then.finish(result, &mut self.variables) {
+            Ok(()) => failed.unwrap_or(Past::Worked),
+            Err(exception) => Past::Thrown(exception),
+        };
+        Ok(Some(Outcome::Resume(past, resumption)))
+    }
+
+    /// Goes back to the diagram that called the current one.
+    fn go_back(
         &mut self,
-        action: &HostAction,
-        then: Then,
-        cancellable: bool,
+        caller: Caller,
+        run: &mut Run,
         host: &mut dyn ActionContext,
-    ) -> Result<Option<ListEnd>, Exception> {
-        self.stopped |= matches!(action, HostAction::Stop { .. });
-        match host.perform(action, &mut self.variables) {
-            ActionOutcome::Done(result) => then.finish(result, &mut self.variables).map(|()| None),
-            ActionOutcome::Pending => Ok(Some(ListEnd::Pending(then, cancellable))),
-        }
+    ) -> Result<ListEnd, Exception> {
+        while run.list.leave_loop(&mut self.variables)? {}
+        self.at = caller.at;
+        let (diagram, state) = (self.diagram().name(), self.state_name());
+        host.trace(Trace::Return { diagram, state });
+        run.go_on(caller.rest);
+        Ok(ListEnd::Moved)
     }
 
     fn complain(&self, of: &Signature, text: String, run: &Run, host: &mut dyn ActionContext) {

@@ -1,9 +1,10 @@
 //! Events: what happens to a session, in the words of the language.
 
+use super::module::ModuleEvent;
 use super::value::Values;
 
 /// The kind of an event; each but [`EventKind::Exception`] is named by a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[allow(missing_docs)] // The condition names in `condition` say it all.
 pub enum EventKind {
@@ -53,6 +54,8 @@ pub enum EventKind {
     RelayOnB2bReply,
     /// What is processed after an exception; no condition names it.
     Exception,
+    /// What a loaded module raises.
+    Module(&'static ModuleEvent),
 }
 
 impl EventKind {

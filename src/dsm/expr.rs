@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use super::diagnostic::{Code, code};
+use super::event::EventKind;
 use super::host::ActionContext;
 use super::value::{MAX_VALUE_BYTES, Values, integer};
 
@@ -27,6 +28,8 @@ pub const SELECTS: &[&str] = &[
 /// What an expression or action can see.
 pub struct Scope<'a> {
     pub variables: &'a mut Values,
+    /// The event being processed.
+    pub event: EventKind,
     /// `None`: the event has no parameter map.
     pub params: Option<&'a mut Values>,
     pub host: &'a mut dyn ActionContext,
@@ -148,6 +151,7 @@ pub enum Reference<'a> {
 /// Text with references inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
+    source: Box<str>,
     pieces: Box<[Piece]>,
 }
 
@@ -175,6 +179,7 @@ impl Template {
         unknown: UnknownSelect,
         findings: &mut Vec<Finding<'t>>,
     ) -> Self {
+        let source = text.into();
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find(['$', '#', '@']) {
@@ -201,6 +206,7 @@ impl Template {
         }
         push_text(&mut pieces, rest);
         Self {
+            source,
             pieces: pieces.into(),
         }
     }
@@ -213,6 +219,19 @@ impl Template {
             Piece::Param(name, _) => Some(Reference::Param(name)),
             Piece::Select(name) => Some(Reference::Select(name)),
         })
+    }
+
+    /// Text that is taken as it stands.
+    pub fn literal(text: &str) -> Self {
+        Self {
+            source: text.into(),
+            pieces: [Piece::Text(text.to_owned())].into(),
+        }
+    }
+
+    /// It as it is written.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// The text before the first reference.

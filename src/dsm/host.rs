@@ -12,6 +12,7 @@ use std::fmt;
 
 pub use recording::{BadOption, RecordOptions};
 
+use super::module::{MemoryFile, MessagePart, Objects, Resumption, Ticket};
 use super::source::Location;
 use super::value::{TooManyValues, Values};
 
@@ -154,6 +155,17 @@ pub enum HostAction {
     Di(DiCall),
     /// An action of a module.
     Module(ModuleCall),
+    /// Put a file that is in memory into the playlist. Fails with [`Exception::file`].
+    PlayMemory {
+        /// The file.
+        file: MemoryFile,
+        /// Repeat for ever.
+        looped: bool,
+        /// Before everything else instead of at the end.
+        front: bool,
+    },
+    /// Wait for work of a loaded module; gives [`Answer::Resume`].
+    Wait(Ticket),
 }
 
 /// A ring tone; times in milliseconds, frequencies in hertz.
@@ -278,6 +290,8 @@ pub enum Answer {
     Value(serde_json::Value),
     /// Variables to assign.
     Assign(Vec<(String, String)>),
+    /// Code of a module that goes on with the action.
+    Resume(Resumption),
 }
 
 /// How an action failed.
@@ -388,6 +402,11 @@ impl Exception {
     /// Its `#cause`, if it has one.
     pub fn cause(&self) -> Option<&str> {
         self.params.get("cause")
+    }
+
+    /// The parameters its handlers see.
+    pub fn params(&self) -> &Values {
+        &self.params
     }
 
     /// The parameters its handlers see.
@@ -541,6 +560,17 @@ pub trait ActionContext {
     fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> bool {
         let _ = (condition, variables);
         false
+    }
+
+    /// The objects that modules keep in the session; `None` if it has none.
+    fn objects(&mut self) -> Option<&mut Objects> {
+        None
+    }
+
+    /// A part of the SIP message that the event is about.
+    fn message(&self, part: MessagePart<'_>) -> Option<String> {
+        let _ = part;
+        None
     }
 
     /// Logs for the script.

@@ -25,6 +25,7 @@ mod include;
 mod list;
 mod load;
 pub mod loader;
+pub mod module;
 mod program;
 mod registry;
 pub mod sim;
@@ -36,6 +37,8 @@ mod value;
 pub mod vocabulary;
 
 pub use action::FAMILIES;
+pub(crate) use action::{Outcome, Then, set_errno};
+pub(crate) use argument::{Argument, Arguments, given};
 pub use check::{NothingKnown, Resources};
 pub use condition::{
     EventCondition, EventParameter, event_condition, event_conditions, event_kind, event_kinds,
@@ -45,6 +48,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};
 pub use event::{Event, EventKind};
 pub use expr::SELECTS;
+pub(crate) use expr::{Scope, Template, UnknownSelect};
 pub use format::{FormatError, Refusal, format};
 pub use host::{
     ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, BadOption, DiCall,
@@ -57,7 +61,8 @@ pub use load::{
     load_set, stem,
 };
 pub use program::{DiagramSet, StateDiagram};
-pub use registry::{Module, ModuleArguments, Registry, Signature};
+pub(crate) use registry::{Kind, Parameter, Role, Separator, Takes};
+pub use registry::{Module, ModuleArguments, ModuleSource, NoModule, Registry, Signature};
 pub use source::SourceProvider;
 pub use syntax::KEYWORDS;
 pub use value::{MAX_VALUE_BYTES, MAX_VALUES, TooManyValues, Values};

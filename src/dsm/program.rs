@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::argument::Argument;
 use super::condition::Condition;
 use super::expr::Expr;
+use super::module::Hooks;
 use super::registry::Signature;
 use super::source::{SourceMap, Span};
 
@@ -25,6 +26,8 @@ pub struct StateDiagram {
     pub(super) references: Vec<(Box<str>, Span)>,
     /// Modules that it imports.
     pub(super) imports: Vec<Box<str>>,
+    /// What those of them hear of that are loaded.
+    pub(super) hooks: Vec<&'static dyn Hooks>,
 }
 
 /// Index of a state in its diagram.
@@ -143,6 +146,7 @@ impl StateDiagram {
 pub struct DiagramSet {
     diagrams: Vec<Arc<StateDiagram>>,
     names: HashMap<Arc<str>, u32>,
+    hooks: Vec<&'static dyn Hooks>,
 }
 
 impl DiagramSet {
@@ -153,7 +157,22 @@ impl DiagramSet {
         for (index, diagram) in diagrams.iter().enumerate() {
             names.entry(diagram.name.clone()).or_insert(index as u32);
         }
-        Self { diagrams, names }
+        let mut hooks: Vec<&'static dyn Hooks> = Vec::new();
+        for hook in diagrams.iter().flat_map(|diagram| &diagram.hooks) {
+            if hooks.iter().all(|known| known.module() != hook.module()) {
+                hooks.push(*hook);
+            }
+        }
+        Self {
+            diagrams,
+            names,
+            hooks,
+        }
+    }
+
+    /// What hears of the sessions of these diagrams, in order of import.
+    pub fn hooks(&self) -> &[&'static dyn Hooks] {
+        &self.hooks
     }
 
     /// The diagram of this name.

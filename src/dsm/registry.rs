@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use super::action::{self, Run};
 use super::condition::{self, EventCondition};
 use super::diagnostic::Code;
 use super::event::EventKind;
+use super::module::{ActionCode, ConditionCode, Example, Hooks, ModuleEvent};
 
 /// An action: its name, what it takes, what it does.
 #[derive(Clone, Debug)]
@@ -38,6 +40,10 @@ pub struct Signature {
     pub sets: &'static [&'static str],
     /// Whether this version of the server has it; if not, it throws.
     pub is_available: bool,
+    /// What a loaded module does for it.
+    pub(super) code: Option<&'static dyn ActionCode>,
+    /// How it is used, with what that leads to.
+    pub examples: &'static [Example],
 }
 
 /// One parameter of an action.
@@ -139,7 +145,7 @@ pub enum Role {
 }
 
 /// What a name in a condition stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ConditionKind {
     /// Looks at values only.
     Test,
@@ -149,6 +155,8 @@ pub enum ConditionKind {
     KeyPress,
     /// Asks the module of this name.
     Module(Arc<str>),
+    /// Asks this code, which takes what the signature says.
+    Code(Arc<Signature>, &'static dyn ConditionCode),
 }
 
 /// A module a diagram can import: the names it brings. What they do is up to the host, which gets
@@ -158,6 +166,24 @@ pub struct Module {
     name: Arc<str>,
     actions: BTreeMap<String, Arc<Signature>>,
     conditions: BTreeMap<String, ConditionKind>,
+    hooks: Option<&'static dyn Hooks>,
+}
+
+/// Where modules come from that are not compiled in.
+pub trait ModuleSource: fmt::Debug + Send + Sync {
+    /// The module of this name, or why it cannot be had. The same for every call.
+    fn module(&self, name: &str) -> Result<&'static Module, NoModule>;
+}
+
+/// Why a module cannot be had. The text is for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoModule {
+    /// There is none.
+    #[error("{0}")]
+    Missing(String),
+    /// There is one, and something is wrong with it.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// How the arguments of a module's action are read.
@@ -180,7 +206,69 @@ impl Module {
             name: name.into(),
             actions: BTreeMap::new(),
             conditions: BTreeMap::new(),
+            hooks: None,
         }
+    }
+
+    /// Adds an action that loaded code does.
+    pub(crate) fn code(
+        self,
+        name: &'static str,
+        takes: Takes,
+        code: &'static dyn ActionCode,
+    ) -> Self {
+        self.signature(Signature {
+            code: Some(code),
+            ..takes.signature(name, action::code)
+        })
+    }
+
+    /// Adds a condition that loaded code tests.
+    pub(crate) fn code_condition(
+        mut self,
+        name: &'static str,
+        takes: Takes,
+        code: &'static dyn ConditionCode,
+    ) -> Self {
+        let mut signature = takes.signature(name, action::code);
+        signature.module = Some(self.name.clone());
+        let kind = ConditionKind::Code(Arc::new(signature), code);
+        self.conditions.insert(name.to_owned(), kind);
+        self
+    }
+
+    /// Adds a condition that asks for events of the module.
+    pub(crate) fn module_event(mut self, event: &'static ModuleEvent) -> Self {
+        let kind = ConditionKind::Event(EventKind::Module(event));
+        self.conditions.insert(event.name.to_owned(), kind);
+        self
+    }
+
+    /// What it hears of.
+    pub(crate) fn hooked(mut self, hooks: &'static dyn Hooks) -> Self {
+        self.hooks = Some(hooks);
+        self
+    }
+
+    /// What it hears of; `None`: of nothing.
+    pub fn hooks(&self) -> Option<&'static dyn Hooks> {
+        self.hooks
+    }
+
+    /// The signature of a condition that loaded code tests.
+    pub fn condition_signature(&self, name: &str) -> Option<&Signature> {
+        match self.conditions.get(name)? {
+            ConditionKind::Code(signature, _) => Some(signature),
+            _ => None,
+        }
+    }
+
+    /// The events that it raises.
+    pub fn events(&self) -> impl Iterator<Item = &'static ModuleEvent> {
+        self.conditions.values().filter_map(|kind| match kind {
+            ConditionKind::Event(EventKind::Module(event)) => Some(*event),
+            _ => None,
+        })
     }
 
     /// Adds an action.
@@ -234,6 +322,36 @@ pub struct Registry {
     actions: BTreeMap<String, Arc<Signature>>,
     conditions: BTreeMap<String, ConditionKind>,
     modules: BTreeMap<String, Module>,
+    source: Option<Arc<dyn ModuleSource>>,
+}
+
+/// What an action or condition of a loaded module takes and tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Takes {
+    pub doc: &'static str,
+    pub separator: Separator,
+    pub parameters: &'static [Parameter],
+    pub role: Role,
+    pub cancellable: bool,
+    pub throws: &'static [&'static str],
+    pub errno: Option<&'static [&'static str]>,
+    pub sets: &'static [&'static str],
+    pub examples: &'static [Example],
+}
+
+impl Takes {
+    fn signature(self, name: &'static str, run: Run) -> Signature {
+        let row = takes(name, self.separator, self.parameters, run, self.doc);
+        Signature {
+            role: self.role,
+            cancellable: self.cancellable,
+            throws: self.throws,
+            errno: self.errno,
+            sets: self.sets,
+            examples: self.examples,
+            ..row
+        }
+    }
 }
 
 impl Default for Registry {
@@ -257,7 +375,19 @@ impl Registry {
             modules: action::modules()
                 .map(|module| (module.name.to_string(), module))
                 .collect(),
+            source: None,
         }
+    }
+
+    /// Where modules come from that are not compiled in.
+    pub fn with_source(mut self, source: Arc<dyn ModuleSource>) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Why a module cannot be had that there is a source for.
+    pub fn refusal(&self, name: &str) -> Option<NoModule> {
+        self.source.as_ref()?.module(name).err()
     }
 
     /// Makes a module importable.
@@ -277,7 +407,13 @@ impl Registry {
 
     /// A module that can be imported.
     pub fn module(&self, name: &str) -> Option<&Module> {
-        self.modules.get(name)
+        let loaded = || self.source.as_ref()?.module(name).ok();
+        self.modules.get(name).or_else(loaded)
+    }
+
+    /// Whether a module is part of the server, or was added as if it were.
+    pub fn is_compiled_in(&self, name: &str) -> bool {
+        self.modules.contains_key(name)
     }
 
     /// The names in reach after some imports; modules come before the core.
@@ -320,6 +456,14 @@ impl Registry {
     fn imported(&self, imports: &[Box<str>]) -> Vec<&Module> {
         let modules = imports.iter().filter_map(|name| self.module(name));
         modules.collect()
+    }
+
+    /// An action of the core or of any module that is compiled in.
+    pub(crate) fn anywhere(&self, name: &str) -> Option<&Signature> {
+        let mut modules = self.modules.values();
+        let core = self.actions.get(name);
+        let found = core.or_else(|| modules.find_map(|module| module.actions.get(name)));
+        found.map(|signature| &**signature)
     }
 
     /// A module that would bring this action or condition if it were imported.
@@ -402,6 +546,8 @@ pub(super) const fn takes(
         errno: None,
         sets: &[],
         is_available: true,
+        code: None,
+        examples: &[],
     }
 }
 
@@ -418,6 +564,11 @@ impl Signature {
             Separator::Equals => "=",
             _ => ", ",
         }
+    }
+
+    /// What does it.
+    pub(crate) fn run(&self) -> Run {
+        self.run
     }
 
     /// What is said about each use of it, such as that the name is an old one.
@@ -552,6 +703,7 @@ mod tests {
                 }
                 let mut scope = Scope {
                     variables: &mut Values::new().with("v", "é").with("v.on", "x"),
+                    event: EventKind::Start,
                     params: None,
                     host: &mut TestHost::default(),
                     spent: Default::default(),

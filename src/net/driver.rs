@@ -425,6 +425,7 @@ impl Driver {
                 token,
                 mail,
             } => self.router.handle_mail(&session, token, mail),
+            SipCommand::Send { to, event, params } => self.router.send(&to, event, params),
             SipCommand::Room { session, request } => {
                 self.router.handle_room(&session, request);
             }

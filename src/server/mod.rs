@@ -30,19 +30,22 @@ use crate::control::dsm::DsmComponent;
 use crate::control::registrar::RegistrarComponent;
 use crate::control::{Components, DI_DIAL, DSM, REGISTRAR_CLIENT};
 use crate::deployment::{Deployment, DeploymentError};
+use crate::dsm::module::ModuleEvent;
 use crate::ids::Ids;
 use crate::media::{MediaConfig, MediaPool, StartError as MediaError};
 use crate::net::{
     Control, Dns, Driver, DriverParts, ListenError, Remains, StreamAcceptor, Tls, TlsError,
     UdpListener,
 };
+use crate::plugin::module::{ModuleError, Modules, Office, open_office};
 use crate::plugin::{LoadError as LoadCodecError, load_codecs};
 use crate::rtp::srtp::KeySource;
 use crate::session::begin::{Dial, Settings};
 use crate::session::call::{RtpPolicy, capabilities};
 use crate::session::catalog::Catalog;
+use crate::session::event::{Params, SessionId};
 use crate::session::guard::{Guard, GuardConfig, Scope};
-use crate::session::pool::{SessionContext, SessionPool};
+use crate::session::pool::{SessionContext, SessionPool, SipCommand};
 use crate::session::prompts::PromptStore;
 use crate::session::recordings::{self, Recordings};
 use crate::session::{Limits, Router, RouterConfig};
@@ -104,6 +107,9 @@ pub enum StartError {
     /// A codec cannot be loaded.
     #[error("{0}\nthis is a codec that [codec] load names")]
     Load(#[from] LoadCodecError),
+    /// A module cannot be loaded.
+    #[error("{0}\nthis is a module that [dsm] preload names")]
+    Module(#[from] ModuleError),
     /// The server is ending.
     #[error("the server is ending")]
     Ending,
@@ -124,6 +130,24 @@ pub struct Server {
     registrar: Option<Registrar>,
     driver: JoinHandle<()>,
     context: Arc<SessionContext>,
+    /// By which modules reach its sessions.
+    _office: Arc<dyn Office>,
+}
+
+/// Brings what modules send to the signalling task.
+#[derive(Debug)]
+struct SignallingOffice(mpsc::WeakSender<SipCommand>);
+
+impl Office for SignallingOffice {
+    fn send(&self, to: &str, event: Option<&'static ModuleEvent>, params: Params) -> bool {
+        let to = SessionId(to.into());
+        // A server that is gone has no sessions.
+        self.0.upgrade().is_none_or(|sender| {
+            sender
+                .try_send(SipCommand::Send { to, event, params })
+                .is_ok()
+        })
+    }
 }
 
 impl Server {
@@ -133,6 +157,10 @@ impl Server {
     /// [`StartError`] for the first part that cannot be built; nothing is left running.
     pub fn start(config: &Config, ids: &mut Ids) -> Result<Self, StartError> {
         let selector = load_selector(&config.app)?;
+        let modules = Modules::of(config);
+        for name in &config.dsm.preload {
+            modules.load(name)?;
+        }
         let deployment = Deployment::load(config)?;
         let codecs = codecs(config)?;
         let users = users(&config.auth)?;
@@ -216,6 +244,8 @@ impl Server {
         let applications = catalog.names().into_iter().map(str::to_owned).collect();
         let stats = Arc::new(Stats::default());
         let (sip, commands) = mpsc::channel(SIP_COMMANDS);
+        let office: Arc<dyn Office> = Arc::new(SignallingOffice(sip.downgrade()));
+        open_office(&office);
         let (control, control_receiver) = mpsc::channel(CONTROL_QUEUE);
         let (orders, order_receiver) = mpsc::channel(CONTROL_QUEUE);
         let (registrations, registration_receiver) = mpsc::channel(CONTROL_QUEUE);
@@ -328,6 +358,7 @@ impl Server {
             registrar,
             driver,
             context,
+            _office: office,
         }
     }
 

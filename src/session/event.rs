@@ -11,6 +11,7 @@ use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomRequest};
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
+use crate::dsm::module::{MemoryFile, ModuleEvent, Ticket};
 use crate::dsm::{ActionResult, DiCall, RecordOptions};
 use crate::media::{MediaCommand, MediaEvent};
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
@@ -43,6 +44,8 @@ pub enum AudioFile {
     Name(String),
     /// A path that the operator chose, used as it stands.
     Path(Arc<Path>),
+    /// In memory. Only to be played.
+    Memory(MemoryFile),
 }
 
 impl fmt::Display for AudioFile {
@@ -50,6 +53,7 @@ impl fmt::Display for AudioFile {
         match self {
             Self::Name(name) => f.write_str(name),
             Self::Path(path) => path.display().fmt(f),
+            Self::Memory(file) => f.write_str(&file.name),
         }
     }
 }
@@ -81,6 +85,8 @@ pub enum SessionEvent {
     RecordingEnded(RecordingEnded),
     /// Another session posted an event.
     Posted(Box<Params>),
+    /// A module raised an event of its own.
+    Raised(&'static ModuleEvent, Box<Params>),
     /// What became of [work](SessionOutput::Perform).
     Performed(ActionToken, ActionResult),
     /// What came of a [request about rooms](SessionOutput::Room).
@@ -117,9 +123,11 @@ impl SessionEvent {
                 | MediaEvent::TeeEnded(_)
                 | MediaEvent::StreamFailed,
             ) => Urgency::Once,
-            Self::Request(..) | Self::Media(_) | Self::Posted(_) | Self::User(_) => {
-                Urgency::Ordinary
-            }
+            Self::Request(..)
+            | Self::Media(_)
+            | Self::Posted(_)
+            | Self::Raised(..)
+            | Self::User(_) => Urgency::Ordinary,
             Self::Ack(_) | Self::Cancel(_) | Self::Response(..) => Urgency::Vital,
             _ => Urgency::Once,
         }
@@ -189,6 +197,8 @@ pub enum Work {
     },
     /// Call a function of another component.
     Call(Box<DiCall>),
+    /// Wait for work of a module; gives what goes on with the action.
+    Module(Ticket),
     /// Place a call; gives the name of its session. Fails with
     /// [`Errno::GENERAL`](crate::dsm::Errno::GENERAL).
     DialOut(Box<DialOut>),
@@ -234,6 +244,8 @@ pub enum SessionOutput {
         /// What.
         work: Work,
     },
+    /// Nobody waits for this work of a module any more.
+    GiveUp(Ticket),
     /// Ask about conference rooms; [`SessionEvent::Room`] answers.
     Room(RoomRequest),
     /// Have the session's stream do something in a room; [`SessionEvent::InRoom`] answers, in order.

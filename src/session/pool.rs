@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::begin::{self, Dial, FirstHop, Refusal, Settings};
 use super::dial_out::{DialAnswer, DialError, DialOrder};
-use super::event::{ActionToken, Mail, SessionEvent, SessionId};
+use super::event::{ActionToken, Mail, Params, SessionEvent, SessionId};
 use super::outside::OutsideRequest;
 use super::prompts::PromptStore;
 use super::recordings::Recordings;
@@ -24,6 +24,7 @@ use super::session::Session;
 use super::system::{SystemSession, SystemStart};
 use super::task::{MAILBOX, Task, TaskMailbox, open_stream};
 use crate::control::Components;
+use crate::dsm::module::ModuleEvent;
 use crate::excerpt::Excerpt;
 use crate::media::{MediaPool, StreamHandle};
 use crate::sip::dialog::invite_usage::Command;
@@ -47,6 +48,15 @@ pub enum SipCommand {
         token: ActionToken,
         /// What.
         mail: Mail,
+    },
+    /// Deliver an event that a module sends: `event`, or one of its own.
+    Send {
+        /// The session or queue.
+        to: SessionId,
+        /// `None`: `event`.
+        event: Option<&'static ModuleEvent>,
+        /// Its parameters.
+        params: Params,
     },
     /// Do something about conference rooms; [`SessionEvent::Room`] tells the session how it went.
     Room {

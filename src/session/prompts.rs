@@ -24,14 +24,17 @@ use tokio::sync::OnceCell;
 
 use super::event::{AudioFile, PromptError};
 use super::safe_path;
-use crate::audio::decode::Sound;
+use crate::audio::decode::{self, Sound};
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::prompt::{AudioError, Prompt};
 use crate::codec::Encoding;
+use crate::dsm::module::MemoryFile;
 use crate::media::{FileIo, open_sound};
 
 /// How long a file is taken to be unchanged without a look at the disk.
 const RECHECK: Duration = Duration::from_secs(1);
+/// What a file in memory may play at least, before it is taken to be a mistake.
+const LONGEST_IN_MEMORY: Duration = Duration::from_secs(600);
 /// Names remembered as missing.
 const MAX_MISSING: usize = 4096;
 /// Bytes of a name that is remembered; a longer one, which may come from the network, is looked up each time.
@@ -118,6 +121,9 @@ impl PromptStore {
         file: &AudioFile,
         encoding: Encoding,
     ) -> Option<Result<Playable, PromptError>> {
+        if matches!(file, AudioFile::Memory(_)) {
+            return None;
+        }
         let mut cache = self.lock();
         if let Some((at, error)) = cache.missing.get(file)
             && at.elapsed() < self.recheck
@@ -206,6 +212,10 @@ impl PromptStore {
         encoding: Encoding,
         looped: bool,
     ) -> Result<PlaylistItem, PromptError> {
+        if let AudioFile::Memory(file) = file {
+            let prompt = self.decode_memory(file.clone(), encoding).await?;
+            return Ok(PlaylistItem::Prompt { prompt, looped });
+        }
         let path = match self.load(file, encoding).await? {
             Playable::Whole(prompt) => return Ok(PlaylistItem::Prompt { prompt, looped }),
             Playable::Long(path) => path,
@@ -220,6 +230,24 @@ impl PromptStore {
             Err(panicked) => panicked.to_string(),
         };
         let path = named.display().to_string();
+        Err(PromptError::Unreadable { path, cause })
+    }
+
+    /// A file in memory as a prompt, which is played once and not kept.
+    async fn decode_memory(
+        self: &Arc<Self>,
+        file: MemoryFile,
+        encoding: Encoding,
+    ) -> Result<Arc<Prompt>, PromptError> {
+        let path = file.name.to_string();
+        let longest = self.longest_whole.max(LONGEST_IN_MEMORY);
+        let decoded =
+            tokio::task::spawn_blocking(move || decode_memory(&file, encoding, longest)).await;
+        let cause = match decoded {
+            Ok(Ok(prompt)) => return Ok(Arc::new(prompt)),
+            Ok(Err(cause)) => cause,
+            Err(panicked) => panicked.to_string(),
+        };
         Err(PromptError::Unreadable { path, cause })
     }
 
@@ -346,6 +374,7 @@ impl PromptStore {
     fn find(&self, file: &AudioFile) -> Result<PathBuf, PromptError> {
         let name = match file {
             AudioFile::Name(name) => name,
+            AudioFile::Memory(file) => return Err(PromptError::Name(file.name.to_string())),
             AudioFile::Path(path) if path.is_file() => return Ok(path.to_path_buf()),
             AudioFile::Path(path) => {
                 let folder = path.parent().unwrap_or(path);
@@ -396,7 +425,35 @@ fn name_bytes(file: &AudioFile) -> usize {
     match file {
         AudioFile::Name(name) => name.len(),
         AudioFile::Path(path) => path.as_os_str().len(),
+        AudioFile::Memory(file) => file.name.len(),
     }
+}
+
+/// Decodes a file that is in memory, and encodes it for a call.
+fn decode_memory(
+    file: &MemoryFile,
+    encoding: Encoding,
+    longest: Duration,
+) -> Result<Prompt, String> {
+    let extension = file.name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let bytes = Box::new(io::Cursor::new(file.bytes.clone()));
+    let mut source = decode::open(bytes, extension).map_err(|error| error.to_string())?;
+    let sample_rate = source.sample_rate();
+    let most = longest.as_secs_f64() * f64::from(sample_rate);
+    let mut pcm = Vec::new();
+    match source.read_to_end(&mut pcm, most as usize) {
+        Ok(true) => {}
+        Ok(false) => return Err(format!("it plays longer than {} s", longest.as_secs())),
+        Err(error) if pcm.is_empty() => return Err(error.to_string()),
+        Err(error) => tracing::warn!(file = %file.name, %error, "a sound ends early"),
+    }
+    let sound = Sound { pcm, sample_rate };
+    let prompt = Prompt::from_sound(&sound, encoding.codec.sample_rate())
+        .map_err(|error| error.to_string())?;
+    prompt
+        .encoded(encoding)
+        .map_err(|error| error.to_string())?;
+    Ok(prompt)
 }
 
 /// What tells one version of a file from the next.

@@ -68,6 +68,7 @@ impl Recordings {
                 let format = format.unwrap_or(FileFormat::Wav(WavEncoding::Pcm16));
                 (path.to_path_buf(), format, options.max)
             }
+            AudioFile::Memory(file) => return Err(RecordError::Name(file.name.to_string())),
             AudioFile::Name(name) => {
                 let (path, format) = path_of(&self.folder, name)?;
                 (path, format, options.max.or(self.max_length))

@@ -203,6 +203,9 @@ impl SessionCore for Session {
             SessionEvent::RecordingEnded(ended) => self.tell(now, CallEvent::RecordingEnded(ended)),
             SessionEvent::Room(answer) => self.tell(now, CallEvent::Room(answer)),
             SessionEvent::InRoom(done) => self.tell(now, CallEvent::InRoom(done)),
+            SessionEvent::Raised(event, params) => {
+                self.tell(now, CallEvent::Raised(event, *params));
+            }
             SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
             SessionEvent::Performed(token, result) => {
                 self.tell(now, CallEvent::Performed(token, result));

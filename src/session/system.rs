@@ -10,6 +10,7 @@ use super::catalog::DiagramApplication;
 use super::core::SessionCore;
 use super::event::{SessionEvent, SessionId, SessionOutput};
 use super::script::{Performed, Script, Step, Surroundings, unavailable};
+use crate::dsm::module::Moment;
 use crate::dsm::{Event, EventKind, Exception, HostAction, NotStartable, Values};
 
 /// Why a system diagram is started.
@@ -47,6 +48,8 @@ pub struct SystemSession {
     occasion: Occasion,
     around: Around,
     ended: bool,
+    /// The modules have heard of the end.
+    told: bool,
 }
 
 /// Nothing but a name and the world outside.
@@ -70,6 +73,7 @@ impl SystemSession {
                 outputs: VecDeque::new(),
             },
             ended: false,
+            told: false,
         })
     }
 
@@ -88,6 +92,17 @@ impl SystemSession {
         {
             self.script.process(now, step, &mut self.around);
         }
+        let over = self.script.is_stopped() && !self.script.is_suspended();
+        if over && !std::mem::replace(&mut self.told, true) {
+            self.tell_modules(now, Moment::BeforeDestroy, EventKind::BeforeDestroy);
+        }
+    }
+
+    fn tell_modules(&mut self, now: Instant, moment: Moment<'_>, kind: EventKind) {
+        let event = Event::new(kind);
+        // Only what begins and ends is told here, which nobody answers.
+        self.script
+            .tell_modules(now, moment, event, &mut self.around);
     }
 }
 
@@ -97,7 +112,9 @@ impl SessionCore for SystemSession {
             Occasion::Startup => EventKind::Startup,
             Occasion::Reload => EventKind::Reload,
         };
+        self.tell_modules(now, Moment::SessionStart, kind);
         self.script.start(now, kind, (), &mut self.around);
+        self.run(now);
     }
 
     fn handle_event(&mut self, now: Instant, event: SessionEvent) {
@@ -106,6 +123,11 @@ impl SessionCore for SystemSession {
                 let posted = Event::new(EventKind::Event);
                 let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
                 self.enqueue(params.iter().fold(posted, add));
+            }
+            SessionEvent::Raised(event, params) => {
+                let raised = Event::new(EventKind::Module(event));
+                let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
+                self.enqueue(params.iter().fold(raised, add));
             }
             SessionEvent::Performed(token, result) => {
                 self.script.performed(now, token, result, &mut self.around);

@@ -38,6 +38,7 @@ use crate::media::{
     Audience, FeedError, FiguresSink, MediaBusy, MediaCommand, MediaEvent, MoveBusy, OpenError,
     RoomCommand, RoomHandle, StreamHandle,
 };
+use crate::plugin::module;
 use crate::rtp::srtp::SrtpSuite;
 
 /// Events that may wait for one session. More than a call makes in a second; a flood beyond it is
@@ -219,6 +220,7 @@ impl<S: SessionCore> Task<S> {
                         return true;
                     }
                 }
+                SessionOutput::GiveUp(ticket) => module::give_up(ticket.handle),
                 SessionOutput::Room(request) => {
                     self.has_seats |= matches!(request, RoomRequest::Enter { .. });
                     if !self.ask_about_rooms(request).await {
@@ -297,6 +299,10 @@ impl<S: SessionCore> Task<S> {
                     let called = components.call_for_script(*call);
                     performed(token, called.await)
                 });
+            }
+            Work::Module(ticket) => {
+                self.work
+                    .spawn(async move { performed(token, module::wait(ticket).await) });
             }
             Work::DialOut(call) => {
                 let (order, placed) = DialOrder::new(*call);

@@ -13,7 +13,7 @@ use crate::dsm::loader::FileSystem;
 use crate::dsm::source::EntryKind;
 use crate::dsm::testing::coverage::DiagramCoverage;
 use crate::dsm::testing::explore::{Exploration, Finding, Scenario, explore};
-use crate::dsm::testing::{Coverage, beside, registry};
+use crate::dsm::testing::{Coverage, beside, registry_over};
 use crate::dsm::{diagram_files, load};
 
 /// Why nothing can be explored, or written.
@@ -47,7 +47,7 @@ pub fn run(args: &TestArgs) -> Exit {
 }
 
 fn explore_all(args: &TestArgs) -> Result<Exit, ExploreError> {
-    let registry = registry();
+    let registry = registry_over(args.modules.registry());
     let mut out = String::new();
     let mut coverage = Coverage::default();
     let (mut hangs, mut problems, mut refused) = (0, 0, 0);
@@ -168,7 +168,7 @@ fn find_diagrams(args: &TestArgs) -> Result<(Vec<String>, Vec<String>), ExploreE
                 let files = diagrams_in(&path)?;
                 let paths = files.iter().map(|file| beside(folder, file));
                 let paths: Vec<String> = paths.collect();
-                called.extend(called_ones(&paths));
+                called.extend(called_ones(&paths, args));
                 found.extend(paths);
             }
         }
@@ -183,8 +183,8 @@ fn find_diagrams(args: &TestArgs) -> Result<(Vec<String>, Vec<String>), ExploreE
 }
 
 /// The diagrams among these that another of them names.
-fn called_ones(paths: &[String]) -> HashSet<String> {
-    let registry = registry();
+fn called_ones(paths: &[String], args: &TestArgs) -> HashSet<String> {
+    let registry = registry_over(args.modules.registry());
     let mut called = HashSet::new();
     for path in paths {
         let loaded = load("main", path, &FileSystem, &registry).diagram;

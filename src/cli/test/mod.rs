@@ -18,7 +18,7 @@ use crate::dsm::loader::FileSystem;
 use crate::dsm::source::{EntryKind, SourceProvider};
 use crate::dsm::testing::expect::MAX_BYTES;
 use crate::dsm::testing::{
-    Coverage, Expectation, Failure, Outcome, beside, registry, stand_ins, updated,
+    Coverage, Expectation, Failure, Outcome, beside, registry_over, stand_ins, updated,
 };
 
 /// What became of one test.
@@ -84,7 +84,8 @@ fn run_all(paths: &[String], args: &TestArgs) -> (Vec<TestResult>, Coverage) {
     let worker = || {
         let mut results = Vec::new();
         let mut coverage = Coverage::default();
-        let (registry, server) = (registry(), Registry::default());
+        let registry = registry_over(args.modules.registry());
+        let server = Registry::default();
         while let Some((index, path)) = {
             let index = next.fetch_add(1, Ordering::Relaxed);
             paths.get(index).map(|path| (index, path))

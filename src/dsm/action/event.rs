@@ -55,28 +55,25 @@ pub const SIGNATURES: &[Signature] = &[
         Separator::None,
         NAME,
         |a, s| object(a, s, ObjectAction::Track),
-        "Frees the object at the end of the session.",
+        "Notes that the session owns an object of a module, which it does anyway.",
     )
-    .errno(&["arg"])
-    .unavailable(),
+    .errno(&["arg"]),
     takes(
         "releaseObject",
         Separator::None,
         NAME,
         |a, s| object(a, s, ObjectAction::Release),
-        "Does not free the object at the end of the session.",
+        "The same: an object lives until its session ends, or it is replaced or freed.",
     )
-    .errno(&["arg"])
-    .unavailable(),
+    .errno(&["arg"]),
     takes(
         "freeObject",
         Separator::None,
         NAME,
         |a, s| object(a, s, ObjectAction::Free),
-        "Frees it now.",
+        "Frees an object of a module now.",
     )
-    .errno(&["arg"])
-    .unavailable(),
+    .errno(&["arg"]),
 ];
 
 fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {

@@ -24,6 +24,7 @@ use serde_json::Value;
 use super::argument::Arguments;
 use super::expr::Scope;
 use super::host::{ActionError, ActionResult, Answer, Errno, Exception, HostAction};
+use super::module::{Past, Resumption};
 use super::registry::{
     Kind, Module, ModuleArguments, Parameter, Role, Separator, Signature, any, may, need,
 };
@@ -53,6 +54,8 @@ pub enum Outcome {
     Perform(HostAction, Then),
     /// The same, with a message for whoever operates the server.
     PerformDespite(String, HostAction, Then),
+    /// Go on with code of a module.
+    Resume(Past, Resumption),
 }
 
 /// What happens with the answer of the host.
@@ -69,6 +72,8 @@ pub enum Then {
     StoreDi,
     /// Store the array in `$DI_res[n]`, its length in `$DI_res_size`.
     StoreDiArray,
+    /// Do that, then go on with code of a module, also after a failure.
+    Resume(Box<Then>, Resumption),
 }
 
 type Done = Result<Outcome, Exception>;
@@ -99,6 +104,14 @@ pub static FAMILIES: [(&str, &[Signature]); 9] = [
     ("Functions of other components", di::SIGNATURES),
     ("Second leg", b2b::SIGNATURES),
 ];
+
+/// Does an action of a loaded module.
+pub fn code(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    match arguments.signature.code {
+        Some(code) => code.run(arguments, scope),
+        None => Ok(Outcome::Next),
+    }
+}
 
 /// All core signatures.
 pub fn signatures() -> impl Iterator<Item = &'static Signature> {
@@ -136,6 +149,8 @@ pub fn module_signature(module: &Arc<str>, name: &str, arguments: ModuleArgument
         errno: None,
         sets: &[],
         is_available: true,
+        code: None,
+        examples: &[],
     }
 }
 
@@ -171,6 +186,8 @@ impl Then {
             }
             (Then::StoreDi, Answer::Value(value)) => di::store(&value, variables)?,
             (Then::StoreDiArray, Answer::Value(value)) => di::store_array(&value, variables)?,
+            // The engine takes these apart before.
+            (Then::Resume(then, _), answer) => then.succeed(answer, variables)?,
             (_, Answer::Assign(list)) => {
                 for (name, value) in list {
                     variables.set(&name, value)?;

@@ -210,7 +210,7 @@ impl<'a> Writes<'a> {
     }
 
     fn may_change(&self, condition: &Condition) -> bool {
-        let asks_module = matches!(condition.test, Test::Module { .. });
+        let asks_module = matches!(condition.test, Test::Module { .. } | Test::Code(_));
         asks_module
             || references(condition).any(|reference| match reference {
                 Reference::Variable(name) => self.anything || self.names.contains(name),

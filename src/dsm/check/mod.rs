@@ -23,8 +23,9 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, MAX_FINDINGS, Severity, code};
 use super::include::Text;
+use super::module::Hooks;
 use super::program::{State, StateDiagram, StateId, Target, Transition};
-use super::registry::Registry;
+use super::registry::{NoModule, Registry};
 use super::source::{SourceMap, Span};
 use super::syntax::ast;
 use super::vocabulary::MODULES_TO_COME;
@@ -85,6 +86,7 @@ struct Check<'t> {
     last_sources: Vec<ast::Name<'t>>,
     last_state: Option<ast::Name<'t>>,
     imports: Vec<Box<str>>,
+    hooks: Vec<&'static dyn Hooks>,
 }
 
 impl<'t> Check<'t> {
@@ -108,6 +110,7 @@ impl<'t> Check<'t> {
             last_sources: Vec::new(),
             last_state: None,
             imports: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 
@@ -128,7 +131,20 @@ impl<'t> Check<'t> {
         match self.registry.module(name.text) {
             Some(module) => {
                 self.imports.push(name.text.into());
+                self.hooks.extend(module.hooks());
                 self.bodies.import(module);
+            }
+            None => self.no_module(name),
+        }
+    }
+
+    fn no_module(&mut self, name: &ast::Name<'t>) {
+        match self.registry.refusal(name.text) {
+            Some(NoModule::Refused(why)) => {
+                self.bodies.import_unknown(name.text);
+                let message = format!("the module '{}' cannot be used: {why}", name.text);
+                let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
+                self.report(finding.hint("`muleteer module list` shows what there is"));
             }
             None if MODULES_TO_COME.contains(&name.text) => {
                 self.bodies.import_unknown(name.text);
@@ -136,7 +152,7 @@ impl<'t> Check<'t> {
                 let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
                 self.report(finding.hint("it is a module of SEMS that is still to come"));
             }
-            None => {
+            missing => {
                 let near = closest(name.text, self.registry.modules());
                 self.bodies.import_unknown(name.text);
                 // Its names would all be unknown too.
@@ -144,6 +160,7 @@ impl<'t> Check<'t> {
                     self.bodies.import(module);
                 }
                 let hint = near.map(|near| format!("did you mean '{near}'?"));
+                let hint = hint.or_else(|| missing.map(|missing| missing.to_string()));
                 let message = format!("there is no module '{}'", name.text);
                 let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
                 self.report(finding.maybe_hint(hint));
@@ -302,6 +319,7 @@ impl<'t> Check<'t> {
             sources,
             references: std::mem::take(&mut self.bodies.references),
             imports: self.imports,
+            hooks: self.hooks,
         };
         // Where something is not understood, nothing can be said about what it leads to.
         let refused = |finding: &Diagnostic| finding.severity == Severity::Error;

@@ -152,11 +152,15 @@ pub fn has_parameter(kind: EventKind, name: &str) -> bool {
 
 /// The references in a condition.
 pub fn references(condition: &Condition) -> impl Iterator<Item = Reference<'_>> {
-    let (comparison, arguments) = match &condition.test {
-        Test::Expression(comparison) | Test::Event(_, comparison) => (comparison.as_ref(), &[][..]),
-        Test::KeyPress(key) => (None, std::slice::from_ref(key)),
-        Test::Module { arguments, .. } => (None, &**arguments),
+    let (comparison, arguments, own) = match &condition.test {
+        Test::Expression(comparison) | Test::Event(_, comparison) => {
+            (comparison.as_ref(), &[][..], &[][..])
+        }
+        Test::KeyPress(key) => (None, std::slice::from_ref(key), &[][..]),
+        Test::Module { arguments, .. } => (None, &**arguments, &[][..]),
+        Test::Code(test) => (None, &[][..], &*test.arguments),
     };
     let sides = comparison.into_iter().flat_map(|it| it.values());
-    sides.chain(arguments).filter_map(|value| value.reference())
+    let whole = sides.chain(arguments).filter_map(|value| value.reference());
+    whole.chain(own.iter().flat_map(Argument::references))
 }

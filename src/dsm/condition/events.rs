@@ -49,11 +49,12 @@ impl EventKind {
     /// The parameters that events of this kind may have; most may be missing.
     pub fn parameters(self) -> impl Iterator<Item = EventParameter> {
         let mut all = CORE.iter().chain(SBC);
-        let params = match all.find(|event| event.kind == self) {
-            Some(event) => event.params,
-            None => EXCEPTION,
+        let (params, own) = match (self, all.find(|event| event.kind == self)) {
+            (Module(event), _) => (&[][..], event.parameters),
+            (_, Some(event)) => (event.params, &[][..]),
+            (_, None) => (EXCEPTION, &[][..]),
         };
-        parameters(params)
+        parameters(params).chain(own.iter().copied())
     }
 
     /// Whether whoever sends the event chooses its parameters.

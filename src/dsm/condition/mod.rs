@@ -5,13 +5,14 @@ pub mod events;
 use std::fmt;
 use std::sync::Arc;
 
-use super::argument::unquote;
+use super::argument::{Argument, Arguments, bind, unquote};
 use super::comparison::Comparison;
 use super::diagnostic::code;
 use super::event::EventKind;
 use super::expr::{Expr, Finding, Scope};
 use super::host::ModuleCall;
-use super::registry::ConditionKind;
+use super::module::ConditionCode;
+use super::registry::{ConditionKind, Signature};
 use super::source::Span;
 
 pub use events::{EventCondition, EventParameter};
@@ -36,6 +37,22 @@ pub enum Test {
         name: Box<str>,
         arguments: Box<[Expr]>,
     },
+    /// Code of a loaded module.
+    Code(CodeTest),
+}
+
+/// A condition of a loaded module with its arguments.
+#[derive(Clone, Debug)]
+pub struct CodeTest {
+    signature: Arc<Signature>,
+    code: &'static dyn ConditionCode,
+    pub arguments: Box<[Argument]>,
+}
+
+impl PartialEq for CodeTest {
+    fn eq(&self, other: &Self) -> bool {
+        self.signature.name == other.signature.name && self.arguments == other.arguments
+    }
 }
 
 impl Condition {
@@ -65,6 +82,7 @@ impl fmt::Display for Test {
             }
             Test::KeyPress(key) => write!(f, "keyPress({key})"),
             Test::Module { name, .. } => write!(f, "{name}(..)"),
+            Test::Code(test) => write!(f, "{}(..)", test.signature.name),
         }
     }
 }
@@ -90,6 +108,18 @@ impl Test {
                     .map(|(text, quoted)| Expr::parse(&text, quoted))
                     .collect(),
             },
+            ConditionKind::Code(signature, code) => {
+                let bound = bind(signature, Some(text), findings);
+                if let Some(missing) = bound.missing {
+                    let message = format!("the argument '{missing}' is missing");
+                    findings.push(Finding::new(code::MISSING_ARGUMENT, text, message));
+                }
+                Test::Code(CodeTest {
+                    signature: signature.clone(),
+                    code: *code,
+                    arguments: bound.arguments,
+                })
+            }
         }
     }
 
@@ -122,6 +152,13 @@ impl Test {
                         .collect(),
                 };
                 scope.host.test(&call, scope.variables)
+            }
+            Test::Code(test) => {
+                let arguments = Arguments {
+                    signature: &test.signature,
+                    list: &test.arguments,
+                };
+                test.code.test(&arguments, scope)
             }
         }
     }
@@ -190,6 +227,9 @@ pub fn event_names() -> impl Iterator<Item = &'static str> {
 
 /// The name of the condition for a kind of event; the first of several.
 pub fn event_name(kind: EventKind) -> Option<&'static str> {
+    if let EventKind::Module(event) = kind {
+        return Some(event.name);
+    }
     let mut all = events::CORE.iter().chain(events::SBC);
     all.find(|event| event.kind == kind).map(|event| event.name)
 }

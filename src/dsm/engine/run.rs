@@ -8,7 +8,7 @@ use super::super::event::{Event, EventKind};
 use super::super::expr::Scope;
 use super::super::host::{ActionContext, Exception};
 use super::super::list::Cursor;
-use super::super::program::{Code, Transition};
+use super::super::program::{Action, Code, Transition};
 use super::super::source::Span;
 use super::super::value::Values;
 use super::{Position, Progress};
@@ -75,8 +75,8 @@ pub(super) enum ListEnd {
     /// Another list is set up to run.
     Moved,
     Thrown(Exception),
-    /// An action is pending; whether it may be given up.
-    Pending(Then, bool),
+    /// An action is pending.
+    Pending(Then, Arc<Action>),
     OutOfSteps,
 }
 
@@ -123,6 +123,7 @@ impl Run {
 /// What expressions see: the parameters of the exception, if one is being handled.
 pub(super) fn scope<'a>(
     variables: &'a mut Values,
+    kind: EventKind,
     event: &'a mut Event,
     exception: &'a mut Option<Values>,
     host: &'a mut dyn ActionContext,
@@ -130,6 +131,7 @@ pub(super) fn scope<'a>(
     let params = exception.as_mut().or(event.params.as_mut());
     Scope {
         variables,
+        event: kind,
         params,
         host,
         spent: Cell::new(0),

@@ -50,7 +50,31 @@ impl HostAction {
             B2b(action) => action.name(),
             Di(_) => "DI",
             Module(call) => &call.name,
+            PlayMemory { .. } => "playing from memory",
+            Wait(_) => "waiting for a module",
         })
+    }
+
+    /// Whether a host may answer that it is pending.
+    pub fn waits(&self) -> bool {
+        use HostAction::*;
+        matches!(
+            self,
+            PlayFile { .. }
+                | PlayPrompt { .. }
+                | PlayMemory { .. }
+                | RecordFile { .. }
+                | StopRecord
+                | PostEvent { .. }
+                | RegisterEventQueue { .. }
+                | UnregisterEventQueue { .. }
+                | CreateSystemDsm { .. }
+                | Di(_)
+                | Module(_)
+                | Wait(_)
+                // The engine has to know.
+                | Stop { .. }
+        )
     }
 
     /// What a host throws that cannot do the action: type `script` for the second leg of a call, `sbc`

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::host::{
     ActionContext, ActionOutcome, HostAction, LogLevel, ModuleCall, Problem, Trace,
 };
+use super::super::module::Objects;
 use super::super::testing::TestHost;
 use super::super::value::Values;
 use super::Sounds;
@@ -40,6 +41,17 @@ impl SimHost<'_> {
             }
             HostAction::RemoveTimer { id } => drop(self.timers.remove(id)),
             HostAction::RemoveTimers => self.timers.clear(),
+            HostAction::PlayMemory {
+                file,
+                looped,
+                front,
+            } => {
+                let sound = match looped {
+                    true => Sound::Endless,
+                    false => Sound::Lasts(self.sounds.length(&file.name)),
+                };
+                self.playlist.push(&file.name, sound, *front);
+            }
             HostAction::PlayFile {
                 path: name,
                 looped,
@@ -95,6 +107,10 @@ impl ActionContext for SimHost<'_> {
 
     fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> bool {
         self.record.test(condition, variables)
+    }
+
+    fn objects(&mut self) -> Option<&mut Objects> {
+        self.record.objects()
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {

@@ -120,7 +120,20 @@ impl<'a> Simulator<'a> {
         provider: &'a dyn SourceProvider,
         sounds: &'a dyn Sounds,
     ) -> Result<(Self, Reply), NotLoaded> {
-        let registry = registry();
+        Self::with_registry(path, variables, provider, sounds, registry())
+    }
+
+    /// The same with other actions and modules.
+    ///
+    /// # Errors
+    /// As [`Simulator::new`].
+    pub fn with_registry(
+        path: &str,
+        variables: &[(String, String)],
+        provider: &'a dyn SourceProvider,
+        sounds: &'a dyn Sounds,
+        registry: Registry,
+    ) -> Result<(Self, Reply), NotLoaded> {
         let library = Library::load(path, provider, &registry)?;
         let facts: Vec<Fact> = variables
             .iter()

@@ -193,6 +193,12 @@ impl<'t> Collector<'_, 't> {
         let names = self.registry.scope(&self.imports);
         match names.condition(call.name.text) {
             Some(ConditionKind::KeyPress) => self.add_all(value(inner(text), None)),
+            Some(ConditionKind::Code(signature, _)) => {
+                let parts = split(text, signature.separator);
+                for (index, part) in parts.iter().enumerate() {
+                    self.add_all(in_argument(signature, index, part));
+                }
+            }
             Some(ConditionKind::Module(_)) => {
                 for part in text.split(',') {
                     self.add_all(value(inner(part), None));

@@ -12,6 +12,7 @@ use crate::dsm::host::{
     ActionContext, ActionError, ActionOutcome, Answer, B2bAction, Errno, Exception, HostAction,
     LogLevel, ModuleCall, ObjectAction, Problem, RecordOptions, Trace,
 };
+use crate::dsm::module::Objects;
 use crate::dsm::program::DiagramSet;
 use crate::dsm::registry::{Module, ModuleArguments, Registry};
 use crate::dsm::value::Values;
@@ -41,7 +42,8 @@ pub struct TestHost {
     pub visits: Visits,
     prompt_set: String,
     recording: bool,
-    objects: HashSet<String>,
+    /// What modules keep in the session.
+    objects: Objects,
 }
 
 /// The session id of the own session.
@@ -49,7 +51,11 @@ pub const LOCAL_TAG: &str = "LTAG";
 
 /// The core, and modules whose actions do nothing but write down their arguments.
 pub fn registry() -> Registry {
-    let mut registry = Registry::core();
+    registry_over(Registry::core())
+}
+
+/// The same over what a server has.
+pub fn registry_over(mut registry: Registry) -> Registry {
     for (name, actions, arguments) in STUBS {
         let known = registry.module(name).cloned();
         let module = actions.split_whitespace().fold(
@@ -64,7 +70,10 @@ pub fn registry() -> Registry {
 /// The modules that these diagrams import and that are not among those of the `server`.
 pub fn stand_ins(diagrams: &DiagramSet, server: &Registry) -> BTreeSet<String> {
     let imports = diagrams.iter().flat_map(|diagram| diagram.imports());
-    let missing = imports.filter(|name| server.module(name).is_none());
+    let is_stub = |name: &&str| STUBS.iter().any(|(stub, ..)| stub == name);
+    let missing = imports
+        .filter(is_stub)
+        .filter(|name| !server.is_compiled_in(name));
     missing.map(str::to_owned).collect()
 }
 
@@ -167,7 +176,11 @@ impl TestHost {
             ObjectAction::Free => "freeObject",
         };
         self.act(format!("{verb} {}", json!(name)));
-        if !self.objects.contains(name) {
+        let known = match action {
+            ObjectAction::Free => self.objects.remove(name),
+            ObjectAction::Track | ObjectAction::Release => self.objects.get(name).is_some(),
+        };
+        if !known {
             return ActionError::errno(Errno::ARG, "no such object").into();
         }
         ActionOutcome::done()
@@ -335,6 +348,17 @@ impl ActionContext for TestHost {
             HostAction::Object(action, name) => self.object(*action, name),
             HostAction::B2b(action) => self.b2b(action),
             HostAction::Di(call) => self.di(call),
+            // Nothing else goes on here meanwhile.
+            HostAction::Wait(ticket) => ActionOutcome::Done(ticket.block()),
+            HostAction::PlayMemory {
+                file,
+                looped,
+                front,
+            } => {
+                let name = &file.name;
+                let line = format!("playMemory {} loop={looped} front={front}", json!(**name));
+                self.play_file(name, line)
+            }
             HostAction::Module(call) => {
                 let outcome = self.module(call);
                 match call.module.as_str() {
@@ -345,6 +369,10 @@ impl ActionContext for TestHost {
             }
             action => self.simple(action),
         }
+    }
+
+    fn objects(&mut self) -> Option<&mut Objects> {
+        Some(&mut self.objects)
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {
@@ -382,6 +410,7 @@ fn needs_call(action: &HostAction) -> bool {
             | HostAction::Object(..)
             | HostAction::Di(_)
             | HostAction::Module(_)
+            | HostAction::Wait(_)
     )
 }
 

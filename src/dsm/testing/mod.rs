@@ -18,6 +18,6 @@ mod update;
 pub use coverage::Coverage;
 pub use expect::Expectation;
 pub use fact::{Fact, assignment};
-pub use host::{LOCAL_TAG, TestHost, registry, stand_ins};
+pub use host::{LOCAL_TAG, TestHost, registry, registry_over, stand_ins};
 pub use run::{Failure, FailureKind, Outcome, beside};
 pub use update::updated;

@@ -5,6 +5,7 @@ use super::Call;
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::dsm::ActionResult;
+use crate::dsm::module::ModuleEvent;
 use crate::media::MediaEvent;
 use crate::session::event::{ActionToken, Params, PromptError, RecordError};
 use crate::session::room::{InRoomError, RoomAnswer};
@@ -96,6 +97,8 @@ pub enum CallEvent {
     InRoom(Result<RoomId, InRoomError>),
     /// An event of another session.
     Posted(Params),
+    /// A module raised an event of its own.
+    Raised(&'static ModuleEvent, Params),
     /// What became of work outside.
     Performed(ActionToken, ActionResult),
     /// The server is shutting down.

@@ -1,6 +1,7 @@
 //! Events between sessions, and the names they are reached by.
 
 use super::{Mailbox, Router};
+use crate::dsm::module::ModuleEvent;
 use crate::dsm::{ActionError, Answer, Errno};
 use crate::session::event::{ActionToken, Mail, Params, SessionEvent, SessionId};
 
@@ -30,6 +31,19 @@ impl<M: Mailbox> Router<M> {
     pub fn post(&self, to: &SessionId, params: Params) -> bool {
         let to = self.queues.get(&*to.0).unwrap_or(to);
         self.deliver(to, SessionEvent::Posted(Box::new(params)))
+    }
+
+    /// Delivers an event that a module sends: `event`, or one of its own.
+    pub fn send(&self, to: &SessionId, event: Option<&'static ModuleEvent>, params: Params) {
+        let to = self.queues.get(&*to.0).unwrap_or(to);
+        let params = Box::new(params);
+        self.deliver(
+            to,
+            match event {
+                Some(event) => SessionEvent::Raised(event, params),
+                None => SessionEvent::Posted(params),
+            },
+        );
     }
 
     /// Notes one more name for a session. What it is taken by comes back as an error.

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::dial_out::{self, NotPlaced};
 use super::{MAX_TIMERS, Performed, State, Surroundings};
+use crate::dsm::module::{MessagePart, Objects};
 use crate::dsm::{
     ActionContext, ActionError, ActionOutcome, Answer, Errno, Exception, HostAction, LogLevel,
-    ModuleCall, Problem, ProblemKind, Trace, Values,
+    ModuleCall, ObjectAction, Problem, ProblemKind, Trace, Values,
 };
 use crate::session::event::{ActionToken, Mail, Params, SessionId, SessionOutput, Work};
 
@@ -95,6 +96,23 @@ impl ActionContext for Host<'_> {
             HostAction::UnregisterEventQueue { name } => {
                 return self.await_work(Work::Mail(Mail::Unregister(name.as_str().into())));
             }
+            HostAction::Wait(ticket) => {
+                self.state.ticket = Some(*ticket);
+                return self.await_work(Work::Module(*ticket));
+            }
+            HostAction::Object(action, name) => {
+                let known = match action {
+                    ObjectAction::Free => self.state.objects.remove(name),
+                    // The session owns its objects anyway.
+                    ObjectAction::Track | ObjectAction::Release => {
+                        self.state.objects.get(name).is_some()
+                    }
+                };
+                if !known {
+                    let text = format!("there is no object '{name}'");
+                    return ActionError::errno(Errno::ARG, text).into();
+                }
+            }
             HostAction::Di(call) => return self.await_work(Work::Call(Box::new(call.clone()))),
             HostAction::CreateSystemDsm {
                 configuration,
@@ -111,6 +129,14 @@ impl ActionContext for Host<'_> {
             other => return self.around(other, variables),
         }
         ActionOutcome::done()
+    }
+
+    fn objects(&mut self) -> Option<&mut Objects> {
+        Some(&mut self.state.objects)
+    }
+
+    fn message(&self, part: MessagePart<'_>) -> Option<String> {
+        self.around.message(part)
     }
 
     fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> bool {

@@ -14,6 +14,7 @@ use std::time::Instant;
 use self::host::Host;
 use super::catalog::DiagramApplication;
 use super::event::{ActionToken, SessionOutput};
+use crate::dsm::module::{Heard, MessagePart, Moment, MomentKind, Objects, Ticket};
 use crate::dsm::{
     ActionError, ActionResult, Answer, Engine, Event, EventKind, HostAction, ModuleCall,
     NotStartable, Progress, Values,
@@ -39,6 +40,12 @@ pub trait Surroundings {
     fn test(&mut self, condition: &ModuleCall) -> bool {
         let _ = condition;
         false
+    }
+
+    /// A part of the SIP message that the event is about. Without a call there is none.
+    fn message(&self, part: MessagePart<'_>) -> Option<String> {
+        let _ = part;
+        None
     }
 
     /// Ends the call at once, for `stop(true)`.
@@ -92,6 +99,10 @@ struct State {
     timers: BTreeMap<u32, Instant>,
     /// What a pending action of [`Work`](super::event::Work) waits for.
     awaited: Option<ActionToken>,
+    /// The same, if it is work of a module.
+    ticket: Option<Ticket>,
+    /// What modules keep in the session.
+    objects: Objects,
     last_token: u32,
     /// The prefix of the call being placed, and the names of the sessions that each prefix got last.
     dialling: Option<Box<str>>,
@@ -205,16 +216,20 @@ impl<A> Script<A> {
         around: &mut dyn Surroundings,
     ) -> Option<A> {
         self.state.awaited.take_if(|awaited| *awaited == token)?;
+        self.state.ticket = None;
         let result = self.state.note_dialled(result);
         self.resume(now, result, around)
     }
 
     /// Gives up a pending call into another component, because what comes next cannot wait for it.
-    pub fn cancel(&mut self) -> Option<A> {
+    pub fn cancel(&mut self, around: &mut dyn Surroundings) -> Option<A> {
         if !self.engine.cancel() {
             return None;
         }
         self.state.awaited = None;
+        if let Some(ticket) = self.state.ticket.take() {
+            around.output(SessionOutput::GiveUp(ticket));
+        }
         self.state.dialling = None;
         tracing::info!("an action was waiting for its result: the rest of its list is abandoned");
         self.suspended.take()
@@ -230,6 +245,32 @@ impl<A> Script<A> {
         let afterwards = self.suspended.take()?;
         let progress = self.with_host(now, around, |engine, host| engine.resume(result, host));
         self.after(progress, afterwards)
+    }
+
+    /// Whether a module of the diagrams hears of such moments.
+    pub fn is_heard(&self, kind: MomentKind) -> bool {
+        self.engine.hooks().iter().any(|hook| hook.wants(kind))
+    }
+
+    /// Tells the modules of the diagrams of a moment. `event` has what is known of it. Gives what each of
+    /// them answers, to be followed in order.
+    pub fn tell_modules(
+        &mut self,
+        now: Instant,
+        moment: Moment<'_>,
+        mut event: Event,
+        around: &mut dyn Surroundings,
+    ) -> Vec<Heard> {
+        let diagrams = self.engine.diagrams().clone();
+        let hooks = diagrams.hooks().iter();
+        let wanted = hooks.filter(|hook| hook.wants(moment.kind()));
+        wanted
+            .map(|hook| {
+                self.with_host(now, around, |engine, host| {
+                    engine.visit(&mut event, host, |scope| hook.hear(moment, scope))
+                })
+            })
+            .collect()
     }
 
     /// Puts the events of timers that are due behind all others.
@@ -308,12 +349,12 @@ impl<A> Script<A> {
         }
     }
 
-    fn with_host(
+    fn with_host<T>(
         &mut self,
         now: Instant,
         around: &mut dyn Surroundings,
-        work: impl FnOnce(&mut Engine, &mut Host<'_>) -> Progress,
-    ) -> Progress {
+        work: impl FnOnce(&mut Engine, &mut Host<'_>) -> T,
+    ) -> T {
         let state = &mut self.state;
         work(&mut self.engine, &mut Host { now, state, around })
     }
@@ -359,11 +400,20 @@ fn bytes_of(event: &Event) -> usize {
 /// Whether others decide how many such events there are. Of all others there are a few in a session.
 fn comes_in_floods(kind: EventKind) -> bool {
     use EventKind::{
-        Event, Key, NoAudio, Ringing, Separator, SipReply, SipRequest, Timer, Transfer,
+        Event, Key, Module, NoAudio, Ringing, Separator, SipReply, SipRequest, Timer, Transfer,
     };
     matches!(
         kind,
-        Event | Key | NoAudio | Ringing | Separator | SipReply | SipRequest | Timer | Transfer
+        Event
+            | Module(_)
+            | Key
+            | NoAudio
+            | Ringing
+            | Separator
+            | SipReply
+            | SipRequest
+            | Timer
+            | Transfer
     )
 }
 

@@ -26,6 +26,8 @@ pub use declare::{
 };
 pub use failure::{Exception, Failure};
 pub use host::{Host, Level, Session};
+#[cfg(feature = "tokio")]
+pub use pending::background;
 pub use pending::{Answer, Deadline};
 
 pub use crate::{action_async, export_module};

@@ -322,6 +322,12 @@ unsafe extern "C" fn drop_continuation(data: *mut c_void) {
     super::export::contain(|| drop(continuation));
 }
 
+/// Runs a future on the module's own runtime, for what no action waits for.
+#[cfg(feature = "tokio")]
+pub fn background(work: impl Future<Output = ()> + Send + 'static) {
+    runtime::spawn(work);
+}
+
 /// The module's own runtime: nothing is shared with the server.
 #[cfg(feature = "tokio")]
 mod runtime {

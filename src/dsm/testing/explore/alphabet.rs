@@ -27,7 +27,7 @@ pub struct Alphabet {
     /// Kinds that each state looks at, by diagram and state.
     states: HashMap<(String, String), Vec<EventKind>>,
     /// Parameters and what they are compared with.
-    params: BTreeMap<(u8, String), Choices>,
+    params: BTreeMap<(EventKind, String), Choices>,
     /// Variables that conditions look at.
     variables: BTreeMap<String, Choices>,
     /// Variables that actions assign.
@@ -274,9 +274,7 @@ impl Alphabet {
     }
 
     fn param(&mut self, kind: EventKind, name: &str) -> &mut Choices {
-        self.params
-            .entry((kind as u8, name.to_owned()))
-            .or_default()
+        self.params.entry((kind, name.to_owned())).or_default()
     }
 
     /// The kinds of events whose parameter is meant: those around it, or all that may have one.
@@ -331,13 +329,13 @@ impl Alphabet {
             return events;
         }
         for (name, value) in usual_params(kind) {
-            if !self.params.contains_key(&(kind as u8, (*name).to_owned())) {
+            if !self.params.contains_key(&(kind, (*name).to_owned())) {
                 events[0] = events[0].clone().with(name, *value);
             }
         }
-        let from = (kind as u8, String::new());
+        let from = (kind, String::new());
         let params = self.params.range(from..);
-        let params = params.take_while(|((of, _), _)| *of == kind as u8);
+        let params = params.take_while(|((of, _), _)| *of == kind);
         // What no test can hold is not tried.
         for ((_, name), choices) in params.filter(|((_, name), _)| is_name(name)) {
             let values = choices.values(variables);
@@ -400,7 +398,7 @@ fn kinds<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Vec<EventKind> 
         let kind = match &condition.test {
             Test::Event(kind, _) => *kind,
             Test::KeyPress(_) => EventKind::Key,
-            Test::Expression(_) | Test::Module { .. } => continue,
+            Test::Expression(_) | Test::Module { .. } | Test::Code(_) => continue,
         };
         if !kinds.contains(&kind) {
             kinds.push(kind);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::dsm::module::MessagePart;
 use crate::dsm::{ActionError, Errno, Exception, ModuleCall, Values};
 use crate::session::call::Call;
 use crate::session::header_lines::{self, Line};
@@ -86,6 +87,27 @@ impl<'a> Reply<'a> {
 }
 
 impl Dialog {
+    /// A part of the message that the event is about.
+    pub fn part(&self, call: &Call, part: MessagePart<'_>) -> Option<String> {
+        let (headers, body, object) = match &self.message {
+            Message::None => return None,
+            Message::Invite => (&call.invite().headers, &call.invite().body, "request"),
+            Message::Request { request, .. } => (&request.headers, &request.body, "request"),
+            Message::Response(response) => (&response.headers, &response.body, "reply"),
+        };
+        match part {
+            MessagePart::Header(name) => {
+                let name = HeaderName::parse(name.as_bytes())?;
+                let values: Vec<_> = headers.all(&name).map(String::from_utf8_lossy).collect();
+                (!values.is_empty()).then(|| values.join(", "))
+            }
+            MessagePart::Body(name) if name.is_empty() || name == object => {
+                Some(String::from_utf8_lossy(body).into_owned())
+            }
+            MessagePart::Body(_) => None,
+        }
+    }
+
     /// Of a call that we placed, or of a caller's.
     pub fn new(is_ours: bool) -> Self {
         Self {

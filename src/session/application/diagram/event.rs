@@ -68,7 +68,7 @@ fn about_refer(event: Event, request: &Request) -> Event {
 }
 
 /// What a response to a request of ours is in the language.
-fn reply_event(seen: &SeenResponse) -> Event {
+pub(super) fn reply_event(seen: &SeenResponse) -> Event {
     let SeenResponse {
         response,
         before,
@@ -231,6 +231,11 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
             let posted = of(EventKind::Event);
             let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
             (params.iter().fold(posted, add), Afterwards::Nothing)
+        }
+        CallEvent::Raised(event, params) => {
+            let raised = of(EventKind::Module(event));
+            let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
+            (params.iter().fold(raised, add), Afterwards::Nothing)
         }
         CallEvent::User(number) => {
             let event = of(EventKind::System).with("type", format!("User{number}"));

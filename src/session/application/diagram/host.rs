@@ -6,6 +6,7 @@ use super::conference::Conference;
 use super::dialog::Dialog;
 use super::sound::{Sound, ringtone};
 use crate::audio::playlist::PlaylistItem;
+use crate::dsm::module::MessagePart;
 use crate::dsm::{HostAction, ModuleCall, Values};
 use crate::media::{MediaCommand, Output};
 use crate::rtp::Digit;
@@ -61,6 +62,11 @@ impl Surroundings for OnCall<'_> {
                 looped,
                 front,
             } => return self.sound.play_file(self.call, path, *looped, *front),
+            HostAction::PlayMemory {
+                file,
+                looped,
+                front,
+            } => return self.sound.play_memory(self.call, file, *looped, *front),
             HostAction::PlayPrompt {
                 name,
                 looped,
@@ -145,6 +151,10 @@ impl Surroundings for OnCall<'_> {
 
     fn test(&mut self, condition: &ModuleCall) -> bool {
         self.dialog.test(self.call, condition)
+    }
+
+    fn message(&self, part: MessagePart<'_>) -> Option<String> {
+        self.dialog.part(self.call, part)
     }
 
     fn hang_up(&mut self) {

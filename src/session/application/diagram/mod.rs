@@ -14,19 +14,20 @@ use std::time::Instant;
 
 use self::conference::Conference;
 use self::dialog::{Dialog, Message};
-use self::event::{Afterwards, invite, record_end, request_event, step_of};
+use self::event::{Afterwards, invite, record_end, reply_event, request_event, step_of};
 use self::host::OnCall;
 use self::sound::{Settled, Sound};
+use crate::dsm::module::{Heard, Moment, MomentKind};
 use crate::dsm::{Event, EventKind, NotStartable};
 use crate::media::{MediaCommand, MediaEvent, Output};
 use crate::session::app_param::AppParams;
-use crate::session::call::{Call, CallEvent};
+use crate::session::call::{Call, CallEvent, SeenResponse};
 use crate::session::catalog::DiagramApplication;
 use crate::session::dial_out::OwnParty;
 use crate::session::event::Params;
 use crate::session::script::{Script, Step};
 use crate::session::session::Origin;
-use crate::sip::message::{HeaderName, Method};
+use crate::sip::message::{HeaderName, Method, Request};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct Diagram {
     ignores_rtp_timeout: bool,
     /// The caller has media, and the script knows, before the answer.
     early_told: bool,
+    /// A module answers the INVITE, or lets the script do it.
+    module_answers: bool,
     /// The call is over.
     over: bool,
     /// When a call that is over has to have finished its work.
@@ -75,6 +78,7 @@ impl Diagram {
             own,
             ignores_rtp_timeout: false,
             early_told: false,
+            module_answers: false,
             over: false,
             linger_until: None,
             give_up_at: None,
@@ -87,6 +91,12 @@ impl Diagram {
             CallEvent::Start => {
                 // Nothing is heard before the session starts, unless the script connects itself.
                 call.media(MediaCommand::SetOutput(Output::None));
+                self.tell_modules(
+                    now,
+                    call,
+                    Moment::SessionStart,
+                    Event::new(EventKind::Start),
+                );
                 let (script, mut around) = self.on_call(now, call);
                 let done = script.start(now, EventKind::Start, Afterwards::Nothing, &mut around);
                 self.finish(now, call, done);
@@ -133,7 +143,26 @@ impl Diagram {
                     version: None,
                 },
             ),
+            CallEvent::Request(transaction, request) if !self.wants_request_events() => {
+                let request = self.show_request(now, call, request);
+                let done = Afterwards::Request(transaction, request);
+                self.finish(now, call, Some(done));
+            }
+            CallEvent::Response(seen) if !self.wants_reply_events() => {
+                self.show_response(now, call, &seen);
+            }
             event => {
+                let event = match event {
+                    CallEvent::Request(transaction, request) => {
+                        let request = self.show_request(now, call, request);
+                        CallEvent::Request(transaction, request)
+                    }
+                    CallEvent::Response(seen) => {
+                        self.show_response(now, call, &seen);
+                        CallEvent::Response(seen)
+                    }
+                    other => other,
+                };
                 let is_end = match &event {
                     CallEvent::Request(_, request) => request.method == Method::Bye,
                     event => matches!(
@@ -144,7 +173,7 @@ impl Diagram {
                 if let Some(step) = self.note(call, event) {
                     self.enqueue(now, call, step);
                 }
-                let cancelled = is_end.then(|| self.script.cancel()).flatten();
+                let cancelled = is_end.then(|| self.cancel(now, call)).flatten();
                 self.finish(now, call, cancelled);
             }
         }
@@ -175,12 +204,74 @@ impl Diagram {
 
     /// Whether responses to our requests are to be told.
     pub(super) fn wants_replies(&self) -> bool {
-        !self.done && self.script.variable("enable_reply_events") == Some("true")
+        !self.done && (self.wants_reply_events() || self.script.is_heard(MomentKind::Reply))
+    }
+
+    fn wants_reply_events(&self) -> bool {
+        self.script.variable("enable_reply_events") == Some("true")
     }
 
     /// Whether requests are to be looked at by the script before anything is done about them.
     pub(super) fn wants_requests(&self) -> bool {
-        !self.done && self.script.variable("enable_request_events") == Some("true")
+        !self.done && (self.wants_request_events() || self.script.is_heard(MomentKind::Request))
+    }
+
+    fn wants_request_events(&self) -> bool {
+        self.script.variable("enable_request_events") == Some("true")
+    }
+
+    /// Gives up a pending action that a hang-up does not wait for.
+    fn cancel(&mut self, now: Instant, call: &mut Call) -> Option<Afterwards> {
+        let (script, mut around) = self.on_call(now, call);
+        script.cancel(&mut around)
+    }
+
+    /// Tells the modules of the diagrams. True: one of them answers the INVITE itself.
+    fn tell_modules(
+        &mut self,
+        now: Instant,
+        call: &mut Call,
+        moment: Moment<'_>,
+        event: Event,
+    ) -> bool {
+        let (script, mut around) = self.on_call(now, call);
+        let heard = script.tell_modules(now, moment, event, &mut around);
+        heard.contains(&Heard::AnswersItself)
+    }
+
+    /// Shows a request in the dialog to the modules.
+    fn show_request(
+        &mut self,
+        now: Instant,
+        call: &mut Call,
+        request: Box<Request>,
+    ) -> Box<Request> {
+        if !self.script.is_heard(MomentKind::Request) {
+            return request;
+        }
+        let event = request_event(&request);
+        let shown = Message::Request {
+            transaction: None,
+            request,
+        };
+        let before = std::mem::replace(&mut self.dialog.message, shown);
+        self.tell_modules(now, call, Moment::Request, event);
+        match std::mem::replace(&mut self.dialog.message, before) {
+            Message::Request { request, .. } => request,
+            // Nobody replaces it meanwhile.
+            _ => Box::new(call.invite().clone()),
+        }
+    }
+
+    /// Shows a response to a request of ours to the modules.
+    fn show_response(&mut self, now: Instant, call: &mut Call, seen: &SeenResponse) {
+        if !self.script.is_heard(MomentKind::Reply) {
+            return;
+        }
+        let shown = Message::Response(seen.response.clone());
+        let before = std::mem::replace(&mut self.dialog.message, shown);
+        self.tell_modules(now, call, Moment::Reply, reply_event(seen));
+        self.dialog.message = before;
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -238,13 +329,17 @@ impl Diagram {
                 return;
             };
             if matches!(step.afterwards, Afterwards::Invite) {
-                if !self.wants_requests() {
+                if !self.wants_request_events() {
                     self.script.raise(invite());
                     continue;
                 }
                 step.event = request_event(call.invite());
             }
             self.dialog.message = take_message(&mut step);
+            if matches!(step.afterwards, Afterwards::Answer) {
+                let event = Event::new(EventKind::Invite);
+                self.module_answers |= self.tell_modules(now, call, Moment::Invite, event);
+            }
             let (script, mut around) = self.on_call(now, call);
             let done = script.process(now, step, &mut around);
             self.finish(now, call, done);
@@ -312,7 +407,8 @@ impl Diagram {
                 }
             }
             Afterwards::Answer => {
-                if call.is_pending() && !self.dialog.has_replied && !self.script.is_stopped() {
+                let replied = self.dialog.has_replied || self.module_answers;
+                if call.is_pending() && !replied && !self.script.is_stopped() {
                     if self.script.variable("connect_session") == Some("0") {
                         tracing::info!(
                             "answered, though connect_session is 0: only a reply of the script's own prevents that"
@@ -338,7 +434,11 @@ impl Diagram {
                     self.script.stop();
                 }
             }
-            Afterwards::Finish => self.done = true,
+            Afterwards::Finish => {
+                let event = Event::new(EventKind::BeforeDestroy);
+                self.tell_modules(now, call, Moment::BeforeDestroy, event);
+                self.done = true;
+            }
         }
         if std::mem::take(&mut self.dialog.has_failed) {
             self.script.stop();

@@ -7,6 +7,7 @@ use super::host::queue;
 use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::audio::tone::{Cadence, Tone};
+use crate::dsm::module::MemoryFile;
 use crate::dsm::{ActionError, ActionResult, Answer, Errno, Exception, RecordOptions, Ringtone};
 use crate::media::MediaCommand;
 use crate::session::call::Call;
@@ -76,6 +77,22 @@ impl Sound {
         call.load_prompt(AudioFile::Name(path.to_owned()), looped);
         self.pending = Some(Pending::Play {
             failure: Exception::file(path),
+            front,
+        });
+        Performed::Pending
+    }
+
+    /// Begins to play a file that is in memory.
+    pub fn play_memory(
+        &mut self,
+        call: &mut Call,
+        file: &MemoryFile,
+        looped: bool,
+        front: bool,
+    ) -> Performed {
+        call.load_prompt(AudioFile::Memory(file.clone()), looped);
+        self.pending = Some(Pending::Play {
+            failure: Exception::file(&file.name),
             front,
         });
         Performed::Pending

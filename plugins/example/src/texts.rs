@@ -1,0 +1,69 @@
+//! Arguments, variables and failures.
+
+use muleteer_sdk::module::*;
+
+pub const JOIN: Action = action("example.join", join)
+    .doc("Joins texts.")
+    .parameters(&[need("variable", Kind::Name), any("text", Kind::Value)])
+    .every_comma()
+    .errno(&["arg"])
+    .example(Example {
+        code: "set($a=1); example.join($x, $a, \"2, 3\")",
+        expect: &[("x", "12, 3"), ("errno", "")],
+    })
+    .example(Example {
+        code: "example.join($x)",
+        expect: &[("errno", "arg")],
+    });
+
+fn join(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
+    let texts: String = args.iter().skip(1).collect();
+    if texts.is_empty() {
+        return Err(Failure::errno("arg", "there is nothing to join"));
+    }
+    cx.set(args.name(0), texts)?;
+    Ok(Flow::Next)
+}
+
+pub const SHOUT: Action = action("example.shout", shout)
+    .doc("Stores a text with references in it, in capital letters.")
+    .parameters(&[need("variable", Kind::Name), need("text", Kind::Template)])
+    .equals()
+    .example(Example {
+        code: "set($name=Ann); example.shout($x=\"hello $name\")",
+        expect: &[("x", "HELLO ANN")],
+    });
+
+fn shout(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
+    cx.set(args.name(0), args.text(1).to_uppercase())?;
+    Ok(Flow::Next)
+}
+
+pub const FAIL: Action = action("example.fail", fail)
+    .doc("Fails: errno, exception or panic.")
+    .parameters(&[need("kind", Kind::Value)])
+    .errno(&["general"])
+    .throws(&["example #cause", "plugin #module #cause"])
+    .example(Example {
+        code: "example.fail(errno)",
+        expect: &[("errno", "general"), ("strerror", "as you wish")],
+    });
+
+fn fail(_: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
+    match args.text(0) {
+        "errno" => Err(Failure::errno("general", "as you wish")),
+        "exception" => Err(Exception::new("example")
+            .with("cause", "as you wish")
+            .into()),
+        "panic" => panic!("as you wish"),
+        _ => Ok(Flow::Next),
+    }
+}
+
+pub const IS_EVEN: Condition = condition("example.is_even", is_even)
+    .doc("Holds for even numbers.")
+    .parameters(&[need("number", Kind::Value)]);
+
+fn is_even(_: &mut Context<'_>, args: &Args<'_>) -> Result<bool, Failure> {
+    Ok(args.number::<i64>(0)? % 2 == 0)
+}

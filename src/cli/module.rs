@@ -1,0 +1,77 @@
+//! `muleteer module`: what diagrams can import.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::output::{complain, print_out};
+use super::{Exit, ModuleArgs, ModuleCommand};
+use crate::config;
+use crate::plugin::module::{Description, Listed, Modules};
+
+/// Runs the command.
+pub fn run(args: &ModuleArgs) -> Exit {
+    let ModuleCommand::List {
+        config,
+        modules,
+        json,
+    } = &args.command;
+    let modules = match config {
+        None => modules.modules(),
+        Some(file) => match config::load(Some(file), &[]) {
+            Ok(config) => Modules::of(&config),
+            Err(error) => {
+                complain!("{error}");
+                return Exit::Usage;
+            }
+        },
+    };
+    let listed = modules.list();
+    let printed = match json {
+        true => {
+            let all: Vec<Value> = listed.iter().map(as_json).collect();
+            print_out(&format!("{:#}\n", Value::from(all)))
+        }
+        false => print_out(&listed.iter().map(as_text).collect::<String>()),
+    };
+    match printed {
+        Exit::Good if listed.iter().any(|one| one.found.is_err()) => Exit::Input,
+        exit => exit,
+    }
+}
+
+fn as_text(listed: &Listed) -> String {
+    let name = &listed.name;
+    let description = match &listed.found {
+        Ok(description) => description,
+        Err(error) => return format!("{name}  refused: {error}\n"),
+    };
+    let Description {
+        version,
+        doc,
+        module,
+    } = description;
+    let mut text = format!("{name} {version}  {doc}\n  {}\n", listed.file.display());
+    for action in module.actions() {
+        let _ = writeln!(text, "  {}", action.usage());
+    }
+    for condition in module.conditions() {
+        let _ = writeln!(text, "  {condition} (condition)");
+    }
+    text
+}
+
+fn as_json(listed: &Listed) -> Value {
+    let (name, file) = (&listed.name, listed.file.display().to_string());
+    match &listed.found {
+        Err(error) => json!({ "name": name, "file": file, "refused": error.to_string() }),
+        Ok(found) => json!({
+            "name": name,
+            "file": file,
+            "version": found.version,
+            "doc": found.doc,
+            "actions": found.module.actions().map(|it| it.usage()).collect::<Vec<_>>(),
+            "conditions": found.module.conditions().collect::<Vec<_>>(),
+        }),
+    }
+}

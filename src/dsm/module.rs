@@ -1,0 +1,278 @@
+//! Loadable modules as the language sees them: code behind actions and conditions, events and objects of
+//! their own, moments of a session that they hear of.
+//!
+//! What runs the code is elsewhere (`plugin::module`); the engine calls these traits as it calls a
+//! function of its own, and gives them the whole scope.
+
+use std::any::Any;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::action::Outcome;
+use super::argument::Arguments;
+use super::condition::EventParameter;
+use super::expr::Scope;
+use super::host::{ActionResult, Errno, Exception};
+
+/// Objects that one session may hold.
+pub const MAX_OBJECTS: usize = 1_000;
+
+/// The code of an action.
+pub trait ActionCode: fmt::Debug + Sync {
+    /// Does the action.
+    fn run(&self, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Result<Outcome, Exception>;
+}
+
+/// The code of a condition.
+pub trait ConditionCode: fmt::Debug + Sync {
+    /// Whether it holds. One that cannot say does not hold.
+    fn test(&self, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> bool;
+}
+
+/// What a module hears of sessions whose diagrams import it.
+pub trait Hooks: fmt::Debug + Sync {
+    /// The module.
+    fn module(&self) -> &'static str;
+
+    /// Whether it hears of such moments.
+    fn wants(&self, kind: MomentKind) -> bool;
+
+    /// Tells it.
+    fn hear(&self, moment: Moment<'_>, scope: &mut Scope<'_>) -> Heard;
+}
+
+/// The kinds of moments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained at `Moment`")]
+pub enum MomentKind {
+    SessionStart,
+    Invite,
+    Request,
+    Reply,
+    BeforeDestroy,
+    Offer,
+    Answer,
+}
+
+/// A moment of a session.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment<'a> {
+    /// It begins; before its first event.
+    SessionStart,
+    /// The INVITE of the caller; before `invite`.
+    Invite,
+    /// A request inside the dialog.
+    Request,
+    /// A response to a request of ours.
+    Reply,
+    /// It is over; after `beforeDestroy`.
+    BeforeDestroy,
+    /// Our offer, before it is sent.
+    Offer(&'a str),
+    /// The peer's offer and our answer, before it is sent.
+    Answer(&'a str, &'a str),
+}
+
+impl Moment<'_> {
+    /// Its kind.
+    pub fn kind(self) -> MomentKind {
+        match self {
+            Moment::SessionStart => MomentKind::SessionStart,
+            Moment::Invite => MomentKind::Invite,
+            Moment::Request => MomentKind::Request,
+            Moment::Reply => MomentKind::Reply,
+            Moment::BeforeDestroy => MomentKind::BeforeDestroy,
+            Moment::Offer(_) => MomentKind::Offer,
+            Moment::Answer(..) => MomentKind::Answer,
+        }
+    }
+}
+
+/// What a module answers to a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It answers the INVITE itself.
+    AnswersItself,
+    /// This session description is to be sent instead.
+    Replaced(String),
+}
+
+/// A kind of event that a module raises.
+#[derive(Debug)]
+pub struct ModuleEvent {
+    /// The condition that asks for it.
+    pub name: &'static str,
+    /// When it comes.
+    pub doc: &'static str,
+    /// Its parameters.
+    pub parameters: &'static [EventParameter],
+}
+
+/// Events are the same if their names are: a name belongs to one module.
+impl PartialEq for ModuleEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for ModuleEvent {}
+
+impl PartialOrd for ModuleEvent {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ModuleEvent {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name.cmp(other.name)
+    }
+}
+
+impl Hash for ModuleEvent {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+/// Statements that show an action, and the variables they leave.
+#[derive(Clone, Copy, Debug)]
+pub struct Example {
+    /// Actions as written in a diagram.
+    pub code: &'static str,
+    /// Variables without `$`, and their values.
+    pub expect: &'static [(&'static str, &'static str)],
+}
+
+/// How an action went that a module waited for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Past {
+    /// It worked.
+    Worked,
+    /// `$errno` and `$strerror`.
+    Failed(Errno, String),
+    /// An exception.
+    Thrown(Exception),
+}
+
+/// What goes on with an action that waited, on its session.
+pub trait Resume: Send {
+    /// Goes on.
+    fn resume(self: Box<Self>, past: &Past, scope: &mut Scope<'_>) -> Result<Outcome, Exception>;
+}
+
+/// A [`Resume`] to be used once. Dropped unused, it is given up.
+#[derive(Clone)]
+pub struct Resumption(Arc<Mutex<Option<Box<dyn Resume>>>>);
+
+impl Resumption {
+    /// To go on with `resume`.
+    pub fn new(resume: Box<dyn Resume>) -> Self {
+        Self(Arc::new(Mutex::new(Some(resume))))
+    }
+
+    /// Goes on; a second time nothing happens.
+    pub(super) fn resume(&self, past: &Past, scope: &mut Scope<'_>) -> Result<Outcome, Exception> {
+        let resume = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        resume.map_or(Ok(Outcome::Next), |resume| resume.resume(past, scope))
+    }
+}
+
+impl fmt::Debug for Resumption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resumption")
+    }
+}
+
+impl PartialEq for Resumption {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Resumption {}
+
+/// Work of a module that an action waits for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket {
+    /// Names it among all of this process.
+    pub handle: u64,
+    /// How long the module wants to be waited for.
+    pub deadline: Duration,
+    /// Waits for it.
+    pub block: fn(Self) -> ActionResult,
+}
+
+impl Ticket {
+    /// Waits for it where nothing else is to go on meanwhile, as in a simulation.
+    pub fn block(self) -> ActionResult {
+        (self.block)(self)
+    }
+}
+
+/// A handle is given out once.
+impl PartialEq for Ticket {
+    fn eq(&self, other: &Self) -> bool {
+        self.handle == other.handle
+    }
+}
+
+/// A sound file in memory.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct MemoryFile {
+    /// A name whose ending tells the format.
+    pub name: Arc<str>,
+    /// The file.
+    pub bytes: Arc<[u8]>,
+}
+
+impl fmt::Debug for MemoryFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", self.name, self.bytes.len())
+    }
+}
+
+/// A part of the SIP message that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessagePart<'a> {
+    /// The values of a header.
+    Header(&'a str),
+    /// The body of the message object of this name; empty: of the message itself.
+    Body(&'a str),
+}
+
+/// The objects that modules keep in a session, by name. One that is replaced or removed is dropped.
+#[derive(Clone, Debug, Default)]
+pub struct Objects(BTreeMap<Box<str>, Arc<dyn Any + Send + Sync>>);
+
+impl Objects {
+    /// Keeps an object. It comes back if there are [`MAX_OBJECTS`] already.
+    pub fn set(
+        &mut self,
+        name: &str,
+        object: Arc<dyn Any + Send + Sync>,
+    ) -> Result<(), Arc<dyn Any + Send + Sync>> {
+        if self.0.len() >= MAX_OBJECTS && !self.0.contains_key(name) {
+            return Err(object);
+        }
+        self.0.insert(name.into(), object);
+        Ok(())
+    }
+
+    /// The object of this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Any + Send + Sync>> {
+        self.0.get(name)
+    }
+
+    /// Drops the object of this name. False: there is none.
+    pub fn remove(&mut self, name: &str) -> bool {
+        self.0.remove(name).is_some()
+    }
+}
