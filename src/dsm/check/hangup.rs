@@ -38,7 +38,7 @@ fn hears_hangup(transition: &Transition) -> bool {
     let other = |condition: &Condition| match condition.test {
         Test::Event(EventKind::Hangup, _) => false,
         Test::Event(..) | Test::KeyPress(_) => !condition.negated,
-        Test::Expression(_) | Test::Module { .. } => false,
+        Test::Expression(_) | Test::Module { .. } | Test::Values(..) => false,
     };
     !transition.exception && !transition.conditions.iter().any(other)
 }

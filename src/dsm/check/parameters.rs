@@ -155,7 +155,7 @@ pub fn references(condition: &Condition) -> impl Iterator<Item = Reference<'_>> 
     let (comparison, arguments) = match &condition.test {
         Test::Expression(comparison) | Test::Event(_, comparison) => (comparison.as_ref(), &[][..]),
         Test::KeyPress(key) => (None, std::slice::from_ref(key)),
-        Test::Module { arguments, .. } => (None, &**arguments),
+        Test::Module { arguments, .. } | Test::Values(_, arguments) => (None, &**arguments),
     };
     let sides = comparison.into_iter().flat_map(|it| it.values());
     sides.chain(arguments).filter_map(|value| value.reference())

@@ -1,10 +1,12 @@
 //! Conditions: their names, and how one is evaluated.
 
 pub mod events;
+mod values;
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::action::utils;
 use super::argument::unquote;
 use super::comparison::Comparison;
 use super::diagnostic::code;
@@ -15,6 +17,7 @@ use super::registry::ConditionKind;
 use super::source::Span;
 
 pub use events::{EventCondition, EventParameter};
+pub use values::ValueCondition;
 
 /// One condition of a transition or `if`.
 #[derive(Clone, Debug)]
@@ -36,6 +39,7 @@ pub enum Test {
         name: Box<str>,
         arguments: Box<[Expr]>,
     },
+    Values(&'static ValueCondition, Box<[Expr]>),
 }
 
 impl Condition {
@@ -65,6 +69,7 @@ impl fmt::Display for Test {
             }
             Test::KeyPress(key) => write!(f, "keyPress({key})"),
             Test::Module { name, .. } => write!(f, "{name}(..)"),
+            Test::Values(condition, _) => write!(f, "{}(..)", condition.name),
         }
     }
 }
@@ -90,6 +95,9 @@ impl Test {
                     .map(|(text, quoted)| Expr::parse(&text, quoted))
                     .collect(),
             },
+            ConditionKind::Values(condition) => {
+                Test::Values(condition, condition.arguments(text, findings))
+            }
         }
     }
 
@@ -123,6 +131,7 @@ impl Test {
                 };
                 scope.host.test(&call, scope.variables)
             }
+            Test::Values(condition, arguments) => condition.holds(arguments, scope),
         }
     }
 }
@@ -180,6 +189,11 @@ pub fn event_conditions() -> &'static [EventCondition] {
 pub fn event_condition(name: &str) -> Option<&'static EventCondition> {
     let mut all = events::CORE.iter().chain(events::SBC);
     all.find(|event| event.name == name)
+}
+
+/// The condition of a compiled-in module of this name, if it looks at its arguments only.
+pub fn value_condition(name: &str) -> Option<&'static ValueCondition> {
+    utils::CONDITIONS.iter().find(|known| known.name == name)
 }
 
 /// The names of all event conditions.
