@@ -423,3 +423,33 @@ pub fn named_values(list: &str, scope: &Scope<'_>) -> Result<Values, TooManyValu
     }
     Ok(named)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_parentheses_and_quotes_do_not_separate_arguments_of_modules() {
+        for (text, parts) in [
+            ("a,b,c,d", &["a", "b", "c,d"][..]),
+            ("f(x,y),b", &["f(x,y)", "b"]),
+            ("((a,b),c),d", &["((a,b),c)", "d"]),
+            ("(a),(b,c)", &["(a)", "(b,c)"]),
+            ("\"(\",b", &["\"(\"", "b"]),
+            ("\"a\\\",b\",c", &["\"a\\\",b\"", "c"]),
+            ("(a,b", &["(a", "b"]),
+            ("a),b", &["a)", "b"]),
+            ("don't,b", &["don't", "b"]),
+            ("é,ü", &["é", "ü"]),
+        ] {
+            assert_eq!(split(text, Separator::OuterCommas(3)), parts, "{text}");
+        }
+    }
+
+    #[test]
+    fn splitting_long_texts_takes_no_time() {
+        for text in ["(,".repeat(1 << 19), "(\",\"".repeat(1 << 18)] {
+            assert!(split(&text, Separator::OuterCommas(6)).len() <= 6);
+        }
+    }
+}

@@ -64,7 +64,7 @@ pub enum Then {
     Nothing,
     ClearErrno,
     /// The same and `$strerror`: what actions of modules do.
-    ClearError,
+    ClearFailure,
     /// Store the value in this variable; 0 if the action failed.
     Store(String),
     /// Store the value in this variable; without one, remove it. Leaves `$errno` alone.
@@ -168,7 +168,7 @@ impl Then {
     fn succeed(self, answer: Answer, variables: &mut Values) -> Result<(), Exception> {
         match self {
             Then::Nothing | Then::StoreOrRemove(_) => {}
-            Then::ClearError => clear_error(variables)?,
+            Then::ClearFailure => clear_failure(variables)?,
             _ => variables.set("errno", "")?,
         }
         match (self, answer) {
@@ -197,13 +197,13 @@ impl Then {
 
 /// An action of a module that has done what it is for.
 fn succeed(scope: &mut Scope<'_>) -> Done {
-    clear_error(scope.variables)?;
+    clear_failure(scope.variables)?;
     Ok(Outcome::Next)
 }
 
 /// Forgets how an earlier action failed, so that `throwOnError` behind a successful one is silent. Actions
 /// of the core leave `$strerror` as it is.
-fn clear_error(variables: &mut Values) -> Result<(), Exception> {
+fn clear_failure(variables: &mut Values) -> Result<(), Exception> {
     variables.set("errno", "")?;
     if variables
         .get("strerror")

@@ -249,7 +249,7 @@ fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('%') {
-        bytes.extend_from_slice(rest[..at].as_bytes());
+        bytes.extend_from_slice(&rest.as_bytes()[..at]);
         let behind = &rest[at + 1..];
         if let Some(behind) = behind.strip_prefix('%') {
             bytes.push(b'%');

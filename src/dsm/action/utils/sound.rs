@@ -90,7 +90,7 @@ pub fn ring_tone(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
 fn play(files: Vec<FileChoice>) -> Done {
     Ok(Outcome::Perform(
         HostAction::PlayFiles(files),
-        Then::ClearError,
+        Then::ClearFailure,
     ))
 }
 

@@ -1,5 +1,6 @@
 //! What a script plays and records: its prompt set, the file it waits for, its recording.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ struct Series {
     items: Vec<PlaylistItem>,
     /// What is being loaded.
     current: FileChoice,
-    rest: std::vec::IntoIter<FileChoice>,
+    rest: VecDeque<FileChoice>,
 }
 
 /// From `recordFile` to `stopRecord`.
@@ -97,8 +98,8 @@ impl Sound {
 
     /// Begins to play files one after the other.
     pub fn play_files(&mut self, call: &mut Call, files: &[FileChoice]) -> Performed {
-        let mut rest = files.to_vec().into_iter();
-        let Some(current) = rest.next() else {
+        let mut rest: VecDeque<_> = files.iter().cloned().collect();
+        let Some(current) = rest.pop_front() else {
             return Performed::Done;
         };
         load(call, &current.path);
@@ -256,7 +257,7 @@ impl Sound {
         match loaded {
             Ok(item) => {
                 series.items.push(item);
-                let Some(next) = series.rest.next() else {
+                let Some(next) = series.rest.pop_front() else {
                     for item in series.items {
                         call.media(queue(item, false));
                     }
