@@ -263,12 +263,12 @@ impl Collection {
     }
 }
 
-/// Loads diagrams given as (name, path), and a number that changes with their texts.
 /// Random numbers that nobody can guess.
 fn draws() -> Draws {
     Draws::new(Ids::from_os().seed())
 }
 
+/// Loads diagrams given as (name, path), and a number that changes with their texts.
 fn load(files: &[(String, String)]) -> Result<(Arc<DiagramSet>, u64), DeploymentError> {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let set = load_set(files, &FileSystem, &Registry::default());

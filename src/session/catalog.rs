@@ -32,7 +32,7 @@ pub struct DiagramApplication {
     pub config: BTreeMap<String, String>,
     /// Whether P-App-Param items become variables.
     pub set_param_variables: bool,
-    /// Where the random numbers of its sessions come from.
+    /// Where the random numbers of its scripts come from.
     pub draws: Draws,
 }
 

@@ -63,7 +63,7 @@ pub enum Then {
     /// Nothing.
     Nothing,
     ClearErrno,
-    /// The same and `$strerror`: what actions of modules do.
+    /// Clear `$errno` and `$strerror`: what actions of modules do.
     ClearFailure,
     /// Store the value in this variable; 0 if the action failed.
     Store(String),

@@ -7,8 +7,8 @@ use crate::dsm::expr::Scope;
 use crate::dsm::host::{FileChoice, HostAction, Ringtone};
 use crate::dsm::value::{natural, unsigned};
 
-/// Characters of a word that is spelt.
-const MAX_SPELT: usize = 500;
+/// Characters of a word that is spelt. All of them go to the media thread at once, which others need too.
+const MAX_SPELT: usize = 100;
 
 pub fn play_count(arguments: &Arguments<'_>, scope: &mut Scope<'_>, rule: &CountRule) -> Done {
     let Some(words) = words(arguments, scope, rule) else {
