@@ -39,6 +39,22 @@ done
 speak digits/star.wav "star"
 speak digits/hash.wav "pound"
 
+# What utils.playCountRight needs for the numbers up to 9999. An x number is said behind tens.
+units=(zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+    sixteen seventeen eighteen nineteen)
+for number in "${!units[@]}"; do
+    speak "numbers/$number.wav" "${units[$number]}"
+done
+tens=(twenty thirty forty fifty sixty seventy eighty ninety)
+for ten in "${!tens[@]}"; do
+    speak "numbers/$((ten + 2))0.wav" "${tens[$ten]}"
+done
+for unit in {1..9}; do
+    speak "numbers/x$unit.wav" "${units[$unit]}"
+    speak "numbers/${unit}00.wav" "${units[$unit]} hundred"
+    speak "numbers/${unit}000.wav" "${units[$unit]} thousand"
+done
+
 # What the announcement diagram plays: for sip:welcome@..., and where no file fits.
 speak welcome.wav "Welcome. This is Muleteer, a media server that is programmed with state diagrams."
 speak default.wav "The announcement that you asked for is not available here."

@@ -42,6 +42,10 @@ impl SourceProvider for Text {
 struct Idle;
 
 impl ActionContext for Idle {
+    fn random(&mut self) -> u64 {
+        0
+    }
+
     fn select(&self, _: &str) -> Option<String> {
         None
     }

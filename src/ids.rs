@@ -7,8 +7,12 @@
 //! Tokens are lower-case letters and digits: SIP compares tokens ignoring case (RFC 3261 §7.3.1), and
 //! nothing in them needs escaping in a URI, a file name or a log line.
 
+use std::fmt;
+use std::sync::Arc;
+
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use ring::hmac;
 
 /// 32 symbols, five bits each; without `l` and `o`, which read like digits, and `u` and `i`.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -67,6 +71,34 @@ impl Ids {
     }
 }
 
+/// Random numbers for those who need few: each is HMAC-SHA256 of a name and a number by one secret, so that
+/// whoever draws none keeps nothing.
+#[derive(Clone)]
+pub struct Draws(Arc<hmac::Key>);
+
+impl Draws {
+    /// `secret` has to be random, and another one in each run of the server.
+    pub fn new(secret: [u8; 32]) -> Self {
+        Self(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, &secret)))
+    }
+
+    /// The random number with this place in the row of this name.
+    pub fn number(&self, name: &str, place: u64) -> u64 {
+        let mut context = hmac::Context::with_key(&self.0);
+        context.update(&place.to_be_bytes());
+        context.update(name.as_bytes());
+        let tag = context.sign();
+        let bytes = tag.as_ref().first_chunk().copied();
+        u64::from_be_bytes(bytes.expect("SHA-256 has 32 bytes"))
+    }
+}
+
+impl fmt::Debug for Draws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Draws(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -80,6 +112,22 @@ mod tests {
         assert_eq!(one.call_id(), other.call_id());
         assert_eq!(one.ssrc(), other.ssrc());
         assert_ne!(one.tag(), Ids::from_seed([8; 32]).tag());
+    }
+
+    #[test]
+    fn draws_differ_by_secret_name_and_place() {
+        let draws = Draws::new([7; 32]);
+        assert_eq!(draws.number("a", 1), Draws::new([7; 32]).number("a", 1));
+        let others = [
+            draws.number("a", 2),
+            draws.number("b", 1),
+            Draws::new([8; 32]).number("a", 1),
+        ];
+        assert!(
+            others
+                .into_iter()
+                .all(|other| other != draws.number("a", 1))
+        );
     }
 
     #[test]

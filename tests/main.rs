@@ -46,3 +46,4 @@ mod speech_quality;
 mod system_dsm;
 mod transports;
 mod usages;
+mod values;

@@ -10,6 +10,7 @@ use super::prompts::PromptLists;
 use crate::config::Config;
 use crate::dsm::loader::{FileSystem, find_diagrams};
 use crate::dsm::{DiagramSet, Loaded, Registry, Severity, load_set};
+use crate::ids::{Draws, Ids};
 use crate::session::catalog::DiagramApplication;
 use crate::session::prompt_sets::PromptSets;
 
@@ -28,6 +29,7 @@ pub struct Collection {
     /// Those that run without a call from the start.
     system: Vec<String>,
     set_param_variables: bool,
+    draws: Draws,
     values: Values,
     own_prompts: PromptSets,
     /// Those and all that it can play besides.
@@ -63,6 +65,7 @@ impl Collection {
             diagrams,
             system: config.dsm.run_system_dsms.clone(),
             set_param_variables: config.dsm.set_param_variables,
+            draws: draws(),
             values: Values::PerApplication(config.applications.clone()),
             own_prompts: PromptLists::of(config).load()?,
             prompts: Arc::default(),
@@ -118,6 +121,7 @@ impl Collection {
             diagrams,
             system: settings.list("run_system_dsms").unwrap_or_default(),
             set_param_variables: settings.switch("set_param_variables"),
+            draws: draws(),
             own_prompts: prompts_of_bundle(&settings, file, audio)?,
             prompts: Arc::default(),
             values: Values::Shared(settings.into_values()),
@@ -171,6 +175,7 @@ impl Collection {
             prompts: self.prompts.clone(),
             config,
             set_param_variables: self.set_param_variables,
+            draws: self.draws.clone(),
         }
     }
 
@@ -266,6 +271,11 @@ impl Collection {
         }
         Ok(())
     }
+}
+
+/// Random numbers that nobody can guess.
+fn draws() -> Draws {
+    Draws::new(Ids::from_os().seed())
 }
 
 /// Loads diagrams given as (name, path), and a number that changes with their texts.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::comparison::find_outside_quotes;
 use super::expr::{Expr, Finding, Reference, Scope, Sum, Template, UnknownSelect};
 use super::registry::{Kind, Separator, Signature};
+use super::syntax::quoted_run;
 use super::value::{MAX_VALUES, TooManyValues, Values, signed, unsigned};
 
 /// One argument, ready to be evaluated.
@@ -24,6 +25,8 @@ pub enum Argument {
     Sum(Sum),
     /// `key=value;key=value`, known when the diagram is loaded.
     Pairs(Box<[(Box<str>, Expr)]>),
+    /// What is searched and what comes in its place; `None`: the text says neither.
+    Replacement(Option<(Expr, Expr)>),
     /// What a DI function is called with.
     Di(DiCast, Expr),
 }
@@ -45,6 +48,8 @@ pub struct Bound<'t> {
     pub written: Vec<&'t str>,
     /// The name of the first parameter that is needed and was not written.
     pub missing: Option<&'static str>,
+    /// The first argument behind all parameters.
+    pub surplus: Option<&'t str>,
 }
 
 /// Splits and classifies the arguments of a call.
@@ -67,6 +72,10 @@ pub fn bind<'t>(
         };
         arguments.push(classify(parameter.kind, part, findings));
     }
+    let behind = parts.get(signature.parameters.len()).copied();
+    // Where anything may stand behind the last comma, nothing is too much.
+    let counts = matches!(signature.separator, Separator::OuterCommas(_)) && list.is_none();
+    let surplus = behind.filter(|_| counts);
     if let Some(parameter) = list {
         let more = parts.iter().skip(signature.parameters.len());
         arguments.extend(more.map(|part| classify(parameter.kind, part, findings)));
@@ -75,6 +84,7 @@ pub fn bind<'t>(
         arguments: arguments.into(),
         written: parts.into_iter().map(str::trim).collect(),
         missing,
+        surplus,
     }
 }
 
@@ -89,16 +99,20 @@ pub fn split(text: &str, separator: Separator) -> Vec<&str> {
             };
         }
         Separator::Equals => ("=", 2),
-        Separator::Commas(parts) => (",", parts),
+        Separator::Commas(parts) | Separator::OuterCommas(parts) => (",", parts),
         Separator::EveryComma => (",", usize::MAX),
     };
     if text.trim().is_empty() {
         return Vec::new();
     }
+    let next = |rest: &str| match separator {
+        Separator::OuterCommas(_) => outer_comma(rest),
+        _ => find_outside_quotes(rest, sign),
+    };
     let mut parts = Vec::new();
     let mut rest = text;
     while parts.len() + 1 < limit
-        && let Some(at) = find_outside_quotes(rest, sign)
+        && let Some(at) = next(rest)
     {
         parts.push(&rest[..at]);
         rest = &rest[at + 1..];
@@ -109,6 +123,32 @@ pub fn split(text: &str, separator: Separator) -> Vec<&str> {
         parts.retain(|part| !part.is_empty());
     }
     parts
+}
+
+/// Where the first comma stands that is in neither quotes nor parentheses. What is in a parenthesis that
+/// is never closed counts as outside.
+fn outer_comma(text: &str) -> Option<usize> {
+    let (mut depth, mut inside) = (0_usize, None);
+    let mut at = 0;
+    while let Some(byte) = text.as_bytes().get(at) {
+        match byte {
+            b',' if depth == 0 => return Some(at),
+            b',' => inside = inside.or(Some(at)),
+            b'(' => depth += 1,
+            b')' => {
+                depth = depth.saturating_sub(1);
+                inside = inside.filter(|_| depth > 0);
+            }
+            b'"' | b'\'' => {
+                let behind = quoted_run(&text[at..]).map(|(behind, _)| text.len() - behind.len());
+                at = behind.unwrap_or(at + 1);
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    inside
 }
 
 /// Removes the quotes around a part; says whether there were any.
@@ -168,6 +208,7 @@ fn classify<'t>(kind: Kind, part: &'t str, findings: &mut Vec<Finding<'t>>) -> A
             Argument::Template(template(part, text, UnknownSelect::Kept, findings))
         }
         Kind::Sum => Argument::Sum(Sum::parse(&text)),
+        Kind::Replacement => Argument::Replacement(replacement(&text)),
         Kind::Pairs => match Expr::parse(&text, quoted) {
             Expr::Text(text) => Argument::Pairs(pairs(&text)),
             reference => Argument::Value(reference),
@@ -239,6 +280,16 @@ fn value(kind: Kind, text: &str) -> Argument {
     }
 }
 
+/// `search=>replacement`; `None` unless there is exactly one `=>` with something before it.
+fn replacement(text: &str) -> Option<(Expr, Expr)> {
+    let (search, with) = text.split_once(ARROW)?;
+    let side = |text: &str| match text.strip_prefix('$') {
+        Some(name) if !name.is_empty() => Expr::Variable(name.into()),
+        _ => Expr::Text(text.into()),
+    };
+    (!search.is_empty() && !with.contains(ARROW)).then(|| (side(search), side(with)))
+}
+
 /// `key=value;key=value`: keys trimmed, values resolved; what has no `=` or no key is dropped.
 pub fn pairs(list: &str) -> Box<[(Box<str>, Expr)]> {
     list.split(';')
@@ -308,6 +359,16 @@ impl<'a> Arguments<'a> {
         signed(&self.text_in(index, scope))
     }
 
+    /// What an argument has replaced by what; `None` if it does not say so, or the searched text is empty.
+    pub fn replacement(&self, index: usize, scope: &Scope<'_>) -> Option<(String, String)> {
+        let Some(Argument::Replacement(Some((search, with)))) = self.list.get(index) else {
+            return None;
+        };
+        let (search, with) = (search.eval(scope), with.eval(scope));
+        scope.spend(search.len() + with.len());
+        (!search.is_empty()).then(|| (search.into_owned(), with.into_owned()))
+    }
+
     /// The name of the variable an argument names.
     pub fn name(&self, index: usize) -> &'a str {
         match self.list.get(index) {
@@ -346,6 +407,10 @@ impl Argument {
             Argument::Template(template) => template.references().collect(),
             Argument::Sum(sum) => sum.references().collect(),
             Argument::Pairs(pairs) => pairs.iter().filter_map(|(_, x)| x.reference()).collect(),
+            Argument::Replacement(sides) => {
+                let sides = sides.iter().flat_map(|(search, with)| [search, with]);
+                sides.filter_map(Expr::reference).collect()
+            }
         }
     }
 
@@ -359,7 +424,7 @@ impl Argument {
 
     pub fn text<'a>(&'a self, scope: &'a Scope<'_>) -> Cow<'a, str> {
         match self {
-            Argument::Absent | Argument::Pairs(_) => Cow::Borrowed(""),
+            Argument::Absent | Argument::Pairs(_) | Argument::Replacement(_) => Cow::Borrowed(""),
             Argument::Value(expr) | Argument::Di(_, expr) => expr.eval(scope),
             Argument::Name(name) | Argument::Param(name) => Cow::Borrowed(name),
             Argument::Template(template) => Cow::Owned(template.eval(scope)),
@@ -368,6 +433,8 @@ impl Argument {
     }
 }
 
+/// What stands between the sides of a replacement.
+const ARROW: &str = "=>";
 /// Names a list of variables may hold.
 const MAX_NAMES: usize = 1000;
 
@@ -400,4 +467,34 @@ pub fn named_values(list: &str, scope: &Scope<'_>) -> Result<Values, TooManyValu
         }
     }
     Ok(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_parentheses_and_quotes_do_not_separate_arguments_of_modules() {
+        for (text, parts) in [
+            ("a,b,c,d", &["a", "b", "c,d"][..]),
+            ("f(x,y),b", &["f(x,y)", "b"]),
+            ("((a,b),c),d", &["((a,b),c)", "d"]),
+            ("(a),(b,c)", &["(a)", "(b,c)"]),
+            ("\"(\",b", &["\"(\"", "b"]),
+            ("\"a\\\",b\",c", &["\"a\\\",b\"", "c"]),
+            ("(a,b", &["(a", "b"]),
+            ("a),b", &["a)", "b"]),
+            ("don't,b", &["don't", "b"]),
+            ("é,ü", &["é", "ü"]),
+        ] {
+            assert_eq!(split(text, Separator::OuterCommas(3)), parts, "{text}");
+        }
+    }
+
+    #[test]
+    fn splitting_long_texts_takes_no_time() {
+        for text in ["(,".repeat(1 << 19), "(\",\"".repeat(1 << 18)] {
+            assert!(split(&text, Separator::OuterCommas(6)).len() <= 6);
+        }
+    }
 }

@@ -29,6 +29,9 @@ pub enum HostAction {
         /// Before everything else instead of at the end.
         front: bool,
     },
+    /// Put files into the playlist, in order: all, or none if one cannot be opened. Fails with
+    /// [`Exception::file`].
+    PlayFiles(Vec<FileChoice>),
     /// Put a prompt of the active set into the playlist. Fails with [`Exception::prompt`].
     PlayPrompt {
         /// Name of the prompt.
@@ -166,6 +169,15 @@ pub enum HostAction {
     },
     /// Wait for work of a loaded module; gives [`Answer::Resume`].
     Wait(Ticket),
+}
+
+/// A file to be played, and perhaps another one if it cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileChoice {
+    /// Path of the first, which exceptions tell.
+    pub path: String,
+    /// Path of the other.
+    pub otherwise: Option<String>,
 }
 
 /// A ring tone; times in milliseconds, frequencies in hertz.
@@ -552,6 +564,16 @@ pub enum ProblemKind {
 pub trait ActionContext {
     /// The value of a select `@name`; `None` if it is unknown.
     fn select(&self, name: &str) -> Option<String>;
+
+    /// The next random number. Nobody can guess it, except in tests, which get the same ones each time.
+    fn random(&mut self) -> u64;
+
+    /// The values of a header of the INVITE that began the call, if it is one that the server looks at
+    /// itself: a line each. None without such a header, and without an INVITE from outside.
+    fn headers(&self, name: &str) -> Vec<String> {
+        let _ = name;
+        Vec::new()
+    }
 
     /// Does an action, or begins to. `variables` are those of the session.
     fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome;

@@ -41,8 +41,8 @@ pub(crate) use action::{Outcome, Then, set_errno};
 pub(crate) use argument::{Argument, Arguments, given};
 pub use check::{NothingKnown, Resources};
 pub use condition::{
-    EventCondition, EventParameter, event_condition, event_conditions, event_kind, event_kinds,
-    event_name,
+    EventCondition, EventParameter, ValueCondition, event_condition, event_conditions, event_kind,
+    event_kinds, event_name, value_condition,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};
@@ -52,8 +52,8 @@ pub(crate) use expr::{Scope, Template, UnknownSelect};
 pub use format::{FormatError, Refusal, format};
 pub use host::{
     ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, BadOption, DiCall,
-    Errno, Exception, HostAction, LogLevel, ModuleCall, ObjectAction, Problem, ProblemKind,
-    RecordOptions, Ringtone, Trace, TransitionRef,
+    Errno, Exception, FileChoice, HostAction, LogLevel, ModuleCall, ObjectAction, Problem,
+    ProblemKind, RecordOptions, Ringtone, Trace, TransitionRef,
 };
 pub use include::join;
 pub use load::{

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::action::{self, Run};
-use super::condition::{self, EventCondition};
+use super::condition::{self, EventCondition, ValueCondition};
 use super::diagnostic::Code;
 use super::event::EventKind;
 use super::module::{ActionCode, ConditionCode, Example, Hooks, ModuleEvent};
@@ -101,6 +101,8 @@ pub enum Kind {
     Sum,
     /// `key=value;key=value`.
     Pairs,
+    /// `search=>replacement`, where each side is text or, behind `$`, a variable.
+    Replacement,
     /// A name that is taken as written.
     Literal,
     /// An argument of `DI`.
@@ -116,6 +118,8 @@ pub enum Separator {
     Equals,
     /// A comma; this many arguments, the last may hold commas.
     Commas(usize),
+    /// The same, where a comma in parentheses separates nothing: the rule of modules.
+    OuterCommas(usize),
     /// Every comma.
     EveryComma,
 }
@@ -157,6 +161,8 @@ pub enum ConditionKind {
     Module(Arc<str>),
     /// Asks this code, which takes what the signature says.
     Code(Arc<Signature>, &'static dyn ConditionCode),
+    /// Looks at its arguments only.
+    Values(&'static ValueCondition),
 }
 
 /// A module a diagram can import: the names it brings. What they do is up to the host, which gets
@@ -289,6 +295,13 @@ impl Module {
     /// Adds a condition that asks for a kind of event.
     pub(super) fn event(mut self, condition: &EventCondition) -> Self {
         let kind = ConditionKind::Event(condition.kind);
+        self.conditions.insert(condition.name.to_owned(), kind);
+        self
+    }
+
+    /// Adds a condition that looks at its arguments only.
+    pub(super) fn values(mut self, condition: &'static ValueCondition) -> Self {
+        let kind = ConditionKind::Values(condition);
         self.conditions.insert(condition.name.to_owned(), kind);
         self
     }
@@ -695,7 +708,10 @@ mod tests {
             "(int)$v,(json){,(struct)v.,#p",
             "é,1,1",
         ];
-        for signature in Registry::core().actions() {
+        let registry = Registry::core();
+        let modules = registry.modules().filter_map(|name| registry.module(name));
+        let of_modules = modules.flat_map(|module| module.actions());
+        for signature in registry.actions().chain(of_modules) {
             for text in [None].into_iter().chain(texts.map(Some)) {
                 let bound = bind(signature, text, &mut Vec::new());
                 if bound.missing.is_some() {

@@ -173,6 +173,12 @@ pub fn unsigned(text: &str) -> Option<u32> {
         .ok()
 }
 
+/// The same with all ten digits.
+pub fn natural(text: &str) -> Option<u64> {
+    let number = number(text.trim_start_matches([' ', '\t']))?;
+    u64::try_from(number).ok()
+}
+
 /// The same with an optional leading `-`, and all ten digits.
 pub fn signed(text: &str) -> Option<i64> {
     let text = text.trim_start_matches([' ', '\t']);
@@ -214,4 +220,64 @@ pub fn integer(text: &str) -> Option<i64> {
         i64::MAX
     };
     Some(text.parse().unwrap_or(limit))
+}
+
+/// Whole numbers from here on are written with an exponent.
+const LARGE: f64 = 1e15;
+
+/// The shortest text of a number with 15 digits that count, so that a tenth and two tenths make `0.3`: a
+/// whole one has no fraction, a large one an exponent.
+pub fn decimal(number: f64) -> String {
+    let rounded = format!("{number:.14e}").parse().unwrap_or(number);
+    let number = if f64::is_finite(rounded) {
+        rounded
+    } else {
+        number
+    };
+    if number.abs() >= LARGE {
+        format!("{number:e}")
+    } else if number.fract() == 0.0 {
+        (number as i64).to_string()
+    } else {
+        format!("{number:?}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_short_as_they_can_be() {
+        for (number, text) in [
+            (7.0, "7"),
+            (-0.0, "0"),
+            (-2.5, "-2.5"),
+            (7.25, "7.25"),
+            (0.1 + 0.2, "0.3"),
+            (f64::MAX, "1.7976931348623157e308"),
+            (999_999_999_999_999.0, "999999999999999"),
+            (1e15, "1e15"),
+            (-1.5e300, "-1.5e300"),
+            (1e-7, "1e-7"),
+        ] {
+            assert_eq!(decimal(number), text);
+        }
+    }
+
+    #[test]
+    fn a_natural_number_has_at_most_ten_digits_and_no_sign() {
+        for (text, number) in [
+            ("", Some(0)),
+            (" 9999999999", Some(9_999_999_999)),
+            ("5 6", Some(5)),
+            ("10000000000", None),
+            ("-5", None),
+            ("+5", None),
+            ("2.5", None),
+            ("abc", None),
+        ] {
+            assert_eq!(natural(text), number, "{text}");
+        }
+    }
 }

@@ -16,8 +16,6 @@ pub const MODULES_TO_COME: &[&str] = &[
     "mod_regex",
     "mod_subscription",
     "mod_sys",
-    "mod_uri",
-    "mod_utils",
     "mod_xml",
     "mod_zrtp",
 ];
@@ -66,6 +64,10 @@ pub const VARIABLES: &[Word] = &[
         "connect_session",
         "0: the start of the session does not connect the playlist",
     ),
+    (
+        "count_file[n]",
+        "result of utils.getCountRight and its relatives",
+    ),
     ("DI_res", "result of DIgetResult; also DI_res0, DI_res.NAME"),
     ("DI_res[n]", "result of DIgetResultArray"),
     ("DI_res_size", "its number of elements"),
@@ -76,6 +78,10 @@ pub const VARIABLES: &[Word] = &[
     ("enable_reply_events", "true: sipReply is raised"),
     ("enable_request_events", "true: sipRequest is raised"),
     ("errno", "how the last action failed; empty if it did not"),
+    (
+        "hdrs",
+        "with import(mod_uri): header lines of the INVITE, but for those that the server looks at itself",
+    ),
     ("index", "result of arrayIndex"),
     ("NAME.index", "result of arrayIndex for the value of $NAME"),
     (
@@ -84,7 +90,10 @@ pub const VARIABLES: &[Word] = &[
     ),
     ("record_data_size", "result of getRecordDataSize"),
     ("record_length", "result of getRecordLength"),
-    ("strerror", "text for $errno; success does not clear it"),
+    (
+        "strerror",
+        "text for $errno; only the success of a module's action clears it",
+    ),
 ];
 
 /// Values of `$errno`.

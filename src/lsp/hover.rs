@@ -11,7 +11,7 @@ use super::workspace::{Analysis, Cursor, Workspace};
 use crate::dsm::diagnostic::code_at;
 use crate::dsm::symbols::{DeclarationKind, Entity, Occurrence, Role, spot};
 use crate::dsm::vocabulary::{SELECT_MEANINGS, VARIABLES};
-use crate::dsm::{EventKind, Signature, event_condition, event_kind, event_name};
+use crate::dsm::{EventKind, Signature, event_condition, event_kind, event_name, value_condition};
 
 /// Places listed for a variable.
 const MAX_PLACES: usize = 12;
@@ -133,7 +133,13 @@ pub fn condition(name: &str) -> Option<String> {
             return Some(format!("```dsm\ntest(expression)\n```\n{text}"));
         }
         "keyPress" => EventKind::Key,
-        name => event_kind(name)?,
+        name => match value_condition(name) {
+            Some(found) => {
+                let (usage, doc) = (found.usage(), found.doc);
+                return Some(format!("```dsm\n{usage}\n```\n{doc}"));
+            }
+            None => event_kind(name)?,
+        },
     };
     let written = match name {
         "keyPress" => "keyPress(key)".to_owned(),

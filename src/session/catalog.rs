@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::application::phone::PhoneScript;
 use super::prompt_sets::PromptSets;
 use crate::dsm::DiagramSet;
+use crate::ids::Draws;
 
 /// What runs a call.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct DiagramApplication {
     pub config: BTreeMap<String, String>,
     /// Whether P-App-Param items become variables.
     pub set_param_variables: bool,
+    /// Where the random numbers of its scripts come from.
+    pub draws: Draws,
 }
 
 /// All applications of a server. The default has none.

@@ -30,6 +30,7 @@ use bytes::Bytes;
 use muleteer::dsm::loader::load_folders;
 use muleteer::dsm::source::EntryKind;
 use muleteer::dsm::{Registry, SourceProvider, load_set};
+use muleteer::ids::Draws;
 use muleteer::media::MediaEvent;
 use muleteer::session::Limits;
 use muleteer::session::catalog::{Catalog, DiagramApplication};
@@ -123,6 +124,7 @@ pub fn diagram(name: &str, text: &str) -> DiagramApplication {
         prompts: Arc::default(),
         config: BTreeMap::new(),
         set_param_variables: true,
+        draws: Draws::new([7; 32]),
     }
 }
 
@@ -137,6 +139,7 @@ pub fn shipped(name: &str, config: &[(&str, &str)]) -> DiagramApplication {
         prompts: Arc::default(),
         config: config.iter().map(pair).collect(),
         set_param_variables: false,
+        draws: Draws::new([7; 32]),
     }
 }
 

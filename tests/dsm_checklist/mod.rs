@@ -30,13 +30,14 @@ struct Case {
 }
 
 impl Case {
-    fn parse(name: String, body: &str) -> Self {
+    /// `heading` comes before a case that is the enter list of a state.
+    fn parse(name: String, heading: &str, body: &str) -> Self {
         let (files, expect) = body.split_once("\n---\n").expect("a case has a line '---'");
         let mut parts = files.split("\n+++ ");
         let text = parts.next().unwrap_or_default();
         let is_list = !text.contains("state ") && !text.contains("State ");
         let main = match is_list {
-            true => format!("initial state A enter {{\n{text}\n}};\n"),
+            true => format!("{heading}initial state A enter {{\n{text}\n}};\n"),
             false => format!("{text}\n"),
         };
         let mut case = Self {
@@ -223,6 +224,7 @@ const SYNTAX: &[&str] = &[
     "second-initial",
     "source-declared-later",
     "space-before-paren",
+    "surplus-argument",
     "text-after-paren",
     "text-after-quote",
     "trailing-comment",
@@ -236,16 +238,20 @@ const SYNTAX: &[&str] = &[
     "unterminated-quote",
 ];
 
-fn cases(fixture: &str) -> Vec<Case> {
+fn cases(fixture: &str, heading: &str) -> Vec<Case> {
     let sections = sections(&format!("checklist/{fixture}.txt"));
     let case = |(name, body): (String, String)| {
-        Case::parse(format!("{fixture}.txt, {name}"), body.trim_end())
+        Case::parse(format!("{fixture}.txt, {name}"), heading, body.trim_end())
     };
     sections.into_iter().map(case).collect()
 }
 
 fn holds(fixture: &str) {
-    let failures: Vec<String> = cases(fixture)
+    holds_below(fixture, "");
+}
+
+fn holds_below(fixture: &str, heading: &str) {
+    let failures: Vec<String> = cases(fixture, heading)
         .into_iter()
         .flat_map(Case::failures)
         .collect();
@@ -280,6 +286,16 @@ fn rows_on_conditions_hold() {
 #[test]
 fn rows_on_the_engine_hold() {
     holds("engine");
+}
+
+#[test]
+fn rows_on_mod_utils_hold() {
+    holds_below("utils", "import(mod_utils);\n");
+}
+
+#[test]
+fn rows_on_mod_uri_hold() {
+    holds_below("uri", "import(mod_uri);\n");
 }
 
 #[test]

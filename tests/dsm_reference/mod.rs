@@ -7,7 +7,7 @@ use std::{fs, iter};
 use muleteer::dsm::vocabulary::{ERRORS, EXCEPTIONS, SELECT_MEANINGS, VARIABLES, Word};
 use muleteer::dsm::{
     EventCondition, FAMILIES, Registry, SELECTS, Signature, event_condition, event_conditions,
-    event_kind,
+    event_kind, value_condition,
 };
 
 const INTRODUCTION: &str = "\
@@ -60,9 +60,12 @@ fn page() -> String {
         module.actions().for_each(|action| put(&entry(action)));
         put("\n");
         for name in module.conditions() {
-            match event_condition(name) {
-                Some(event) => put(&condition(event)),
-                None => put(&format!("- condition `{name}`\n")),
+            match (event_condition(name), value_condition(name)) {
+                (Some(event), _) => put(&condition(event)),
+                (_, Some(known)) => {
+                    put(&format!("- condition `{}`: {}\n", known.usage(), known.doc))
+                }
+                _ => put(&format!("- condition `{name}`\n")),
             }
         }
     }

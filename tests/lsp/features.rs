@@ -177,6 +177,19 @@ fn hovering_an_action_tells_what_comes_of_it() {
     assert!(text.contains("`$errno` is `arg`, `config`."), "{text}");
     let text = hover("initial state A enter { DIget$0Result(a, b); };\n");
     assert!(text.contains("Sets `$DI_res`."), "{text}");
+    let text = hover("import(mod_utils);\ninitial state A enter { utils.sp$0ell(a, b); };\n");
+    assert!(text.contains("utils.spell(word[, folder])"), "{text}");
+    assert!(text.contains("From `mod_utils`."), "{text}");
+}
+
+#[test]
+fn hovering_a_condition_on_values_tells_its_arguments() {
+    let text = hover(
+        "import(mod_utils);\ninitial state A;\ntransition \"k\" A - key; utils.isIn$0List(#key, $a) -> A;\n",
+    );
+    assert!(text.contains("utils.isInList(key, list)"), "{text}");
+    let text = "import(mod_utils);\ninitial state A;\ntransition \"k\" A - key; utils.isInList(#ke$0y, $a) -> A;\n";
+    assert!(hover(text).contains("#key"));
 }
 
 #[test]

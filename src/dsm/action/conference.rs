@@ -132,10 +132,10 @@ const SIGNATURES: &[Signature] = &[
     ),
 ];
 
-/// An action whose success clears `$errno`.
+/// An action whose success clears `$errno` and `$strerror`.
 fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     Ok(match module_call(arguments, scope)? {
-        Outcome::Perform(action, _) => Outcome::Perform(action, Then::ClearErrno),
+        Outcome::Perform(action, _) => Outcome::Perform(action, Then::ClearFailure),
         other => other,
     })
 }

@@ -228,9 +228,9 @@ fn malformed(cause: &str) -> Exception {
     Exception::new("sbc").with("cause", cause)
 }
 
-/// An action whose success clears `$errno`.
+/// An action whose success clears `$errno` and `$strerror`.
 fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    then(arguments, scope, Then::ClearErrno)
+    then(arguments, scope, Then::ClearFailure)
 }
 
 /// An action whose result one variable gets.
@@ -247,7 +247,7 @@ fn then(arguments: &Arguments<'_>, scope: &mut Scope<'_>, then: Then) -> Done {
 }
 
 fn dial_out(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    named(arguments, scope, 0, Then::ClearErrno)
+    named(arguments, scope, 0, Then::ClearFailure)
 }
 
 fn part(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {

@@ -14,6 +14,8 @@ mod media;
 mod playback;
 mod sbc;
 mod timer;
+mod uri;
+pub mod utils;
 mod variables;
 
 use std::borrow::Cow;
@@ -64,6 +66,8 @@ pub enum Then {
     /// Nothing.
     Nothing,
     ClearErrno,
+    /// Clear `$errno` and `$strerror`: what actions of modules do.
+    ClearFailure,
     /// Store the value in this variable; 0 if the action failed.
     Store(String),
     /// Store the value in this variable; without one, remove it. Leaves `$errno` alone.
@@ -120,7 +124,14 @@ pub fn signatures() -> impl Iterator<Item = &'static Signature> {
 
 /// The modules that are compiled in.
 pub fn modules() -> impl Iterator<Item = Module> {
-    [conference::module(), dialog::module(), sbc::module()].into_iter()
+    [
+        conference::module(),
+        dialog::module(),
+        sbc::module(),
+        uri::module(),
+        utils::module(),
+    ]
+    .into_iter()
 }
 
 /// The signature of a module's action, which the host does.
@@ -170,8 +181,10 @@ impl Then {
     }
 
     fn succeed(self, answer: Answer, variables: &mut Values) -> Result<(), Exception> {
-        if !matches!(self, Then::Nothing | Then::StoreOrRemove(_)) {
-            variables.set("errno", "")?;
+        match self {
+            Then::Nothing | Then::StoreOrRemove(_) => {}
+            Then::ClearFailure => clear_failure(variables)?,
+            _ => variables.set("errno", "")?,
         }
         match (self, answer) {
             (Then::Store(name) | Then::StoreOrRemove(name), Answer::Value(value)) => {
@@ -197,6 +210,54 @@ impl Then {
         }
         Ok(())
     }
+}
+
+/// An action of a module that has done what it is for.
+fn succeed(scope: &mut Scope<'_>) -> Done {
+    clear_failure(scope.variables)?;
+    Ok(Outcome::Next)
+}
+
+/// Forgets how an earlier action failed, so that `throwOnError` behind a successful one is silent. Actions
+/// of the core leave `$strerror` as it is.
+fn clear_failure(variables: &mut Values) -> Result<(), Exception> {
+    variables.set("errno", "")?;
+    if variables
+        .get("strerror")
+        .is_some_and(|text| !text.is_empty())
+    {
+        variables.set("strerror", "")?;
+    }
+    Ok(())
+}
+
+/// What finding, setting or removing one element costs, as bytes of [`Scope::spend`].
+const ELEMENT_BYTES: usize = 256;
+
+/// Makes an array of these elements, in the place of the one that had the name.
+fn store_array<T: Into<String>>(
+    name: &str,
+    elements: impl IntoIterator<Item = T>,
+    scope: &mut Scope<'_>,
+) -> Result<(), Exception> {
+    let prefix = format!("{name}[");
+    remove_prefix(&prefix, scope);
+    for (index, element) in elements.into_iter().enumerate() {
+        scope.spend(ELEMENT_BYTES);
+        let stored = scope.variables.set(&format!("{prefix}{index}]"), element);
+        if let Err(error) = stored {
+            remove_prefix(&prefix, scope);
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// Removes all variables whose names begin so.
+fn remove_prefix(prefix: &str, scope: &mut Scope<'_>) {
+    let before = scope.variables.len();
+    scope.variables.remove_prefix(prefix);
+    scope.spend((before - scope.variables.len()) * ELEMENT_BYTES);
 }
 
 /// Sets `$errno` and `$strerror`.

@@ -1,6 +1,6 @@
 //! Variables: assignment, arithmetic, parts of text, arrays and structs.
 
-use super::{Done, Outcome};
+use super::{Done, ELEMENT_BYTES, Outcome, remove_prefix};
 use crate::dsm::argument::{Argument, Arguments};
 use crate::dsm::expr::{Expr, Scope};
 use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, takes};
@@ -9,8 +9,6 @@ use crate::dsm::value::unsigned;
 const NAME: Parameter = need("variable", Kind::Name);
 const COLLECTION: Parameter = need("variable", Kind::Collection);
 const VALUE: Parameter = need("value", Kind::Value);
-/// What finding one element costs, as bytes of [`Scope::spend`].
-const SEARCH_BYTES: usize = 256;
 
 pub const SIGNATURES: &[Signature] = &[
     takes(
@@ -199,23 +197,18 @@ fn clear(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
 }
 
 fn clear_struct(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    remove_prefix(&format!("{}.", arguments.name(0)), scope)
+    remove_prefix(&format!("{}.", arguments.name(0)), scope);
+    Ok(Outcome::Next)
 }
 
 fn clear_array(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    remove_prefix(&format!("{}[", arguments.name(0)), scope)
-}
-
-fn remove_prefix(prefix: &str, scope: &mut Scope<'_>) -> Done {
-    let before = scope.variables.len();
-    scope.variables.remove_prefix(prefix);
-    scope.spend((before - scope.variables.len()) * SEARCH_BYTES);
+    remove_prefix(&format!("{}[", arguments.name(0)), scope);
     Ok(Outcome::Next)
 }
 
 fn size(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let size = scope.variables.array_len(arguments.name(0));
-    scope.spend(size * SEARCH_BYTES);
+    scope.spend(size * ELEMENT_BYTES);
     scope.variables.set(arguments.name(1), size.to_string())?;
     Ok(Outcome::Next)
 }
@@ -225,7 +218,7 @@ fn array_index(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let array = arguments.name(0);
     let elements = (0..).map_while(|index| scope.variables.get(&format!("{array}[{index}]")));
     let index = elements.take_while(|element| *element != wanted).count();
-    scope.spend(index * SEARCH_BYTES);
+    scope.spend(index * ELEMENT_BYTES);
     let found = scope.variables.get(&format!("{array}[{index}]")).is_some();
     let result = match &arguments.list[1] {
         Argument::Value(Expr::Variable(name)) => format!("{name}.index"),

@@ -227,6 +227,14 @@ impl<'t> Bodies<'t> {
                 about: None,
             });
         }
+        if let Some(surplus) = bound.surplus {
+            let message = format!("an argument too many; write {}", signature.usage());
+            found.push(Finding::new(
+                code::SURPLUS_ARGUMENT,
+                surplus.trim(),
+                message,
+            ));
+        }
         lint::arguments(&signature, &bound, call.name.text, &mut found);
         self.found(found, call.span);
         self.references(&signature, &bound, call.span);

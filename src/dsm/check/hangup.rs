@@ -38,7 +38,7 @@ fn hears_hangup(transition: &Transition) -> bool {
     let other = |condition: &Condition| match condition.test {
         Test::Event(EventKind::Hangup, _) => false,
         Test::Event(..) | Test::KeyPress(_) => !condition.negated,
-        Test::Expression(_) | Test::Module { .. } | Test::Code(_) => false,
+        Test::Expression(_) | Test::Module { .. } | Test::Values(..) | Test::Code(_) => false,
     };
     !transition.exception && !transition.conditions.iter().any(other)
 }

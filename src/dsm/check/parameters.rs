@@ -157,7 +157,9 @@ pub fn references(condition: &Condition) -> impl Iterator<Item = Reference<'_>> 
             (comparison.as_ref(), &[][..], &[][..])
         }
         Test::KeyPress(key) => (None, std::slice::from_ref(key), &[][..]),
-        Test::Module { arguments, .. } => (None, &**arguments, &[][..]),
+        Test::Module { arguments, .. } | Test::Values(_, arguments) => {
+            (None, &**arguments, &[][..])
+        }
         Test::Code(test) => (None, &[][..], &*test.arguments),
     };
     let sides = comparison.into_iter().flat_map(|it| it.values());

@@ -111,7 +111,7 @@ impl<'a> Known<'a> {
                 let equal = key.literal().zip(pressed).map(|(a, b)| key_code(a) == b);
                 self.of_kind(EventKind::Key, equal)
             }
-            Test::Module { .. } | Test::Code(_) => None,
+            Test::Module { .. } | Test::Values(..) | Test::Code(_) => None,
         };
         holds.map(|holds| holds != condition.negated)
     }

@@ -34,7 +34,6 @@ const SPECIAL: &[&str] = &[
     "enable_zrtp_events",
     "mon_session_record",
     "match_connection_addr",
-    "hdrs",
     "user",
     "domain",
 ];
@@ -178,7 +177,8 @@ fn assigned(action: &Action) -> Vec<Assigned<'_>> {
     for (parameter, argument) in flow::arguments(action) {
         match (parameter.kind, argument) {
             (Kind::Name | Kind::Target, Argument::Name(name)) => names.push(Assigned::Name(name)),
-            (Kind::NameValue, Argument::Value(Expr::Text(name))) => {
+            // `$name` is `name` itself as long as that variable holds nothing.
+            (Kind::NameValue, Argument::Value(Expr::Text(name) | Expr::Variable(name))) => {
                 names.push(Assigned::Name(name));
             }
             (Kind::NamePrefix, Argument::Value(Expr::Text(name) | Expr::Variable(name))) => {

@@ -1,10 +1,12 @@
 //! Conditions: their names, and how one is evaluated.
 
 pub mod events;
+mod values;
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::action::utils;
 use super::argument::{Argument, Arguments, bind, unquote};
 use super::comparison::Comparison;
 use super::diagnostic::code;
@@ -16,6 +18,7 @@ use super::registry::{ConditionKind, Signature};
 use super::source::Span;
 
 pub use events::{EventCondition, EventParameter};
+pub use values::ValueCondition;
 
 /// One condition of a transition or `if`.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ pub enum Test {
         name: Box<str>,
         arguments: Box<[Expr]>,
     },
+    /// Looks at the values of its arguments only.
+    Values(&'static ValueCondition, Box<[Expr]>),
     /// Code of a loaded module.
     Code(CodeTest),
 }
@@ -83,6 +88,7 @@ impl fmt::Display for Test {
             Test::KeyPress(key) => write!(f, "keyPress({key})"),
             Test::Module { name, .. } => write!(f, "{name}(..)"),
             Test::Code(test) => write!(f, "{}(..)", test.signature.name),
+            Test::Values(condition, _) => write!(f, "{}(..)", condition.name),
         }
     }
 }
@@ -119,6 +125,9 @@ impl Test {
                     code: *code,
                     arguments: bound.arguments,
                 })
+            }
+            ConditionKind::Values(condition) => {
+                Test::Values(condition, condition.arguments(text, findings))
             }
         }
     }
@@ -160,6 +169,7 @@ impl Test {
                 };
                 test.code.test(&arguments, scope)
             }
+            Test::Values(condition, arguments) => condition.holds(arguments, scope),
         }
     }
 }
@@ -217,6 +227,11 @@ pub fn event_conditions() -> &'static [EventCondition] {
 pub fn event_condition(name: &str) -> Option<&'static EventCondition> {
     let mut all = events::CORE.iter().chain(events::SBC);
     all.find(|event| event.name == name)
+}
+
+/// The condition of a compiled-in module of this name, if it looks at its arguments only.
+pub fn value_condition(name: &str) -> Option<&'static ValueCondition> {
+    utils::CONDITIONS.iter().find(|known| known.name == name)
 }
 
 /// The names of all event conditions.

@@ -102,6 +102,8 @@ codes! {
     MISSING_TARGET = Error "missing-target";
     /// An argument the action needs is missing; it does nothing.
     MISSING_ARGUMENT = Warning "missing-argument";
+    /// An action that counts its arguments gets too many.
+    SURPLUS_ARGUMENT = Error "surplus-argument";
     /// An option of an action is unknown or has a wrong value; the action throws.
     BAD_OPTION = Warning "bad-option";
     /// `range` takes one or two bounds; the loop never iterates.

@@ -41,6 +41,10 @@ struct Host {
 }
 
 impl ActionContext for Host {
+    fn random(&mut self) -> u64 {
+        0
+    }
+
     fn select(&self, _: &str) -> Option<String> {
         None
     }

@@ -11,7 +11,7 @@ impl HostAction {
         let on =
             |on: &bool, what: &str| format!("{}{what}", if *on { "enable" } else { "disable" });
         Cow::Borrowed(match self {
-            PlayFile { .. } => "playFile",
+            PlayFile { .. } | PlayFiles(_) => "playFile",
             PlayPrompt { .. } => "playPrompt",
             PlaySilence { .. } => "playSilence",
             PlayRingtone(_) => "playRingtone",

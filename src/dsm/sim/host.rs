@@ -72,6 +72,12 @@ impl SimHost<'_> {
                 milliseconds,
                 front,
             } => self.playlist.push("silence", length(*milliseconds), *front),
+            HostAction::PlayFiles(files) => {
+                for path in files.iter().filter_map(|file| self.record.playable(file)) {
+                    let sound = Sound::Lasts(self.sounds.length(path));
+                    self.playlist.push(path, sound, false);
+                }
+            }
             HostAction::PlayRingtone(tone) => {
                 let sound = match tone.length {
                     0 => Sound::Endless,
@@ -95,6 +101,10 @@ impl SimHost<'_> {
 impl ActionContext for SimHost<'_> {
     fn select(&self, name: &str) -> Option<String> {
         self.record.select(name)
+    }
+
+    fn random(&mut self) -> u64 {
+        self.record.random()
     }
 
     fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome {

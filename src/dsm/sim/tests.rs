@@ -105,6 +105,22 @@ fn events_show_what_they_do_and_time_passes_only_when_told() {
 }
 
 #[test]
+fn the_words_of_a_number_are_played_one_after_the_other() {
+    let text = "import(mod_utils);\ninitial state A;\n\
+        transition up A - sessionStart / utils.playCountRight(121, n/); -> A;\n";
+    let files = Files([("menu.dsm".to_owned(), text.to_owned())].into());
+    let (shown, _) = session(&files, &["sessionStart", "wait 7s"]);
+    let words = "plays: n/100.wav (2.0 s), n/20.wav (2.0 s), n/x1.wav (2.0 s)";
+    assert!(shown.contains(words), "{shown}");
+    assert!(shown.contains("[0:06.0] noAudio"), "{shown}");
+    let (shown, _) = session(&files, &["missing n/20.wav", "sessionStart"]);
+    assert!(
+        shown.contains("X file") && !shown.contains("plays:"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn what_was_done_is_a_test_that_passes() {
     let lines = [
         "missing no.wav",

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::super::argument::split;
 use super::super::expr::UnknownSelect;
 use super::super::include::Text;
-use super::super::registry::{ConditionKind, Module, Registry};
+use super::super::registry::{ConditionKind, Module, Registry, Separator};
 use super::super::source::Span;
 use super::super::syntax::ast;
 use super::references::{self, Found, in_argument, inner, template, value};
@@ -201,6 +201,12 @@ impl<'t> Collector<'_, 't> {
             }
             Some(ConditionKind::Module(_)) => {
                 for part in text.split(',') {
+                    self.add_all(value(inner(part), None));
+                }
+            }
+            Some(ConditionKind::Values(condition)) => {
+                let separator = Separator::OuterCommas(condition.parameters.len());
+                for part in split(text, separator) {
                     self.add_all(value(inner(part), None));
                 }
             }

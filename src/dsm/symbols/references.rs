@@ -43,6 +43,11 @@ pub fn in_argument<'t>(signature: &Signature, index: usize, part: &'t str) -> Ve
             .flat_map(|term| value(term, None))
             .collect(),
         Kind::Pairs => pairs(text),
+        Kind::Replacement => {
+            let sides = text.split("=>");
+            let sides = sides.filter(|side| side.starts_with('$') && side.len() > 1);
+            sides.map(|side| reference("$", &side[1..])).collect()
+        }
         Kind::Literal => Vec::new(),
         Kind::Di => di(part.trim()),
     }

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use crate::dsm::host::{
-    ActionContext, ActionError, ActionOutcome, Answer, B2bAction, Errno, Exception, HostAction,
-    LogLevel, ModuleCall, ObjectAction, Problem, RecordOptions, Trace,
+    ActionContext, ActionError, ActionOutcome, Answer, B2bAction, Errno, Exception, FileChoice,
+    HostAction, LogLevel, ModuleCall, ObjectAction, Problem, RecordOptions, Trace,
 };
 use crate::dsm::module::Objects;
 use crate::dsm::program::DiagramSet;
@@ -44,6 +44,8 @@ pub struct TestHost {
     recording: bool,
     /// What modules keep in the session.
     objects: Objects,
+    /// Random numbers that were drawn.
+    drawn: u64,
 }
 
 /// The session id of the own session.
@@ -85,15 +87,6 @@ const STUBS: &[(&str, &str, ModuleArguments)] = &[
         ModuleArguments::List,
     ),
     (
-        "mod_utils",
-        "utils.playCountRight utils.playCountLeft utils.getCountRight utils.getCountLeft \
-         utils.getCountRightNoSuffix utils.getCountLeftNoSuffix utils.spell utils.getNewId \
-         utils.rand utils.srand utils.add utils.sub utils.mul utils.int utils.md5 utils.replace \
-         utils.splitStringCR utils.splitString utils.decodeJson utils.escapeCRLF \
-         utils.unescapeCRLF utils.playRingTone",
-        ModuleArguments::List,
-    ),
-    (
         "mod_mysql",
         "mysql.connect mysql.disconnect mysql.getResult mysql.saveResult mysql.useResult \
          mysql.getClientVersion",
@@ -119,6 +112,28 @@ impl TestHost {
             return ActionError::from(Exception::file(path)).into();
         }
         ActionOutcome::done()
+    }
+
+    /// All of them, or the first that is missing.
+    fn play_files(&mut self, files: &[FileChoice]) -> ActionOutcome {
+        let missing = files.iter().find(|file| self.playable(file).is_none());
+        if let Some(missing) = missing {
+            return self.play_file(&missing.path, once(&missing.path));
+        }
+        for file in files {
+            let path = self.playable(file).unwrap_or(&file.path);
+            self.act(once(path));
+        }
+        ActionOutcome::done()
+    }
+
+    /// The one of two files that can be opened.
+    pub(in crate::dsm) fn playable<'a>(&self, file: &'a FileChoice) -> Option<&'a str> {
+        let paths = [Some(&file.path), file.otherwise.as_ref()];
+        let mut paths = paths.into_iter().flatten();
+        paths
+            .find(|path| !self.missing.contains(*path))
+            .map(String::as_str)
     }
 
     fn play_prompt(&mut self, name: &str, line: String, variables: &Values) -> ActionOutcome {
@@ -293,6 +308,11 @@ impl ActionContext for TestHost {
         (!self.system || name == "local_tag").then(|| value.to_owned())
     }
 
+    fn random(&mut self) -> u64 {
+        self.drawn += 1;
+        self.drawn.wrapping_mul(SPREAD)
+    }
+
     fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome {
         if self.system && needs_call(action) {
             return ActionError::from(Exception::core("not available without a call")).into();
@@ -306,6 +326,7 @@ impl ActionContext for TestHost {
                 let line = format!("playFile {} loop={looped} front={front}", json!(path));
                 self.play_file(path, line)
             }
+            HostAction::PlayFiles(files) => self.play_files(files),
             HostAction::PlayPrompt {
                 name,
                 looped,
@@ -393,6 +414,14 @@ impl ActionContext for TestHost {
     fn problem(&mut self, problem: &Problem) {
         self.problems.push(problem.to_string());
     }
+}
+
+/// What spreads a counter over all numbers: 2^64 by the golden ratio.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// The line of a file that is played once, behind all others.
+fn once(path: &str) -> String {
+    format!("playFile {} loop=false front=false", json!(path))
 }
 
 /// Whether an action makes sense only within a call.

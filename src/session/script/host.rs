@@ -65,6 +65,16 @@ impl ActionContext for Host<'_> {
         self.around.select(name)
     }
 
+    fn random(&mut self) -> u64 {
+        self.state.drawn += 1;
+        let session = self.around.select("local_tag").unwrap_or_default();
+        self.state.draws.number(&session, self.state.drawn)
+    }
+
+    fn headers(&self, name: &str) -> Vec<String> {
+        self.around.headers(name)
+    }
+
     fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome {
         match action {
             HostAction::SetTimer { id, seconds } => {

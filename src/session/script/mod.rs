@@ -19,6 +19,7 @@ use crate::dsm::{
     ActionError, ActionResult, Answer, Engine, Event, EventKind, HostAction, ModuleCall,
     NotStartable, Progress, Values,
 };
+use crate::ids::Draws;
 
 /// Events that may wait while an action is pending. Of more, those that can come in any number are
 /// dropped with a log line.
@@ -35,6 +36,12 @@ pub trait Surroundings {
 
     /// Does an action that [`Script`] does not do itself. `variables` are those of the session.
     fn perform(&mut self, action: &HostAction, variables: &Values) -> Performed;
+
+    /// The values of a header of the INVITE that came in, if it is one that the server looks at itself.
+    fn headers(&self, name: &str) -> Vec<String> {
+        let _ = name;
+        Vec::new()
+    }
 
     /// Evaluates a condition of a module. Without a call none holds.
     fn test(&mut self, condition: &ModuleCall) -> bool {
@@ -94,7 +101,7 @@ pub struct Script<A> {
 }
 
 /// The part of a script that actions change.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     timers: BTreeMap<u32, Instant>,
     /// What a pending action of [`Work`](super::event::Work) waits for.
@@ -110,6 +117,9 @@ struct State {
     /// Why the last action failed, for the log should nobody handle it.
     failure: Option<String>,
     stopped: bool,
+    draws: Draws,
+    /// How many random numbers were drawn.
+    drawn: u64,
     /// Whether the event being processed found a transition.
     moved: bool,
 }
@@ -139,7 +149,7 @@ impl<A> Script<A> {
         }
         Ok(Self {
             engine: Engine::new(application.diagrams.clone(), &application.name, variables)?,
-            state: State::default(),
+            state: State::new(application.draws.clone()),
             raised: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -361,6 +371,23 @@ impl<A> Script<A> {
 }
 
 impl State {
+    fn new(draws: Draws) -> Self {
+        Self {
+            timers: BTreeMap::new(),
+            awaited: None,
+            last_token: 0,
+            dialling: None,
+            dialled: BTreeMap::new(),
+            failure: None,
+            stopped: false,
+            draws,
+            drawn: 0,
+            moved: false,
+            objects: Default::default(),
+            ticket: Default::default(),
+        }
+    }
+
     /// Of a call that has been placed the variable gets the name.
     fn note_dialled(&mut self, result: ActionResult) -> ActionResult {
         let Some(prefix) = self.dialling.take() else {

@@ -13,6 +13,12 @@ pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The first element of a header value, trimmed.
+pub fn first_element(value: &str) -> &str {
+    let end = comma(value.as_bytes()).unwrap_or(value.len());
+    value[..end].trim_ascii()
+}
+
 /// Where the first comma that separates elements stands.
 fn comma(text: &[u8]) -> Option<usize> {
     let (mut quoted, mut bracketed, mut escaped) = (false, false, false);

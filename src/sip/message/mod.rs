@@ -40,6 +40,7 @@ pub use header::{CSeq, ContentDisposition, MediaType, RAck, Via};
 pub use header_name::HeaderName;
 pub use headers::{Headers, MAX_ELEMENTS};
 pub use host::Host;
+pub use list::first_element;
 pub use method::Method;
 pub use name_addr::NameAddr;
 pub use params::{MAX_PARAMS, Params};

@@ -57,6 +57,12 @@ impl Choices {
         }
     }
 
+    /// It is compared with these texts.
+    fn compare_with(&mut self, texts: &[&str]) {
+        self.whole = true;
+        texts.iter().for_each(|text| self.add(text));
+    }
+
     fn merge(&mut self, other: &Choices) {
         other.literals.iter().for_each(|text| self.add(text));
         self.variables.extend(other.variables.iter().cloned());
@@ -242,7 +248,29 @@ impl Alphabet {
                     let key = key_code(key).to_owned();
                     self.param(EventKind::Key, "key").add(&key);
                 }
+                Test::Values(_, arguments) => self.values(arguments, around),
                 _ => {}
+            }
+        }
+    }
+
+    /// What a condition looks at is tried with what is written next to it, and with each item of that.
+    fn values(&mut self, arguments: &[Expr], around: &[EventKind]) {
+        let literals = arguments.iter().filter_map(Expr::literal);
+        let texts = literals.flat_map(|text| text.split(',').map(str::trim));
+        let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
+        for argument in arguments {
+            match argument {
+                Expr::Variable(name) => {
+                    let choices = self.variables.entry(name.to_string()).or_default();
+                    choices.compare_with(&texts);
+                }
+                Expr::Param(name) => {
+                    for kind in self.carriers(name, around) {
+                        self.param(kind, name).compare_with(&texts);
+                    }
+                }
+                Expr::Text(_) | Expr::Select(_) => {}
             }
         }
     }
@@ -398,7 +426,9 @@ fn kinds<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Vec<EventKind> 
         let kind = match &condition.test {
             Test::Event(kind, _) => *kind,
             Test::KeyPress(_) => EventKind::Key,
-            Test::Expression(_) | Test::Module { .. } | Test::Code(_) => continue,
+            Test::Expression(_) | Test::Module { .. } | Test::Values(..) | Test::Code(_) => {
+                continue;
+            }
         };
         if !kinds.contains(&kind) {
             kinds.push(kind);

@@ -62,6 +62,27 @@ fn untaken(found: &Exploration) -> Vec<&str> {
 }
 
 #[test]
+fn what_conditions_on_values_look_at_is_tried() {
+    let found = one("import(mod_utils);
+        initial state A; state B; state C;
+        transition listed A - key; utils.isInList(#key, \"7, 9\") -> B;
+        transition begins B - event; utils.startsWith(#cmd, go); utils.startsWith($n, 41) -> C;
+        transition bye (A, B, C) - hangup / stop(false) -> C;");
+    assert_eq!(untaken(&found), [""; 0]);
+}
+
+#[test]
+fn a_number_whose_words_are_missing_is_tried() {
+    let found = one("import(mod_utils);
+        initial state A; state B;
+        transition said A - key / utils.playCountRight(21) -> B;
+        transition missing A - exception; test(#type == file) / stop(true) -> B;
+        transition played B - noAudio / stop(true) -> B;
+        transition bye (A, B) - hangup / stop(false) -> B;");
+    assert_eq!(untaken(&found), [""; 0]);
+}
+
+#[test]
 fn every_literal_is_tried_and_one_that_matches_none() {
     let found = one("initial state A; state B; state C; state D;
         transition one A - key(#key == 7) -> B;

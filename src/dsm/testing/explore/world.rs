@@ -64,6 +64,8 @@ impl World {
             HostAction::PlayFile { path, .. } | HostAction::RecordFile { path, .. } => {
                 Question::File(path.clone())
             }
+            // If one is missing none is played, whichever it is.
+            HostAction::PlayFiles(files) => Question::File(files.first()?.path.clone()),
             HostAction::PlayPrompt { name, .. } => {
                 Question::Prompt(name.clone(), self.prompt_set.clone())
             }
@@ -91,6 +93,7 @@ impl World {
             HostAction::RecordFile { .. } => self.recording = true,
             HostAction::StopRecord => self.recording = false,
             HostAction::PlayFile { .. }
+            | HostAction::PlayFiles(_)
             | HostAction::PlayPrompt { .. }
             | HostAction::PlaySilence { .. }
             | HostAction::PlayRingtone(_) => self.audio = true,
@@ -131,6 +134,10 @@ impl Question {
 impl ActionContext for World {
     fn select(&self, name: &str) -> Option<String> {
         self.host.select(name)
+    }
+
+    fn random(&mut self) -> u64 {
+        self.host.random()
     }
 
     fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome {

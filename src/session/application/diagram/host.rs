@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::conference::Conference;
 use super::dialog::Dialog;
+use super::invite_headers;
 use super::sound::{Sound, ringtone};
 use crate::audio::playlist::PlaylistItem;
 use crate::dsm::module::MessagePart;
@@ -55,6 +56,13 @@ impl Surroundings for OnCall<'_> {
         })
     }
 
+    fn headers(&self, name: &str) -> Vec<String> {
+        match self.own {
+            Some(_) => Vec::new(),
+            None => invite_headers::apart(&self.call.invite().headers, name),
+        }
+    }
+
     fn perform(&mut self, action: &HostAction, variables: &Values) -> Performed {
         match action {
             HostAction::PlayFile {
@@ -67,6 +75,7 @@ impl Surroundings for OnCall<'_> {
                 looped,
                 front,
             } => return self.sound.play_memory(self.call, file, *looped, *front),
+            HostAction::PlayFiles(files) => return self.sound.play_files(self.call, files),
             HostAction::PlayPrompt {
                 name,
                 looped,

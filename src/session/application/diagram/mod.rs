@@ -8,6 +8,7 @@ mod conference;
 mod dialog;
 mod event;
 mod host;
+mod invite_headers;
 mod sound;
 
 use std::time::Instant;
@@ -59,19 +60,26 @@ impl Diagram {
         call: &Call,
         origin: Origin,
     ) -> Result<Self, NotStartable> {
-        let (own, variables) = match origin {
-            Origin::Caller => (None, Params::new()),
-            Origin::Server { own, variables } => (Some(own), variables),
+        let headers = &call.invite().headers;
+        let (own, variables, shown) = match origin {
+            Origin::Caller => {
+                let shown = invite_headers::shown(&application.diagrams, headers);
+                (None, Params::new(), shown)
+            }
+            Origin::Server { own, variables } => (Some(own), variables, None),
         };
-        let headers = call.invite().headers.all(&HeaderName::PAppParam);
+        let headers = headers.all(&HeaderName::PAppParam);
         let texts: Vec<_> = headers.map(String::from_utf8_lossy).collect();
         let items = match application.set_param_variables {
             true => AppParams::parse(texts.iter().map(AsRef::as_ref)),
             false => AppParams::default(),
         };
+        let shown = shown
+            .as_deref()
+            .map(|text| (invite_headers::VARIABLE, text));
         let given = variables.iter().map(|(name, value)| (&**name, &**value));
         Ok(Self {
-            script: Script::new(application, given.chain(items.iter()))?,
+            script: Script::new(application, given.chain(items.iter()).chain(shown))?,
             sound: Sound::new(application.prompts.clone()),
             conference: Conference::default(),
             dialog: Dialog::new(own.is_some()),

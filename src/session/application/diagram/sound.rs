@@ -1,5 +1,6 @@
 //! What a script plays and records: its prompt set, the file it waits for, its recording.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,9 @@ use crate::audio::playlist::PlaylistItem;
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::audio::tone::{Cadence, Tone};
 use crate::dsm::module::MemoryFile;
-use crate::dsm::{ActionError, ActionResult, Answer, Errno, Exception, RecordOptions, Ringtone};
+use crate::dsm::{
+    ActionError, ActionResult, Answer, Errno, Exception, FileChoice, RecordOptions, Ringtone,
+};
 use crate::media::MediaCommand;
 use crate::session::call::Call;
 use crate::session::event::{AudioFile, PromptError, RecordError};
@@ -30,6 +33,8 @@ pub(super) struct Sound {
 enum Pending {
     /// A file for the playlist; `failure` is raised if it cannot be had.
     Play { failure: Exception, front: bool },
+    /// Files for the playlist, all or none.
+    PlayAll(Series),
     /// The end of a recording that another one is to replace.
     Replace {
         path: String,
@@ -39,6 +44,16 @@ enum Pending {
     Record { path: String },
     /// The end of a recording.
     Stop,
+}
+
+/// Files that are loaded one after the other.
+#[derive(Debug)]
+struct Series {
+    /// What has been loaded.
+    items: Vec<PlaylistItem>,
+    /// What is being loaded.
+    current: FileChoice,
+    rest: VecDeque<FileChoice>,
 }
 
 /// From `recordFile` to `stopRecord`.
@@ -95,6 +110,21 @@ impl Sound {
             failure: Exception::file(&file.name),
             front,
         });
+        Performed::Pending
+    }
+
+    /// Begins to play files one after the other.
+    pub fn play_files(&mut self, call: &mut Call, files: &[FileChoice]) -> Performed {
+        let mut rest: VecDeque<_> = files.iter().cloned().collect();
+        let Some(current) = rest.pop_front() else {
+            return Performed::Done;
+        };
+        load(call, &current.path);
+        self.pending = Some(Pending::PlayAll(Series {
+            items: Vec::with_capacity(files.len()),
+            current,
+            rest,
+        }));
         Performed::Pending
     }
 
@@ -214,9 +244,12 @@ impl Sound {
         call: &mut Call,
         loaded: Result<PlaylistItem, PromptError>,
     ) -> Option<Settled> {
-        let waits = |pending: &mut Pending| matches!(pending, Pending::Play { .. });
-        let Some(Pending::Play { failure, front }) = self.pending.take_if(waits) else {
-            return None;
+        let waits =
+            |pending: &mut Pending| matches!(pending, Pending::Play { .. } | Pending::PlayAll(_));
+        let (failure, front) = match self.pending.take_if(waits)? {
+            Pending::Play { failure, front } => (failure, front),
+            Pending::PlayAll(series) => return self.go_on(call, series, loaded),
+            _ => return None,
         };
         Some(match loaded {
             Ok(item) => {
@@ -229,6 +262,38 @@ impl Sound {
                 Settled::failed(failure, error.to_string())
             }
         })
+    }
+
+    /// Takes a file of several; the playlist gets all of them at once.
+    fn go_on(
+        &mut self,
+        call: &mut Call,
+        mut series: Series,
+        loaded: Result<PlaylistItem, PromptError>,
+    ) -> Option<Settled> {
+        match loaded {
+            Ok(item) => {
+                series.items.push(item);
+                let Some(next) = series.rest.pop_front() else {
+                    for item in series.items {
+                        call.media(queue(item, false));
+                    }
+                    return Some(Settled::well());
+                };
+                load(call, &next.path);
+                series.current = next;
+            }
+            Err(error) => {
+                tracing::debug!("not played: {error}");
+                let Some(other) = series.current.otherwise.take() else {
+                    let failure = Exception::file(&series.current.path);
+                    return Some(Settled::failed(failure, error.to_string()));
+                };
+                load(call, &other);
+            }
+        }
+        self.pending = Some(Pending::PlayAll(series));
+        None
     }
 
     /// Takes the answer to `recordFile`.
@@ -293,6 +358,11 @@ impl Settled {
             failure: Some(failure),
         }
     }
+}
+
+/// Asks for a file that is played once.
+fn load(call: &mut Call, path: &str) {
+    call.load_prompt(AudioFile::Name(path.to_owned()), false);
 }
 
 fn outcome(ended: RecordingEnded) -> ActionResult {
