@@ -28,6 +28,7 @@ mod graph;
 mod interop;
 mod locate;
 mod lsp;
+mod modules;
 mod offer_answer;
 mod overload;
 mod play;

@@ -611,7 +611,7 @@ mod tests {
         assert_eq!(
             names,
             [
-                "serve", "check", "fmt", "graph", "sim", "test", "lsp", "call"
+                "serve", "check", "fmt", "graph", "sim", "test", "lsp", "module", "call"
             ]
         );
     }

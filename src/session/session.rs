@@ -50,8 +50,11 @@ pub struct Session {
 
 impl Session {
     /// A session for a call that came in, or for one that goes out. [`begin`](Self::begin) it.
-    pub fn new(call: Call, application: &Application, origin: Origin) -> Self {
+    pub fn new(mut call: Call, application: &Application, origin: Origin) -> Self {
         let incoming = matches!(origin, Origin::Caller);
+        if let Application::Diagram(diagram) = application {
+            call.edit_by(diagram.diagrams.hooks());
+        }
         let application = Running::new(application, &call, origin)
             .inspect_err(|error| tracing::error!("the call is refused: {error}"))
             .ok();

@@ -534,6 +534,14 @@ impl Agent {
                 self.router
                     .deliver(&id, SessionEvent::Performed(token, placed));
             }
+            SessionOutput::Perform {
+                token,
+                work: Work::Module(ticket),
+            } => {
+                let event = SessionEvent::Performed(token, ticket.block());
+                self.router.deliver(&id, event);
+            }
+            SessionOutput::GiveUp(ticket) => muleteer::plugin::module::give_up(ticket.handle),
             SessionOutput::Perform { token, .. } => {
                 let nothing = ActionError::errno(Errno::CONFIG, "not in this test");
                 let event = SessionEvent::Performed(token, Err(nothing));

@@ -17,6 +17,7 @@ export_module! {
         texts::FAIL,
         sessions::COUNT,
         sessions::ABOUT,
+        sessions::SIGN,
         sessions::TIMER,
         waiting::WAIT,
         waiting::WORK,

@@ -1,8 +1,8 @@
 //! Objects of a session, what is known of it, and what the module hears of it.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use muleteer_sdk::module::*;
 
@@ -36,6 +36,7 @@ pub fn greet(cx: &mut Context<'_>) -> Result<(), Failure> {
 
 /// The session is over.
 pub fn say_goodbye(cx: &mut Context<'_>) -> Result<(), Failure> {
+    signed().remove(cx.session().id());
     let count = cx.object::<Counter>("example.counter");
     let count = count.map_or(0, |counter| counter.0.load(Ordering::Relaxed));
     cx.log(
@@ -47,13 +48,27 @@ pub fn say_goodbye(cx: &mut Context<'_>) -> Result<(), Failure> {
 
 /// Our offer goes out.
 pub fn sign_offer(cx: &mut Context<'_>, sdp: &str) -> Result<Option<String>, Failure> {
-    let signed = cx.var("example.sign").is_some();
+    let signed = signed().contains(cx.session().id());
     Ok(signed.then(|| format!("{sdp}a=x-example:1\r\n")))
 }
 
 /// Our answer goes out.
 pub fn sign_answer(cx: &mut Context<'_>, _: &str, sdp: &str) -> Result<Option<String>, Failure> {
     sign_offer(cx, sdp)
+}
+
+/// The sessions whose descriptions are signed. Descriptions are made where variables are not in reach.
+fn signed() -> MutexGuard<'static, BTreeSet<String>> {
+    static SIGNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    SIGNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub const SIGN: Action = action("example.sign", sign)
+    .doc("Adds an attribute to the session descriptions that this session sends from now on.");
+
+fn sign(cx: &mut Context<'_>, _: &Args<'_>) -> Result<Flow, Failure> {
+    signed().insert(cx.session().id().to_owned());
+    Ok(Flow::Next)
 }
 
 struct Counter(AtomicU32);

@@ -227,9 +227,12 @@ typedef struct ml_hooks {
     ml_status (*reply)(void *self, ml_call *call);
     /* The session is over, after `beforeDestroy`. */
     ml_status (*before_destroy)(void *self, ml_call *call);
-    /* Our offer, before it is sent; replace_sdp changes it. */
+    /*
+     * Our offer, before it is sent; replace_sdp changes it, but not its media sections. Of the session only
+     * its id is in reach, as a fact: descriptions are made in the middle of other work.
+     */
     ml_status (*sdp_offer)(void *self, ml_call *call, ml_text sdp);
-    /* The peer's offer and our answer, before it is sent; replace_sdp changes the answer. */
+    /* The peer's offer and our answer, before it is sent; the same of the answer. */
     ml_status (*sdp_answer)(void *self, ml_call *call, ml_text offer, ml_text sdp);
 } ml_hooks;
 

@@ -4,6 +4,7 @@
 //! wants ("answer", "hang up", "play this") into outputs of the session, and what SIP says into
 //! [`CallEvent`]s. It knows no application.
 
+mod editors;
 mod event;
 mod formats;
 mod negotiation;
@@ -21,6 +22,7 @@ pub use self::formats::capabilities;
 pub use self::negotiation::Negotiation;
 pub use self::referred::MAX_REFERRED;
 
+use self::editors::Editors;
 use self::formats::{event_format, media_format};
 use self::referred::Taken;
 use self::transfer::Transfers;
@@ -31,6 +33,7 @@ use super::room::{InRoom, Room};
 use crate::codec::{CodecId, Encoding};
 use crate::config::{DigitDetection, DigitSending, Dtmf};
 use crate::dsm::RecordOptions;
+use crate::dsm::module::Hooks;
 use crate::media::{MediaCommand, MediaEvent, MediaFormat, RtcpParameters, StreamParameters};
 use crate::rtp::srtp::SrtpSuite;
 use crate::rtp::{Digit, DigitSource, SourceRule};
@@ -129,6 +132,12 @@ impl Call {
             outputs: VecDeque::new(),
             events: VecDeque::new(),
         }
+    }
+
+    /// Shows our session descriptions to those modules that hear of them.
+    pub fn edit_by(&mut self, hooks: &[&'static dyn Hooks]) {
+        let editors = Editors::new(self.setup.id.clone(), hooks);
+        self.negotiation.edit_by(editors);
     }
 
     /// Name of the session.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::editors::Editors;
 use crate::sdp::{Capabilities, Direction, NegotiatedAudio, NegotiationError, OfferAnswer};
 use crate::sip::dialog::invite_usage::ForkId;
 
@@ -28,6 +29,8 @@ pub struct Negotiation {
     early: SmallVec<[(ForkId, Box<OfferAnswer>); 1]>,
     /// Our answer to the INVITE, which each response repeats unchanged.
     answer: Option<(Bytes, NegotiatedAudio)>,
+    /// Modules that change what we send; most calls have none.
+    editors: Option<Box<Editors>>,
 }
 
 impl Negotiation {
@@ -45,7 +48,13 @@ impl Negotiation {
             call: descriptions,
             early: SmallVec::new(),
             answer: None,
+            editors: None,
         }
+    }
+
+    /// Shows our descriptions to these from now on, before they are sent.
+    pub fn edit_by(&mut self, editors: Option<Editors>) {
+        self.editors = editors.map(Box::new);
     }
 
     /// What we can send and receive.
@@ -76,7 +85,11 @@ impl Negotiation {
         let (capabilities, media, direction) =
             (self.capabilities.clone(), self.media, self.direction);
         let state = self.state(fork);
-        Ok(state.offer(&capabilities, media, direction)?.into())
+        let offer = state.offer(&capabilities, media, direction)?;
+        Ok(match &self.editors {
+            Some(editors) => editors.offer(offer).into(),
+            None => offer.into(),
+        })
     }
 
     /// Our answer to the INVITE's offer, the same each time.
@@ -109,6 +122,10 @@ impl Negotiation {
         let state = self.state(fork);
         state.set_direction(direction);
         let (body, audio) = state.answer(offer, &capabilities, media)?;
+        let body = match &self.editors {
+            Some(editors) => editors.answer(offer, body),
+            None => body,
+        };
         Ok((body.into(), audio))
     }
 

@@ -330,9 +330,10 @@ pub struct Hooks {
     pub reply: Option<HookFn>,
     /// The session is over, after the `beforeDestroy` event.
     pub before_destroy: Option<HookFn>,
-    /// Our offer, before it is sent. `Some` replaces it.
+    /// Our offer, before it is sent. `Some` replaces it, but not its media sections. Of the session only
+    /// [`Context::session`] is in reach.
     pub sdp_offer: Option<OfferFn>,
-    /// The peer's offer and our answer, before it is sent. `Some` replaces the answer.
+    /// The peer's offer and our answer, before it is sent; the same of the answer.
     pub sdp_answer: Option<AnswerFn>,
 }
 

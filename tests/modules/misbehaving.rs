@@ -1,0 +1,136 @@
+//! Modules that do what they must not: each is told apart, counted, and harms nobody.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use muleteer::dsm::{
+    ActionContext, ActionOutcome, DiagramSet, Engine, Event, EventKind, HostAction, LogLevel,
+    Problem, Progress, Values,
+};
+use muleteer::plugin::module::{Counts, Modules, give_up};
+
+use super::objects::{Run, compile, loaded, source};
+use crate::support::process::Folder;
+
+/// The module, in a folder of its own.
+fn misbehaving() -> (Folder, Modules) {
+    let folder = Folder::new(&[]);
+    compile(
+        &source("misbehaving.c"),
+        &folder.file("libmod_misbehaving.so"),
+        &[],
+    );
+    let modules = Modules::new(vec![folder.path().to_owned()], BTreeMap::new());
+    (folder, modules)
+}
+
+fn counts(modules: &Modules) -> Counts {
+    modules.counts("mod_misbehaving")
+}
+
+/// Waits for what another thread counts.
+fn counted(modules: &Modules, of: impl Fn(Counts) -> u64) {
+    let begin = Instant::now();
+    while of(counts(modules)) == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(30), "not counted");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_completion_from_another_thread_counts_once() {
+    let (_folder, modules) = misbehaving();
+    let run = Run::of(&modules, "mod_misbehaving", "misbehaving.twice($x)");
+    assert_eq!((run.var("x"), run.var("went_on")), ("first", "yes"));
+    counted(&modules, |counts| counts.twice);
+    let expected = Counts {
+        twice: 1,
+        ..Counts::default()
+    };
+    assert_eq!(counts(&modules), expected);
+}
+
+#[test]
+fn a_completion_that_never_comes_is_an_errno() {
+    let (_folder, modules) = misbehaving();
+    let run = Run::of(&modules, "mod_misbehaving", "misbehaving.never()");
+    let values = ["errno", "strerror", "went_on"].map(|name| run.var(name));
+    let text = "mod_misbehaving did not complete its action in time";
+    assert_eq!(values, ["internal", text, "yes"]);
+    assert_eq!(counts(&modules).never, 1);
+}
+
+#[test]
+fn an_invented_handle_completes_nothing() {
+    let (_folder, modules) = misbehaving();
+    let run = Run::of(&modules, "mod_misbehaving", "misbehaving.invented($x)");
+    assert_eq!((run.var("x"), counts(&modules).invented), ("refused", 1));
+}
+
+#[test]
+fn an_answer_without_what_belongs_to_it_is_an_exception() {
+    let (_folder, modules) = misbehaving();
+    for action in ["status", "pending", "tail", "thrown"] {
+        let run = Run::of(
+            &modules,
+            "mod_misbehaving",
+            &format!("misbehaving.{action}()"),
+        );
+        let values = ["thrown.type", "thrown.module", "went_on"].map(|name| run.var(name));
+        assert_eq!(values, ["plugin", "mod_misbehaving", ""], "{action}");
+    }
+    let run = Run::of(&modules, "mod_misbehaving", "misbehaving.unwanted()");
+    assert_eq!(run.var("went_on"), "yes");
+}
+
+#[test]
+fn odd_values_are_refused() {
+    let (_folder, modules) = misbehaving();
+    let run = Run::of(&modules, "mod_misbehaving", "misbehaving.values()");
+    assert_eq!(run.var("values"), "as expected");
+}
+
+/// A session that ends while its action waits.
+struct Waits(Option<u64>);
+
+impl ActionContext for Waits {
+    fn select(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn perform(&mut self, action: &HostAction, _: &mut Values) -> ActionOutcome {
+        let HostAction::Wait(ticket) = action else {
+            return ActionOutcome::done();
+        };
+        self.0 = Some(ticket.handle);
+        ActionOutcome::Pending
+    }
+
+    fn log(&mut self, _: LogLevel, _: &str) {}
+
+    fn problem(&mut self, problem: &Problem) {
+        panic!("{problem}");
+    }
+}
+
+#[test]
+fn a_completion_after_the_end_of_the_session_is_late() {
+    let (_folder, modules) = misbehaving();
+    let text = "import(mod_misbehaving);\ninitial state ON enter misbehaving.late();\n";
+    let diagram = loaded(&modules, text).diagram.expect("a diagram");
+    let diagrams = DiagramSet::new([diagram]).into();
+    let mut engine = Engine::new(diagrams, "main", Values::new()).expect("it can start");
+    let mut host = Waits(None);
+    let progress = engine.start(Event::new(EventKind::Start), &mut host);
+    assert_eq!(progress, Progress::Pending);
+    drop(engine);
+    give_up(host.0.expect("a handle"));
+    counted(&modules, |counts| counts.late);
+    // It was told, and freed what it had.
+    let run = Run::of(
+        &modules,
+        "mod_misbehaving",
+        "misbehaving.freed($cancelled, $freed)",
+    );
+    assert_eq!((run.var("cancelled"), run.var("freed")), ("1", "1"));
+}

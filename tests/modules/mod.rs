@@ -1,0 +1,9 @@
+//! Action modules that are shared objects: loaded, called, and kept from doing harm.
+#![allow(unsafe_code, reason = "looking into what was written in C")]
+
+mod calls;
+mod contract;
+mod examples;
+mod misbehaving;
+mod objects;
+mod refused;

@@ -1,0 +1,170 @@
+//! What an operator sees of a module that cannot be used.
+
+use std::collections::BTreeMap;
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use muleteer::plugin::module::{ModuleError, Modules};
+
+use super::objects::{compile, folder, loaded, source};
+use crate::support::process::{Folder, Process, muleteer, serve};
+
+fn modules_in(folder: &Folder) -> Modules {
+    Modules::new(vec![folder.path().to_owned()], BTreeMap::new())
+}
+
+fn bad(folder: &Folder, flags: &[&str]) -> Modules {
+    compile(&source("bad.c"), &folder.file("libmod_bad.so"), flags);
+    modules_in(folder)
+}
+
+/// The message about `libmod_bad.so`, which is `bad.c` with these flags.
+fn refused(flags: &[&str]) -> String {
+    let folder = Folder::new(&[]);
+    let error = bad(&folder, flags).load("mod_bad").unwrap_err().to_string();
+    let path = folder.path().canonicalize().unwrap().join("libmod_bad.so");
+    let reason = error.strip_prefix(&path.display().to_string());
+    reason
+        .unwrap_or_else(|| panic!("no file: {error}"))
+        .to_owned()
+}
+
+#[test]
+fn a_module_that_breaks_the_contract_is_named_with_the_reason() {
+    for (flag, reason) in [
+        (
+            "-DWRONG_MAJOR",
+            "made for version 2.0 of the module contract; this server has 1.0: build it with the \
+             server's plugins/sdk",
+        ),
+        (
+            "-DSMALL",
+            "the table of the module is a structure of 16 bytes, where the contract has 112",
+        ),
+        (
+            "-DSMALL_ACTION",
+            "an action is a structure of 8 bytes, where the contract has 144",
+        ),
+        (
+            "-DNO_ENTRY",
+            "no module, it has no function muleteer_module",
+        ),
+        ("-DNOTHING", "the table of the module is no valid pointer"),
+        (
+            "-DOTHER_NAME",
+            "it says that it is \"mod_other\"; expected \"mod_bad\"",
+        ),
+        (
+            "-DFOREIGN",
+            "\"mysql.query\" is no name for it: expected bad, or bad. and letters, digits, _ and .",
+        ),
+        (
+            "-DBAD_NAME",
+            "\"bad.do it\" is no name for it: expected bad, or bad. and letters, digits, _ and .",
+        ),
+        ("-DTWICE", "bad.run is there twice"),
+        ("-DNULL_ACTION", "an action is no valid pointer"),
+        ("-DTOO_MANY", "100000 actions; at most 1000 are allowed"),
+        (
+            "-DWRONG_KIND",
+            "bad.run: 99 is no kind of a parameter that this server knows",
+        ),
+        ("-DNO_FUNCTION", "bad.run has no function"),
+        ("-DREFUSES", "no licence was found"),
+    ] {
+        assert_eq!(refused(&[flag]), format!(": {reason}"), "{flag}");
+    }
+}
+
+#[test]
+fn a_name_cannot_lead_out_of_the_folders() {
+    let modules = modules_in(&Folder::new(&[]));
+    for name in ["mod_../x", "mod_", "x", "mod_X", "mod_a.b", "mod_a/b"] {
+        let error = modules.load(name).unwrap_err();
+        assert!(matches!(error, ModuleError::Name { .. }), "{name}: {error}");
+    }
+    let error = modules.load("mod_x").unwrap_err().to_string();
+    assert!(
+        error.starts_with("libmod_x.so is in none of the folders /"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_anybody_may_write_to_is_refused() {
+    let folder = Folder::new(&[]);
+    let modules = bad(&folder, &[]);
+    let file = folder.file("libmod_bad.so");
+    set_permissions(&file, Permissions::from_mode(0o777)).unwrap();
+    let error = modules.load("mod_bad").unwrap_err().to_string();
+    assert!(
+        error.ends_with("anybody may write to it; take that right away with chmod o-w"),
+        "{error}"
+    );
+    set_permissions(&file, Permissions::from_mode(0o755)).unwrap();
+    set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+    // Nothing was opened, so it is looked at again when it has changed.
+    compile(&source("bad.c"), &file, &[]);
+    let error = modules.load("mod_bad").unwrap_err().to_string();
+    assert!(error.contains("anybody may write to its folder"), "{error}");
+    set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    compile(&source("bad.c"), &file, &[]);
+    modules.load("mod_bad").unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_object_is_named() {
+    let folder = Folder::new(&[("libmod_text.so", "not an object")]);
+    let error = modules_in(&folder).load("mod_text").unwrap_err();
+    assert!(matches!(error, ModuleError::Open { .. }), "{error}");
+    assert!(error.to_string().contains("libmod_text.so"), "{error}");
+}
+
+#[test]
+fn a_diagram_that_imports_it_says_why() {
+    let folder = Folder::new(&[]);
+    let modules = bad(&folder, &["-DREFUSES"]);
+    let text = loaded(
+        &modules,
+        "import(mod_bad);\ninitial state ON enter bad.run();\n",
+    )
+    .render();
+    assert!(
+        text.contains("the module 'mod_bad' cannot be used: ") && text.contains("no licence"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("bad.run"),
+        "its names are not unknown too: {text}"
+    );
+    let text = loaded(&modules, "import(mod_none);\ninitial state ON;\n").render();
+    assert!(
+        text.contains("libmod_none.so is in none of the folders"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_list_shows_the_good_and_the_bad() {
+    let folder = Folder::new(&[("libmod_text.so", "not an object"), ("other.so", "")]);
+    bad(&folder, &[]);
+    let mut command = muleteer();
+    command
+        .args(["module", "list", "--modules"])
+        .arg(folder.path());
+    let ended = Process::start(&mut command).ended().expect_code(1);
+    let ended = ended.expect("mod_bad 1").expect("bad.run([text])");
+    ended.expect("mod_text  refused: ");
+}
+
+#[test]
+fn a_preloaded_module_that_is_refused_stops_the_start() {
+    let modules = format!("dsm.modules=[{:?}]", folder().display().to_string());
+    let mut command = serve("127.0.0.1:0");
+    command.args(["--set", &modules]);
+    command.args(["--set", "dsm.preload=[\"mod_example\", \"mod_none\"]"]);
+    let ended = Process::start(&mut command).ended().expect_code(1);
+    ended
+        .expect("libmod_none.so is in none of the folders")
+        .expect("this is a module that [dsm] preload names");
+}
