@@ -7,11 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::dial_out::DialOut;
+use super::outside::OutsideWork;
 use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomRequest};
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
-use crate::dsm::{ActionResult, DiCall, RecordOptions};
+use crate::dsm::{ActionResult, DiCall, Event, EventKind, RecordOptions};
 use crate::media::{MediaCommand, MediaEvent};
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::endpoint::TransactionId;
@@ -81,6 +82,8 @@ pub enum SessionEvent {
     RecordingEnded(RecordingEnded),
     /// Another session posted an event.
     Posted(Box<Params>),
+    /// Something that only the script is told: `subscription`, or `sipReply` outside a call.
+    News(Box<Event>),
     /// What became of [work](SessionOutput::Perform).
     Performed(ActionToken, ActionResult),
     /// What came of a [request about rooms](SessionOutput::Room).
@@ -120,10 +123,23 @@ impl SessionEvent {
             Self::Request(..) | Self::Media(_) | Self::Posted(_) | Self::User(_) => {
                 Urgency::Ordinary
             }
+            // A state that another follows; a notifier learns that there was no room.
+            Self::News(event) if event.kind == EventKind::Subscription && !is_end(event) => {
+                Urgency::Ordinary
+            }
             Self::Ack(_) | Self::Cancel(_) | Self::Response(..) => Urgency::Vital,
             _ => Urgency::Once,
         }
     }
+}
+
+/// Whether a `subscription` is the last of its kind.
+fn is_end(event: &Event) -> bool {
+    let status = event
+        .params
+        .as_ref()
+        .and_then(|params| params.get("status"));
+    !matches!(status, Some("active" | "pending"))
 }
 
 /// Why a prompt cannot be played.
@@ -192,6 +208,8 @@ pub enum Work {
     /// Place a call; gives the name of its session. Fails with
     /// [`Errno::GENERAL`](crate::dsm::Errno::GENERAL).
     DialOut(Box<DialOut>),
+    /// Do something outside calls. Fails with [`Errno::GENERAL`](crate::dsm::Errno::GENERAL).
+    Outside(OutsideWork),
 }
 
 /// Events between sessions, and the names they are reached by.

@@ -7,6 +7,7 @@
 
 mod dialling;
 mod mail;
+mod outside;
 mod pace;
 mod rate;
 mod requests;
@@ -23,13 +24,16 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use self::pace::Pace;
+use self::outside::Outside;
+pub(in crate::session) use self::pace::Pace;
 pub use self::rate::RATE_WINDOW;
 use self::rate::Rate;
+pub use self::requests::{RequestSelectors, methods};
 use self::rooms::Rooms;
 use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
 use super::guard::{Denial, Guard};
+use super::request::NewRequest;
 use super::room::Seat;
 use crate::config::ApplicationSelector;
 use crate::ids::Ids;
@@ -84,6 +88,8 @@ pub enum Routed {
     Refuse(TransactionId, Response),
     /// Start a session for it, then [`Router::insert`] its mailbox.
     NewCall(Box<NewCall>),
+    /// Start a session for it, then [`Router::insert_request`] its mailbox.
+    NewRequest(Box<NewRequest>),
 }
 
 /// An INVITE that begins a call.
@@ -118,8 +124,17 @@ struct Entry<M> {
     /// What it is in which conference room for.
     seats: SmallVec<[(Seat, Box<str>); 1]>,
     pace: Pace,
-    /// A diagram without a call, which counts towards no limit.
-    is_system: bool,
+    purpose: Purpose,
+}
+
+/// What a session is for, which says what limit it counts towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Call,
+    /// A request outside calls.
+    Request,
+    /// A diagram without a call, which counts towards none.
+    System,
 }
 
 impl<M> Entry<M> {
@@ -135,7 +150,7 @@ impl<M> Entry<M> {
             queues: Vec::new(),
             seats: SmallVec::new(),
             pace: Pace::default(),
-            is_system: false,
+            purpose: Purpose::Call,
         }
     }
 }
@@ -149,9 +164,14 @@ pub struct Router<M> {
     rooms: Rooms,
     /// Sessions that are calls.
     calls: usize,
-    /// Calls that came in lately, and calls that were placed.
+    /// Sessions that are requests outside calls.
+    request_sessions: usize,
+    /// Calls that came in lately, calls that were placed, and requests outside calls.
     starts: Rate,
     dialled: Rate,
+    request_starts: Rate,
+    /// Who takes requests outside calls.
+    requests: RequestSelectors,
     limits: Limits,
     supported: Bytes,
     selector: ApplicationSelector,
@@ -163,6 +183,7 @@ pub struct Router<M> {
     /// Of lines about calls without an application.
     unknown: Throttle,
     draining: bool,
+    outside: Outside,
 }
 
 /// What a [`Router`] needs to know.
@@ -193,6 +214,9 @@ impl<M: Mailbox> Router<M> {
             calls: 0,
             starts: Rate::default(),
             dialled: Rate::default(),
+            request_sessions: 0,
+            request_starts: Rate::default(),
+            requests: RequestSelectors::new(),
             limits: config.limits,
             supported: config.supported.into(),
             selector: config.selector,
@@ -202,6 +226,7 @@ impl<M: Mailbox> Router<M> {
             guard: None,
             unknown: Throttle::default(),
             draining: false,
+            outside: Outside::default(),
         }
     }
 
@@ -297,7 +322,7 @@ impl<M: Mailbox> Router<M> {
             let _ = mailbox.post(SessionEvent::Shutdown);
         }
         let entry = Entry {
-            is_system: true,
+            purpose: Purpose::System,
             ..Entry::new(b"", mailbox)
         };
         self.sessions.insert(id, entry);
@@ -345,9 +370,13 @@ impl<M: Mailbox> Router<M> {
         for name in &entry.queues {
             self.queues.remove(name);
         }
-        if !entry.is_system {
-            self.calls -= 1;
-            self.stats.sessions_active.decrement();
+        match entry.purpose {
+            Purpose::Call => {
+                self.calls -= 1;
+                self.stats.sessions_active.decrement();
+            }
+            Purpose::Request => self.request_sessions -= 1,
+            Purpose::System => {}
         }
     }
 
@@ -412,6 +441,7 @@ impl<M: Mailbox> Router<M> {
             + self.clients.len()
             + self.queues.len()
             + self.rooms.len()
+            + self.outside_entries()
     }
 
     fn on_request(
@@ -423,6 +453,11 @@ impl<M: Mailbox> Router<M> {
     ) -> Option<Routed> {
         let has_to_tag = matches!(request.headers.to_tag(), Ok(Some(_)));
         if has_to_tag {
+            if request.method == Method::Notify
+                && let Some(answered) = self.on_notify(now, transaction, &request)
+            {
+                return Some(answered);
+            }
             return self.on_request_in_dialog(now, transaction, request, flow);
         }
         if request.method != Method::Invite
@@ -432,7 +467,7 @@ impl<M: Mailbox> Router<M> {
         }
         match request.method {
             Method::Invite => self.on_invite(now, transaction, request, flow),
-            _ => Some(self.on_request_outside(transaction, &request)),
+            _ => self.on_request_outside(now, transaction, request, flow),
         }
     }
 

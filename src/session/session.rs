@@ -204,6 +204,7 @@ impl SessionCore for Session {
             SessionEvent::Room(answer) => self.tell(now, CallEvent::Room(answer)),
             SessionEvent::InRoom(done) => self.tell(now, CallEvent::InRoom(done)),
             SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
+            SessionEvent::News(event) => self.tell(now, CallEvent::News(event)),
             SessionEvent::Performed(token, result) => {
                 self.tell(now, CallEvent::Performed(token, result));
             }

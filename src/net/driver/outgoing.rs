@@ -146,7 +146,7 @@ impl Driver {
                 status,
             } => {
                 self.farewells.remove(&sender);
-                if !self.finish_outside(&sender, Err(status)) {
+                if !self.finish_outside(now, &sender, Err(status)) {
                     let event = SessionEvent::NoResponse(token, status);
                     self.router.deliver(&sender, event);
                 }

@@ -4,7 +4,7 @@
 use super::Call;
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
-use crate::dsm::ActionResult;
+use crate::dsm::{ActionResult, Event};
 use crate::media::MediaEvent;
 use crate::session::event::{ActionToken, Params, PromptError, RecordError};
 use crate::session::room::{InRoomError, RoomAnswer};
@@ -96,6 +96,8 @@ pub enum CallEvent {
     InRoom(Result<RoomId, InRoomError>),
     /// An event of another session.
     Posted(Params),
+    /// Something that only a script is told.
+    News(Box<Event>),
     /// What became of work outside.
     Performed(ActionToken, ActionResult),
     /// The server is shutting down.

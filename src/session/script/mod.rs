@@ -7,6 +7,9 @@
 
 mod dial_out;
 mod host;
+pub mod message;
+mod outside;
+pub mod reply;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -359,11 +362,21 @@ fn bytes_of(event: &Event) -> usize {
 /// Whether others decide how many such events there are. Of all others there are a few in a session.
 fn comes_in_floods(kind: EventKind) -> bool {
     use EventKind::{
-        Event, Key, NoAudio, Ringing, Separator, SipReply, SipRequest, Timer, Transfer,
+        Event, Key, NoAudio, Ringing, Separator, SipReply, SipRequest, Subscription, Timer,
+        Transfer,
     };
     matches!(
         kind,
-        Event | Key | NoAudio | Ringing | Separator | SipReply | SipRequest | Timer | Transfer
+        Event
+            | Key
+            | NoAudio
+            | Ringing
+            | Separator
+            | SipReply
+            | SipRequest
+            | Subscription
+            | Timer
+            | Transfer
     )
 }
 
