@@ -41,6 +41,7 @@ use crate::sip::delivery::Delivery;
 use crate::sip::endpoint::{Endpoint, EndpointStats, TransactionId};
 use crate::sip::locate::{Answer, Question};
 use crate::sip::message::Transport;
+use crate::sip::registration::Identity;
 use crate::sip::transport::{Flow, Transmit};
 use crate::stats::Stats;
 
@@ -62,6 +63,8 @@ pub enum Control {
     Dial(Box<Dial>),
     /// Choose applications of new calls by these.
     Reload(Box<(ApplicationSelector, RequestSelectors, Arc<Catalog>)>),
+    /// Have the requests of an address of record go as its registrar says, or as they say themselves.
+    Identity(Box<str>, Option<Identity>),
     /// Ask these users for their passwords, where users are asked.
     SetUsers(Arc<Users>),
     /// Start a diagram without a call.
@@ -395,6 +398,7 @@ impl Driver {
                 self.router.set_requests(requests);
                 self.router.reload(selector, catalog);
             }
+            Control::Identity(key, identity) => self.router.set_identity(key, identity),
             Control::SetUsers(users) => self.router.set_users(users),
             Control::StartSystem(start) => {
                 let id = self.router.system_id();

@@ -169,7 +169,9 @@ impl SessionCore for Session {
                     .is_some_and(|application| !self.forced && application.wants_requests());
                 if !usage.admit(transaction, &request) {
                     // It has its answer.
-                } else if !self.call.admits_refer(transaction, &request) {
+                } else if !self.call.admits_refer(transaction, &request)
+                    || !self.call.admits_subscribe(now, transaction, &request)
+                {
                     // So has this.
                 } else if wanted {
                     self.tell(now, CallEvent::Request(transaction, request));

@@ -1,5 +1,6 @@
 //! Requests outside calls: those that diagrams take, and the messages that they send, in virtual time.
 
+mod identity;
 mod messages;
 mod requests;
 

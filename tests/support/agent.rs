@@ -867,11 +867,12 @@ impl Agent {
     }
 }
 
-/// Puts our address into the Contact of a request.
+/// Puts our address into the Contact of a request that has none of ours yet.
 fn place_contact(request: &mut Request, place: &ContactPlace<'_>) {
     let contact = request.headers.contacts().unwrap().pop();
     if let Some(mut contact) = contact
         && let Uri::Sip(uri) = &mut contact.uri
+        && uri.host.to_string() == "invalid"
     {
         place.write_to(uri);
         request

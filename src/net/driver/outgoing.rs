@@ -282,7 +282,7 @@ impl Driver {
             self.delivery
                 .set_outbound(session.clone(), outbound.clone());
         }
-        self.delivery.locate(now, session.clone(), &dial.uri);
+        self.delivery.locate(now, session.clone(), dial.first_hop());
         self.dials.insert(session, (dial, answer));
     }
 

@@ -37,6 +37,8 @@ pub struct MessageOrder {
 #[derive(Debug, Default)]
 pub struct Messages {
     under_way: HashMap<u64, UnderWay>,
+    /// How many of them each session has.
+    of_session: HashMap<SessionId, usize>,
     /// Of the next one.
     number: u64,
     orders: VecDeque<Order>,
@@ -64,10 +66,11 @@ impl Messages {
         if self.under_way.len() >= MAX_IN_ALL {
             return Err(OutsideError::TooManyInAll(MAX_IN_ALL));
         }
-        let own = self.under_way.values().filter(|one| one.owner == owner);
-        if own.count() >= MAX_OF_SESSION {
+        let own = self.of_session.entry(owner.clone()).or_default();
+        if *own >= MAX_OF_SESSION {
             return Err(OutsideError::TooMany(MAX_OF_SESSION));
         }
+        *own += 1;
         let mut request = order.parties.first(Method::Message, &Names::new(ids));
         for (name, value) in order.headers {
             request.headers.push(name, value);
@@ -105,6 +108,12 @@ impl Messages {
             self.order(number, &under_way, request);
             self.under_way.insert(number, under_way);
             return;
+        }
+        if let Some(own) = self.of_session.get_mut(&under_way.owner) {
+            *own -= 1;
+            if *own == 0 {
+                self.of_session.remove(&under_way.owner);
+            }
         }
         let response = answer.unwrap_or_else(|status| Response::answering(&request, status, None));
         let event = Event::new(EventKind::SipReply)

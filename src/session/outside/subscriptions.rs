@@ -201,7 +201,7 @@ impl Subscriptions {
             return;
         };
         if subscription.dialog.is_none() {
-            subscription.first = Box::new(request.clone());
+            *subscription.first = request.clone();
         }
         if let Ok(response) = &answer {
             subscription.digest.learn(response);
@@ -212,7 +212,7 @@ impl Subscriptions {
                     Some(dialog) => dialog.renumber(&mut request),
                     None => {
                         renumber(&mut request);
-                        subscription.first = Box::new(request.clone());
+                        *subscription.first = request.clone();
                     }
                 }
                 let order = subscription.order(handle, request, None);
@@ -428,7 +428,7 @@ impl Subscription {
         self.digest.authorize(&mut request);
         let contact = is_new.then(|| self.contact.clone());
         if self.dialog.is_none() {
-            self.first = Box::new(request.clone());
+            *self.first = request.clone();
         }
         Some(self.order(handle, request, contact))
     }

@@ -10,7 +10,7 @@ use crate::session::outside::{
     Messages, News, Order, OutsideError, OutsideWork, Subscriptions, Ticket,
 };
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{Request, Response, StatusCode};
+use crate::sip::message::{HeaderName, NameAddr, Request, Response, StatusCode};
 
 /// See the module's documentation.
 #[derive(Default)]
@@ -119,7 +119,24 @@ impl<M: Mailbox> Router<M> {
     pub fn poll_outside(&mut self) -> Option<Order> {
         let outside = &mut self.outside;
         let order = outside.subscriptions.poll_order();
-        order.or_else(|| outside.messages.poll_order())
+        let mut order = order.or_else(|| outside.messages.poll_order())?;
+        let headers = &order.request.headers;
+        // What is sent again has its routes.
+        let is_new =
+            matches!(headers.to_tag(), Ok(None)) && headers.get(&HeaderName::Route).is_none();
+        if is_new
+            && order.next_hop.is_none()
+            && let Ok(from) = headers.from()
+            && let Some(identity) = self.identities.of(&from.uri)
+        {
+            identity.add_routes(&mut order.request);
+            let gruu = identity.contact(&order.request.uri);
+            if let Some(gruu) = gruu.filter(|_| order.contact.take().is_some()) {
+                let contact = NameAddr::new(gruu.clone()).to_string();
+                order.request.headers.push(HeaderName::Contact, contact);
+            }
+        }
+        Some(order)
     }
 
     /// Whether scripts are told moments of the calendar, so that [`set_clock`](Self::set_clock) is wanted.
@@ -158,6 +175,10 @@ impl<M: Mailbox> Router<M> {
             return None;
         }
         let mut response = self.outside.subscriptions.handle_notify(now, notify)?;
+        if !response.status.is_success() {
+            // Nothing has changed.
+            return Some(Routed::Refuse(transaction, response));
+        }
         if !self.tell_news() {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             response.status = status;

@@ -13,6 +13,7 @@ use crate::session::guard::Guard;
 use crate::session::request::NewRequest;
 use crate::sip::dialog::capabilities::{ALLOW, METHODS};
 use crate::sip::dialog::invite_usage::SDP;
+use crate::sip::dialog::transfer::REFER;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 use crate::sip::transport::Flow;
@@ -58,17 +59,16 @@ impl<M: Mailbox> Router<M> {
         flow: Flow,
     ) -> Option<Routed> {
         let mut requests = self.requests.iter();
-        let selector = requests.find(|(method, _)| *method == request.method);
-        let Some((_, selector)) = selector else {
+        let Some(taken) = requests.position(|(method, _)| *method == request.method) else {
             return Some(self.answer_outside(transaction, &request));
         };
-        let selected = self.select_by(selector, &request);
         self.stats.requests_received.increment();
         if let Some(reason) = self.request_overload(now) {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return Some(self.refuse(transaction, &request, status, Some(reason)));
         }
-        let (name, application) = match selected {
+        let selector = &self.requests[taken].1;
+        let (name, application) = match self.select_by(selector, &request) {
             Ok((name, Application::Diagram(diagram))) => (name, diagram),
             Ok(_) => return Some(self.refuse_outside(transaction, &request)),
             Err(why) => {
@@ -135,6 +135,14 @@ impl<M: Mailbox> Router<M> {
             Method::Bye | Method::Prack | Method::Update | Method::Info | Method::Notify => {
                 let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
                 self.refuse(transaction, request, status, None)
+            }
+            // In calls, for what a REFER has begun.
+            Method::Subscribe => {
+                let mut refusal = self.refuse(transaction, request, StatusCode::BAD_EVENT, None);
+                if let Routed::Refuse(_, response) = &mut refusal {
+                    response.headers.push(HeaderName::AllowEvents, REFER);
+                }
+                refusal
             }
             _ => self.refuse_outside(transaction, request),
         }
