@@ -21,6 +21,10 @@ pub struct Stats {
     pub calls_placed: Counter,
     /// Calls that somebody wanted the server to start and that it did not, by reason.
     pub calls_not_placed: CallsRefused,
+    /// Requests outside calls that are for a diagram.
+    pub requests_received: Counter,
+    /// Of these, those that we refused, by reason; `calls_per_second` counts requests here.
+    pub requests_refused: CallsRefused,
     /// Sessions that exist now.
     pub sessions_active: Gauge,
     /// Times that more messages came than could be dealt with, and new calls were refused for a while.
@@ -188,6 +192,8 @@ impl Stats {
             calls_refused,
             calls_placed,
             calls_not_placed,
+            requests_received,
+            requests_refused,
             sessions_active,
             overloads,
             sip_messages_sent,
@@ -212,6 +218,8 @@ impl Stats {
         calls_refused.sample("calls_refused", samples);
         samples.push(counter("calls_placed", calls_placed));
         calls_not_placed.sample("calls_not_placed", samples);
+        samples.push(counter("requests_received", requests_received));
+        requests_refused.sample("requests_refused", samples);
         samples.extend([
             Sample::gauge("sessions_active", sessions_active.value()),
             counter("overloads", overloads),

@@ -10,9 +10,10 @@ use thiserror::Error;
 use super::app_mapping::{AppMapping, MappingErrors};
 use super::app_selection::ApplicationSelector;
 use super::error::ConfigErrors;
-use super::settings::{App, Config};
+use super::settings::{App, Config, Requests};
 use super::values::ApplicationRule;
 use crate::sip::auth::{Secret, UserErrors, Users};
+use crate::sip::message::Method;
 
 /// Why the configuration could not be loaded.
 #[derive(Debug, Error)]
@@ -62,13 +63,30 @@ pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Config, LoadErr
 ///
 /// [`LoadError::Unreadable`] or [`LoadError::Mapping`].
 pub fn load_selector(app: &App) -> Result<ApplicationSelector, LoadError> {
-    Ok(match &app.application {
+    selector(&app.application, &app.mapping)
+}
+
+/// Makes the selectors for requests outside calls; the mapping file is that of `app`.
+///
+/// # Errors
+///
+/// [`LoadError::Unreadable`] or [`LoadError::Mapping`].
+pub fn load_requests(
+    requests: &Requests,
+    app: &App,
+) -> Result<Vec<(Method, ApplicationSelector)>, LoadError> {
+    let selected = |(method, rule)| Ok((method, selector(rule, &app.mapping)?));
+    requests.rules().map(selected).collect()
+}
+
+fn selector(rule: &ApplicationRule, mapping: &Path) -> Result<ApplicationSelector, LoadError> {
+    Ok(match rule {
         ApplicationRule::Fixed(name) => ApplicationSelector::Fixed(name.clone()),
         ApplicationRule::RuriUser => ApplicationSelector::RuriUser,
         ApplicationRule::RuriParam => ApplicationSelector::RuriParam,
         ApplicationRule::AppHeader => ApplicationSelector::AppHeader,
         ApplicationRule::Mapping => {
-            ApplicationSelector::Mapping(AppMapping::parse(&read(&app.mapping)?, &app.mapping)?)
+            ApplicationSelector::Mapping(AppMapping::parse(&read(mapping)?, mapping)?)
         }
     })
 }

@@ -31,7 +31,7 @@ pub use app_mapping::{AppMapping, MAX_RULES, MappingError, MappingErrors, Mappin
 pub use app_selection::{ApplicationSelector, NoApplication, SelectionInput};
 pub use auth::Auth;
 pub use error::{ConfigError, ConfigErrors, Location, Problem};
-pub use file::{LoadError, load, load_password, load_selector, load_users};
+pub use file::{LoadError, load, load_password, load_requests, load_selector, load_users};
 pub use registration::ConfiguredAccount;
 pub use settings::{
     App, ApplicationSettings, Audio, Codec, Config, Connections, DialOut, Dns, Dsm, Dtmf, Http,

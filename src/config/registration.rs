@@ -30,6 +30,7 @@ impl ConfiguredAccount {
         let password_file = password_file.then(|| section.path("password_file", PathBuf::new()));
         let proxies: Vec<Hop> = section.any_settings("proxy", Vec::new());
         let contact: Option<Hop> = section.optional("contact");
+        let instance: Option<Instance> = section.optional("instance");
         let expires = section.integer("expires_s", Account::EXPIRES, 60..=604_800);
         if secret.is_some() == password_file.is_some() {
             let found = if secret.is_some() { "both" } else { "neither" };
@@ -55,6 +56,7 @@ impl ConfiguredAccount {
         account.proxies = proxies.into_iter().map(|Hop(uri)| uri).collect();
         account.contact = contact.map(|Hop(uri)| uri);
         account.expires = expires;
+        account.instance = instance.map(|Instance(urn)| urn);
         Some(ConfiguredAccount {
             account,
             password_file,
@@ -80,6 +82,21 @@ impl Setting for User {
 
     fn parse(text: &str) -> Option<User> {
         Account::is_user(text).then(|| User(text.to_owned()))
+    }
+}
+
+/// The URN of a device (RFC 5626 §4.1).
+struct Instance(String);
+
+impl Setting for Instance {
+    const EXPECTED: &'static str = "a URN, such as urn:uuid:...";
+    const EXAMPLE: &'static str = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+
+    fn parse(text: &str) -> Option<Instance> {
+        let rest = text.strip_prefix("urn:")?;
+        let is_text = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
+        let is_urn = rest.contains(':') && rest.bytes().all(is_text);
+        is_urn.then(|| Instance(text.to_owned()))
     }
 }
 

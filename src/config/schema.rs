@@ -9,7 +9,7 @@ use super::reader::Section;
 use super::registration::ConfiguredAccount;
 use super::settings::{
     App, Audio, Codec, Config, Connections, DialOut, Dns, Dsm, Dtmf, Http, Limits, Log, Media,
-    Recording, Rtp, Shutdown, Sip, Tls, WebSocket,
+    Recording, Requests, Rtp, Shutdown, Sip, Tls, WebSocket,
 };
 use crate::codec::OpusSettings;
 use crate::sip::dialog::session_timer::{MIN_INTERVAL_S, SessionTimerSettings};
@@ -30,6 +30,7 @@ impl Config {
             dtmf: file.section("dtmf", Dtmf::read),
             http: file.section("http", Http::read),
             app: file.section("app", App::read),
+            requests: file.section("requests", Requests::read),
             dsm: file.section("dsm", Dsm::read),
             audio: file.section("audio", Audio::read),
             recording: file.section("recording", Recording::read),
@@ -62,6 +63,17 @@ impl Sip {
             next_hop: section.any_settings("next_hop", default.next_hop),
             failover: Duration::from_secs(section.integer("failover_s", 8, 1..=32)),
             blacklist: section.seconds("blacklist_s", default.blacklist),
+        }
+    }
+}
+
+impl Requests {
+    fn read(section: &mut Section<'_>) -> Requests {
+        Requests {
+            message: section.optional("message"),
+            notify: section.optional("notify"),
+            publish: section.optional("publish"),
+            register: section.optional("register"),
         }
     }
 }

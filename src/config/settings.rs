@@ -16,7 +16,7 @@ use crate::media::Playout;
 use crate::sdp::SrtpPolicy;
 use crate::sip::dialog::capabilities::ReliablePolicy;
 use crate::sip::dialog::session_timer::SessionTimerSettings;
-use crate::sip::message::MAX_MESSAGE_BYTES;
+use crate::sip::message::{MAX_MESSAGE_BYTES, Method};
 
 use super::auth::Auth;
 use super::registration::ConfiguredAccount;
@@ -51,6 +51,8 @@ pub struct Config {
     pub http: Http,
     /// `[app]`: which application takes a call.
     pub app: App,
+    /// `[requests]`: which application takes a request outside calls.
+    pub requests: Requests,
     /// `[dsm]`: state diagrams.
     pub dsm: Dsm,
     /// `[audio]`: prompts.
@@ -243,6 +245,40 @@ pub struct App {
     pub application: ApplicationRule,
     /// `mapping`: the rules of `$(mapping)`; not read under another rule.
     pub mapping: PathBuf,
+}
+
+/// `[requests]`: which application takes a request outside calls, by its method; `None` (an empty value): none
+/// does, and it is refused.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Requests {
+    /// `message`: MESSAGE. RFC 3428.
+    pub message: Option<ApplicationRule>,
+    /// `notify`: NOTIFYs that nobody has subscribed to.
+    pub notify: Option<ApplicationRule>,
+    /// `publish`: PUBLISH. RFC 3903.
+    pub publish: Option<ApplicationRule>,
+    /// `register`: REGISTER. RFC 3261 §10.3.
+    pub register: Option<ApplicationRule>,
+}
+
+impl Requests {
+    /// What is set, by method.
+    pub fn rules(&self) -> impl Iterator<Item = (Method, &ApplicationRule)> {
+        let Self {
+            message,
+            notify,
+            publish,
+            register,
+        } = self;
+        let all = [
+            (Method::Message, message),
+            (Method::Notify, notify),
+            (Method::Publish, publish),
+            (Method::Register, register),
+        ];
+        all.into_iter()
+            .filter_map(|(method, rule)| Some((method, rule.as_ref()?)))
+    }
 }
 
 /// `[dsm]`: state diagrams.

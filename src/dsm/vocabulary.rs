@@ -14,7 +14,6 @@ pub const MODULES_TO_COME: &[&str] = &[
     "mod_py",
     "mod_redis",
     "mod_regex",
-    "mod_subscription",
     "mod_sys",
     "mod_xml",
     "mod_zrtp",
@@ -71,6 +70,10 @@ pub const VARIABLES: &[Word] = &[
     ("DI_res", "result of DIgetResult; also DI_res0, DI_res.NAME"),
     ("DI_res[n]", "result of DIgetResultArray"),
     ("DI_res_size", "its number of elements"),
+    (
+        "dlg.message.NAME",
+        "from, hdrs, auth_user, auth_pwd, auth_realm and proxy of what dlg.message sends",
+    ),
     (
         "dlg.reply.hdrs",
         "header lines for replies; \\r\\n in it is a line break",

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -33,6 +33,7 @@ use crate::config::{ApplicationSelector, Connections as ConnectionLimits};
 use crate::session::begin::Dial;
 use crate::session::event::Params;
 use crate::session::pool::{SessionPool, SipCommand};
+use crate::session::router::{self, RequestSelectors};
 use crate::session::system::SystemStart;
 use crate::session::{Catalog, DialAnswer, NewCall, Routed, Router, SessionId, TaskMailbox};
 use crate::sip::auth::Users;
@@ -40,6 +41,7 @@ use crate::sip::delivery::Delivery;
 use crate::sip::endpoint::{Endpoint, EndpointStats, TransactionId};
 use crate::sip::locate::{Answer, Question};
 use crate::sip::message::Transport;
+use crate::sip::registration::Identity;
 use crate::sip::transport::{Flow, Transmit};
 use crate::stats::Stats;
 
@@ -60,7 +62,9 @@ pub enum Control {
     /// Place a call.
     Dial(Box<Dial>),
     /// Choose applications of new calls by these.
-    Reload(Box<(ApplicationSelector, Arc<Catalog>)>),
+    Reload(Box<(ApplicationSelector, RequestSelectors, Arc<Catalog>)>),
+    /// Have the requests of an address of record go as its registrar says, or as they say themselves.
+    Identity(Box<str>, Option<Identity>),
     /// Ask these users for their passwords, where users are asked.
     SetUsers(Arc<Users>),
     /// Start a diagram without a call.
@@ -241,7 +245,10 @@ impl Driver {
             if self.poll_timeout().is_some_and(|at| at <= now) {
                 self.take(now, Input::Timer);
             }
-            if self.router.is_empty() {
+            if !self.when_idle.is_empty()
+                && self.router.is_empty()
+                && !self.router.is_unsubscribing()
+            {
                 for waiting in self.when_idle.drain(..) {
                     // Whoever asked may have given up.
                     let _ = waiting.send(());
@@ -331,6 +338,11 @@ impl Driver {
     }
 
     fn take(&mut self, now: Instant, input: Input) {
+        if self.router.wants_clock() {
+            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+            let seconds = since_1970.map_or(0, |time| time.as_secs());
+            self.router.set_clock(now, seconds);
+        }
         match input {
             Input::Datagram(index, source, bytes) => self.on_datagram(now, index, source, bytes),
             Input::Command(command) => self.on_command(now, command),
@@ -340,6 +352,7 @@ impl Driver {
                 self.delivery.handle_answer(now, question, &answer);
             }
             Input::Timer => {
+                self.router.handle_timeout(now);
                 self.delivery.handle_timeout(now);
                 self.endpoint.handle_timeout(now);
             }
@@ -350,10 +363,8 @@ impl Driver {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let (endpoint, delivery) = (self.endpoint.poll_timeout(), self.delivery.poll_timeout());
-        match (endpoint, delivery) {
-            (Some(endpoint), Some(delivery)) => Some(endpoint.min(delivery)),
-            (endpoint, delivery) => endpoint.or(delivery),
-        }
+        let timers = [endpoint, delivery, self.router.poll_timeout()];
+        timers.into_iter().flatten().min()
     }
 
     fn on_datagram(&mut self, now: Instant, index: usize, source: SocketAddr, bytes: Bytes) {
@@ -382,9 +393,12 @@ impl Driver {
         match control {
             Control::Dial(dial) => self.on_dial(now, *dial, None),
             Control::Reload(applications) => {
-                let (selector, catalog) = *applications;
+                let (selector, requests, catalog) = *applications;
+                self.endpoint.set_allow(router::methods(&requests));
+                self.router.set_requests(requests);
                 self.router.reload(selector, catalog);
             }
+            Control::Identity(key, identity) => self.router.set_identity(key, identity),
             Control::SetUsers(users) => self.router.set_users(users),
             Control::StartSystem(start) => {
                 let id = self.router.system_id();
@@ -430,9 +444,15 @@ impl Driver {
                 self.router.handle_room(&session, request);
             }
             SipCommand::Outside(outside) => self.on_outside(now, *outside),
+            SipCommand::OutsideWork {
+                session,
+                token,
+                work,
+            } => self.router.handle_outside(now, &session, token, work),
             SipCommand::DialOut(order) => self.on_dial_out(now, order),
             SipCommand::Ended { session } => {
                 self.router.remove(&session);
+                self.router.end_outside(now, &session);
                 self.delivery.forget(&session);
             }
         }
@@ -459,9 +479,15 @@ impl Driver {
                         self.endpoint.refuse(now, transaction, response);
                     }
                     Some(Routed::NewCall(call)) => self.start(*call),
+                    Some(Routed::NewRequest(new)) => {
+                        let id = new.id.clone();
+                        let mailbox = self.pool.start_request(*new);
+                        self.router.insert_request(id, mailbox);
+                    }
                     None => {}
                 }
             }
+            self.send_orders(now);
             if let Some(output) = self.delivery.poll_output() {
                 self.deliver(now, output);
             } else if let Some(transmit) = self.endpoint.poll_transmit() {

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{ApplicationSelector, Auth, Config, load_selector};
+use crate::config::{ApplicationSelector, Auth, Config, load_requests, load_selector};
 use crate::control::dsm::{Command, Order, Outcome};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::net::{Control, Tls};
 use crate::server::StartError;
 use crate::session::event::{Params, SessionId};
+use crate::session::router::RequestSelectors;
 use crate::session::system::SystemStart;
 
 /// A wish to have everything read again, and where the names of the applications are awaited.
@@ -34,6 +35,7 @@ pub(super) struct Admin {
     /// As at the start: the guard of requests is made once.
     auth: Auth,
     selector: ApplicationSelector,
+    requests: RequestSelectors,
     deployment: Deployment,
     tls: Arc<Tls>,
     control: mpsc::Sender<Control>,
@@ -42,7 +44,7 @@ pub(super) struct Admin {
 impl Admin {
     pub fn new(
         config: &Config,
-        selector: ApplicationSelector,
+        (selector, requests): (ApplicationSelector, RequestSelectors),
         deployment: Deployment,
         tls: Arc<Tls>,
         control: mpsc::Sender<Control>,
@@ -51,6 +53,7 @@ impl Admin {
             config: Box::new(config.clone()),
             auth: config.auth.clone(),
             selector,
+            requests,
             deployment,
             tls,
             control,
@@ -79,10 +82,11 @@ impl Admin {
         let wanted = config.clone();
         let read = move || -> Result<_, StartError> {
             let selector = load_selector(&wanted.app)?;
+            let requests = load_requests(&wanted.requests, &wanted.app)?;
             let credentials = tls.read(&wanted.tls)?;
-            Ok((selector, credentials, super::users(&wanted.auth)?))
+            Ok((selector, requests, credentials, super::users(&wanted.auth)?))
         };
-        let (selector, credentials, users) = blocking(move || Ok(read())).await??;
+        let (selector, requests, credentials, users) = blocking(move || Ok(read())).await??;
         let wanted = config.clone();
         let (next, starts) = blocking(move || before.reload(&wanted)).await?;
         self.tls.adopt(credentials);
@@ -92,7 +96,7 @@ impl Admin {
                  only the users are read again"
             );
         }
-        (self.config, self.selector) = (config, selector);
+        (self.config, self.selector, self.requests) = (config, selector, requests);
         if let Some(users) = users {
             self.tell(Control::SetUsers(users.into())).await;
         }
@@ -191,7 +195,7 @@ impl Admin {
     async fn adopt(&mut self, next: Deployment, starts: Vec<SystemStart>) {
         self.deployment = next;
         let catalog = self.deployment.catalog().into();
-        let applications = (self.selector.clone(), catalog);
+        let applications = (self.selector.clone(), self.requests.clone(), catalog);
         self.tell(Control::Reload(Box::new(applications))).await;
         self.start(starts).await;
     }

@@ -23,7 +23,7 @@ use self::registrar::{Registrar, RegistrarParts};
 use crate::codec::{CodecChoiceError, CodecId, Codecs};
 use crate::config::{
     self, ApplicationSelector, Auth, Config, ConfiguredAccount, Listen, ListenTransport, LoadError,
-    load_password, load_selector, load_users,
+    load_password, load_requests, load_selector, load_users,
 };
 use crate::control::dial::DialComponent;
 use crate::control::dsm::DsmComponent;
@@ -48,10 +48,11 @@ use crate::session::guard::{Guard, GuardConfig, Scope};
 use crate::session::pool::{SessionContext, SessionPool, SipCommand};
 use crate::session::prompts::PromptStore;
 use crate::session::recordings::{self, Recordings};
+use crate::session::router::{self, RequestSelectors};
 use crate::session::{Limits, Router, RouterConfig};
 use crate::sip::auth::{DigestServer, ServerConfig, Users};
 use crate::sip::delivery::{Delivery, DeliveryConfig, Outbound};
-use crate::sip::dialog::capabilities::{EXTENSIONS, METHODS};
+use crate::sip::dialog::capabilities::EXTENSIONS;
 use crate::sip::dialog::session_timer::TIMER;
 use crate::sip::endpoint::{Endpoint, EndpointConfig, SentBy, SourceRules};
 use crate::sip::locate::Reach;
@@ -161,6 +162,7 @@ impl Server {
         for name in &config.dsm.preload {
             modules.load(name)?;
         }
+        let requests = load_requests(&config.requests, &config.app)?;
         let deployment = Deployment::load(config)?;
         let codecs = codecs(config)?;
         let users = users(&config.auth)?;
@@ -175,6 +177,7 @@ impl Server {
             ids,
             Parts {
                 selector,
+                requests,
                 deployment: Some(deployment),
                 users,
                 accounts,
@@ -213,6 +216,7 @@ impl Server {
             ids,
             Parts {
                 selector,
+                requests: RequestSelectors::new(),
                 deployment: None,
                 users: None,
                 accounts: Vec::new(),
@@ -298,8 +302,11 @@ impl Server {
             components: Arc::new(components),
             stats: stats.clone(),
         });
-        let endpoint_config = endpoint_config(config, &parts.acceptors);
-        let router = Router::new(RouterConfig {
+        let endpoint_config = EndpointConfig {
+            allow: router::methods(&parts.requests),
+            ..endpoint_config(config, &parts.acceptors)
+        };
+        let mut router = Router::new(RouterConfig {
             limits: limits(config),
             supported: endpoint_config.supported.join(", "),
             selector: parts.selector.clone(),
@@ -307,6 +314,7 @@ impl Server {
             ids: Ids::from_seed(ids.seed()),
             stats: stats.clone(),
         });
+        router.set_requests(parts.requests.clone());
         let router = match parts.users {
             Some(users) => router.guarded(guard(&config.auth, users, ids)),
             None => router,
@@ -333,7 +341,13 @@ impl Server {
         let driver = tokio::spawn(driver.run());
         let (reloads, reload_receiver) = mpsc::channel(CONTROL_QUEUE);
         let admin = parts.deployment.map(|deployment| {
-            let admin = Admin::new(config, parts.selector, deployment, tls, control.clone());
+            let admin = Admin::new(
+                config,
+                (parts.selector, parts.requests),
+                deployment,
+                tls,
+                control.clone(),
+            );
             tokio::spawn(admin.run(Requests {
                 reloads: reload_receiver,
                 orders: order_receiver,
@@ -506,6 +520,8 @@ pub struct PhoneLine {
 /// What a server is assembled from.
 struct Parts {
     selector: ApplicationSelector,
+    /// Which applications take requests outside calls.
+    requests: RequestSelectors,
     /// None for what only places calls.
     deployment: Option<Deployment>,
     /// Who may call, where callers are asked who they are.
@@ -631,7 +647,6 @@ fn endpoint_config(config: &Config, acceptors: &[StreamAcceptor]) -> EndpointCon
             t4: sip.t4,
         },
         server_header: sip.server_header.clone(),
-        allow: METHODS.to_vec(),
         supported: supported(sip),
         alias: sent_by.is_some(),
         sent_by: sent_by.into_iter().collect(),

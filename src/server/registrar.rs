@@ -4,6 +4,7 @@
 //! sessions that want to know. When the server ends it takes all bindings back.
 #![allow(clippy::disallowed_methods)]
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
@@ -46,6 +47,7 @@ impl Registrar {
             user_agent: parts.user_agent,
             sip: parts.sip,
             control: parts.control,
+            identities: BTreeMap::new(),
             under_way: JoinSet::new(),
         };
         let task = tokio::spawn(task.run(accounts, parts.orders, ended));
@@ -80,6 +82,8 @@ struct Task {
     user_agent: String,
     sip: mpsc::Sender<SipCommand>,
     control: mpsc::Sender<Control>,
+    /// Accounts by handle whose identity calls use, under these names.
+    identities: BTreeMap<String, Box<str>>,
     /// Requests whose answer is awaited.
     under_way: JoinSet<(Ticket, Option<OutsideAnswer>)>,
 }
@@ -181,10 +185,27 @@ impl Task {
             self.send(ticket, outgoing).await;
         }
         while let Some((handle, sink, event)) = self.registrations.poll_event() {
+            // Who reads that it is registered may call at once.
+            self.tell_identity(&handle).await;
             log(&handle, &event);
             if let Some(params) = params(&handle, &event).filter(|_| !sink.is_empty()) {
                 self.post(sink, params).await;
             }
+        }
+    }
+
+    /// Has calls of this account go as its registrar says.
+    async fn tell_identity(&mut self, handle: &str) {
+        let identity = match self.registrations.identity(handle) {
+            Some((key, identity)) => {
+                self.identities.insert(handle.to_owned(), key.clone());
+                Some((key, Some(identity)))
+            }
+            None => self.identities.remove(handle).map(|key| (key, None)),
+        };
+        if let Some((key, identity)) = identity {
+            // Fails only when the signalling task is gone.
+            let _ = self.control.send(Control::Identity(key, identity)).await;
         }
     }
 

@@ -23,7 +23,7 @@ use crate::sip::auth::DigestClient;
 use crate::sip::contact::ContactPlace;
 use crate::sip::delivery::Outbound;
 use crate::sip::dialog::Dialog;
-use crate::sip::dialog::capabilities::{ALLOW, RELIABLE, ReliablePolicy};
+use crate::sip::dialog::capabilities::{ALLOW, EXTENSIONS, RELIABLE, ReliablePolicy};
 use crate::sip::dialog::invite_usage::{ForkId, InviteUsage, UsageSetup, can_reliable};
 use crate::sip::dialog::session_timer::{self, SessionTimerSettings};
 use crate::sip::endpoint::{RETRY_AFTER_S, TransactionId};
@@ -31,6 +31,7 @@ use crate::sip::message::{
     CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, SipUri, StatusCode, Transport,
     Uri,
 };
+use crate::sip::registration::Identity;
 use crate::sip::transport::Flow;
 
 /// What the sessions of a server have in common.
@@ -73,6 +74,8 @@ pub struct Dial {
     pub outbound: Option<Outbound>,
     /// Who calls, as a diagram sees it.
     pub own: OwnParty,
+    /// What the registrar of the caller says, if it is an account of ours.
+    pub identity: Option<Box<Identity>>,
     /// Answers challenges.
     pub credentials: Option<Box<DigestClient>>,
     /// Header lines added to the INVITE.
@@ -94,11 +97,18 @@ impl Dial {
             to: None,
             outbound: None,
             own: OwnParty::default(),
+            identity: None,
             credentials: None,
             headers: Vec::new(),
             variables: Params::new(),
             application,
         }
+    }
+
+    /// Where the INVITE goes: to the first proxy of the caller's Service-Route, else to whom it calls.
+    pub fn first_hop(&self) -> &Uri {
+        let identity = self.identity.as_deref();
+        identity.and_then(Identity::first_hop).unwrap_or(&self.uri)
     }
 }
 
@@ -235,7 +245,8 @@ pub fn outgoing(
     };
     let contact = contact.uri(dial.uri.is_sips());
     let invite = invite_to(&dial, &contact, body, settings);
-    let mut usage = InviteUsage::uac(invite, dial.uri, usage_setup(&dial.id, settings));
+    let next_hop = dial.first_hop().clone();
+    let mut usage = InviteUsage::uac(invite, next_hop, usage_setup(&dial.id, settings));
     if let Some(credentials) = dial.credentials {
         usage.set_digest(*credentials);
     }
@@ -336,13 +347,25 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) ->
     headers.push(HeaderName::To, to);
     headers.push(HeaderName::CallId, dial.call_id.clone());
     headers.push(HeaderName::CSeq, cseq.to_string());
-    headers.push(HeaderName::Contact, format!("<{contact}>"));
-    headers.push(HeaderName::Allow, ALLOW);
-    match settings.reliable {
-        ReliablePolicy::Off => {}
-        ReliablePolicy::Supported => headers.push(HeaderName::Supported, RELIABLE),
-        ReliablePolicy::Required => headers.push(HeaderName::Require, RELIABLE),
+    let gruu = dial.identity.as_deref();
+    match gruu.and_then(|identity| identity.contact(&dial.uri)) {
+        Some(gruu) => headers.push(HeaderName::Contact, NameAddr::new(gruu.clone()).to_string()),
+        None => headers.push(HeaderName::Contact, format!("<{contact}>")),
     }
+    headers.push(HeaderName::Allow, ALLOW);
+    let reliable = match settings.reliable {
+        ReliablePolicy::Off => None,
+        ReliablePolicy::Supported => Some(RELIABLE),
+        ReliablePolicy::Required => {
+            headers.push(HeaderName::Require, RELIABLE);
+            None
+        }
+    };
+    let supported = reliable.iter().chain(EXTENSIONS).copied();
+    headers.push(
+        HeaderName::Supported,
+        supported.collect::<Vec<_>>().join(", "),
+    );
     if !settings.user_agent.is_empty() {
         headers.push(HeaderName::UserAgent, settings.user_agent.clone());
     }
@@ -350,12 +373,16 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) ->
         headers.push(name.clone(), value.clone());
     }
     headers.push(HeaderName::ContentType, "application/sdp");
-    Request {
+    let mut invite = Request {
         method: Method::Invite,
         uri: dial.uri.clone(),
         headers,
         body,
+    };
+    if let Some(identity) = &dial.identity {
+        identity.add_routes(&mut invite);
     }
+    invite
 }
 
 /// The host that an INVITE was first sent from: what the first hop saw, else what the caller wrote

@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::dial_out::DialOut;
+use super::outside::OutsideWork;
 use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomRequest};
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
 use crate::dsm::module::{MemoryFile, ModuleEvent, Ticket};
-use crate::dsm::{ActionResult, DiCall, RecordOptions};
+use crate::dsm::{ActionResult, DiCall, Event, EventKind, RecordOptions};
 use crate::media::{MediaCommand, MediaEvent};
 use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::endpoint::TransactionId;
@@ -87,6 +88,8 @@ pub enum SessionEvent {
     Posted(Box<Params>),
     /// A module raised an event of its own.
     Raised(&'static ModuleEvent, Box<Params>),
+    /// Something that only the script is told: `subscription`, or `sipReply` outside a call.
+    News(Box<Event>),
     /// What became of [work](SessionOutput::Perform).
     Performed(ActionToken, ActionResult),
     /// What came of a [request about rooms](SessionOutput::Room).
@@ -128,10 +131,23 @@ impl SessionEvent {
             | Self::Posted(_)
             | Self::Raised(..)
             | Self::User(_) => Urgency::Ordinary,
+            // A state that another follows; a notifier learns that there was no room.
+            Self::News(event) if event.kind == EventKind::Subscription && !is_end(event) => {
+                Urgency::Ordinary
+            }
             Self::Ack(_) | Self::Cancel(_) | Self::Response(..) => Urgency::Vital,
             _ => Urgency::Once,
         }
     }
+}
+
+/// Whether a `subscription` is the last of its kind.
+fn is_end(event: &Event) -> bool {
+    let status = event
+        .params
+        .as_ref()
+        .and_then(|params| params.get("status"));
+    !matches!(status, Some("active" | "pending"))
 }
 
 /// Why a prompt cannot be played.
@@ -202,6 +218,8 @@ pub enum Work {
     /// Place a call; gives the name of its session. Fails with
     /// [`Errno::GENERAL`](crate::dsm::Errno::GENERAL).
     DialOut(Box<DialOut>),
+    /// Do something outside calls. Fails with [`Errno::GENERAL`](crate::dsm::Errno::GENERAL).
+    Outside(OutsideWork),
 }
 
 /// Events between sessions, and the names they are reached by.

@@ -21,6 +21,7 @@ pub mod pool;
 pub mod prompt_sets;
 pub mod prompts;
 pub mod recordings;
+pub mod request;
 pub mod room;
 pub mod router;
 pub mod safe_path;
@@ -37,6 +38,7 @@ pub use event::{
     ActionToken, AudioFile, Mail, PromptError, RecordError, SessionEvent, SessionId, SessionOutput,
     Urgency, Work,
 };
+pub use request::{NewRequest, RequestSession};
 pub use router::{Limits, Mailbox, NewCall, Routed, Router, RouterConfig, Undelivered};
 pub use session::Session;
 pub use system::{Occasion, SystemSession};

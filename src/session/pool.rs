@@ -15,9 +15,10 @@ use tracing::Instrument;
 use super::begin::{self, Dial, FirstHop, Refusal, Settings};
 use super::dial_out::{DialAnswer, DialError, DialOrder};
 use super::event::{ActionToken, Mail, Params, SessionEvent, SessionId};
-use super::outside::OutsideRequest;
+use super::outside::{OutsideRequest, OutsideWork};
 use super::prompts::PromptStore;
 use super::recordings::Recordings;
+use super::request::{self, NewRequest, RequestSession};
 use super::room::RoomRequest;
 use super::router::NewCall;
 use super::session::Session;
@@ -67,6 +68,15 @@ pub enum SipCommand {
     },
     /// Send a request outside dialogs.
     Outside(Box<OutsideRequest>),
+    /// Do something outside calls; [`SessionEvent::Performed`] tells the session how it went.
+    OutsideWork {
+        /// The session.
+        session: SessionId,
+        /// Names the work for it.
+        token: ActionToken,
+        /// What.
+        work: OutsideWork,
+    },
     /// Place a call.
     DialOut(DialOrder),
     /// The session is over: forget it.
@@ -108,6 +118,11 @@ impl SessionPool {
     /// A pool that starts its tasks on `runtime`.
     pub fn new(context: Arc<SessionContext>, runtime: tokio::runtime::Handle) -> Self {
         Self { context, runtime }
+    }
+
+    /// User-Agent of our requests, or empty.
+    pub fn user_agent(&self) -> &str {
+        &self.context.settings.user_agent
     }
 
     /// Starts the session of an INVITE.
@@ -190,6 +205,44 @@ impl SessionPool {
                 }
             }
         })
+    }
+
+    /// Starts the session of a request outside calls.
+    pub fn start_request(&self, new: NewRequest) -> TaskMailbox {
+        let span = tracing::error_span!(
+            "request",
+            call_id = new.request.headers.call_id().unwrap_or(""),
+            session = %new.id,
+        );
+        self.start(
+            span,
+            new.id.clone(),
+            move |context, _, mailbox| async move {
+                let id = new.id.clone();
+                tracing::info!(
+                    from = %new.flow.remote, method = %new.request.method,
+                    ruri = %Excerpt(&new.request.uri), application = new.application.name, "request"
+                );
+                let (transaction, request) = (new.transaction, new.request.clone());
+                match RequestSession::new(new, context.settings.linger) {
+                    Ok(session) => {
+                        drop(request);
+                        Task::new(id, context, Box::new(session), None, mailbox)
+                            .run()
+                            .await;
+                    }
+                    Err(error) => {
+                        tracing::error!("the request is refused: {error}");
+                        let response = Box::new(request::fault(&request, &id));
+                        let refusal = Refusal {
+                            transaction,
+                            response,
+                        };
+                        refuse(&context, id, refusal).await;
+                    }
+                }
+            },
+        )
     }
 
     /// Starts a task with a mailbox of its own, which is there before the task runs. A panic in it ends
@@ -300,7 +353,7 @@ fn outgoing(
     Ok((Box::new(session), stream))
 }
 
-/// Answers an INVITE that begins no session, and forgets it.
+/// Answers a request that begins no session, and forgets it.
 async fn refuse(context: &SessionContext, session: SessionId, refusal: Refusal) {
     let command = Command::Respond {
         transaction: refusal.transaction,

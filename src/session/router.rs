@@ -6,7 +6,9 @@
 //! [`Routed::NewCall`].
 
 mod dialling;
+mod incoming;
 mod mail;
+mod outside;
 mod pace;
 mod rate;
 mod requests;
@@ -23,13 +25,16 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use self::pace::Pace;
+use self::outside::Outside;
+pub(in crate::session) use self::pace::Pace;
 pub use self::rate::RATE_WINDOW;
 use self::rate::Rate;
+pub use self::requests::{RequestSelectors, methods};
 use self::rooms::Rooms;
 use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
 use super::guard::{Denial, Guard};
+use super::request::NewRequest;
 use super::room::Seat;
 use crate::config::ApplicationSelector;
 use crate::ids::Ids;
@@ -38,6 +43,7 @@ use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::endpoint::{Event, RETRY_AFTER_S, TransactionId};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
+use crate::sip::registration::Identities;
 use crate::sip::transport::{ConnectionId, Flow};
 use crate::stats::Stats;
 use crate::throttle::Throttle;
@@ -84,6 +90,8 @@ pub enum Routed {
     Refuse(TransactionId, Response),
     /// Start a session for it, then [`Router::insert`] its mailbox.
     NewCall(Box<NewCall>),
+    /// Start a session for it, then [`Router::insert_request`] its mailbox.
+    NewRequest(Box<NewRequest>),
 }
 
 /// An INVITE that begins a call.
@@ -118,8 +126,17 @@ struct Entry<M> {
     /// What it is in which conference room for.
     seats: SmallVec<[(Seat, Box<str>); 1]>,
     pace: Pace,
-    /// A diagram without a call, which counts towards no limit.
-    is_system: bool,
+    purpose: Purpose,
+}
+
+/// What a session is for, which says what limit it counts towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Call,
+    /// A request outside calls.
+    Request,
+    /// A diagram without a call, which counts towards none.
+    System,
 }
 
 impl<M> Entry<M> {
@@ -135,7 +152,7 @@ impl<M> Entry<M> {
             queues: Vec::new(),
             seats: SmallVec::new(),
             pace: Pace::default(),
-            is_system: false,
+            purpose: Purpose::Call,
         }
     }
 }
@@ -149,9 +166,14 @@ pub struct Router<M> {
     rooms: Rooms,
     /// Sessions that are calls.
     calls: usize,
-    /// Calls that came in lately, and calls that were placed.
+    /// Sessions that are requests outside calls.
+    request_sessions: usize,
+    /// Calls that came in lately, calls that were placed, and requests outside calls.
     starts: Rate,
     dialled: Rate,
+    request_starts: Rate,
+    /// Who takes requests outside calls.
+    requests: RequestSelectors,
     limits: Limits,
     supported: Bytes,
     selector: ApplicationSelector,
@@ -163,6 +185,9 @@ pub struct Router<M> {
     /// Of lines about calls without an application.
     unknown: Throttle,
     draining: bool,
+    /// Of accounts that are registered elsewhere.
+    identities: Identities,
+    outside: Outside,
 }
 
 /// What a [`Router`] needs to know.
@@ -193,6 +218,9 @@ impl<M: Mailbox> Router<M> {
             calls: 0,
             starts: Rate::default(),
             dialled: Rate::default(),
+            request_sessions: 0,
+            request_starts: Rate::default(),
+            requests: RequestSelectors::new(),
             limits: config.limits,
             supported: config.supported.into(),
             selector: config.selector,
@@ -202,6 +230,8 @@ impl<M: Mailbox> Router<M> {
             guard: None,
             unknown: Throttle::default(),
             draining: false,
+            identities: Identities::default(),
+            outside: Outside::default(),
         }
     }
 
@@ -297,7 +327,7 @@ impl<M: Mailbox> Router<M> {
             let _ = mailbox.post(SessionEvent::Shutdown);
         }
         let entry = Entry {
-            is_system: true,
+            purpose: Purpose::System,
             ..Entry::new(b"", mailbox)
         };
         self.sessions.insert(id, entry);
@@ -345,9 +375,13 @@ impl<M: Mailbox> Router<M> {
         for name in &entry.queues {
             self.queues.remove(name);
         }
-        if !entry.is_system {
-            self.calls -= 1;
-            self.stats.sessions_active.decrement();
+        match entry.purpose {
+            Purpose::Call => {
+                self.calls -= 1;
+                self.stats.sessions_active.decrement();
+            }
+            Purpose::Request => self.request_sessions -= 1,
+            Purpose::System => {}
         }
     }
 
@@ -412,6 +446,7 @@ impl<M: Mailbox> Router<M> {
             + self.clients.len()
             + self.queues.len()
             + self.rooms.len()
+            + self.outside_entries()
     }
 
     fn on_request(
@@ -423,6 +458,11 @@ impl<M: Mailbox> Router<M> {
     ) -> Option<Routed> {
         let has_to_tag = matches!(request.headers.to_tag(), Ok(Some(_)));
         if has_to_tag {
+            if request.method == Method::Notify
+                && let Some(answered) = self.on_notify(now, transaction, &request)
+            {
+                return Some(answered);
+            }
             return self.on_request_in_dialog(now, transaction, request, flow);
         }
         if request.method != Method::Invite
@@ -432,7 +472,7 @@ impl<M: Mailbox> Router<M> {
         }
         match request.method {
             Method::Invite => self.on_invite(now, transaction, request, flow),
-            _ => Some(self.on_request_outside(transaction, &request)),
+            _ => self.on_request_outside(now, transaction, request, flow),
         }
     }
 
@@ -480,52 +520,6 @@ impl<M: Mailbox> Router<M> {
         }
     }
 
-    fn on_invite(
-        &mut self,
-        now: Instant,
-        transaction: TransactionId,
-        request: Request,
-        flow: Flow,
-    ) -> Option<Routed> {
-        self.stats.calls_received.increment();
-        if let Some(reason) = self.overload(now) {
-            tracing::debug!(reason, "call refused");
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            return Some(self.refuse(transaction, &request, status, Some(reason)));
-        }
-        // Before the application is looked for, so that a stranger does not learn which there are.
-        if let Some(refusal) = self.ask(now, transaction, &request, flow, Guard::guards_all) {
-            return Some(refusal);
-        }
-        if !request.headers.accepts("application/sdp") {
-            // It could read no answer of ours (RFC 3261 §20.1).
-            tracing::debug!("call refused: Accept leaves out application/sdp");
-            return Some(self.refuse(transaction, &request, StatusCode::NOT_ACCEPTABLE, None));
-        }
-        let (name, application) = match self.select(&request) {
-            Ok(selected) => selected,
-            Err(why) => {
-                self.stats.calls_refused.no_application.increment();
-                self.log_unknown(now, &request, &why);
-                return Some(self.refuse(transaction, &request, StatusCode::NOT_FOUND, None));
-            }
-        };
-        let guards_it = |guard: &Guard| guard.guards(&name);
-        if let Some(refusal) = self.ask(now, transaction, &request, flow, guards_it) {
-            return Some(refusal);
-        }
-        self.starts.count(now, self.limits.calls_per_second);
-        let id = SessionId(self.ids.tag().into());
-        Some(Routed::NewCall(Box::new(NewCall {
-            id,
-            transaction,
-            invite: request,
-            flow,
-            name,
-            application,
-        })))
-    }
-
     /// Has the guard decide about a request if it guards it.
     fn ask(
         &mut self,
@@ -544,28 +538,6 @@ impl<M: Mailbox> Router<M> {
             }
             Denial::Uncounted(response) => Routed::Refuse(transaction, response),
         })
-    }
-
-    /// Why no new call is taken now, if so.
-    fn overload(&mut self, now: Instant) -> Option<&'static str> {
-        let Limits {
-            sessions,
-            calls_per_second,
-            ..
-        } = self.limits;
-        let refused = &self.stats.calls_refused;
-        if self.draining {
-            refused.shutdown.increment();
-            Some("Server shutting down")
-        } else if sessions != 0 && self.calls >= sessions {
-            refused.sessions.increment();
-            Some("Too many sessions")
-        } else if self.starts.is_full(now, calls_per_second) {
-            refused.calls_per_second.increment();
-            Some("Too many calls per second")
-        } else {
-            None
-        }
     }
 
     fn refuse(

@@ -172,7 +172,9 @@ impl SessionCore for Session {
                     .is_some_and(|application| !self.forced && application.wants_requests());
                 if !usage.admit(transaction, &request) {
                     // It has its answer.
-                } else if !self.call.admits_refer(transaction, &request) {
+                } else if !self.call.admits_refer(transaction, &request)
+                    || !self.call.admits_subscribe(now, transaction, &request)
+                {
                     // So has this.
                 } else if wanted {
                     self.tell(now, CallEvent::Request(transaction, request));
@@ -210,6 +212,7 @@ impl SessionCore for Session {
                 self.tell(now, CallEvent::Raised(event, *params));
             }
             SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
+            SessionEvent::News(event) => self.tell(now, CallEvent::News(event)),
             SessionEvent::Performed(token, result) => {
                 self.tell(now, CallEvent::Performed(token, result));
             }

@@ -129,6 +129,7 @@ impl SessionCore for SystemSession {
                 let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
                 self.enqueue(params.iter().fold(raised, add));
             }
+            SessionEvent::News(event) => self.enqueue(*event),
             SessionEvent::Performed(token, result) => {
                 self.script.performed(now, token, result, &mut self.around);
             }

@@ -285,6 +285,15 @@ impl<S: SessionCore> Task<S> {
                 };
                 return self.context.sip.send(command).await.is_ok();
             }
+            Work::Outside(work) => {
+                let session = self.id.clone();
+                let command = SipCommand::OutsideWork {
+                    session,
+                    token,
+                    work,
+                };
+                return self.context.sip.send(command).await.is_ok();
+            }
             Work::StartSystem {
                 configuration,
                 diagram,

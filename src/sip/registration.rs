@@ -12,14 +12,16 @@
 //! # Not implemented
 //!
 //! - Flows of RFC 5626 (`reg-id`, several at a time): proxies are tried one after the other.
-//! - A GRUU is read but not yet used as Contact of calls.
+//! - Temporary GRUUs are read but not used.
 
 mod account;
 mod binding;
+mod identity;
 mod table;
 
 pub use account::{Account, Domain, hop};
 pub use binding::Binding;
+pub use identity::{Identities, Identity};
 pub use table::{Created, Listed, Registrations, Ticket};
 
 use std::collections::VecDeque;
@@ -444,10 +446,7 @@ impl Registration {
         let uri = self.redirect.clone();
         let uri = uri.unwrap_or_else(|| self.account.domain.uri().clone().into());
         let mut request = Request::new(Method::Register, uri);
-        let mut record = self.account.domain.uri().clone();
-        record.user = Some(self.account.user.clone());
-        record.port = None;
-        let mut record = NameAddr::new(record);
+        let mut record = NameAddr::new(self.account.address());
         record.display.clone_from(&self.account.display_name);
         let headers = &mut request.headers;
         headers.push(HeaderName::MaxForwards, "70");
@@ -467,6 +466,10 @@ impl Registration {
         // Said of our own Contact as well, so that it holds whatever the registrar looks at.
         let with_expires = |mut contact: NameAddr| {
             contact.params.set("expires", expires.to_string());
+            if let Some(instance) = &self.account.instance {
+                let quoted = format!("\"<{instance}>\"");
+                contact.params.set("+sip.instance", quoted);
+            }
             contact
         };
         if let Some(contact) = &self.account.contact {

@@ -107,6 +107,33 @@ async fn one_application_is_guarded_and_the_others_are_open() {
 }
 
 #[tokio::test]
+async fn a_diagram_that_takes_messages_is_guarded_like_one_that_takes_calls() {
+    let chat = "import(mod_dlg);\ninitial state A;\n\
+                transition \"m\" A - sipRequest / { dlg.reply(202); stop(false); } -> A;\n";
+    let folder = Folder::new(&[("chat.dsm", chat), ("open.dsm", chat)]);
+    let settings = [
+        "auth.applications=[\"chat\"]",
+        "requests.message=\"$(ruri.user)\"",
+        &folder.as_setting("dsm.path"),
+    ];
+    let server = server(&folder, &settings);
+    for (application, password, status) in [
+        ("chat", "wonderland", 202),
+        ("chat", "x", 401),
+        ("open", "x", 202),
+        ("nobody", "x", 404),
+    ] {
+        let mut caller = Caller::new(server.address, application).await;
+        let got = answer(&mut caller, "alice", password, "MESSAGE").await;
+        assert_eq!(got.code(), status, "{application} {password}");
+    }
+    let mut caller = Caller::new(server.address, "chat").await;
+    let asked = ask(&mut caller, "MESSAGE").await.1.status;
+    assert_eq!(asked, StatusCode::UNAUTHORIZED);
+    server.stop();
+}
+
+#[tokio::test]
 async fn a_trusted_address_is_not_asked() {
     let folder = Folder::new(&[]);
     let settings = ["auth.applications=\"*\"", "auth.trusted=\"127.0.0.0/8\""];

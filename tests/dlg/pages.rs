@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use muleteer::config::ApplicationSelector;
 use muleteer::session::Catalog;
+use muleteer::sip::message::Method;
 
 use crate::agent::{PEER, Scene, diagram};
 
@@ -137,5 +139,50 @@ fn a_call_that_moves_where_its_peer_sends_it() {
     scene.run(50);
     let bye = scene.peer().last_request("BYE").expect("a BYE");
     scene.peer().respond(&bye, 200, "", "");
+    scene.ends_clean();
+}
+
+#[test]
+fn a_text_is_answered_by_a_text() {
+    let mut scene = scene(5, "chat");
+    let taken = (Method::Message, ApplicationSelector::RuriUser);
+    scene.agent().serve(vec![taken]);
+    let address = scene.peer().address;
+    for (content_type, status) in [("text/plain", 202), ("text/html", 415)] {
+        scene.peer().new_call("chat");
+        scene.peer().content_type = content_type;
+        scene.peer().request("MESSAGE", "hello");
+        scene.run(50);
+        assert_eq!(scene.peer().statuses("MESSAGE"), [status]);
+        if status == 202 {
+            let text = scene.peer().last_request("MESSAGE").expect("a text");
+            assert_eq!(&*text.body, b"you said: hello");
+            assert_eq!(text.uri.to_string(), format!("sip:peer@{address}"));
+            scene.peer().respond(&text, 200, "peer", "");
+            scene.run(50);
+        }
+        assert!(scene.is_over());
+    }
+    scene.ends_clean();
+}
+
+#[test]
+fn a_diagram_that_subscribes_and_tries_again() {
+    let mut application = diagram("watch", &diagrams()[6]);
+    for (key, value) in [("domain", PEER), ("password", "secret")] {
+        application.config.insert(key.into(), value.into());
+    }
+    let mut scene = Scene::new("echo", None);
+    scene.with_agent(|agent, now| agent.start_system(now, application));
+    for number in 1..3 {
+        scene.run(100);
+        let subscribe = scene.peer().last_request("SUBSCRIBE");
+        let subscribe = subscribe.expect("a SUBSCRIBE");
+        scene.peer().respond(&subscribe, 404, "n", "");
+        assert_eq!(scene.peer().count("SUBSCRIBE"), number);
+        scene.run(60_000);
+    }
+    scene.with_agent(|agent, now| agent.drain(now));
+    assert!(scene.is_over());
     scene.ends_clean();
 }

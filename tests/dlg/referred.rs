@@ -316,3 +316,68 @@ fn before_the_answer_a_refer_is_declined() {
     scene.peer().same_branch("ACK");
     scene.ends_clean();
 }
+
+#[test]
+fn rfc3515_2_4_4_the_peer_refreshes_and_ends_the_subscription_of_its_refer() {
+    let mut scene = scene(TAKE, "dlg.notifyRefer(180);");
+    refer(&mut scene, TARGET);
+    respond(&mut scene, 200);
+    let mut subscribe = |event: &str, expires: &str| {
+        scene.peer().extra = format!("Event: {event}\r\n{expires}");
+        scene.peer().request("SUBSCRIBE", "");
+        scene.peer().extra.clear();
+        scene.run(50);
+        let response = scene.peer().last_response();
+        let granted = response.headers.expires().unwrap();
+        (response.status.code(), granted)
+    };
+    assert_eq!(subscribe("refer", "Expires: 600\r\n"), (200, Some(600)));
+    // The NOTIFY that it brought has no answer yet.
+    assert_eq!(subscribe("refer", ""), (200, Some(300)));
+    assert_eq!(subscribe("refer", "Expires: 1\r\n").0, 423);
+    assert_eq!(subscribe("refer;id=9", "").0, 481);
+    assert_eq!(subscribe("presence", "").0, 489);
+    let response = scene.peer().last_response();
+    let events = response.headers.text(&HeaderName::AllowEvents);
+    assert_eq!(events.as_deref(), Some("refer"));
+    respond(&mut scene, 200);
+    respond(&mut scene, 200);
+    // It lasts beyond the five minutes of its beginning.
+    scene.run(250_000);
+    scene.peer().extra = "Event: refer\r\nExpires: 600\r\n".to_owned();
+    scene.peer().request("SUBSCRIBE", "");
+    scene.run(50);
+    respond(&mut scene, 200);
+    scene.run(200_000);
+    scene.press("1");
+    assert!(
+        notifies(&mut scene)
+            .last()
+            .unwrap()
+            .ends_with("SIP/2.0 180 Ringing")
+    );
+    respond(&mut scene, 200);
+    scene.peer().extra = "Event: refer\r\nExpires: 0\r\n".to_owned();
+    scene.peer().request("SUBSCRIBE", "");
+    scene.peer().extra.clear();
+    scene.run(50);
+    assert_eq!(
+        notifies(&mut scene).last().unwrap(),
+        "refer | terminated;reason=timeout | SIP/2.0 180 Ringing"
+    );
+    respond(&mut scene, 200);
+    scene.bye();
+    scene.ends_clean();
+}
+
+#[test]
+fn a_subscribe_outside_calls_gets_489() {
+    let mut scene = scene(TAKE, "");
+    scene.bye();
+    scene.peer().new_call("test");
+    scene.peer().extra = "Event: dialog\r\n".to_owned();
+    scene.peer().request("SUBSCRIBE", "");
+    scene.run(50);
+    assert_eq!(scene.peer().statuses("SUBSCRIBE"), [489]);
+    scene.ends_clean();
+}

@@ -77,6 +77,81 @@ impl Plan<'_> {
     }
 }
 
+/// Answers texts.
+const CHAT: &str = r#"
+import(mod_dlg);
+initial state START;
+transition "a text" START - sipRequest(#body == hello*) / { dlg.reply(202); stop(false); } -> START;
+"#;
+
+#[test]
+fn texts_for_a_diagram() {
+    let folder = Folder::new(&[("chat.dsm", CHAT)]);
+    let takes = "requests.message=\"$(ruri.user)\"";
+    let server = ServerProcess::start(&["--set", &folder.as_setting("dsm.path"), "--set", takes]);
+    for transport in ["u1", "t1"] {
+        Plan {
+            scenario: "message",
+            user: "chat",
+            calls: 50,
+            calls_per_second: 50,
+            transport,
+        }
+        .carry_out(server.address);
+    }
+    server.stop();
+}
+
+/// Subscribes, and ends that when it is pending.
+const WATCH: &str = r#"
+import(mod_subscription);
+initial state START;
+transition "up" START - startup / {
+  set($s.domain=$config.domain);
+  set($s.user=mailbox);
+  set($s.from_user=desk);
+  set($s.event=message-summary);
+  set($s.auth_user=desk);
+  set($s.pwd=secret);
+  subscription.create(s);
+} -> START;
+transition "pending" START - subscription(#status == pending) / subscription.remove($s.handle) -> START;
+transition "told" START - subscription / warn("status #status body <#(body)> why #subscription_reason") -> START;
+transition "end" START - system / stop(false) -> START;
+"#;
+
+#[test]
+fn a_subscription_to_a_notifier() {
+    let folder = Folder::new(&[("watch.dsm", WATCH)]);
+    let port = free_port();
+    let scenario = project_root().join("tests/interop/scenarios/notifier.xml");
+    let mut sipp = tool("sipp", "sip-tester");
+    sipp.arg("-sf")
+        .arg(scenario)
+        .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-m", "1"])
+        .args(["-cp", &free_port().to_string()])
+        .args(["-mp", &free_ports(2).to_string()])
+        .args(["-timeout", "25s", "-timeout_error", "-nostdin"])
+        .current_dir(folder.path());
+    let sipp = Process::start(&mut sipp);
+    let domain = format!("application.watch.domain=\"127.0.0.1:{port}\"");
+    let mut server = ServerProcess::start(&[
+        "--set",
+        &folder.as_setting("dsm.path"),
+        "--set",
+        "dsm.run_system_dsms=[\"watch\"]",
+        "--set",
+        &domain,
+    ]);
+    server
+        .process
+        .line("status active body <Messages-Waiting: yes");
+    server.process.line("status terminated body <> why timeout");
+    let ended = sipp.ended();
+    assert!(ended.status.success(), "{}", ended.text());
+    server.stop();
+}
+
 #[test]
 fn two_hundred_calls_at_100_a_second() {
     let server = ServerProcess::start(&[]);

@@ -94,6 +94,10 @@ fn odd_values_are_refused() {
 struct Waits(Option<u64>);
 
 impl ActionContext for Waits {
+    fn random(&mut self) -> u64 {
+        0
+    }
+
     fn select(&self, _: &str) -> Option<String> {
         None
     }

@@ -220,3 +220,66 @@ fn a_server_does_not_start_without_a_password_file() {
     let ended = Process::start(&mut command).ended();
     ended.expect_code(2).expect("/none: No such file");
 }
+
+/// Calls as alice as soon as she is registered.
+const CALLS: &str = r#"
+import(mod_dlg);
+initial state OPEN;
+transition "up" OPEN - startup / registerEventQueue(caller) -> OPEN;
+transition "call" OPEN - system(#type == User1) / {
+  set(c_caller=alice); set(c_callee=bob); set(c_domain=$config.host); set(c_app=echo); dlg.dialout(c);
+} -> OPEN;
+transition "end" OPEN - system(#type == ServerShutdown) / stop(false) -> OPEN;
+"#;
+
+#[tokio::test]
+async fn calls_of_an_account_go_as_its_registrar_says() {
+    let registrar = Registrar::new().await;
+    let folder = Folder::new(&[("calls.dsm", CALLS)]);
+    let instance = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+    let account = account(
+        &registrar,
+        &format!("password = \"wonderland\", instance = {instance:?}"),
+    );
+    let mut server = ServerProcess::start(&[
+        "--set",
+        &account,
+        "--set",
+        &folder.as_setting("dsm.path"),
+        "--set",
+        "dsm.run_system_dsms=[\"calls\"]",
+        "--set",
+        "application.calls.host=\"127.0.0.1\"",
+    ]);
+    let register = registrar.register(1).await;
+    let contact = text(&register.0, HeaderName::Contact);
+    assert!(contact.contains(&format!("+sip.instance=\"<{instance}>\"")));
+    let route = format!("<sip:{};lr>", registrar.address);
+    let gruu = "sip:alice@127.0.0.1;gr=here";
+    let lines = [
+        (
+            HeaderName::Contact,
+            format!("{contact};pub-gruu=\"{gruu}\""),
+        ),
+        (HeaderName::ServiceRoute, route.clone()),
+    ];
+    registrar.answer(register, 200, &lines).await;
+    server.process.line("registered");
+    server.process.signal(rustix::process::Signal::USR1);
+    let mut buffer = vec![0; 65_535];
+    let received = timeout(PATIENCE, registrar.socket.recv_from(&mut buffer)).await;
+    let (length, source) = received.expect("an INVITE").expect("received");
+    let datagram = buffer[..length].to_vec();
+    let Ok(Message::Request(invite)) = Message::parse_datagram(datagram.into()) else {
+        panic!("a request")
+    };
+    assert_eq!(invite.method.as_str(), "INVITE");
+    assert_eq!(invite.uri.to_string(), "sip:bob@127.0.0.1");
+    assert_eq!(text(&invite, HeaderName::Route), route);
+    assert_eq!(text(&invite, HeaderName::Contact), format!("<{gruu}>"));
+    registrar.answer((invite, source), 486, &[]).await;
+    server.process.signal(rustix::process::Signal::TERM);
+    let last = registrar.register(2).await;
+    registrar.accept(last).await;
+    server.process.ended().expect_code(0);
+}

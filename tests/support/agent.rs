@@ -3,7 +3,7 @@
 //! the sessions do, in virtual time.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
@@ -24,21 +24,25 @@ use muleteer::rtp::{Digit, DigitSource};
 use muleteer::sdp::SrtpPolicy;
 use muleteer::session::begin::{self, Dial, FirstHop, Settings};
 use muleteer::session::call::{RtpPolicy, capabilities};
+use muleteer::session::catalog::DiagramApplication;
 use muleteer::session::event::Params;
+use muleteer::session::outside::Ticket;
 use muleteer::session::room::{InRoom, InRoomError};
+use muleteer::session::router::{self, RequestSelectors};
 use muleteer::session::safe_path;
+use muleteer::session::system::SystemStart;
 use muleteer::session::{
-    AudioFile, Catalog, Limits, Mail, Mailbox, NewCall, PromptError, RecordError, Routed, Router,
-    RouterConfig, Session, SessionCore, SessionEvent, SessionId, SessionOutput, Undelivered,
-    Urgency, Work,
+    AudioFile, Catalog, Limits, Mail, Mailbox, NewCall, NewRequest, Occasion, PromptError,
+    RecordError, RequestSession, Routed, Router, RouterConfig, SessionCore, SessionEvent,
+    SessionId, SessionOutput, SystemSession, Undelivered, Urgency, Work,
 };
 use muleteer::sip::contact::ContactPlace;
 use muleteer::sip::delivery::{Delivery, DeliveryConfig, Output, stamp_contact};
 use muleteer::sip::dialog::capabilities::{EXTENSIONS, METHODS, RELIABLE, ReliablePolicy};
 use muleteer::sip::dialog::invite_usage::{Command, RequestToken};
-use muleteer::sip::endpoint::{Endpoint, EndpointConfig, TransactionId};
+use muleteer::sip::endpoint::{Endpoint, EndpointConfig, Event, TransactionId};
 use muleteer::sip::locate::{Answer, Question, Reach, RecordType, Target};
-use muleteer::sip::message::Transport;
+use muleteer::sip::message::{HeaderName, Request, Response, StatusCode, Transport, Uri};
 use muleteer::sip::transport::{Flow, Transmit, wanted_transport};
 use muleteer::stats::Stats;
 
@@ -95,7 +99,7 @@ pub struct AgentCall {
     /// Prompts that the session waits for, and whether they are to be looped.
     pub awaited: Vec<(String, bool)>,
     /// None: over.
-    session: Option<Session>,
+    session: Option<Box<dyn SessionCore>>,
     mailbox: Queue,
     /// What is being recorded.
     tape: Option<Tape>,
@@ -106,6 +110,11 @@ pub struct Agent {
     pub endpoint: Endpoint,
     pub router: Router<Queue>,
     pub delivery: Delivery<SessionId>,
+    /// What sessions have under way outside calls, by the name of its sender, as it was sent.
+    outside: BTreeMap<SessionId, (Ticket, Request)>,
+    outside_clients: HashMap<TransactionId, SessionId>,
+    /// Requests sent outside calls so far.
+    outside_sent: u32,
     /// INVITEs whose late answers are being acknowledged, as in the server.
     farewells: BTreeMap<SessionId, TransactionId>,
     /// What the DNS knows.
@@ -168,6 +177,9 @@ impl Agent {
         Self {
             endpoint: Endpoint::new(config, ids.seed()),
             delivery: Delivery::new(delivery, ids.seed()),
+            outside: BTreeMap::new(),
+            outside_clients: HashMap::new(),
+            outside_sent: 0,
             farewells: BTreeMap::new(),
             zone: BTreeMap::new(),
             dns_is_slow: false,
@@ -305,8 +317,19 @@ impl Agent {
         let mut session =
             begin::outgoing(dial, way, media, &self.settings).expect("audio that can be offered");
         session.begin(now);
-        let mailbox = self.add(&id, session);
+        let mailbox = self.add(&id, Box::new(session));
         self.router.insert(id, call_id.as_bytes(), None, mailbox);
+    }
+
+    /// Runs a diagram without a call.
+    pub fn start_system(&mut self, now: Instant, application: DiagramApplication) {
+        let id = self.router.system_id();
+        let start = SystemStart::new(application, Occasion::Startup);
+        let mut session = SystemSession::new(id.clone(), &start).expect("an initial state");
+        session.begin(now);
+        let mailbox = self.add(&id, Box::new(session));
+        self.router.insert_system(id, mailbox);
+        self.settle(now);
     }
 
     /// The DNS answers what it was asked.
@@ -359,6 +382,9 @@ impl Agent {
                 let Some(event) = self.delivery.handle_event(now, event) else {
                     continue;
                 };
+                let Some(event) = self.take_outside(now, event) else {
+                    continue;
+                };
                 match self.router.handle_event(now, event) {
                     Some(Routed::Refuse(transaction, response)) => {
                         self.endpoint.refuse(now, transaction, response);
@@ -376,9 +402,11 @@ impl Agent {
                         self.delivery.send(now, session, token, bye, next_hop);
                     }
                     Some(Routed::NewCall(call)) => self.begin(now, *call),
+                    Some(Routed::NewRequest(new)) => self.begin_request(now, *new),
                     None => {}
                 }
             }
+            idle &= !self.send_orders(now);
             while let Some(output) = self.delivery.poll_output() {
                 idle = false;
                 self.deliver(now, output);
@@ -392,6 +420,20 @@ impl Agent {
         }
     }
 
+    /// Gives requests outside calls to applications, by method.
+    pub fn serve(&mut self, requests: RequestSelectors) {
+        self.endpoint.set_allow(router::methods(&requests));
+        self.router.set_requests(requests);
+    }
+
+    fn begin_request(&mut self, now: Instant, new: NewRequest) {
+        let id = new.id.clone();
+        let mut session = RequestSession::new(new, LINGER).expect("an initial state");
+        session.begin(now);
+        let mailbox = self.add(&id, Box::new(session));
+        self.router.insert_request(id, mailbox);
+    }
+
     fn begin(&mut self, now: Instant, call: NewCall) {
         let (id, invite) = (call.id.clone(), (call.transaction, call.flow));
         let call_id = call.invite.headers.call_id().unwrap().to_owned();
@@ -400,7 +442,7 @@ impl Agent {
         match begin::incoming(call, media, &self.settings) {
             Ok(mut session) => {
                 session.begin(now);
-                let mailbox = self.add(&id, session);
+                let mailbox = self.add(&id, Box::new(session));
                 self.router
                     .insert(id, call_id.as_bytes(), Some(invite), mailbox);
             }
@@ -411,7 +453,7 @@ impl Agent {
         }
     }
 
-    fn add(&mut self, id: &SessionId, session: Session) -> Queue {
+    fn add(&mut self, id: &SessionId, session: Box<dyn SessionCore>) -> Queue {
         let mailbox = Queue::default();
         self.calls.push(AgentCall {
             id: id.clone(),
@@ -542,6 +584,10 @@ impl Agent {
                 self.router.deliver(&id, event);
             }
             SessionOutput::GiveUp(ticket) => muleteer::plugin::module::give_up(ticket.handle),
+            SessionOutput::Perform {
+                token,
+                work: Work::Outside(work),
+            } => self.router.handle_outside(now, &id, token, work),
             SessionOutput::Perform { token, .. } => {
                 let nothing = ActionError::errno(Errno::CONFIG, "not in this test");
                 let event = SessionEvent::Performed(token, Err(nothing));
@@ -569,6 +615,7 @@ impl Agent {
                 drop_sink(&mut self.calls[number]);
                 self.calls[number].session = None;
                 self.router.remove(&id);
+                self.router.end_outside(now, &id);
                 self.delivery.forget(&id);
             }
         }
@@ -675,6 +722,15 @@ impl Agent {
                     name: None,
                     is_request: true,
                 };
+                if let Some((_, sent)) = self.outside.get_mut(&attempt.sender) {
+                    for request in [&mut *request, sent] {
+                        place_contact(request, &place);
+                    }
+                    let transaction = self.endpoint.send_request(now, *request, flow);
+                    let sender = attempt.sender.clone();
+                    self.outside_clients.insert(transaction, sender);
+                    return self.delivery.handle_sent(now, attempt, transaction);
+                }
                 stamp_contact(&mut request, &place, |local| local == self.address);
                 let transaction = self.endpoint.send_request(now, *request, flow);
                 self.router
@@ -705,10 +761,68 @@ impl Agent {
                 token,
                 status,
             } => {
-                self.router
-                    .deliver(&sender, SessionEvent::NoResponse(token, status));
+                if !self.finish_outside(now, &sender, Err(status)) {
+                    self.router
+                        .deliver(&sender, SessionEvent::NoResponse(token, status));
+                }
             }
         }
+    }
+
+    /// Sends what sessions have under way outside calls. False: there is nothing.
+    fn send_orders(&mut self, now: Instant) -> bool {
+        let mut some = false;
+        while let Some(order) = self.router.poll_outside() {
+            some = true;
+            self.outside_sent += 1;
+            let sender = SessionId(format!("outside {}", self.outside_sent).into());
+            let mut request = order.request;
+            if let Some(contact) = order.contact {
+                let headers = &mut request.headers;
+                headers.push(HeaderName::Contact, contact.to_string());
+            }
+            let route = request.headers.routes().unwrap().into_iter().next();
+            let hop = order.next_hop.or(route.map(|route| route.uri));
+            let hop = hop.unwrap_or_else(|| request.uri.clone());
+            let under_way = (order.ticket, (*request).clone());
+            self.outside.insert(sender.clone(), under_way);
+            self.delivery
+                .send(now, sender, RequestToken(0), request, &hop);
+        }
+        some
+    }
+
+    /// Takes an event of a request outside calls; gives every other one back.
+    fn take_outside(&mut self, now: Instant, event: Event) -> Option<Event> {
+        let (Event::Response { transaction, .. } | Event::Timeout { transaction }) = &event else {
+            return Some(event);
+        };
+        let Some(sender) = self.outside_clients.get(transaction).cloned() else {
+            return Some(event);
+        };
+        let answer = match event {
+            Event::Response { response, .. } if response.status.is_provisional() => return None,
+            Event::Response { response, .. } => Ok(response),
+            _ => Err(StatusCode::REQUEST_TIMEOUT),
+        };
+        self.finish_outside(now, &sender, answer);
+        None
+    }
+
+    fn finish_outside(
+        &mut self,
+        now: Instant,
+        sender: &SessionId,
+        answer: Result<Response, StatusCode>,
+    ) -> bool {
+        let Some((ticket, request)) = self.outside.remove(sender) else {
+            return false;
+        };
+        self.outside_clients.retain(|_, other| other != sender);
+        self.delivery.forget(sender);
+        self.router
+            .handle_outside_answer(now, ticket, request, answer);
+        true
     }
 
     fn flow(&self, target: &Target) -> Flow {
@@ -761,6 +875,20 @@ impl Agent {
     }
 }
 
+/// Puts our address into the Contact of a request that has none of ours yet.
+fn place_contact(request: &mut Request, place: &ContactPlace<'_>) {
+    let contact = request.headers.contacts().unwrap().pop();
+    if let Some(mut contact) = contact
+        && let Uri::Sip(uri) = &mut contact.uri
+        && uri.host.to_string() == "invalid"
+    {
+        place.write_to(uri);
+        request
+            .headers
+            .set(HeaderName::Contact, contact.to_string());
+    }
+}
+
 /// What the store would give a session.
 fn loaded(
     prompts: &BTreeMap<String, Arc<Prompt>>,
@@ -787,11 +915,14 @@ impl Node for Agent {
     }
 
     fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        self.router.set_clock(now, 1_000_000_000);
         self.endpoint.handle_message(now, flow, bytes);
         self.settle(now);
     }
 
     fn wake(&mut self, now: Instant) {
+        self.router.set_clock(now, 1_000_000_000);
+        self.router.handle_timeout(now);
         self.delivery.handle_timeout(now);
         if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
             self.endpoint.handle_timeout(now);
@@ -804,11 +935,12 @@ impl Node for Agent {
 
     fn deadline(&self) -> Option<Instant> {
         let sessions = self.calls.iter().filter_map(|call| call.session.as_ref());
-        let timers = sessions.filter_map(Session::poll_timeout);
+        let timers = sessions.filter_map(|session| session.poll_timeout());
         let studio = self.studio.as_ref().and_then(Studio::deadline);
         timers
             .chain(self.endpoint.poll_timeout())
             .chain(self.delivery.poll_timeout())
+            .chain(self.router.poll_timeout())
             .chain(studio)
             .min()
     }

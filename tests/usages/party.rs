@@ -71,7 +71,7 @@ pub const BAD: WireConfig = WireConfig {
 };
 
 impl Party {
-    fn new(local: SocketAddr, remote: SocketAddr, tag: &'static str, seed: u8) -> Self {
+    pub fn new(local: SocketAddr, remote: SocketAddr, tag: &'static str, seed: u8) -> Self {
         let mut config = EndpointConfig::default();
         config.allow.push(Method::Subscribe);
         config.supported = vec!["timer".to_owned(), "norefersub".to_owned()];

@@ -144,6 +144,17 @@ const SIGNATURES: &[Signature] = &[
     .errno(&["dlg"])
     .throws(&["sbc #cause"]),
     takes(
+        "dlg.message",
+        Separator::Commas(3),
+        &[need("to", Kind::Value), need("text", Kind::Value), may("type", Kind::Value)],
+        checked,
+        "Sends a MESSAGE outside the call, also without one; its answer comes as 'sipReply'. \\r\\n in the text is a \
+         line break, the type is text/plain if none is given. $dlg.message.from is who sends it, by default who we \
+         are in the call; also $dlg.message.hdrs, $dlg.message.auth_user, $dlg.message.auth_pwd, \
+         $dlg.message.auth_realm, $dlg.message.proxy. An extension.",
+    )
+    .errno(&["arg", "general"]),
+    takes(
         "dlg.relayReply",
         Separator::Commas(2),
         &[CODE, REASON],
@@ -229,7 +240,7 @@ fn malformed(cause: &str) -> Exception {
 }
 
 /// An action whose success clears `$errno` and `$strerror`.
-fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+pub(super) fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     then(arguments, scope, Then::ClearFailure)
 }
 

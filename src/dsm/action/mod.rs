@@ -13,6 +13,7 @@ mod logging;
 mod media;
 mod playback;
 mod sbc;
+mod subscription;
 mod timer;
 mod uri;
 pub mod utils;
@@ -72,6 +73,8 @@ pub enum Then {
     Store(String),
     /// Store the value in this variable; without one, remove it. Leaves `$errno` alone.
     StoreOrRemove(String),
+    /// Store the value in this variable, which is empty before and if the action failed.
+    StoreOrEmpty(String),
     /// Store the value in `$DI_res` and relatives.
     StoreDi,
     /// Store the array in `$DI_res[n]`, its length in `$DI_res_size`.
@@ -128,6 +131,7 @@ pub fn modules() -> impl Iterator<Item = Module> {
         conference::module(),
         dialog::module(),
         sbc::module(),
+        subscription::module(),
         uri::module(),
         utils::module(),
     ]
@@ -171,8 +175,10 @@ impl Then {
         match result {
             Ok(answer) => self.succeed(answer, variables),
             Err(ActionError::Errno { errno, text }) => {
-                if let Then::Store(name) = &self {
-                    variables.set(name, "0")?;
+                match &self {
+                    Then::Store(name) => variables.set(name, "0")?,
+                    Then::StoreOrEmpty(name) => variables.set(name, "")?,
+                    _ => {}
                 }
                 set_errno(&errno, &text, variables)
             }
@@ -187,9 +193,10 @@ impl Then {
             _ => variables.set("errno", "")?,
         }
         match (self, answer) {
-            (Then::Store(name) | Then::StoreOrRemove(name), Answer::Value(value)) => {
-                variables.set(&name, di::text(&value))?;
-            }
+            (
+                Then::Store(name) | Then::StoreOrRemove(name) | Then::StoreOrEmpty(name),
+                Answer::Value(value),
+            ) => variables.set(&name, di::text(&value))?,
             (Then::StoreOrRemove(name), _) => drop(variables.remove(&name)),
             (Then::StoreDi | Then::StoreDiArray, Answer::Value(Value::Array(list)))
                 if !list.iter().all(di::is_element) =>

@@ -300,15 +300,29 @@ pub static CORE: &[EventCondition] = &[
         "sipRequest",
         SipRequest,
         "A request came in the dialog, if $enable_request_events is true; \
-         #processed=true keeps the server from handling it.",
+         #processed=true keeps the server from handling it. Also the request outside calls that began the \
+         session, see [requests]; dlg.reply answers it.",
         &[REQUEST, REFER, CSEQ, BODY, LEG],
     ),
     event(
         "sipReply",
         SipReply,
         "A reply came, if $enable_reply_events is true; \
-         the server has done what it asks for.",
-        &[REPLY, HEADERS, CSEQ, DIALOG, OLD_DIALOG, BODY, PARTIES, LEG],
+         the server has done what it asks for. Also the reply to what dlg.message sent, in any case.",
+        &[
+            &[(
+                "method",
+                "MESSAGE, if it is the reply to one of dlg.message",
+            )],
+            REPLY,
+            HEADERS,
+            CSEQ,
+            DIALOG,
+            OLD_DIALOG,
+            BODY,
+            PARTIES,
+            LEG,
+        ],
     ),
     event(
         "remoteDisappeared",
@@ -407,13 +421,24 @@ pub static CORE: &[EventCondition] = &[
         Subscription,
         "The state of a SIP subscription changed.",
         &[
-            &[("status", "active, pending, failed, terminated or timeout")],
+            &[
+                ("handle", "which subscription"),
+                ("status", "active, pending, failed, terminated or timeout"),
+            ],
             STATUS,
-            &[("expires", "seconds")],
+            &[
+                (
+                    "expires",
+                    "when it ends, in seconds since 1970; 0 if it has ended",
+                ),
+                ("expires_in", "the same in seconds from now"),
+                ("subscription_reason", "why the notifier has ended it"),
+                ("content_type", "type of the body"),
+                ("body", "the body of the NOTIFY"),
+            ],
             HAS_BODY,
         ],
-    )
-    .not_yet(),
+    ),
     event(
         "system",
         System,

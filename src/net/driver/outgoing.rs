@@ -146,7 +146,7 @@ impl Driver {
                 status,
             } => {
                 self.farewells.remove(&sender);
-                if !self.finish_outside(&sender, Err(status)) {
+                if !self.finish_outside(now, &sender, Err(status)) {
                     let event = SessionEvent::NoResponse(token, status);
                     self.router.deliver(&sender, event);
                 }
@@ -282,7 +282,7 @@ impl Driver {
             self.delivery
                 .set_outbound(session.clone(), outbound.clone());
         }
-        self.delivery.locate(now, session.clone(), &dial.uri);
+        self.delivery.locate(now, session.clone(), dial.first_hop());
         self.dials.insert(session, (dial, answer));
     }
 

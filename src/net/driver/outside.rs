@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Driver;
 use crate::session::SessionId;
-use crate::session::outside::{OutsideAnswer, OutsideRequest};
+use crate::session::outside::{Order, OutsideAnswer, OutsideRequest, Ticket};
 use crate::sip::contact::ContactPlace;
 use crate::sip::delivery::Outbound;
 use crate::sip::dialog::invite_usage::RequestToken;
@@ -38,7 +38,14 @@ struct Pending {
     transactions: SmallVec<[TransactionId; 1]>,
     /// The one it was sent by last.
     connection: Option<ConnectionId>,
-    answer: oneshot::Sender<OutsideAnswer>,
+    asker: Asker,
+}
+
+/// Who gets the answer.
+#[derive(Debug)]
+enum Asker {
+    Channel(oneshot::Sender<OutsideAnswer>),
+    Router(Ticket),
 }
 
 impl OutsideRequests {
@@ -74,15 +81,10 @@ impl OutsideRequests {
         true
     }
 
-    /// Brings the answer back. False: it is no sender of ours.
-    pub(super) fn finish(
-        &mut self,
-        sender: &SessionId,
-        response: Result<Response, StatusCode>,
-    ) -> bool {
-        let Some(pending) = self.pending.remove(sender) else {
-            return false;
-        };
+    /// Takes out the request of this sender as it was sent, and who gets its answer. `None`: it is no sender of
+    /// ours.
+    fn finish(&mut self, sender: &SessionId) -> Option<(Box<Request>, Asker)> {
+        let pending = self.pending.remove(sender)?;
         for transaction in &pending.transactions {
             self.by_transaction.remove(transaction);
         }
@@ -90,9 +92,7 @@ impl OutsideRequests {
         if let Some(contact) = pending.sent_contact {
             request.headers.push(HeaderName::Contact, contact);
         }
-        // Whoever asked may have given up.
-        let _ = pending.answer.send(OutsideAnswer { request, response });
-        true
+        Some((request, pending.asker))
     }
 
     /// The connection that a registration came about by, and how long the registrar may call by it.
@@ -131,6 +131,34 @@ impl Driver {
             contact,
             answer,
         } = outside;
+        self.send_outside(now, request, next_hop, contact, Asker::Channel(answer));
+    }
+
+    /// Sends what sessions have under way outside calls.
+    pub(super) fn send_orders(&mut self, now: Instant) {
+        while let Some(order) = self.router.poll_outside() {
+            let Order {
+                ticket,
+                mut request,
+                next_hop,
+                contact,
+            } = order;
+            let agent = self.pool.user_agent();
+            if !agent.is_empty() {
+                request.headers.set(HeaderName::UserAgent, agent.to_owned());
+            }
+            self.send_outside(now, request, next_hop, contact, Asker::Router(ticket));
+        }
+    }
+
+    fn send_outside(
+        &mut self,
+        now: Instant,
+        request: Box<Request>,
+        next_hop: Option<Uri>,
+        contact: Option<NameAddr>,
+        asker: Asker,
+    ) {
         self.outside.number += 1;
         // A blank keeps it apart from sessions, whose names are tokens.
         let sender = SessionId(format!("outside {}", self.outside.number).into());
@@ -147,11 +175,11 @@ impl Driver {
             sent_contact: None,
             transactions: SmallVec::new(),
             connection: None,
-            answer,
+            asker,
         };
         self.outside.pending.insert(sender.clone(), pending);
-        let (token, uri) = (RequestToken(0), request.uri.clone());
-        self.delivery.send(now, sender, token, request, &uri);
+        let (token, hop) = (RequestToken(0), first_hop(&request));
+        self.delivery.send(now, sender, token, request, &hop);
     }
 
     /// Takes an event of such a request; gives every other event back.
@@ -176,22 +204,38 @@ impl Driver {
         {
             self.connections.need(connection, now + granted);
         }
-        self.finish_outside(&sender, response);
+        self.finish_outside(now, &sender, response);
         None
     }
 
     /// Ends a request outside dialogs. False: the sender is somebody else.
     pub(super) fn finish_outside(
         &mut self,
+        now: Instant,
         sender: &SessionId,
         response: Result<Response, StatusCode>,
     ) -> bool {
-        let ours = self.outside.finish(sender, response);
-        if ours {
-            self.delivery.forget(sender);
+        let Some((request, asker)) = self.outside.finish(sender) else {
+            return false;
+        };
+        self.delivery.forget(sender);
+        match asker {
+            // Whoever asked may have given up.
+            Asker::Channel(answer) => drop(answer.send(OutsideAnswer { request, response })),
+            Asker::Router(ticket) => {
+                self.router
+                    .handle_outside_answer(now, ticket, *request, response);
+            }
         }
-        ours
+        true
     }
+}
+
+/// Where a request goes by itself: its first Route, else its Request-URI (RFC 3261 §8.1.2).
+fn first_hop(request: &Request) -> Uri {
+    let routes = request.headers.routes().unwrap_or_default();
+    let first = routes.into_iter().next().map(|route| route.uri);
+    first.unwrap_or_else(|| request.uri.clone())
 }
 
 fn seconds(text: &str) -> Option<u32> {

@@ -5,6 +5,7 @@
 //! same media sections.
 
 use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
 
 use crate::dsm::module::{Heard, Hooks, Moment, MomentKind};
 use crate::dsm::{
@@ -98,6 +99,11 @@ impl ActionContext for Name<'_> {
 
     fn perform(&mut self, action: &HostAction, _: &mut Values) -> ActionOutcome {
         ActionError::from(action.unavailable("while a session description is made")).into()
+    }
+
+    /// Not from the session's own numbers: those are in the diagram's hands meanwhile.
+    fn random(&mut self) -> u64 {
+        RandomState::new().hash_one(&self.0.0)
     }
 
     fn log(&mut self, _: LogLevel, _: &str) {}

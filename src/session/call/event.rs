@@ -4,8 +4,8 @@
 use super::Call;
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
-use crate::dsm::ActionResult;
 use crate::dsm::module::ModuleEvent;
+use crate::dsm::{ActionResult, Event};
 use crate::media::MediaEvent;
 use crate::session::event::{ActionToken, Params, PromptError, RecordError};
 use crate::session::room::{InRoomError, RoomAnswer};
@@ -99,6 +99,8 @@ pub enum CallEvent {
     Posted(Params),
     /// A module raised an event of its own.
     Raised(&'static ModuleEvent, Params),
+    /// Something that only a script is told.
+    News(Box<Event>),
     /// What became of work outside.
     Performed(ActionToken, ActionResult),
     /// The server is shutting down.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{Answer, Call};
 use crate::sip::dialog::invite_usage::{Content, Line, RequestToken};
-use crate::sip::dialog::transfer::{Refer, Referred};
+use crate::sip::dialog::transfer::{REFER, Refer, Referred};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response, StatusCode};
 
@@ -52,6 +52,42 @@ impl Call {
                 false
             }
         }
+    }
+
+    /// Whether an admitted request is no SUBSCRIBE. Such a one has its answer: in a call, a peer may refresh or end
+    /// the subscription that a REFER has made (RFC 3515 §2.4.4), and nothing else.
+    pub fn admits_subscribe(
+        &mut self,
+        now: Instant,
+        transaction: TransactionId,
+        request: &Request,
+    ) -> bool {
+        if request.method != Method::Subscribe {
+            return true;
+        }
+        let event = request.headers.event().ok();
+        let open = self.referred.iter_mut().flat_map(|taken| &mut taken.open);
+        let open = event.as_ref().and_then(|event| {
+            let mut open = open.map(|open| &mut open.referred);
+            open.find(|referred| referred.is_for(event))
+        });
+        let answer = match (open, event) {
+            (Some(referred), _) => referred.handle_subscribe(now, request),
+            // There was one, or there never is one without a REFER.
+            (None, Some(event)) if event.package == REFER => {
+                Response::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST)
+            }
+            (None, _) => {
+                let mut response = Response::new(StatusCode::BAD_EVENT);
+                response.headers.set(HeaderName::AllowEvents, REFER);
+                response
+            }
+        };
+        let (status, headers) = (answer.status, lines(&answer.headers));
+        self.usage
+            .reply(transaction, request, status, None, &headers, Bytes::new());
+        self.pump();
+        false
     }
 
     /// Takes an [admitted](Self::admits_refer) REFER with a 2xx. The first NOTIFY follows at once, unless

@@ -7,6 +7,7 @@ use crate::session::begin::Dial;
 use crate::session::dial_out::{DialError, DialOut};
 use crate::session::event::SessionId;
 use crate::sip::auth::DigestClient;
+use crate::sip::registration::Identity;
 
 /// Longest name of a session that may be asked for.
 const MAX_NAME: usize = 128;
@@ -54,6 +55,8 @@ impl<M: Mailbox> Router<M> {
         };
         let credentials = (!wanted.credentials.is_empty())
             .then(|| Box::new(DigestClient::new(wanted.credentials, self.ids.seed())));
+        let identity = self.identities.of(&wanted.from.uri);
+        let identity = identity.cloned().map(Box::new);
         self.dialled.count(now, calls_per_second);
         self.stats.calls_placed.increment();
         Ok(Dial {
@@ -64,11 +67,17 @@ impl<M: Mailbox> Router<M> {
             to: Some(wanted.to),
             outbound: None,
             own: wanted.own,
+            identity,
             credentials,
             headers: wanted.headers,
             variables: wanted.variables,
             application,
         })
+    }
+
+    /// Has the requests of an address of record go as its registrar says.
+    pub fn set_identity(&mut self, key: Box<str>, identity: Option<Identity>) {
+        self.identities.set(key, identity);
     }
 
     /// A name that somebody chose.

@@ -9,14 +9,14 @@ const WINDOW: Duration = Duration::from_secs(2);
 
 /// Counts the requests of one call.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(in crate::session) struct Pace {
     since: Option<Instant>,
     count: u32,
 }
 
 impl Pace {
     /// Counts one; returns whether it may pass.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    pub(in crate::session) fn take(&mut self, now: Instant) -> bool {
         let since = *self.since.get_or_insert(now);
         if now.saturating_duration_since(since) >= WINDOW {
             (self.since, self.count) = (Some(now), 0);

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Mailbox, Router};
-use crate::config::{NoApplication, SelectionInput};
+use crate::config::{ApplicationSelector, NoApplication, SelectionInput};
 use crate::excerpt::Excerpt;
 use crate::session::catalog::Application;
 use crate::sip::message::{HeaderName, Request, Uri};
@@ -20,7 +20,17 @@ pub(super) enum SelectError {
 }
 
 impl<M: Mailbox> Router<M> {
+    /// The application that a call is for.
     pub(super) fn select(&self, request: &Request) -> Result<(String, Application), SelectError> {
+        self.select_by(&self.selector, request)
+    }
+
+    /// The application that `selector` chooses.
+    pub(super) fn select_by(
+        &self,
+        selector: &ApplicationSelector,
+        request: &Request,
+    ) -> Result<(String, Application), SelectError> {
         let ruri = request.uri.to_string();
         let sip = match &request.uri {
             Uri::Sip(sip) => Some(sip),
@@ -34,7 +44,7 @@ impl<M: Mailbox> Router<M> {
             ruri_app_param: sip.and_then(|sip| sip.params.get("app")),
             app_name_header: header.as_deref(),
         };
-        let name = self.selector.select(&input)?;
+        let name = selector.select(&input)?;
         match self.catalog.find(&name) {
             Some(application) => Ok((name, application)),
             None => Err(SelectError::Unknown(Excerpt(&name).to_string())),
@@ -54,7 +64,7 @@ impl<M: Mailbox> Router<M> {
             call_id = %Excerpt(request.headers.call_id().unwrap_or("")),
             ruri = %Excerpt(&request.uri),
             unsaid,
-            "no application for this call, answered 404: {why}{there_are}"
+            "no application for this request, answered 404: {why}{there_are}"
         );
     }
 }

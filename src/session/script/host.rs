@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::dial_out::{self, NotPlaced};
+use super::outside;
 use super::{MAX_TIMERS, Performed, State, Surroundings};
 use crate::dsm::module::{MessagePart, Objects};
 use crate::dsm::{
@@ -135,6 +136,14 @@ impl ActionContext for Host<'_> {
             }
             HostAction::Module(call) if call.name == dial_out::NAME => {
                 return self.dial_out(&call.arguments, variables);
+            }
+            HostAction::Module(call) => {
+                let from = || self.around.select("local_party");
+                return match outside::read(call, variables, from) {
+                    Some(Ok(work)) => self.await_work(Work::Outside(work)),
+                    Some(Err(why)) => ActionError::errno(Errno::ARG, why.to_string()).into(),
+                    None => self.around(action, variables),
+                };
             }
             other => return self.around(other, variables),
         }

@@ -7,6 +7,9 @@
 
 mod dial_out;
 mod host;
+pub mod message;
+mod outside;
+pub mod reply;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
@@ -427,7 +430,8 @@ fn bytes_of(event: &Event) -> usize {
 /// Whether others decide how many such events there are. Of all others there are a few in a session.
 fn comes_in_floods(kind: EventKind) -> bool {
     use EventKind::{
-        Event, Key, Module, NoAudio, Ringing, Separator, SipReply, SipRequest, Timer, Transfer,
+        Event, Key, Module, NoAudio, Ringing, Separator, SipReply, SipRequest, Subscription, Timer,
+        Transfer,
     };
     matches!(
         kind,
@@ -439,6 +443,7 @@ fn comes_in_floods(kind: EventKind) -> bool {
             | Separator
             | SipReply
             | SipRequest
+            | Subscription
             | Timer
             | Transfer
     )

@@ -14,12 +14,14 @@ pub const METHODS: &[Method] = &[
     Method::Info,
     Method::Prack,
     Method::Update,
+    Method::Subscribe,
     Method::Notify,
     Method::Refer,
 ];
 
 /// [`METHODS`] as Allow shows them.
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, NOTIFY, REFER";
+pub const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, SUBSCRIBE, NOTIFY, REFER";
 
 /// Option tags that a peer may require of every call of ours; more hang on settings.
 pub const EXTENSIONS: &[&str] = &[NOREFERSUB];

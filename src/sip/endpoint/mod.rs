@@ -28,7 +28,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::sip::message::{
-    BadMessage, HeaderName, Message, ParseError, Request, Response, StatusCode,
+    BadMessage, HeaderName, Message, Method, ParseError, Request, Response, StatusCode,
 };
 use crate::sip::transport::{Flow, Transmit, response_flow, stamp_via};
 
@@ -156,6 +156,11 @@ impl Endpoint {
             uas: Uas::new(seed),
             uac: Uac::new(seed),
         }
+    }
+
+    /// Takes requests of these methods from now on.
+    pub fn set_allow(&mut self, methods: Vec<Method>) {
+        self.core.config.allow = methods;
     }
 
     /// Takes one datagram, or one message that a stream's framer cut out.

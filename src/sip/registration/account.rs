@@ -26,6 +26,9 @@ pub struct Account {
     pub contact: Option<Uri>,
     /// The time that is asked for, in seconds.
     pub expires: u32,
+    /// The URN of this server, which a registrar needs to give us a GRUU (RFC 5627 §4.1); `None`: none is
+    /// wanted.
+    pub instance: Option<String>,
 }
 
 impl Account {
@@ -45,7 +48,16 @@ impl Account {
             proxies: Vec::new(),
             contact: None,
             expires: Self::EXPIRES,
+            instance: None,
         }
+    }
+
+    /// The address of record.
+    pub fn address(&self) -> SipUri {
+        let mut address = self.domain.uri().clone();
+        address.user = Some(self.user.clone());
+        address.port = None;
+        address
     }
 
     /// Whether a text can be the user of a SIP URI.

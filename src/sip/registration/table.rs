@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use super::{Account, Answer, Event, Outgoing, Registration, State};
+use super::{Account, Answer, Event, Identities, Identity, Outgoing, Registration, State};
 use crate::ids::Ids;
 use crate::sip::message::Request;
 
@@ -165,6 +165,15 @@ impl Registrations {
     pub fn state(&self, now: Instant, handle: &str) -> Option<(State, u64)> {
         let registration = &self.by_handle.get(handle)?.registration;
         Some((registration.state(), registration.left(now).as_secs()))
+    }
+
+    /// What requests of an account carry as long as it is registered, under the name of its address of record.
+    pub fn identity(&self, handle: &str) -> Option<(Box<str>, Identity)> {
+        let registration = &self.by_handle.get(handle)?.registration;
+        let binding = registration.binding()?;
+        let identity = Identity::of(binding).filter(|_| registration.state() == State::Active)?;
+        let address = registration.account().address().into();
+        Some((Identities::key(&address)?, identity))
     }
 
     /// All of them, by handle.

@@ -6,16 +6,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::dsm::module::MessagePart;
-use crate::dsm::{ActionError, Errno, Exception, ModuleCall, Values};
+use crate::dsm::{Errno, ModuleCall, Values};
 use crate::session::call::Call;
-use crate::session::header_lines::{self, Line};
+use crate::session::header_lines;
 use crate::session::script::Performed;
+use crate::session::script::reply::{Reply, bad, failed, found, thrown};
 use crate::sip::dialog::invite_usage::Content;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response, StatusCode, body};
-
-/// The variable with header lines for replies.
-const REPLY_HEADERS: &str = "dlg.reply.hdrs";
 
 /// The message that the event being processed is about.
 #[derive(Debug, Default)]
@@ -49,41 +47,6 @@ pub(super) struct Dialog {
     pub has_ended: bool,
     /// The script is to stop, for the caller cannot be answered.
     pub has_failed: bool,
-}
-
-/// Code, reason phrase and header lines of a reply.
-struct Reply<'a> {
-    status: StatusCode,
-    reason: &'a str,
-    headers: Vec<Line>,
-}
-
-impl<'a> Reply<'a> {
-    /// Reads the arguments; an empty code is `default`.
-    fn read(
-        code: &str,
-        reason: &'a str,
-        default: StatusCode,
-        variables: &Values,
-    ) -> Result<Self, Performed> {
-        let status = match code.trim() {
-            "" => Some(default),
-            code => code.parse().ok().and_then(StatusCode::new),
-        };
-        let status =
-            status.ok_or_else(|| bad("the code of a reply is a number from 100 to 699"))?;
-        if reason.contains(char::is_control) {
-            return Err(bad("a reason phrase is one line"));
-        }
-        let lines = variables.get(REPLY_HEADERS).unwrap_or_default();
-        let headers = header_lines::parse(lines);
-        let headers = headers.map_err(|error| bad(format!("${REPLY_HEADERS}: {error}")))?;
-        Ok(Self {
-            status,
-            reason,
-            headers,
-        })
-    }
 }
 
 impl Dialog {
@@ -332,25 +295,4 @@ fn info(call: &mut Call, content_type: &str, body: &str) -> Result<(), Performed
         true => Ok(()),
         false => Err(failed(Errno::DLG, "INFO needs an established call")),
     }
-}
-
-/// The part of a body that is of the type `wanted`, or nothing.
-fn found(headers: &Headers, body: &Bytes, wanted: &str) -> Performed {
-    match body::content(headers, body, wanted) {
-        Some(part) => Performed::Value(String::from_utf8_lossy(&part).into()),
-        None => Performed::Done,
-    }
-}
-
-fn bad(why: impl Into<String>) -> Performed {
-    failed(Errno::ARG, why)
-}
-
-fn failed(errno: Errno, why: impl Into<String>) -> Performed {
-    Performed::Failed(ActionError::errno(errno, why), None)
-}
-
-fn thrown(cause: &str) -> Performed {
-    let exception = Exception::new("dlg").with("cause", cause);
-    Performed::Failed(exception.into(), None)
 }

@@ -5,14 +5,10 @@ use crate::dsm::{Event, EventKind};
 use crate::media::MediaEvent;
 use crate::session::call::{CallEvent, SeenResponse};
 use crate::session::script::Step;
-use crate::sip::dialog::transfer::{Progress, Refer};
+use crate::session::script::message::{about, request_event};
+use crate::sip::dialog::transfer::Progress;
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{
-    HeaderName, Headers, Method, NameAddr, ParseError, Request, Response, StatusCode,
-};
-
-/// Header lines of a message that are parameters of its event, each by its name.
-const MAX_HEADERS: usize = 64;
+use crate::sip::message::{Request, Response, StatusCode};
 
 /// What the host does when an event has been processed.
 #[derive(Debug)]
@@ -41,32 +37,6 @@ pub(super) enum Afterwards {
     Finish,
 }
 
-/// What a request is in the language.
-pub(super) fn request_event(request: &Request) -> Event {
-    let event = Event::new(EventKind::SipRequest)
-        .with("method", request.method.as_str())
-        .with("r_uri", request.uri.to_string());
-    let event = match request.method {
-        Method::Refer => about_refer(event, request),
-        _ => event,
-    };
-    about(event, &request.headers, &request.body)
-}
-
-/// Adds what a REFER asks for.
-fn about_refer(event: Event, request: &Request) -> Event {
-    let Ok(refer) = Refer::read(request) else {
-        return event;
-    };
-    let replaces = refer.replaces.map(|replaces| replaces.to_string());
-    let referred_by = refer.referred_by.map(|party| party.uri.to_string());
-    event
-        .with("refer_to", refer.target.to_string())
-        .with("refer_method", refer.method.as_str())
-        .with("refer_replaces", replaces.unwrap_or_default())
-        .with("referred_by", referred_by.unwrap_or_default())
-}
-
 /// What a response to a request of ours is in the language.
 pub(super) fn reply_event(seen: &SeenResponse) -> Event {
     let SeenResponse {
@@ -83,37 +53,6 @@ pub(super) fn reply_event(seen: &SeenResponse) -> Event {
         .with("dlg_status", after.name())
         .with("old_dlg_status", before.name());
     about(event, &response.headers, &response.body)
-}
-
-/// Adds what all messages have.
-fn about(event: Event, headers: &Headers, body: &[u8]) -> Event {
-    let text = |header: HeaderName| headers.text(&header).unwrap_or_default().into_owned();
-    let cseq = headers.cseq().map_or(0, |cseq| cseq.number);
-    let tag = |party: Result<NameAddr, ParseError>| {
-        let party = party.ok();
-        party
-            .and_then(|party| party.tag().map(str::to_owned))
-            .unwrap_or_default()
-    };
-    let mut event = event
-        .with("from", text(HeaderName::From))
-        .with("to", text(HeaderName::To))
-        .with("from_tag", tag(headers.from()))
-        .with("to_tag", tag(headers.to()))
-        .with("callid", text(HeaderName::CallId))
-        .with("hdrs", headers.to_string())
-        .with("cseq", cseq.to_string())
-        .with("content_type", text(HeaderName::ContentType))
-        .with("body", String::from_utf8_lossy(body));
-    let mut seen: Vec<&HeaderName> = Vec::new();
-    for (name, _) in headers.iter().take(MAX_HEADERS) {
-        if !seen.contains(&name) {
-            seen.push(name);
-            let values: Vec<_> = headers.all(name).map(String::from_utf8_lossy).collect();
-            event = event.with(&format!("hdr.{name}"), values.join(", "));
-        }
-    }
-    event
 }
 
 /// What became known of a REFER of ours.
@@ -237,6 +176,7 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
             let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
             (params.iter().fold(raised, add), Afterwards::Nothing)
         }
+        CallEvent::News(event) => (*event, Afterwards::Nothing),
         CallEvent::User(number) => {
             let event = of(EventKind::System).with("type", format!("User{number}"));
             (event, Afterwards::Nothing)

@@ -14,8 +14,8 @@ use crate::rtp::Digit;
 use crate::session::call::Call;
 use crate::session::dial_out::OwnParty;
 use crate::session::event::SessionOutput;
-use crate::session::script::{Performed, Surroundings, unavailable};
-use crate::sip::message::{HeaderName, NameAddr};
+use crate::session::script::{Performed, Surroundings, message, unavailable};
+use crate::sip::message::HeaderName;
 
 /// A call as the surroundings of its script.
 pub(super) struct OnCall<'a> {
@@ -34,26 +34,11 @@ impl Surroundings for OnCall<'_> {
         if let Some(own) = self.own {
             return self.select_placed(name, own);
         }
-        let invite = self.call.invite();
-        let headers = &invite.headers;
-        let sip = invite.uri.as_sip();
-        let text = |header: HeaderName| headers.text(&header).map(|text| text.into_owned());
-        let uri = |header: Option<NameAddr>| header.map(|header| header.uri.to_string());
-        Some(match name {
-            "local_tag" => self.call.id().to_string(),
-            "remote_tag" => headers.from().ok()?.tag().unwrap_or_default().to_owned(),
-            "callid" => headers.call_id().ok()?.to_owned(),
-            "user" => sip?.user_decoded()?.into_owned(),
-            "domain" => sip?.host.to_string(),
-            "local_uri" => invite.uri.to_string(),
-            "remote_uri" => match self.call.usage().dialog() {
-                Some(dialog) => dialog.remote_target().to_string(),
-                None => uri(headers.from().ok())?,
-            },
-            "local_party" => text(HeaderName::To)?,
-            "remote_party" => text(HeaderName::From)?,
-            _ => return None,
-        })
+        let established = self.call.usage().dialog();
+        if let Some(dialog) = established.filter(|_| name == "remote_uri") {
+            return Some(dialog.remote_target().to_string());
+        }
+        message::select(self.call.invite(), &self.call.id().0, name)
     }
 
     fn headers(&self, name: &str) -> Vec<String> {

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use self::conference::Conference;
 use self::dialog::{Dialog, Message};
-use self::event::{Afterwards, invite, record_end, reply_event, request_event, step_of};
+use self::event::{Afterwards, invite, record_end, reply_event, step_of};
 use self::host::OnCall;
 use self::sound::{Settled, Sound};
 use crate::dsm::module::{Heard, Moment, MomentKind};
@@ -26,6 +26,7 @@ use crate::session::call::{Call, CallEvent, SeenResponse};
 use crate::session::catalog::DiagramApplication;
 use crate::session::dial_out::OwnParty;
 use crate::session::event::Params;
+use crate::session::script::message::request_event;
 use crate::session::script::{Script, Step};
 use crate::session::session::Origin;
 use crate::sip::message::{HeaderName, Method, Request};

@@ -53,8 +53,10 @@ enum State {
 #[derive(Debug, Clone)]
 pub struct Subscriber {
     event: Event,
-    /// Seconds to ask for when it is refreshed.
-    wanted_s: u32,
+    /// Seconds to ask for when it is refreshed; `None`: what is usual for the event package.
+    wanted_s: Option<u32>,
+    /// It is refreshed by itself.
+    is_lasting: bool,
     state: State,
     /// 64*T1.
     timer_n: Duration,
@@ -78,11 +80,13 @@ const REFRESH_MARGIN: Duration = Duration::from_secs(40);
 const LEAST_LEFT: Duration = Duration::from_secs(2);
 
 impl Subscriber {
-    /// A subscription to `event` for `wanted_s` seconds, 0 to be notified once. `t1` is the T1 of RFC 3261.
-    pub fn new(event: Event, wanted_s: u32, t1: Duration) -> Self {
+    /// A subscription to `event` for `wanted_s` seconds, 0 to be notified once, `None` for what the notifier
+    /// gives. `t1` is the T1 of RFC 3261. An event without a package is not named in SUBSCRIBEs.
+    pub fn new(event: Event, wanted_s: impl Into<Option<u32>>, t1: Duration) -> Self {
         Self {
             event,
-            wanted_s,
+            wanted_s: wanted_s.into(),
+            is_lasting: true,
             state: State::Init,
             timer_n: 64 * t1,
             notify_due: None,
@@ -102,25 +106,43 @@ impl Subscriber {
         subscriber
     }
 
+    /// The same, but nothing refreshes it unless [`renew`](Self::renew) is called.
+    pub fn left_to_expire(self) -> Self {
+        Self {
+            is_lasting: false,
+            ..self
+        }
+    }
+
     /// Writes Event and Expires of the SUBSCRIBE that begins or refreshes the subscription, and takes it for
     /// sent.
     pub fn write_subscribe(&mut self, now: Instant, request: &mut Request) {
         let headers = &mut request.headers;
-        headers.set(HeaderName::Event, self.event.to_string());
-        headers.set(HeaderName::Expires, self.wanted_s.to_string());
+        if !self.event.package.is_empty() {
+            headers.set(HeaderName::Event, self.event.to_string());
+        }
+        match self.wanted_s {
+            Some(seconds) => headers.set(HeaderName::Expires, seconds.to_string()),
+            None => headers.remove(&HeaderName::Expires),
+        }
         self.is_asking = true;
         self.refresh_at = None;
         if self.state == State::Init {
             self.state = State::NotifyWait;
         }
-        if self.state == State::NotifyWait || self.wanted_s == 0 {
+        if self.state == State::NotifyWait || self.is_last() {
             self.notify_due = Some(now + self.timer_n);
         }
     }
 
     /// The next [`write_subscribe`](Self::write_subscribe) ends the subscription; a last NOTIFY follows.
     pub fn unsubscribe(&mut self) {
-        self.wanted_s = 0;
+        self.renew(Some(0));
+    }
+
+    /// The next [`write_subscribe`](Self::write_subscribe) asks for so many seconds.
+    pub fn renew(&mut self, wanted_s: Option<u32>) {
+        self.wanted_s = wanted_s;
         self.refresh_at = None;
     }
 
@@ -135,7 +157,7 @@ impl Subscriber {
         if status.is_success() {
             self.is_raised = false;
             let granted = response.headers.expires().ok().flatten();
-            self.last(now, granted.unwrap_or(self.wanted_s));
+            self.last(now, granted.or(self.wanted_s).unwrap_or(UNSAID_S));
             return None;
         }
         if status == StatusCode::INTERVAL_TOO_BRIEF && self.obey(response) {
@@ -151,7 +173,8 @@ impl Subscriber {
 
     /// Whether a NOTIFY that came in the same dialog belongs to this subscription.
     pub fn is_for(&self, event: &Event) -> bool {
-        self.state != State::Init && self.state != State::Terminated && self.event.matches(event)
+        let is_it = self.event.package.is_empty() || self.event.matches(event);
+        self.state != State::Init && self.state != State::Terminated && is_it
     }
 
     /// Takes a NOTIFY [for](Self::is_for) this subscription, which may come before the response to the
@@ -176,7 +199,7 @@ impl Subscriber {
             Substate::Pending => State::Pending,
         };
         self.state = lasting;
-        if self.wanted_s != 0 || self.expires_at.is_none() {
+        if !self.is_last() || self.expires_at.is_none() {
             self.notify_due = None;
         }
         match state.expires {
@@ -224,6 +247,22 @@ impl Subscriber {
         self.state == State::Terminated
     }
 
+    /// Whether a SUBSCRIBE is out that has no final response.
+    pub fn is_asking(&self) -> bool {
+        self.is_asking
+    }
+
+    /// How long it lasts from `now` if it is not refreshed; `None`: it is not known yet.
+    pub fn left(&self, now: Instant) -> Option<Duration> {
+        let end = self.expires_at? - self.timer_n;
+        Some(end.saturating_duration_since(now))
+    }
+
+    /// Whether the SUBSCRIBE that was written last, or the next one, ends it.
+    fn is_last(&self) -> bool {
+        self.wanted_s == Some(0)
+    }
+
     /// Notes that the subscription lasts so long from now.
     fn last(&mut self, now: Instant, seconds: u32) {
         if seconds == 0 {
@@ -233,7 +272,8 @@ impl Subscriber {
         // The last NOTIFY is sent when the time is over, and has to come here yet.
         self.expires_at = Some(now + lasting + self.timer_n);
         let early = REFRESH_MARGIN.min(lasting / 2);
-        self.refresh_at = (self.wanted_s != 0).then(|| now + lasting - early);
+        let is_lasting = self.is_lasting && !self.is_last();
+        self.refresh_at = is_lasting.then(|| now + lasting - early);
     }
 
     /// A failed refresh leaves what was granted before (RFC 6665 §4.1.2.2); in half of what is left of it, one
@@ -242,7 +282,7 @@ impl Subscriber {
         let left = self.expires_at.map_or(Duration::ZERO, |end| {
             end.saturating_duration_since(now + self.timer_n)
         });
-        if self.wanted_s != 0 && left >= LEAST_LEFT {
+        if self.is_lasting && !self.is_last() && left >= LEAST_LEFT {
             self.refresh_at = Some(now + left / 2);
         }
     }
@@ -250,9 +290,9 @@ impl Subscriber {
     /// Asks for what a 423 wants, once. False: it does not say, or was obeyed already.
     fn obey(&mut self, response: &Response) -> bool {
         match response.headers.min_expires() {
-            Ok(Some(seconds)) if !self.is_raised && seconds > self.wanted_s => {
+            Ok(Some(seconds)) if !self.is_raised && self.wanted_s.is_none_or(|s| seconds > s) => {
                 self.is_raised = true;
-                self.wanted_s = seconds;
+                self.wanted_s = Some(seconds);
                 true
             }
             _ => false,

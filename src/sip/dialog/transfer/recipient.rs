@@ -2,13 +2,19 @@
 
 use std::time::Instant;
 
-use super::super::subscription::Notifier;
+use super::super::subscription::{Durations, Notifier};
 use super::{REFER, Refer};
 use crate::sip::message::header::{EndReason, Event};
 use crate::sip::message::{HeaderName, Request, Response, StatusCode, sipfrag};
 
 /// Seconds that the subscription lasts. Longer than anyone lets a phone ring.
 const DURATION_S: u32 = 300;
+/// What a SUBSCRIBE of the peer may ask for.
+const DURATIONS: Durations = Durations {
+    default_s: DURATION_S,
+    minimum_s: 10,
+    maximum_s: 3600,
+};
 
 /// A REFER that we took, and the NOTIFYs that we owe for it.
 ///
@@ -127,6 +133,32 @@ impl Referred {
     pub fn is_open(&self) -> bool {
         let is_heard = self.subscription.is_none() || self.poll_timeout().is_some();
         !self.status.is_final() && is_heard
+    }
+
+    /// Whether a SUBSCRIBE of the peer is about this REFER.
+    pub fn is_for(&self, event: &Event) -> bool {
+        let subscription = self.subscription.as_ref();
+        subscription.is_some_and(|subscription| subscription.is_for(event))
+    }
+
+    /// Takes a SUBSCRIBE [for](Self::is_for) this REFER, and gives the answer without its context: the time that it
+    /// lasts, or why it is refused. A NOTIFY is due then.
+    pub fn handle_subscribe(&mut self, now: Instant, request: &Request) -> Response {
+        let Some(subscription) = &mut self.subscription else {
+            return Response::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST);
+        };
+        match subscription.handle_subscribe(&DURATIONS, request) {
+            Ok(()) => {
+                let mut response = Response::new(StatusCode::OK);
+                subscription.write_answer(now, &mut response);
+                response
+            }
+            Err(refusal) => {
+                let mut response = Response::new(refusal.status());
+                refusal.write(&mut response);
+                response
+            }
+        }
     }
 
     /// The subscription, for SUBSCRIBEs of the peer.

@@ -1,0 +1,75 @@
+//! `mod_subscription`: subscriptions of a script (RFC 6665).
+
+use super::dialog::checked;
+use super::{Done, Outcome, Then, bad_argument, module_call};
+use crate::dsm::argument::Arguments;
+use crate::dsm::expr::Scope;
+use crate::dsm::host::HostAction;
+use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+
+/// What is written in `import(..)`.
+pub const NAME: &str = "mod_subscription";
+
+const HANDLE: Parameter = need("handle", Kind::Value);
+
+/// The module.
+pub fn module() -> Module {
+    let signatures = SIGNATURES.iter();
+    signatures.fold(Module::new(NAME), |module, signature| {
+        module.signature(signature.clone())
+    })
+}
+
+const SIGNATURES: &[Signature] = &[
+    takes(
+        "subscription.create",
+        Separator::None,
+        &[need("struct", Kind::NamePrefix)],
+        create,
+        "Subscribes as the variables of this struct say: STRUCT.domain, STRUCT.user, STRUCT.from_user, \
+         STRUCT.event; also STRUCT.id, STRUCT.accept, STRUCT.expires, STRUCT.pwd, STRUCT.auth_user, \
+         STRUCT.auth_realm, STRUCT.proxy. $STRUCT.handle names it, and is empty if that failed; \
+         'subscription' tells what comes of it. It is refreshed until it is removed or the session ends, \
+         unless $STRUCT.refresh is false.",
+    )
+    .errno(&["arg", "general"])
+    .sets(&["$STRUCT.handle"]),
+    takes(
+        "subscription.refresh",
+        Separator::Commas(2),
+        &[HANDLE, may("seconds", Kind::Value)],
+        refresh,
+        "Subscribes again, for so many seconds or what is usual for the event package.",
+    )
+    .errno(&["arg", "general"]),
+    takes(
+        "subscription.remove",
+        Separator::None,
+        &[HANDLE],
+        module_call,
+        "Ends a subscription; 'subscription' with the status terminated follows.",
+    ),
+];
+
+fn create(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let prefix = arguments.variable_name(0, scope);
+    let then = Then::StoreOrEmpty(format!("{prefix}.handle"));
+    Ok(match module_call(arguments, scope)? {
+        Outcome::Perform(HostAction::Module(mut call), _) => {
+            if let Some(slot) = call.arguments.first_mut() {
+                *slot = prefix;
+            }
+            Outcome::Perform(HostAction::Module(call), then)
+        }
+        other => other,
+    })
+}
+
+fn refresh(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    match arguments.unsigned(1, scope) {
+        None if arguments.is_written(1) => {
+            bad_argument("the seconds of subscription.refresh are no number")
+        }
+        _ => checked(arguments, scope),
+    }
+}
