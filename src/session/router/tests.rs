@@ -177,14 +177,7 @@ fn rfc3261_11_2_options_tells_what_an_invite_would_find() {
 #[test]
 fn what_no_application_takes_makes_no_session() {
     let mut router = router(Limits::default());
-    for method in [
-        "MESSAGE",
-        "REFER",
-        "SUBSCRIBE",
-        "PUBLISH",
-        "REGISTER",
-        "DANCE",
-    ] {
+    for method in ["MESSAGE", "REFER", "PUBLISH", "REGISTER", "DANCE"] {
         let asked = request(method, "echo", "", "c1");
         let (status, response) = answer(&mut router, now(), asked).expect("an answer");
         assert_eq!(status, 501, "{method}");
@@ -194,6 +187,10 @@ fn what_no_application_takes_makes_no_session() {
         let (status, _) = answer(&mut router, now(), stranger).expect("an answer");
         assert_eq!(status, 404, "{method}");
     }
+    let subscribe = request("SUBSCRIBE", "echo", "", "c1");
+    let (status, response) = answer(&mut router, now(), subscribe).expect("an answer");
+    let events = response.headers.text(&HeaderName::AllowEvents);
+    assert_eq!((status, events.as_deref()), (489, Some("refer")));
     assert_eq!(router.table_entries(), 0);
 }
 
