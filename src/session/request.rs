@@ -13,6 +13,7 @@ use super::core::SessionCore;
 use super::event::{SessionEvent, SessionId, SessionOutput};
 use super::script::reply::{Reply, bad, failed, found, thrown};
 use super::script::{Performed, Script, Step, Surroundings, message, unavailable};
+use crate::dsm::module::{MessagePart, Moment};
 use crate::dsm::{
     Errno, Event, EventKind, Exception, HostAction, ModuleCall, NotStartable, Values,
 };
@@ -49,6 +50,8 @@ pub struct RequestSession {
     linger: Duration,
     linger_until: Option<Instant>,
     ended: bool,
+    /// The modules have heard of the end.
+    told: bool,
 }
 
 /// What the host does when an event has been processed.
@@ -89,6 +92,7 @@ impl RequestSession {
             linger,
             linger_until: None,
             ended: false,
+            told: false,
         })
     }
 
@@ -136,9 +140,19 @@ impl RequestSession {
                 tracing::warn!("the diagram stopped without a reply: answered 500");
                 self.around.answer(StatusCode::SERVER_INTERNAL_ERROR);
             }
+            if !self.script.is_suspended() && !std::mem::replace(&mut self.told, true) {
+                self.tell_modules(now, Moment::BeforeDestroy, EventKind::BeforeDestroy);
+            }
         } else if self.around.transaction.is_none() && self.linger_until.is_none() {
             self.linger_until = Some(now + self.linger);
         }
+    }
+
+    fn tell_modules(&mut self, now: Instant, moment: Moment<'_>, kind: EventKind) {
+        let event = Event::new(kind);
+        // Only what begins and ends is told here, which nobody answers.
+        self.script
+            .tell_modules(now, moment, event, &mut self.around);
     }
 }
 
@@ -146,6 +160,7 @@ impl SessionCore for RequestSession {
     fn begin(&mut self, now: Instant) {
         self.answer_by = Some(now + ANSWER_WITHIN);
         let nothing = Afterwards::Nothing;
+        self.tell_modules(now, Moment::SessionStart, EventKind::Start);
         self.script
             .start(now, EventKind::Start, nothing, &mut self.around);
         let event = message::request_event(&self.around.request);
@@ -305,6 +320,11 @@ impl Surroundings for Around {
         let Request { headers, body, .. } = &self.request;
         condition.name == "dlg.requestHasContentType"
             && body::content(headers, body, wanted).is_some()
+    }
+
+    fn message(&self, part: MessagePart<'_>) -> Option<String> {
+        let Request { headers, body, .. } = &self.request;
+        message::part(headers, body, "request", part)
     }
 
     fn hang_up(&mut self) {}

@@ -189,7 +189,7 @@ impl Then {
     fn succeed(self, answer: Answer, variables: &mut Values) -> Result<(), Exception> {
         match self {
             Then::Nothing | Then::StoreOrRemove(_) => {}
-            Then::ClearFailure => clear_failure(variables)?,
+            Then::ClearFailure | Then::StoreOrEmpty(_) => clear_failure(variables)?,
             _ => variables.set("errno", "")?,
         }
         match (self, answer) {

@@ -155,7 +155,11 @@ impl ActionContext for Host<'_> {
     }
 
     fn message(&self, part: MessagePart<'_>) -> Option<String> {
-        self.around.message(part)
+        match (part, &self.state.notified) {
+            (MessagePart::Body("SipSubscriptionBody"), body) => body.clone(),
+            (MessagePart::Body(""), Some(body)) => Some(body.clone()),
+            (part, _) => self.around.message(part),
+        }
     }
 
     fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> bool {

@@ -1,5 +1,6 @@
 //! SIP messages as events of the language: the parameters that they all have.
 
+use crate::dsm::module::MessagePart;
 use crate::dsm::{Event, EventKind};
 use crate::sip::dialog::transfer::Refer;
 use crate::sip::message::{HeaderName, Headers, Method, NameAddr, ParseError, Request};
@@ -62,6 +63,21 @@ pub fn about(event: Event, headers: &Headers, body: &[u8]) -> Event {
         }
     }
     event
+}
+
+/// A part of a message that modules know by the name `object`.
+pub fn part(headers: &Headers, body: &[u8], object: &str, part: MessagePart<'_>) -> Option<String> {
+    match part {
+        MessagePart::Header(name) => {
+            let name = HeaderName::parse(name.as_bytes())?;
+            let values: Vec<_> = headers.all(&name).map(String::from_utf8_lossy).collect();
+            (!values.is_empty()).then(|| values.join(", "))
+        }
+        MessagePart::Body(name) if name.is_empty() || name == object => {
+            Some(String::from_utf8_lossy(body).into_owned())
+        }
+        MessagePart::Body(_) => None,
+    }
 }
 
 /// What `@name` gives in a session that a request of a peer began; `None` if it is unknown.

@@ -113,6 +113,8 @@ struct State {
     ticket: Option<Ticket>,
     /// What modules keep in the session.
     objects: Objects,
+    /// Of the `subscription` being processed, for modules that read it.
+    notified: Option<String>,
     last_token: u32,
     /// The prefix of the call being placed, and the names of the sessions that each prefix got last.
     dialling: Option<Box<str>>,
@@ -214,6 +216,7 @@ impl<A> Script<A> {
         around: &mut dyn Surroundings,
     ) -> Option<A> {
         self.state.moved = false;
+        self.state.notified = notified(&step.event);
         let progress = self.with_host(now, around, |engine, host| {
             engine.run_event(step.event, host)
         });
@@ -378,6 +381,7 @@ impl State {
         Self {
             timers: BTreeMap::new(),
             awaited: None,
+            notified: None,
             last_token: 0,
             dialling: None,
             dialled: BTreeMap::new(),
@@ -421,6 +425,14 @@ impl State {
         self.timers.remove(&id);
         Some(id)
     }
+}
+
+/// The body of a NOTIFY that this event tells of.
+fn notified(event: &Event) -> Option<String> {
+    let params = event.params.as_ref();
+    let params = params.filter(|_| event.kind == EventKind::Subscription)?;
+    let body = params.get("body").filter(|body| !body.is_empty());
+    body.map(str::to_owned)
 }
 
 fn bytes_of(event: &Event) -> usize {

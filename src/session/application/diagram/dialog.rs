@@ -9,8 +9,8 @@ use crate::dsm::module::MessagePart;
 use crate::dsm::{Errno, ModuleCall, Values};
 use crate::session::call::Call;
 use crate::session::header_lines;
-use crate::session::script::Performed;
 use crate::session::script::reply::{Reply, bad, failed, found, thrown};
+use crate::session::script::{Performed, message};
 use crate::sip::dialog::invite_usage::Content;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response, StatusCode, body};
@@ -58,17 +58,7 @@ impl Dialog {
             Message::Request { request, .. } => (&request.headers, &request.body, "request"),
             Message::Response(response) => (&response.headers, &response.body, "reply"),
         };
-        match part {
-            MessagePart::Header(name) => {
-                let name = HeaderName::parse(name.as_bytes())?;
-                let values: Vec<_> = headers.all(&name).map(String::from_utf8_lossy).collect();
-                (!values.is_empty()).then(|| values.join(", "))
-            }
-            MessagePart::Body(name) if name.is_empty() || name == object => {
-                Some(String::from_utf8_lossy(body).into_owned())
-            }
-            MessagePart::Body(_) => None,
-        }
+        message::part(headers, body, object, part)
     }
 
     /// Of a call that we placed, or of a caller's.
