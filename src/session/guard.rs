@@ -80,6 +80,11 @@ impl Guard {
         }
     }
 
+    /// Whether calls to some applications are guarded, but not every request.
+    pub fn guards_some(&self) -> bool {
+        !self.guards_all()
+    }
+
     /// Decides about a guarded request; `None` lets it pass, else it is answered so.
     ///
     /// A failure is logged as a warning of target `auth`: `authentication failed from ADDRESS: ...`, and

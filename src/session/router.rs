@@ -15,6 +15,7 @@ mod requests;
 mod responses;
 mod rooms;
 mod selection;
+mod takeover;
 mod transactions;
 
 use std::collections::HashMap;
@@ -41,6 +42,7 @@ use crate::ids::Ids;
 use crate::sip::auth::Users;
 use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::RequestToken;
+use crate::sip::dialog::replaces;
 use crate::sip::endpoint::{Event, RETRY_AFTER_S, TransactionId};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 use crate::sip::registration::Identities;
@@ -118,6 +120,10 @@ struct Entry<M> {
     flow: Option<Flow>,
     /// A request that came by another connection, and how. Its dialog has not judged it yet.
     moving: Option<Box<(TransactionId, Flow)>>,
+    /// An INVITE that is to take the place of the call.
+    takeover: Option<Box<takeover::Pending>>,
+    /// Dialogs whose place was taken, the latest last.
+    former: Vec<takeover::Former>,
     /// INVITEs of the peer that may be cancelled or lack an ACK.
     servers: SmallVec<[TransactionId; 2]>,
     clients: SmallVec<[(RequestToken, TransactionId); 1]>,
@@ -147,6 +153,8 @@ impl<M> Entry<M> {
             mailbox,
             flow: None,
             moving: None,
+            takeover: None,
+            former: Vec::new(),
             servers: SmallVec::new(),
             clients: SmallVec::new(),
             queues: Vec::new(),
@@ -272,7 +280,7 @@ impl<M: Mailbox> Router<M> {
                 None
             }
             Event::AckTimeout { transaction } => {
-                self.on_server(transaction, SessionEvent::AckTimeout);
+                self.on_server(transaction, SessionEvent::AckTimeout(transaction));
                 self.forget_server(transaction);
                 None
             }
@@ -335,18 +343,18 @@ impl<M: Mailbox> Router<M> {
 
     /// Our address that the session's peer called.
     pub fn local(&self, id: &SessionId) -> Option<SocketAddr> {
-        Some(self.flow(id)?.local)
+        Some(self.sessions.get(id)?.flow?.local)
     }
 
-    /// How the session's peer was last heard, or called.
-    pub fn flow(&self, id: &SessionId) -> Option<Flow> {
-        self.sessions.get(id)?.flow
+    /// How the peer that a session sends this request to was last heard, or called.
+    pub fn flow(&self, id: &SessionId, request: &Request) -> Option<Flow> {
+        self.sessions.get(id)?.flow_for(request)
     }
 
-    /// Notes by which flow a session calls.
-    pub fn set_flow(&mut self, id: &SessionId, flow: Flow) {
+    /// Notes by which flow a session sends this request.
+    pub fn set_flow(&mut self, id: &SessionId, request: &Request, flow: Flow) {
         if let Some(entry) = self.sessions.get_mut(id) {
-            entry.flow = Some(flow);
+            entry.set_flow_for(request, flow);
         }
     }
 
@@ -456,6 +464,10 @@ impl<M: Mailbox> Router<M> {
         request: Request,
         flow: Flow,
     ) -> Option<Routed> {
+        let replaces = match replaces::requested(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => return Some(self.refuse(transaction, &request, status, None)),
+        };
         let has_to_tag = matches!(request.headers.to_tag(), Ok(Some(_)));
         if has_to_tag {
             if request.method == Method::Notify
@@ -471,7 +483,7 @@ impl<M: Mailbox> Router<M> {
             return Some(refusal);
         }
         match request.method {
-            Method::Invite => self.on_invite(now, transaction, request, flow),
+            Method::Invite => self.on_invite(now, transaction, request, flow, replaces),
             _ => self.on_request_outside(now, transaction, request, flow),
         }
     }
@@ -562,7 +574,7 @@ impl<M: Mailbox> Router<M> {
         let id = SessionId(request.headers.to_tag().ok()??.into());
         let entry = self.sessions.get(&id)?;
         let call_id = request.headers.call_id().ok()?;
-        (*entry.call_id == *call_id.as_bytes()).then_some((id, entry))
+        entry.is_called(call_id.as_bytes()).then_some((id, entry))
     }
 }
 

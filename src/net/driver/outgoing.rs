@@ -43,7 +43,7 @@ impl Driver {
                 token,
                 request,
                 next_hop,
-            } => match self.own_flow(&session, &next_hop) {
+            } => match self.own_flow(&session, &request, &next_hop) {
                 Some(flow) => {
                     let transaction = self.endpoint.send_request(now, *request, flow);
                     self.bind(&session, token, transaction);
@@ -54,7 +54,7 @@ impl Driver {
                 invite,
                 request,
                 next_hop,
-            } => match self.own_flow(&session, &next_hop) {
+            } => match self.own_flow(&session, &request, &next_hop) {
                 Some(flow) => {
                     if let Some(transaction) = self.acknowledged(&session, invite, &request) {
                         self.endpoint.send_ack(transaction, *request, flow);
@@ -116,12 +116,12 @@ impl Driver {
                     Some(contact) => request.headers.push(HeaderName::Contact, contact),
                     None => stamp_contact(&mut request, &place, |local| self.is_local(local)),
                 }
+                if flow.connection.is_some() {
+                    self.router.set_flow(&attempt.sender, &request, flow);
+                }
                 let transaction = self.endpoint.send_request(now, *request, flow);
                 if !self.outside.bind(&attempt.sender, transaction, &flow) {
                     self.bind(&attempt.sender, attempt.token, transaction);
-                    if flow.connection.is_some() {
-                        self.router.set_flow(&attempt.sender, flow);
-                    }
                 }
                 self.delivery.handle_sent(now, attempt, transaction);
             }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::super::connection::StreamInput;
 use super::Driver;
 use crate::session::SessionId;
-use crate::sip::message::{Host, Message, Transport, Uri};
+use crate::sip::message::{Host, Message, Request, Transport, Uri};
 use crate::sip::transport::{ConnectionId, Flow, Transmit, default_port};
 
 impl Driver {
@@ -128,9 +128,14 @@ impl Driver {
 
     /// The connection that the session's peer uses, if requests to `next_hop` go by nothing else: it is a
     /// WebSocket, or its user agent asks for it with `ob` (RFC 7118 §5.2, RFC 5626 §4.3).
-    pub(super) fn own_flow(&self, session: &SessionId, next_hop: &Uri) -> Option<Flow> {
+    pub(super) fn own_flow(
+        &self,
+        session: &SessionId,
+        request: &Request,
+        next_hop: &Uri,
+    ) -> Option<Flow> {
         let sip = next_hop.as_sip()?;
-        let flow = self.router.flow(session)?;
+        let flow = self.router.flow(session, request)?;
         let connection = self.connections.get(flow.connection?)?;
         let is_browser = matches!(flow.transport, Transport::Ws | Transport::Wss);
         let named = sip.params.get("transport").unwrap_or_default();

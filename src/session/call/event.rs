@@ -74,6 +74,12 @@ pub enum CallEvent {
         /// The response, unless it was a time-out.
         response: Option<Box<Response>>,
     },
+    /// Another peer's INVITE has taken the place of the call's dialog, and is answered (RFC 3891): it is the
+    /// [INVITE](Call::invite) of the call from now on.
+    Replaced {
+        /// The INVITE before it.
+        earlier: Box<Request>,
+    },
     /// A response to a request of ours, for an application that wants to see them. It has done its work.
     Response(Box<SeenResponse>),
     /// What became known of a REFER of ours.

@@ -98,10 +98,12 @@ impl<M: Mailbox> Router<M> {
         };
         let moving = entry.moving.take_if(|moving| moving.0 == transaction);
         if status.is_success() {
+            entry.succeed(transaction);
             if let Some(moved) = moving {
                 entry.flow = Some(moved.1);
             }
         } else if entry.servers.contains(&transaction) {
+            entry.decline(transaction);
             self.forget_server(transaction);
         }
     }
