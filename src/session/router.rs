@@ -17,6 +17,7 @@ mod rooms;
 mod selection;
 mod takeover;
 mod transactions;
+mod uses;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ pub use self::rate::RATE_WINDOW;
 use self::rate::Rate;
 pub use self::requests::{RequestSelectors, methods};
 use self::rooms::Rooms;
+use self::uses::Uses;
 use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
 use super::guard::{Denial, Guard};
@@ -172,6 +174,7 @@ pub struct Router<M> {
     clients: HashMap<TransactionId, (SessionId, RequestToken)>,
     queues: HashMap<Box<str>, SessionId>,
     rooms: Rooms,
+    uses: Uses,
     /// Sessions that are calls.
     calls: usize,
     /// Sessions that are requests outside calls.
@@ -223,6 +226,7 @@ impl<M: Mailbox> Router<M> {
             clients: HashMap::new(),
             queues: HashMap::new(),
             rooms: Rooms::new(),
+            uses: Uses::default(),
             calls: 0,
             starts: Rate::default(),
             dialled: Rate::default(),
@@ -314,6 +318,7 @@ impl<M: Mailbox> Router<M> {
     ) {
         let mut entry = Entry::new(call_id, mailbox);
         entry.flow = invite.map(|(_, flow)| flow);
+        self.uses.add(entry.flow);
         if let Some((transaction, _)) = invite {
             entry.servers.push(transaction);
             self.servers.insert(transaction, id.clone());
@@ -354,16 +359,14 @@ impl<M: Mailbox> Router<M> {
     /// Notes by which flow a session sends this request.
     pub fn set_flow(&mut self, id: &SessionId, request: &Request, flow: Flow) {
         if let Some(entry) = self.sessions.get_mut(id) {
-            entry.set_flow_for(request, flow);
+            self.uses.add(Some(flow));
+            self.uses.drop(entry.set_flow_for(request, flow));
         }
     }
 
-    /// Whether a call goes by this connection. Looks at every session.
+    /// Whether a call goes by this connection.
     pub fn uses(&self, connection: ConnectionId) -> bool {
-        let is_it = |flow: Flow| flow.connection == Some(connection);
-        self.sessions
-            .values()
-            .any(|entry| entry.flow.is_some_and(is_it))
+        self.uses.contains(connection)
     }
 
     /// Forgets a session and everything that led to it.
@@ -371,6 +374,9 @@ impl<M: Mailbox> Router<M> {
         let Some(entry) = self.sessions.remove(id) else {
             return;
         };
+        for flow in entry.flows() {
+            self.uses.drop(flow);
+        }
         for (_, room) in entry.seats {
             self.stand_up(id, &room);
         }
@@ -455,6 +461,7 @@ impl<M: Mailbox> Router<M> {
             + self.queues.len()
             + self.rooms.len()
             + self.outside_entries()
+            + self.uses.len()
     }
 
     fn on_request(

@@ -195,7 +195,7 @@ fn a_text_is_answered_by_a_text() {
 
 #[test]
 fn a_diagram_that_subscribes_and_tries_again() {
-    let mut application = diagram("watch", &diagrams()[6]);
+    let mut application = diagram("watch", &diagrams()[7]);
     for (key, value) in [("domain", PEER), ("password", "secret")] {
         application.config.insert(key.into(), value.into());
     }

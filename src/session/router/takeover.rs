@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use super::uses::Uses;
 use super::{Entry, Mailbox, Routed, Router, Undelivered};
 use crate::session::call::{MAX_REPLACED, Takeover};
 use crate::session::event::{SessionEvent, SessionId};
@@ -44,12 +45,18 @@ impl<M> Entry<M> {
         }
     }
 
-    /// Notes that.
-    pub(super) fn set_flow_for(&mut self, request: &Request, flow: Flow) {
+    /// Notes that; gives what was noted before.
+    pub(super) fn set_flow_for(&mut self, request: &Request, flow: Flow) -> Option<Flow> {
         match self.former_of(request) {
-            Some(at) => self.former[at].flow = Some(flow),
-            None => self.flow = Some(flow),
+            Some(at) => self.former[at].flow.replace(flow),
+            None => self.flow.replace(flow),
         }
+    }
+
+    /// Those of all its dialogs.
+    pub(super) fn flows(&self) -> impl Iterator<Item = Option<Flow>> {
+        let former = self.former.iter().map(|former| former.flow);
+        former.chain([self.flow])
     }
 
     fn former_of(&self, request: &Request) -> Option<usize> {
@@ -63,14 +70,15 @@ impl<M> Entry<M> {
     }
 
     /// The session has accepted the INVITE if this is its transaction: from now on it is the call.
-    pub(super) fn succeed(&mut self, transaction: TransactionId) {
+    pub(super) fn succeed(&mut self, transaction: TransactionId, uses: &mut Uses) {
         let pending = self.takeover.take_if(|one| one.transaction == transaction);
         let Some(Pending { flow, call_id, .. }) = pending.map(|pending| *pending) else {
             return;
         };
         if self.former.len() >= MAX_REPLACED {
-            self.former.remove(0);
+            uses.drop(self.former.remove(0).flow);
         }
+        uses.add(Some(flow));
         self.former.push(Former {
             call_id: std::mem::replace(&mut self.call_id, call_id),
             flow: self.flow.replace(flow),

@@ -520,6 +520,7 @@ fn each_dialog_of_a_call_that_was_taken_over_keeps_its_own_connection() {
     assert_eq!(refused, [None, None]);
     assert_eq!(take_over(&mut router, 8, StatusCode::OK), [None, Some(8)]);
     assert_eq!(inbox.take(), ["Replace", "Replace"]);
+    assert!(router.uses(ConnectionId(8)) && !router.uses(ConnectionId(7)));
     // Both lead to the session, and leave nothing.
     for call_id in ["c1", "c2"] {
         let bye = request("BYE", "echo", &tag(&id), call_id);
