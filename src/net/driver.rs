@@ -38,7 +38,7 @@ use crate::session::system::SystemStart;
 use crate::session::{Catalog, DialAnswer, NewCall, Routed, Router, SessionId, TaskMailbox};
 use crate::sip::auth::Users;
 use crate::sip::delivery::Delivery;
-use crate::sip::endpoint::{Endpoint, EndpointStats, TransactionId};
+use crate::sip::endpoint::{Endpoint, EndpointStats, SourceRules, Sources, TransactionId};
 use crate::sip::locate::{Answer, Question};
 use crate::sip::message::Transport;
 use crate::sip::registration::Identity;
@@ -125,6 +125,8 @@ pub struct DriverParts {
     pub acceptors: Vec<StreamAcceptor>,
     /// Limits of connections.
     pub limits: ConnectionLimits,
+    /// Who may begin how many TLS handshakes.
+    pub handshakes: SourceRules,
     /// Certificates.
     pub tls: Arc<Tls>,
     /// The name that our certificate proves.
@@ -151,6 +153,7 @@ pub struct Driver {
     turn: usize,
     stream_listeners: Vec<(Transport, SocketAddr)>,
     connections: Connections,
+    handshakes: Sources,
     name: Option<Arc<str>>,
     /// Of each UDP socket, and of all connections.
     loads: Vec<Load>,
@@ -211,6 +214,7 @@ impl Driver {
             turn: 0,
             stream_listeners,
             connections: Connections::new(setup, parts.stats.clone()),
+            handshakes: Sources::new(parts.handshakes),
             name: parts.name,
             locals: LocalAddresses::default(),
             commands: parts.commands,

@@ -331,6 +331,11 @@ impl Server {
             udp: parts.udp,
             acceptors: parts.acceptors,
             limits: config.connections.clone(),
+            handshakes: SourceRules {
+                trusted: config.limits.trusted.clone(),
+                requests_per_second: config.connections.handshakes_per_second,
+                ..SourceRules::default()
+            },
             tls: tls.clone(),
             name: context.settings.name.clone(),
             origins: config.websocket.origins.clone(),

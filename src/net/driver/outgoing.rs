@@ -65,13 +65,7 @@ impl Driver {
     }
 
     /// Sends a request or an ACK, by a connection of its own or to where the delivery finds.
-    fn send_by(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        command: Command,
-        flow: Option<Flow>,
-    ) {
+    fn send_by(&mut self, now: Instant, session: SessionId, command: Command, flow: Option<Flow>) {
         match (command, flow) {
             (Command::Request { token, request, .. }, Some(flow)) => {
                 let transaction = self.endpoint.send_request(now, *request, flow);

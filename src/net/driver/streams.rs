@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::super::connection::StreamInput;
 use super::Driver;
 use crate::session::SessionId;
+use crate::sip::endpoint::Admission;
 use crate::sip::message::{Host, Message, Request, Transport, Uri};
 use crate::sip::transport::{ConnectionId, Flow, Transmit, default_port};
 
@@ -25,7 +26,13 @@ impl Driver {
                         remote,
                         connection: None,
                     };
-                    self.connections.accept(now, flow, stream);
+                    let shakes_hands = matches!(transport, Transport::Tls | Transport::Wss);
+                    let is_within =
+                        !shakes_hands || self.handshakes.take(now, remote.ip()) == Admission::Admit;
+                    match is_within {
+                        true => self.connections.accept(now, flow, stream),
+                        false => self.connections.refuse_handshake(now, remote),
+                    }
                 }
             }
             StreamInput::Authenticated(id, identities) => {

@@ -256,7 +256,13 @@ fn what_goes_by_a_connection_of_its_own_does_not_overtake_what_waits_for_the_dns
     // Nothing waits: it goes at once.
     assert!(delivery.keep_behind(&1, bye()).is_some());
     let ack = request(Method::Ack);
-    delivery.send_ack(now, 1, RequestToken(0), ack, &uri("sip:bob@example.com:5060"));
+    delivery.send_ack(
+        now,
+        1,
+        RequestToken(0),
+        ack,
+        &uri("sip:bob@example.com:5060"),
+    );
     assert!(delivery.keep_behind(&1, bye()).is_none());
     assert!(delivery.keep_behind(&2, bye()).is_some(), "another sender");
     let mut questions = Vec::new();
