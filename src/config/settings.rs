@@ -352,7 +352,7 @@ pub struct Limits {
     /// elsewhere; `None` (0) always answers.
     pub options_sessions: Option<NonZeroU32>,
     /// `transactions`: SIP transactions at a time, 100 to 10 million; a finished one counts for up to
-    /// 32 s and holds about 1 KiB.
+    /// 32 s and holds what it may have to send again.
     pub transactions: u32,
     /// `requests_per_second_per_source`: requests outside dialogs that one address may send; `None` (0)
     /// does not count.

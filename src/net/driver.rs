@@ -32,11 +32,11 @@ use super::udp::UdpListener;
 use crate::config::{ApplicationSelector, Connections as ConnectionLimits};
 use crate::session::begin::Dial;
 use crate::session::event::Params;
+use crate::session::guard::Guard;
 use crate::session::pool::{SessionPool, SipCommand};
 use crate::session::router::{self, RequestSelectors};
 use crate::session::system::SystemStart;
 use crate::session::{Catalog, DialAnswer, NewCall, Routed, Router, SessionId, TaskMailbox};
-use crate::sip::auth::Users;
 use crate::sip::delivery::Delivery;
 use crate::sip::endpoint::{Endpoint, EndpointStats, SourceRules, Sources, TransactionId};
 use crate::sip::locate::{Answer, Question};
@@ -65,8 +65,8 @@ pub enum Control {
     Reload(Box<(ApplicationSelector, RequestSelectors, Arc<Catalog>)>),
     /// Have the requests of an address of record go as its registrar says, or as they say themselves.
     Identity(Box<str>, Option<Identity>),
-    /// Ask these users for their passwords, where users are asked.
-    SetUsers(Arc<Users>),
+    /// Guard requests like this, or let all pass.
+    SetGuard(Option<Box<Guard>>),
     /// Start a diagram without a call.
     StartSystem(Box<SystemStart>),
     /// Deliver an event to a session or queue, and say whether there is one.
@@ -403,7 +403,7 @@ impl Driver {
                 self.router.reload(selector, catalog);
             }
             Control::Identity(key, identity) => self.router.set_identity(key, identity),
-            Control::SetUsers(users) => self.router.set_users(users),
+            Control::SetGuard(guard) => self.router.set_guard(guard.map(|guard| *guard)),
             Control::StartSystem(start) => {
                 let id = self.router.system_id();
                 let mailbox = self.pool.start_system(id.clone(), *start);

@@ -88,7 +88,7 @@ pub enum SessionEvent {
     /// A recording is complete: nothing more is written to its file.
     RecordingEnded(RecordingEnded),
     /// Another session posted an event.
-    Posted(Box<Params>),
+    Posted(Arc<Params>),
     /// A module raised an event of its own.
     Raised(&'static ModuleEvent, Box<Params>),
     /// Something that only the script is told: `subscription`, or `sipReply` outside a call.

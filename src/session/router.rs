@@ -41,7 +41,6 @@ use super::request::NewRequest;
 use super::room::Seat;
 use crate::config::ApplicationSelector;
 use crate::ids::Ids;
-use crate::sip::auth::Users;
 use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::dialog::replaces;
@@ -253,10 +252,11 @@ impl<M: Mailbox> Router<M> {
         Self { guard, ..self }
     }
 
-    /// Has the guard, if there is one, know these users from now on.
-    pub fn set_users(&mut self, users: Arc<Users>) {
-        if let Some(guard) = &mut self.guard {
-            guard.set_users(users);
+    /// Has requests outside dialogs guarded like this from now on, or no more.
+    pub fn set_guard(&mut self, next: Option<Guard>) {
+        match (&mut self.guard, next) {
+            (Some(guard), Some(next)) => guard.adopt(next),
+            (guard, next) => *guard = next,
         }
     }
 

@@ -218,7 +218,7 @@ impl SessionCore for Session {
             SessionEvent::Raised(event, params) => {
                 self.tell(now, CallEvent::Raised(event, *params));
             }
-            SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
+            SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(params)),
             SessionEvent::News(event) => self.tell(now, CallEvent::News(event)),
             SessionEvent::Performed(token, result) => {
                 self.tell(now, CallEvent::Performed(token, result));

@@ -1,5 +1,7 @@
 //! What an application is told of its call.
 
+use std::sync::Arc;
+
 #[cfg(doc)]
 use super::Call;
 use crate::audio::playlist::{PlaylistItem, RoomId};
@@ -102,7 +104,7 @@ pub enum CallEvent {
     /// What came of an act in a room, and which room that is to media threads.
     InRoom(Result<RoomId, InRoomError>),
     /// An event of another session.
-    Posted(Params),
+    Posted(Arc<Params>),
     /// A module raised an event of its own.
     Raised(&'static ModuleEvent, Params),
     /// Something that only a script is told.

@@ -27,7 +27,7 @@ impl Mailbox for Inbox {
         let name = text.split([' ', '(', '{']).next().unwrap_or_default();
         self.events.borrow_mut().push(name.to_owned());
         match event {
-            SessionEvent::Posted(params) => self.posted.borrow_mut().push(*params),
+            SessionEvent::Posted(params) => self.posted.borrow_mut().push((*params).clone()),
             SessionEvent::Room(answer) => self.answers.borrow_mut().push(answer),
             _ => {}
         }
