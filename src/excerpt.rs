@@ -1,11 +1,11 @@
 //! The beginning of what a peer wrote, so that nobody outside decides how long our log lines are.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Debug, Display, Write};
 
 /// Bytes that are shown, about.
 const LONGEST: usize = 128;
 
-/// Shows the beginning of what it holds, with `…` where it was cut.
+/// Shows the beginning of what it holds, with `…` where it was cut; by `{:?}` quoted, and cut without a sign.
 pub(crate) struct Excerpt<T>(pub T);
 
 impl<T: Display> Display for Excerpt<T> {
@@ -18,6 +18,14 @@ impl<T: Display> Display for Excerpt<T> {
             Err(_) if cut.left == 0 => f.write_str("…"),
             result => result,
         }
+    }
+}
+
+/// Quoted and escaped, for a place in a line that programs read.
+impl<T: AsRef<str>> Debug for Excerpt<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.as_ref();
+        Debug::fmt(&text[..text.floor_char_boundary(LONGEST)], f)
     }
 }
 
@@ -52,5 +60,8 @@ mod tests {
         let (odd, cut) = (format!("x{}", "ü".repeat(LONGEST)), LONGEST / 2 - 1);
         let shown = format!("x{}…", "ü".repeat(cut));
         assert_eq!(Excerpt(odd).to_string(), shown);
+        assert_eq!(format!("{:?}", Excerpt("a\"\n")), r#""a\"\n""#);
+        let quoted = format!("{:?}", Excerpt("x".repeat(LONGEST + 1)));
+        assert_eq!(quoted.len(), LONGEST + 2);
     }
 }

@@ -102,6 +102,8 @@ pub struct ConnectionsRefused {
     pub total: Counter,
     /// `[connections] per_source`.
     pub source: Counter,
+    /// `[connections] handshakes_per_second`.
+    pub handshakes: Counter,
 }
 
 /// Connections that we closed, by reason.
@@ -244,7 +246,12 @@ impl ConnectionStats {
             accepted,
             opened,
             unreachable,
-            refused: ConnectionsRefused { total, source },
+            refused:
+                ConnectionsRefused {
+                    total,
+                    source,
+                    handshakes,
+                },
             closed:
                 ConnectionsClosed {
                     handshake,
@@ -266,6 +273,7 @@ impl ConnectionStats {
             counter("connections_unreachable", unreachable),
             refused("total", total),
             refused("source", source),
+            refused("handshakes", handshakes),
             closed("handshake", handshake),
             closed("silent", silent),
             closed("unfinished", unfinished),

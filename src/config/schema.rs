@@ -132,6 +132,8 @@ impl Connections {
         Connections {
             total: section.integer("total", default.total, 1..=1_000_000),
             per_source: section.integer("per_source", default.per_source, 1..=1_000_000),
+            handshakes_per_second: section
+                .limit("handshakes_per_second", default.handshakes_per_second),
             handshake,
             first_message,
             message,

@@ -156,6 +156,9 @@ pub struct Connections {
     pub total: u32,
     /// `per_source`: of these from one IPv4 address or IPv6 /64, 1 to a million.
     pub per_source: u32,
+    /// `handshakes_per_second`: TLS handshakes that one source may begin, which may also come all at once, to
+    /// a million; `None` (0): any number. Sources of `[limits] trusted` may begin any number.
+    pub handshakes_per_second: Option<NonZeroU32>,
     /// `handshake_s`: time for connecting, and for TLS and WebSocket handshakes, 1 to 300 s.
     pub handshake: Duration,
     /// `first_message_s`: time for the first whole message of a client, 1 to 3600 s.
@@ -349,7 +352,7 @@ pub struct Limits {
     /// elsewhere; `None` (0) always answers.
     pub options_sessions: Option<NonZeroU32>,
     /// `transactions`: SIP transactions at a time, 100 to 10 million; a finished one counts for up to
-    /// 32 s and holds about 1 KiB.
+    /// 32 s and holds what it may have to send again.
     pub transactions: u32,
     /// `requests_per_second_per_source`: requests outside dialogs that one address may send; `None` (0)
     /// does not count.
@@ -423,6 +426,7 @@ impl Default for Connections {
         Connections {
             total: 4096,
             per_source: 256,
+            handshakes_per_second: NonZeroU32::new(50),
             handshake: Duration::from_secs(10),
             first_message: Duration::from_secs(30),
             message: Duration::from_secs(20),

@@ -29,6 +29,7 @@ pub enum EventKind {
     SipReply,
     RemoteDisappeared,
     Transfer,
+    Replaced,
     SessionTimeout,
     RtpTimeout,
     B2bOtherRequest,

@@ -189,7 +189,7 @@ impl Receiver {
         let Some(srtp) = &mut self.srtp else {
             return;
         };
-        let mut opened = [0; MAX_DATAGRAM];
+        let mut opened = room_for(datagram);
         match srtp.unprotect(now, datagram, &mut opened) {
             Ok(len) => self.take_datagram(now, turn, source, &opened[..len], Proof::Key),
             Err(refusal) => turn.stats.not_opened(refusal).increment(),
@@ -438,3 +438,9 @@ fn parse(datagram: &[u8]) -> Option<RtpPacket<'_>> {
 
 /// No RTP packet over Ethernet is longer.
 pub(super) const MAX_DATAGRAM: usize = 1_500;
+
+/// Room to open a datagram in, on the stack. No more of it is written than the datagram needs; one that is too
+/// long has too little, and does not open.
+pub(super) fn room_for(datagram: &[u8]) -> SmallVec<[u8; MAX_DATAGRAM]> {
+    SmallVec::from_slice(&datagram[..datagram.len().min(MAX_DATAGRAM)])
+}

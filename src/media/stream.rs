@@ -8,7 +8,7 @@ use super::core::{MediaIo, Retired, RetiredRecording};
 use super::figures::{Measured, StreamFigures};
 use super::hearing::PlayoutCounters;
 use super::playout::Playout;
-use super::receiver::{MAX_DATAGRAM, Receiver};
+use super::receiver::{Receiver, room_for};
 use super::recording::Recording;
 use super::reports::{Moment, Reports, Sent, WallClock};
 use super::room::{Heard, Room, Settings};
@@ -232,7 +232,7 @@ impl Stream {
         };
         let ntp = turn.wall_clock.ntp(now);
         let (ours, peer) = (self.sender.ssrc(), self.receiver.peer_ssrc());
-        let mut opened = [0; MAX_DATAGRAM];
+        let mut opened = room_for(datagram);
         let plain = match self.receiver.srtp() {
             // Who has the key is the peer, wherever it sends from.
             Some(srtp) => srtp

@@ -61,6 +61,12 @@ impl Connections {
         }
     }
 
+    /// Notes that a connection from `remote` is closed at once: too many handshakes were begun there.
+    pub(super) fn refuse_handshake(&mut self, now: Instant, remote: SocketAddr) {
+        self.stats.connections.refused.handshakes.increment();
+        self.log_refusal(now, remote, "handshakes_per_second");
+    }
+
     /// Opens a connection to `flow.remote`, which has to speak for `domain` where the transport can
     /// tell; `None` if there are too many.
     pub(super) fn open(&mut self, now: Instant, flow: Flow, domain: &Host) -> Option<Flow> {
@@ -202,10 +208,14 @@ impl Connections {
             return true;
         };
         counter.increment();
+        self.log_refusal(now, remote, setting);
+        false
+    }
+
+    fn log_refusal(&mut self, now: Instant, remote: SocketAddr, setting: &str) {
         if let Some(unsaid) = self.refused.pass(now) {
             tracing::warn!(%remote, unsaid, "a connection is refused: [connections] {setting} is reached");
         }
-        false
     }
 
     fn insert(&mut self, connection: Connection) {

@@ -32,13 +32,13 @@ use super::udp::UdpListener;
 use crate::config::{ApplicationSelector, Connections as ConnectionLimits};
 use crate::session::begin::Dial;
 use crate::session::event::Params;
+use crate::session::guard::Guard;
 use crate::session::pool::{SessionPool, SipCommand};
 use crate::session::router::{self, RequestSelectors};
 use crate::session::system::SystemStart;
 use crate::session::{Catalog, DialAnswer, NewCall, Routed, Router, SessionId, TaskMailbox};
-use crate::sip::auth::Users;
 use crate::sip::delivery::Delivery;
-use crate::sip::endpoint::{Endpoint, EndpointStats, TransactionId};
+use crate::sip::endpoint::{Endpoint, EndpointStats, SourceRules, Sources, TransactionId};
 use crate::sip::locate::{Answer, Question};
 use crate::sip::message::Transport;
 use crate::sip::registration::Identity;
@@ -65,8 +65,8 @@ pub enum Control {
     Reload(Box<(ApplicationSelector, RequestSelectors, Arc<Catalog>)>),
     /// Have the requests of an address of record go as its registrar says, or as they say themselves.
     Identity(Box<str>, Option<Identity>),
-    /// Ask these users for their passwords, where users are asked.
-    SetUsers(Arc<Users>),
+    /// Guard requests like this, or let all pass.
+    SetGuard(Option<Box<Guard>>),
     /// Start a diagram without a call.
     StartSystem(Box<SystemStart>),
     /// Deliver an event to a session or queue, and say whether there is one.
@@ -125,6 +125,8 @@ pub struct DriverParts {
     pub acceptors: Vec<StreamAcceptor>,
     /// Limits of connections.
     pub limits: ConnectionLimits,
+    /// Who may begin how many TLS handshakes.
+    pub handshakes: SourceRules,
     /// Certificates.
     pub tls: Arc<Tls>,
     /// The name that our certificate proves.
@@ -151,6 +153,7 @@ pub struct Driver {
     turn: usize,
     stream_listeners: Vec<(Transport, SocketAddr)>,
     connections: Connections,
+    handshakes: Sources,
     name: Option<Arc<str>>,
     /// Of each UDP socket, and of all connections.
     loads: Vec<Load>,
@@ -211,6 +214,7 @@ impl Driver {
             turn: 0,
             stream_listeners,
             connections: Connections::new(setup, parts.stats.clone()),
+            handshakes: Sources::new(parts.handshakes),
             name: parts.name,
             locals: LocalAddresses::default(),
             commands: parts.commands,
@@ -399,7 +403,7 @@ impl Driver {
                 self.router.reload(selector, catalog);
             }
             Control::Identity(key, identity) => self.router.set_identity(key, identity),
-            Control::SetUsers(users) => self.router.set_users(users),
+            Control::SetGuard(guard) => self.router.set_guard(guard.map(|guard| *guard)),
             Control::StartSystem(start) => {
                 let id = self.router.system_id();
                 let mailbox = self.pool.start_system(id.clone(), *start);

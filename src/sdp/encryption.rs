@@ -80,6 +80,19 @@ impl Encryption {
         }
     }
 
+    /// The state of another dialog of the same call.
+    pub(super) fn anew(&self, secure_signalling: bool) -> Self {
+        let terms = SrtpTerms {
+            secure_signalling,
+            ..self.terms.clone()
+        };
+        Self {
+            terms,
+            drawn: self.drawn,
+            agreed: None,
+        }
+    }
+
     /// What to answer a section of an offer with: one of its lines, or plain RTP.
     pub(super) fn choose(
         &self,

@@ -157,6 +157,17 @@ impl OfferAnswer {
         }
     }
 
+    /// The state of another dialog of the same call, without an exchange: keys of SRTP that this one has drawn
+    /// are not drawn again.
+    pub fn anew(&self, session_id: u64, secure_signalling: bool) -> Self {
+        let encryption = self.encryption.as_ref();
+        let encryption = encryption.map(|one| Box::new(one.anew(secure_signalling)));
+        Self {
+            encryption,
+            ..Self::new(session_id)
+        }
+    }
+
     /// Limits answers from now on, while we hold the peer (RFC 3264 §8.4): an answer allows what both
     /// sides do.
     pub fn set_direction(&mut self, direction: Direction) {

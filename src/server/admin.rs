@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{ApplicationSelector, Auth, Config, load_requests, load_selector};
+use crate::config::{ApplicationSelector, Config, load_requests, load_selector};
 use crate::control::dsm::{Command, Order, Outcome};
 use crate::deployment::{Deployment, DeploymentError};
+use crate::ids::Ids;
 use crate::net::{Control, Tls};
 use crate::server::StartError;
 use crate::session::event::{Params, SessionId};
@@ -32,8 +33,8 @@ pub(super) struct Requests {
 /// See the module's documentation.
 pub(super) struct Admin {
     config: Box<Config>,
-    /// As at the start: the guard of requests is made once.
-    auth: Auth,
+    /// Of the secrets of nonces.
+    ids: Ids,
     selector: ApplicationSelector,
     requests: RequestSelectors,
     deployment: Deployment,
@@ -44,6 +45,7 @@ pub(super) struct Admin {
 impl Admin {
     pub fn new(
         config: &Config,
+        ids: Ids,
         (selector, requests): (ApplicationSelector, RequestSelectors),
         deployment: Deployment,
         tls: Arc<Tls>,
@@ -51,7 +53,7 @@ impl Admin {
     ) -> Self {
         Self {
             config: Box::new(config.clone()),
-            auth: config.auth.clone(),
+            ids,
             selector,
             requests,
             deployment,
@@ -90,29 +92,12 @@ impl Admin {
         let wanted = config.clone();
         let (next, starts) = blocking(move || before.reload(&wanted)).await?;
         self.tls.adopt(credentials);
-        if !self.is_guard_of(&config.auth) {
-            tracing::warn!(
-                "[auth] has changed: who has to say who they are stays as it was until a restart; \
-                 only the users are read again"
-            );
-        }
+        let guard = users.map(|users| super::guard(&config.auth, users, &mut self.ids));
         (self.config, self.selector, self.requests) = (config, selector, requests);
-        if let Some(users) = users {
-            self.tell(Control::SetUsers(users.into())).await;
-        }
+        self.tell(Control::SetGuard(guard.map(Box::new))).await;
         self.adopt(next, starts).await;
         let catalog = self.deployment.catalog();
         Ok(catalog.names().into_iter().map(str::to_owned).collect())
-    }
-
-    /// Whether requests are guarded as `wanted`, whatever users there are.
-    fn is_guard_of(&self, wanted: &Auth) -> bool {
-        let users = self.auth.users.clone();
-        let wanted = Auth {
-            users,
-            ..wanted.clone()
-        };
-        wanted == self.auth
     }
 
     async fn carry_out(&mut self, command: Command) -> Outcome {

@@ -331,6 +331,11 @@ impl Server {
             udp: parts.udp,
             acceptors: parts.acceptors,
             limits: config.connections.clone(),
+            handshakes: SourceRules {
+                trusted: config.limits.trusted.clone(),
+                requests_per_second: config.connections.handshakes_per_second,
+                ..SourceRules::default()
+            },
             tls: tls.clone(),
             name: context.settings.name.clone(),
             origins: config.websocket.origins.clone(),
@@ -341,13 +346,9 @@ impl Server {
         let driver = tokio::spawn(driver.run());
         let (reloads, reload_receiver) = mpsc::channel(CONTROL_QUEUE);
         let admin = parts.deployment.map(|deployment| {
-            let admin = Admin::new(
-                config,
-                (parts.selector, parts.requests),
-                deployment,
-                tls,
-                control.clone(),
-            );
+            let ids = Ids::from_seed(ids.seed());
+            let selectors = (parts.selector, parts.requests);
+            let admin = Admin::new(config, ids, selectors, deployment, tls, control.clone());
             tokio::spawn(admin.run(Requests {
                 reloads: reload_receiver,
                 orders: order_receiver,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::call::{Call, CallSetup, Negotiation, RtpPolicy};
+use super::call::{Call, CallSetup, Negotiation, RtpPolicy, admit};
 use super::catalog::Application;
 use super::dial_out::{DialAnswer, DialError, OwnParty};
 use super::event::{Params, SessionId};
@@ -22,17 +22,15 @@ use crate::sdp::{Capabilities, NegotiationError, OfferAnswer, SrtpPolicy, SrtpTe
 use crate::sip::auth::DigestClient;
 use crate::sip::contact::ContactPlace;
 use crate::sip::delivery::Outbound;
-use crate::sip::dialog::Dialog;
-use crate::sip::dialog::capabilities::{ALLOW, EXTENSIONS, RELIABLE, ReliablePolicy};
-use crate::sip::dialog::invite_usage::{ForkId, InviteUsage, UsageSetup, can_reliable};
-use crate::sip::dialog::session_timer::{self, SessionTimerSettings};
+use crate::sip::dialog::capabilities::{ALLOW, RELIABLE, ReliablePolicy};
+use crate::sip::dialog::invite_usage::{ForkId, InviteUsage, UsageSetup};
+use crate::sip::dialog::session_timer::SessionTimerSettings;
 use crate::sip::endpoint::{RETRY_AFTER_S, TransactionId};
 use crate::sip::message::{
     CSeq, HeaderName, Headers, Method, NameAddr, Request, Response, SipUri, StatusCode, Transport,
     Uri,
 };
 use crate::sip::registration::Identity;
-use crate::sip::transport::Flow;
 
 /// What the sessions of a server have in common.
 #[derive(Debug, Clone)]
@@ -154,50 +152,25 @@ pub struct Refusal {
 /// [`Refusal`] with 400 when the INVITE cannot begin a dialog, with 421 when its sender lacks what the
 /// operator requires.
 pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result<Session, Refusal> {
-    if settings.reliable == ReliablePolicy::Required && !can_reliable(&call.invite.headers) {
-        let mut refusal = refuse(&call, StatusCode::EXTENSION_REQUIRED, "Extension Required");
-        let headers = &mut refusal.response.headers;
-        headers.push(HeaderName::Require, RELIABLE);
-        return Err(refusal);
-    }
-    if let Some(timer) = &settings.session_timer
-        && let Err(cause) = session_timer::judge(timer, &call.invite)
-    {
-        let mut refusal = refuse(&call, cause.status(), &cause.status().reason());
-        cause.write(&mut refusal.response);
-        return Err(refusal);
-    }
-    let Flow {
-        local, transport, ..
-    } = call.flow;
-    // By a `sips` URI if it called one (RFC 3261 §12.1.1).
-    let contact = ContactPlace {
-        transport,
-        local,
-        name: settings.name.as_deref(),
-        is_request: false,
+    let secure = is_secure(call.flow.transport);
+    let setup = CallSetup {
+        signalling_host: signalling_host(&call.invite),
+        secure_signalling: secure,
+        ..setup(call.id.clone(), settings)
     };
-    let contact = contact.uri(call.invite.uri.is_sips()).into();
-    let dialog = Dialog::uas(&call.invite, &call.id.0, contact).map_err(|error| {
-        tracing::info!(%error, "this INVITE begins no dialog");
-        refuse(&call, StatusCode::BAD_REQUEST, &error.to_string())
+    let dialog = admit(&call.invite, call.flow, &setup).map_err(|response| Refusal {
+        transaction: call.transaction,
+        response,
     })?;
     let NewCall {
         id,
         transaction,
         invite,
         application,
-        flow,
         ..
     } = call;
-    let secure = is_secure(flow.transport);
     let negotiation = negotiation(&id, secure, media, settings);
     let usage_setup = usage_setup(&id, settings);
-    let setup = CallSetup {
-        signalling_host: signalling_host(&invite),
-        secure_signalling: secure,
-        ..setup(id, settings)
-    };
     let usage = InviteUsage::uas(transaction, invite, dialog, usage_setup);
     let call = Call::new(setup, usage, negotiation);
     Ok(Session::new(call, &application, Origin::Caller))
@@ -263,7 +236,7 @@ pub fn outgoing(
 }
 
 /// What goes by this transport is not read on the way.
-fn is_secure(transport: Transport) -> bool {
+pub(super) fn is_secure(transport: Transport) -> bool {
     matches!(
         transport,
         Transport::Tls | Transport::TlsSctp | Transport::Wss
@@ -328,6 +301,8 @@ fn setup(id: SessionId, settings: &Settings) -> CallSetup {
         dtmf: settings.dtmf,
         linger: settings.linger,
         session_timer: settings.session_timer,
+        reliable: settings.reliable,
+        name: settings.name.clone(),
     }
 }
 
@@ -353,19 +328,10 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) ->
         None => headers.push(HeaderName::Contact, format!("<{contact}>")),
     }
     headers.push(HeaderName::Allow, ALLOW);
-    let reliable = match settings.reliable {
-        ReliablePolicy::Off => None,
-        ReliablePolicy::Supported => Some(RELIABLE),
-        ReliablePolicy::Required => {
-            headers.push(HeaderName::Require, RELIABLE);
-            None
-        }
-    };
-    let supported = reliable.iter().chain(EXTENSIONS).copied();
-    headers.push(
-        HeaderName::Supported,
-        supported.collect::<Vec<_>>().join(", "),
-    );
+    headers.push(HeaderName::Supported, settings.reliable.supported_line());
+    if settings.reliable == ReliablePolicy::Required {
+        headers.push(HeaderName::Require, RELIABLE);
+    }
     if !settings.user_agent.is_empty() {
         headers.push(HeaderName::UserAgent, settings.user_agent.clone());
     }
@@ -387,7 +353,7 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) ->
 
 /// The host that an INVITE was first sent from: what the first hop saw, else what the caller wrote
 /// (RFC 3261 §18.2.1). Behind a NAT it is that of RTP too.
-fn signalling_host(invite: &Request) -> Option<IpAddr> {
+pub(super) fn signalling_host(invite: &Request) -> Option<IpAddr> {
     let first = invite.headers.bottom_via().ok()?;
     first.received().or_else(|| first.host.ip())
 }

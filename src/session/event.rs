@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::call::Takeover;
 use super::dial_out::DialOut;
 use super::outside::OutsideWork;
 use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomRequest};
@@ -64,10 +65,12 @@ impl fmt::Display for AudioFile {
 pub enum SessionEvent {
     /// A request of the peer inside the dialog.
     Request(TransactionId, Box<Request>),
+    /// An INVITE that is to take the place of the call (RFC 3891).
+    Replace(Box<Takeover>),
     /// The ACK of a 2xx.
     Ack(Box<Request>),
-    /// A 2xx was never acknowledged.
-    AckTimeout,
+    /// A 2xx to this INVITE of the peer was never acknowledged.
+    AckTimeout(TransactionId),
     /// A reliable provisional response was never acknowledged.
     PrackTimeout,
     /// The peer cancelled the INVITE of this server transaction.
@@ -85,7 +88,7 @@ pub enum SessionEvent {
     /// A recording is complete: nothing more is written to its file.
     RecordingEnded(RecordingEnded),
     /// Another session posted an event.
-    Posted(Box<Params>),
+    Posted(Arc<Params>),
     /// A module raised an event of its own.
     Raised(&'static ModuleEvent, Box<Params>),
     /// Something that only the script is told: `subscription`, or `sipReply` outside a call.
@@ -127,6 +130,7 @@ impl SessionEvent {
                 | MediaEvent::StreamFailed,
             ) => Urgency::Once,
             Self::Request(..)
+            | Self::Replace(_)
             | Self::Media(_)
             | Self::Posted(_)
             | Self::Raised(..)

@@ -6,14 +6,13 @@
 //! guesses has to receive our answers. Each is one log line (see [`Guard::admit`]).
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
-use crate::sip::auth::{DigestServer, FailureCause, Users, Verdict};
+use crate::excerpt::Excerpt;
+use crate::sip::auth::{DigestServer, FailureCause, Verdict};
 use crate::sip::endpoint::subscriber;
 use crate::sip::message::{Request, Response, StatusCode};
 use crate::stats::AuthenticationStats;
@@ -62,9 +61,11 @@ impl Guard {
         }
     }
 
-    /// Takes other users for all requests to come.
-    pub fn set_users(&mut self, users: Arc<Users>) {
-        self.server.set_users(users);
+    /// Guards as `next` does from now on. Who has failed is not forgotten, and nonces stay good.
+    pub fn adopt(&mut self, next: Self) {
+        self.server.adopt(next.server);
+        (self.scope, self.trusted) = (next.scope, next.trusted);
+        (self.failures.max, self.failures.window) = (next.failures.max, next.failures.window);
     }
 
     /// Whether every request is guarded, whatever it is for.
@@ -78,6 +79,11 @@ impl Guard {
             Scope::All => false,
             Scope::Applications(names) => names.contains(application),
         }
+    }
+
+    /// Whether calls to some applications are guarded, but not every request.
+    pub fn guards_some(&self) -> bool {
+        !self.guards_all()
     }
 
     /// Decides about a guarded request; `None` lets it pass, else it is answered so.
@@ -122,7 +128,7 @@ impl Guard {
                 // Everything in the text, in this order, so that all log formats show the same.
                 tracing::warn!(
                     target: "auth",
-                    "authentication {what} from {source}: {cause}; method {method}, user {user}"
+                    "authentication {what} from {source}: {cause}; method {method}, user {user:?}"
                 );
                 if is_guess && self.failures.note(now, source) {
                     tracing::warn!(target: "auth", "authentication blocked for {source}");
@@ -148,17 +154,6 @@ pub enum Denial {
     Counted(Response),
     /// It can be judged again (RFC 3261 §26.3.2.4).
     Uncounted(Response),
-}
-
-/// A text of the peer's in a log line: quoted, escaped and short.
-struct Excerpt<'a>(&'a str);
-
-impl fmt::Display for Excerpt<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const LONGEST: usize = 64;
-        let short: String = self.0.chars().take(LONGEST).collect();
-        write!(f, "{short:?}")
-    }
 }
 
 /// How often addresses have failed: in this window and in the one before, so that forgetting costs

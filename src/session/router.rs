@@ -15,7 +15,9 @@ mod requests;
 mod responses;
 mod rooms;
 mod selection;
+mod takeover;
 mod transactions;
+mod uses;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -31,6 +33,7 @@ pub use self::rate::RATE_WINDOW;
 use self::rate::Rate;
 pub use self::requests::{RequestSelectors, methods};
 use self::rooms::Rooms;
+use self::uses::Uses;
 use super::catalog::{Application, Catalog};
 use super::event::{SessionEvent, SessionId};
 use super::guard::{Denial, Guard};
@@ -38,9 +41,9 @@ use super::request::NewRequest;
 use super::room::Seat;
 use crate::config::ApplicationSelector;
 use crate::ids::Ids;
-use crate::sip::auth::Users;
 use crate::sip::dialog::farewell::Farewell;
 use crate::sip::dialog::invite_usage::RequestToken;
+use crate::sip::dialog::replaces;
 use crate::sip::endpoint::{Event, RETRY_AFTER_S, TransactionId};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 use crate::sip::registration::Identities;
@@ -118,6 +121,10 @@ struct Entry<M> {
     flow: Option<Flow>,
     /// A request that came by another connection, and how. Its dialog has not judged it yet.
     moving: Option<Box<(TransactionId, Flow)>>,
+    /// An INVITE that is to take the place of the call.
+    takeover: Option<Box<takeover::Pending>>,
+    /// Dialogs whose place was taken, the latest last.
+    former: Vec<takeover::Former>,
     /// INVITEs of the peer that may be cancelled or lack an ACK.
     servers: SmallVec<[TransactionId; 2]>,
     clients: SmallVec<[(RequestToken, TransactionId); 1]>,
@@ -147,6 +154,8 @@ impl<M> Entry<M> {
             mailbox,
             flow: None,
             moving: None,
+            takeover: None,
+            former: Vec::new(),
             servers: SmallVec::new(),
             clients: SmallVec::new(),
             queues: Vec::new(),
@@ -164,6 +173,7 @@ pub struct Router<M> {
     clients: HashMap<TransactionId, (SessionId, RequestToken)>,
     queues: HashMap<Box<str>, SessionId>,
     rooms: Rooms,
+    uses: Uses,
     /// Sessions that are calls.
     calls: usize,
     /// Sessions that are requests outside calls.
@@ -215,6 +225,7 @@ impl<M: Mailbox> Router<M> {
             clients: HashMap::new(),
             queues: HashMap::new(),
             rooms: Rooms::new(),
+            uses: Uses::default(),
             calls: 0,
             starts: Rate::default(),
             dialled: Rate::default(),
@@ -241,10 +252,11 @@ impl<M: Mailbox> Router<M> {
         Self { guard, ..self }
     }
 
-    /// Has the guard, if there is one, know these users from now on.
-    pub fn set_users(&mut self, users: Arc<Users>) {
-        if let Some(guard) = &mut self.guard {
-            guard.set_users(users);
+    /// Has requests outside dialogs guarded like this from now on, or no more.
+    pub fn set_guard(&mut self, next: Option<Guard>) {
+        match (&mut self.guard, next) {
+            (Some(guard), Some(next)) => guard.adopt(next),
+            (guard, next) => *guard = next,
         }
     }
 
@@ -272,7 +284,7 @@ impl<M: Mailbox> Router<M> {
                 None
             }
             Event::AckTimeout { transaction } => {
-                self.on_server(transaction, SessionEvent::AckTimeout);
+                self.on_server(transaction, SessionEvent::AckTimeout(transaction));
                 self.forget_server(transaction);
                 None
             }
@@ -306,6 +318,7 @@ impl<M: Mailbox> Router<M> {
     ) {
         let mut entry = Entry::new(call_id, mailbox);
         entry.flow = invite.map(|(_, flow)| flow);
+        self.uses.add(entry.flow);
         if let Some((transaction, _)) = invite {
             entry.servers.push(transaction);
             self.servers.insert(transaction, id.clone());
@@ -335,27 +348,25 @@ impl<M: Mailbox> Router<M> {
 
     /// Our address that the session's peer called.
     pub fn local(&self, id: &SessionId) -> Option<SocketAddr> {
-        Some(self.flow(id)?.local)
+        Some(self.sessions.get(id)?.flow?.local)
     }
 
-    /// How the session's peer was last heard, or called.
-    pub fn flow(&self, id: &SessionId) -> Option<Flow> {
-        self.sessions.get(id)?.flow
+    /// How the peer that a session sends this request to was last heard, or called.
+    pub fn flow(&self, id: &SessionId, request: &Request) -> Option<Flow> {
+        self.sessions.get(id)?.flow_for(request)
     }
 
-    /// Notes by which flow a session calls.
-    pub fn set_flow(&mut self, id: &SessionId, flow: Flow) {
+    /// Notes by which flow a session sends this request.
+    pub fn set_flow(&mut self, id: &SessionId, request: &Request, flow: Flow) {
         if let Some(entry) = self.sessions.get_mut(id) {
-            entry.flow = Some(flow);
+            self.uses.add(Some(flow));
+            self.uses.drop(entry.set_flow_for(request, flow));
         }
     }
 
-    /// Whether a call goes by this connection. Looks at every session.
+    /// Whether a call goes by this connection.
     pub fn uses(&self, connection: ConnectionId) -> bool {
-        let is_it = |flow: Flow| flow.connection == Some(connection);
-        self.sessions
-            .values()
-            .any(|entry| entry.flow.is_some_and(is_it))
+        self.uses.contains(connection)
     }
 
     /// Forgets a session and everything that led to it.
@@ -363,6 +374,9 @@ impl<M: Mailbox> Router<M> {
         let Some(entry) = self.sessions.remove(id) else {
             return;
         };
+        for flow in entry.flows() {
+            self.uses.drop(flow);
+        }
         for (_, room) in entry.seats {
             self.stand_up(id, &room);
         }
@@ -447,6 +461,7 @@ impl<M: Mailbox> Router<M> {
             + self.queues.len()
             + self.rooms.len()
             + self.outside_entries()
+            + self.uses.len()
     }
 
     fn on_request(
@@ -456,6 +471,10 @@ impl<M: Mailbox> Router<M> {
         request: Request,
         flow: Flow,
     ) -> Option<Routed> {
+        let replaces = match replaces::requested(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => return Some(self.refuse(transaction, &request, status, None)),
+        };
         let has_to_tag = matches!(request.headers.to_tag(), Ok(Some(_)));
         if has_to_tag {
             if request.method == Method::Notify
@@ -471,7 +490,7 @@ impl<M: Mailbox> Router<M> {
             return Some(refusal);
         }
         match request.method {
-            Method::Invite => self.on_invite(now, transaction, request, flow),
+            Method::Invite => self.on_invite(now, transaction, request, flow, replaces),
             _ => self.on_request_outside(now, transaction, request, flow),
         }
     }
@@ -562,7 +581,7 @@ impl<M: Mailbox> Router<M> {
         let id = SessionId(request.headers.to_tag().ok()??.into());
         let entry = self.sessions.get(&id)?;
         let call_id = request.headers.call_id().ok()?;
-        (*entry.call_id == *call_id.as_bytes()).then_some((id, entry))
+        entry.is_called(call_id.as_bytes()).then_some((id, entry))
     }
 }
 

@@ -111,8 +111,11 @@ impl Session {
     /// follows from it.
     fn on_response(&mut self, now: Instant, token: RequestToken, response: Box<Response>) {
         let application = self.application.as_ref().filter(|_| !self.forced);
-        if !application.is_some_and(Running::wants_replies) {
-            return self.call.usage_mut().handle_response(now, token, *response);
+        if self.call.is_replaced(token) || !application.is_some_and(Running::wants_replies) {
+            return self
+                .call
+                .usage_for(token)
+                .handle_response(now, token, *response);
         }
         let before = self.call.status();
         self.call
@@ -170,7 +173,9 @@ impl SessionCore for Session {
                     .application
                     .as_ref()
                     .is_some_and(|application| !self.forced && application.wants_requests());
-                if !usage.admit(transaction, &request) {
+                if self.call.take_replaced(transaction, &request) {
+                    // Of a dialog that is none of the application's any more.
+                } else if !self.call.usage_mut().admit(transaction, &request) {
                     // It has its answer.
                 } else if !self.call.admits_refer(transaction, &request)
                     || !self.call.admits_subscribe(now, transaction, &request)
@@ -182,12 +187,14 @@ impl SessionCore for Session {
                     self.call.handle_admitted(now, transaction, *request);
                 }
             }
-            SessionEvent::Ack(ack) => usage.handle_ack(&ack),
-            SessionEvent::AckTimeout => usage.handle_ack_timeout(),
+            SessionEvent::Replace(takeover) => self.call.take_over(now, *takeover),
+            SessionEvent::Ack(ack) => self.call.handle_ack(&ack),
+            SessionEvent::AckTimeout(invite) => self.call.handle_ack_timeout(invite),
             SessionEvent::PrackTimeout => usage.handle_prack_timeout(),
             SessionEvent::Cancel(transaction) => usage.handle_cancel(transaction),
             SessionEvent::Response(token, response) => self.on_response(now, token, response),
             SessionEvent::NoResponse(token, status) => {
+                let usage = self.call.usage_for(token);
                 usage.handle_no_response(now, token, status);
             }
             SessionEvent::Media(MediaEvent::Digit {
@@ -211,7 +218,7 @@ impl SessionCore for Session {
             SessionEvent::Raised(event, params) => {
                 self.tell(now, CallEvent::Raised(event, *params));
             }
-            SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(*params)),
+            SessionEvent::Posted(params) => self.tell(now, CallEvent::Posted(params)),
             SessionEvent::News(event) => self.tell(now, CallEvent::News(event)),
             SessionEvent::Performed(token, result) => {
                 self.tell(now, CallEvent::Performed(token, result));

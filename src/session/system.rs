@@ -144,7 +144,8 @@ impl SessionCore for SystemSession {
             // Of a call, which there is none of.
             SessionEvent::Request(..)
             | SessionEvent::Ack(_)
-            | SessionEvent::AckTimeout
+            | SessionEvent::Replace(_)
+            | SessionEvent::AckTimeout(_)
             | SessionEvent::PrackTimeout
             | SessionEvent::Cancel(_)
             | SessionEvent::Response(..)

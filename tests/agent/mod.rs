@@ -15,6 +15,7 @@ mod order;
 pub mod outgoing;
 mod prompts;
 mod recording;
+mod replaced;
 mod requests;
 mod rooms;
 mod sound;

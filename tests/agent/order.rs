@@ -1,5 +1,6 @@
 //! In which order a session processes what happens.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use muleteer::dsm::Answer;
@@ -12,7 +13,7 @@ use muleteer::session::{
 use super::{Scene, diagram};
 
 fn posted(name: &str) -> SessionEvent {
-    SessionEvent::Posted(Box::new(Params::from([(
+    SessionEvent::Posted(Arc::new(Params::from([(
         "name".to_owned(),
         name.to_owned(),
     )])))

@@ -214,6 +214,47 @@ async fn users_are_read_again_on_sighup() {
     server.stop();
 }
 
+#[tokio::test]
+async fn who_has_to_say_who_they_are_changes_on_sighup_in_one_step() {
+    let folder = Folder::new(&[]);
+    folder.write("users.conf", USERS);
+    let auth = |keys: &str| {
+        let path = folder.file("users.conf").display().to_string();
+        folder.write(
+            "server.toml",
+            &format!("[auth]\nusers = {path:?}\n{keys}\n"),
+        );
+    };
+    auth("");
+    let mut server = ServerProcess::configured(&folder.file("server.toml"));
+    let mut caller = Caller::new(server.address, "demo").await;
+    let mut again = async |server: &mut ServerProcess, keys: &str, said: &str| {
+        auth(keys);
+        server.process.signal(rustix::process::Signal::HUP);
+        server.process.line(said);
+        let right = answer(&mut caller, "alice", "wonderland", "OPTIONS").await;
+        let (_, unasked) = ask(&mut caller, "OPTIONS").await;
+        (unasked.status.code(), right.code())
+    };
+    let asks = "applications = [\"*\"]";
+    assert_eq!(again(&mut server, asks, "loaded anew").await, (401, 200));
+    // What has an error changes nothing, not even the part that has none.
+    let nobody = "applications = []\nqop = [\"never\"]";
+    assert_eq!(
+        again(&mut server, nobody, "nothing was reloaded").await,
+        (401, 200)
+    );
+    let others = format!("{asks}\nrealm = \"elsewhere\"");
+    assert_eq!(
+        again(&mut server, &others, "nothing was reloaded").await,
+        (401, 200)
+    );
+    let fewer = format!("{asks}\nalgorithms = [\"MD5\"]");
+    assert_eq!(again(&mut server, &fewer, "loaded anew").await, (401, 200));
+    assert_eq!(again(&mut server, "", "loaded anew").await, (200, 200));
+    server.stop();
+}
+
 #[test]
 fn a_server_does_not_start_with_users_that_mean_nothing() {
     for (text, told) in [

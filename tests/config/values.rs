@@ -38,7 +38,7 @@ fn every_key_can_be_set() {
         sip = { listen = "udp:127.0.0.1:0", server_header = "", t1_ms = 100, t2_ms = 1000, t4_ms = 2000 }
         tls = { certificate = "cert.pem", key = "/etc/ssl/key.pem", name = "media.example.com", ca = "ca.pem", verify_server = false, client_certificates = "optional", client_ca = "clients.pem" }
         websocket = { origins = ["https://phone.example.com"] }
-        connections = { total = 10, per_source = 5, handshake_s = 1, first_message_s = 2, message_s = 3, message_kib = 8, backlog_kib = 128, idle_s = 60, keep_alive_s = 0 }
+        connections = { total = 10, per_source = 5, handshakes_per_second = 0, handshake_s = 1, first_message_s = 2, message_s = 3, message_kib = 8, backlog_kib = 128, idle_s = 60, keep_alive_s = 0 }
         media = { threads = 2, slot_ms = 10, playout = "fixed:80" }
         codec = { load = ["gsm", "speex"], order = ["pcma", "L16/16000"], exclude = [], opus = { sample_rate = 48000, bitrate = 32000, complexity = 10, fec = false, loss_percent = 0, dtx = true } }
         rtp = { address = "192.0.2.1", ports = "30000-30999", timeout_s = 0, strict_source = true, asymmetric = true, rtcp = false }
@@ -72,6 +72,7 @@ fn every_key_can_be_set() {
     let connections = Connections {
         total: 10,
         per_source: 5,
+        handshakes_per_second: None,
         handshake: Duration::from_secs(1),
         first_message: Duration::from_secs(2),
         message: Duration::from_secs(3),

@@ -1,6 +1,8 @@
 //! Reliable provisional responses (RFC 3262) and what they allow before the answer.
 
-use muleteer::sip::message::StatusCode;
+use muleteer::sip::message::{HeaderName, StatusCode};
+
+use crate::agent::{Scene, diagram};
 
 use super::party::{CALLEE, CALLER, Pair, update};
 use crate::support::wire::WireConfig;
@@ -60,6 +62,59 @@ fn rfc3262_3_the_2xx_waits_for_the_prack_of_a_description() {
     pair.act(CALLER, |usage| usage.hang_up());
     pair.ends();
 }
+
+#[test]
+fn rfc3262_5_an_offer_in_a_prack_is_answered_in_its_2xx_or_refused_with_the_call() {
+    for is_good in [true, false] {
+        let mut scene = Scene::new("early", diagram("early", EARLY));
+        scene.peer().extra = "Supported: 100rel\r\n".to_owned();
+        scene.peer().invite();
+        scene.run(100);
+        let progress = scene.peer().last_response();
+        let rseq = progress.headers.text(&HeaderName::RSeq).unwrap();
+        scene.peer().extra = format!("RAck: {rseq} {} INVITE\r\n", scene.peer().cseq);
+        let mut offer = scene.peer().offer("sendrecv").replace("40000", "42000");
+        if !is_good {
+            offer = offer.replace("m=audio", "m=video");
+        }
+        scene.peer().request("PRACK", &offer);
+        scene.peer().extra.clear();
+        scene.run(100);
+        assert_eq!(scene.peer().statuses("PRACK"), [200]);
+        let answer = scene
+            .peer()
+            .responses()
+            .find(|response| response.headers.cseq().unwrap().method.as_str() == "PRACK");
+        assert_eq!(!answer.unwrap().body.is_empty(), is_good);
+        match is_good {
+            true => {
+                assert!(
+                    scene
+                        .media()
+                        .contains(&"configure 192.0.2.9:42000 sendrecv".to_owned())
+                );
+                scene.press("1");
+                assert_eq!(scene.peer().statuses("INVITE").last(), Some(&200));
+                scene.peer().cseq -= 1;
+                scene.peer().ack("");
+                scene.peer().cseq += 1;
+                scene.bye();
+            }
+            false => {
+                assert_eq!(scene.peer().statuses("INVITE").last(), Some(&488));
+                scene.peer().cseq -= 1;
+                scene.peer().same_branch("ACK");
+            }
+        }
+        scene.ends_clean();
+    }
+}
+
+/// Tells its session description by 183 and answers at a key.
+const EARLY: &str = "import(mod_dlg);\ninitial state A;\n\
+    transition \"invite\" A - invite / dlg.acceptInvite(183) -> A;\n\
+    transition \"key\" A - key / dlg.acceptInvite(200) -> A;\n\
+    transition \"gone\" A - hangup / stop(false) -> A;\n";
 
 #[test]
 fn rfc3311_5_1_either_side_may_update_before_the_answer() {

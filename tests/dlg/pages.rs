@@ -5,6 +5,7 @@ use std::path::Path;
 
 use muleteer::config::ApplicationSelector;
 use muleteer::session::Catalog;
+use muleteer::sip::dialog::transfer::Refer;
 use muleteer::sip::message::Method;
 
 use crate::agent::{PEER, Scene, diagram};
@@ -23,6 +24,7 @@ fn scene(number: usize, name: &str) -> Scene {
     let text = &diagrams()[number];
     let mut application = diagram(name, text);
     application.config.insert("callee".into(), "bob".into());
+    application.config.insert("expert".into(), "bob".into());
     application
         .config
         .insert("domain".into(), "192.0.2.9:5060".into());
@@ -102,8 +104,33 @@ fn a_transfer() {
 }
 
 #[test]
+fn an_attended_transfer() {
+    let mut scene = scene(4, "consult");
+    scene.call();
+    let invite = scene.peer().last_request("INVITE").expect("a call");
+    let answer = scene.peer().offer("sendrecv");
+    scene.peer().respond(&invite, 200, "bob", &answer);
+    scene.run(100);
+    let refer = scene.peer().last_request("REFER").expect("a REFER");
+    let headers = &invite.headers;
+    let replaces = format!(
+        "{};to-tag=bob;from-tag={}",
+        headers.call_id().unwrap(),
+        headers.from_tag().unwrap().unwrap()
+    );
+    let asked = Refer::read(&refer).unwrap();
+    assert_eq!(asked.target.to_string(), format!("sip:peer@{PEER}"));
+    assert_eq!(asked.replaces.unwrap().to_string(), replaces);
+    scene.peer().respond(&refer, 603, "", "");
+    scene.run(100);
+    assert_eq!(scene.peer().count("BYE"), 1);
+    scene.with_agent(|agent, now| agent.terminate(now));
+    scene.ends_clean();
+}
+
+#[test]
 fn a_call_that_moves_where_its_peer_sends_it() {
-    let mut scene = scene(4, "moving");
+    let mut scene = scene(5, "moving");
     scene.call();
     scene.peer().extra = format!("Refer-To: <sip:bob@{PEER}>\r\n");
     scene.peer().request("REFER", "");
@@ -144,7 +171,7 @@ fn a_call_that_moves_where_its_peer_sends_it() {
 
 #[test]
 fn a_text_is_answered_by_a_text() {
-    let mut scene = scene(5, "chat");
+    let mut scene = scene(6, "chat");
     let taken = (Method::Message, ApplicationSelector::RuriUser);
     scene.agent().serve(vec![taken]);
     let address = scene.peer().address;
@@ -168,7 +195,7 @@ fn a_text_is_answered_by_a_text() {
 
 #[test]
 fn a_diagram_that_subscribes_and_tries_again() {
-    let mut application = diagram("watch", &diagrams()[6]);
+    let mut application = diagram("watch", &diagrams()[7]);
     for (key, value) in [("domain", PEER), ("password", "secret")] {
         application.config.insert(key.into(), value.into());
     }

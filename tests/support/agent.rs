@@ -754,6 +754,7 @@ impl Agent {
                     self.endpoint.send_ack(*transaction, *request, flow);
                 }
             }
+            Output::Own { sender, command } => self.send(now, &sender, command),
             Output::Located { .. } => {}
             Output::Abandon(transaction) => self.endpoint.abandon(now, transaction),
             Output::Failed {

@@ -225,7 +225,17 @@ impl ServerProcess {
     /// On this address; IPv6 ones in brackets.
     pub fn start_on(ip: &str, arguments: &[&str]) -> Self {
         let address = format!("{ip}:{}", free_port());
-        let mut process = Process::start(serve(&address).args(arguments));
+        Self::started(&address, serve(&address).args(arguments))
+    }
+
+    /// With this configuration.
+    pub fn configured(config: &Path) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        Self::started(&address, &mut serve_as(config, &address))
+    }
+
+    fn started(address: &str, command: &mut Command) -> Self {
+        let mut process = Process::start(command);
         process.line("listens on");
         process.line("Ctrl-C stops.");
         // What it logged while it started is still to be looked for.
@@ -252,8 +262,11 @@ impl ServerProcess {
 
 /// The command that serves on `address`, by UDP and TCP.
 pub fn serve(address: &str) -> Command {
+    serve_as(&project_root().join("conf/muleteer.toml"), address)
+}
+
+fn serve_as(conf: &Path, address: &str) -> Command {
     let mut command = muleteer();
-    let conf = project_root().join("conf/muleteer.toml");
     let listen = format!("sip.listen=[\"udp:{address}\", \"tcp:{address}\"]");
     command.arg("serve").arg("--config").arg(conf);
     command.args(["--set", &listen]);

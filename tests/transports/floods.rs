@@ -1,5 +1,6 @@
 //! Connections that mean harm: others are served meanwhile, what happened is counted, and nothing is left.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use muleteer::sip::message::{StatusCode, Transport};
@@ -282,5 +283,31 @@ async fn a_network_that_is_kept_out_gets_no_handshake() {
         Phone::on(stream, local, "TCP").closed().await;
     }
     assert_eq!(server.server.stats().connections.accepted.value(), 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_begins_too_many_tls_handshakes_is_closed_and_calls_go_on() {
+    let server = server(&Pki::new(), |config| {
+        config.connections.handshakes_per_second = NonZeroU32::new(3);
+    })
+    .await;
+    let tls = address(&server, Transport::Tls);
+    let mut begun = Vec::new();
+    for _ in 0..20 {
+        begun.push(TcpStream::connect(tls).await.expect("it listens"));
+    }
+    // Those that are refused are closed; a phone without TLS is none of them.
+    let refused = &server.server.stats().connections.refused.handshakes;
+    for _ in 0..1000 {
+        if refused.value() >= 10 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(refused.value() >= 10, "{}", refused.value());
+    assert!(server.server.stats().connections.accepted.value() <= 10);
+    still_serves(&server).await;
+    drop(begun);
     server.stop().await;
 }

@@ -29,6 +29,7 @@ fn configuration(pki: &Pki, change: impl FnOnce(&mut Config)) -> Config {
     let all = all.map(|transport| listen(&format!("{transport}:127.0.0.1:0")));
     config.sip.listen = all.to_vec();
     config.tls = pki.settings();
+    config.connections.handshakes_per_second = None;
     change(&mut config);
     config
 }

@@ -81,7 +81,8 @@ const SIGNATURES: &[Signature] = &[
         "Places a call that variables with this prefix describe: PREFIX_caller, PREFIX_callee, \
          PREFIX_domain, PREFIX_app; also PREFIX_r_uri, PREFIX_from, PREFIX_from_uri, PREFIX_to, \
          PREFIX_auth_user, PREFIX_auth_pwd, PREFIX_auth_realm, PREFIX_ltag, PREFIX_hdrs, \
-         PREFIX_var.NAME. $PREFIX_ltag becomes the id of its session.",
+         PREFIX_var.NAME, and as an extension PREFIX_replaces: the dialog that it takes the place of, as \
+         #refer_replaces has it. $PREFIX_ltag becomes the id of its session.",
     )
     .errno(ANSWER)
     .sets(&["$PREFIX_ltag"]),
@@ -118,10 +119,16 @@ const SIGNATURES: &[Signature] = &[
     ),
     takes(
         "dlg.refer",
-        Separator::Commas(2),
-        &[need("target", Kind::Value), may("seconds", Kind::Value)],
+        Separator::Commas(3),
+        &[
+            need("target", Kind::Value),
+            may("seconds", Kind::Value),
+            may("replaces", Kind::Value),
+        ],
         refer,
-        "Asks the peer of the established call to call somebody else; 'transfer' tells what becomes of it.",
+        "Asks the peer of the established call to call somebody else; 'transfer' tells what becomes of it. \
+         As an extension replaces names a dialog that the call is to take the place of: \
+         CALLID;to-tag=TAG;from-tag=TAG, the first tag that of whom is called.",
     )
     .errno(&["dlg"])
     .throws(&["sbc #cause"]),
@@ -215,7 +222,8 @@ fn accept(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
 }
 
 fn refer(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    if arguments.is_written(1) && arguments.signed(1, scope).is_none() {
+    let is_left_out = arguments.is_written(2) && arguments.text(1, scope).trim().is_empty();
+    if arguments.is_written(1) && !is_left_out && arguments.signed(1, scope).is_none() {
         return Err(malformed("the seconds of dlg.refer are no number"));
     }
     checked(arguments, scope)

@@ -177,7 +177,7 @@ fn comes_after_hangup(transition: &Transition, hangup: bool) -> bool {
         // What needs a call or its media.
         Some(
             Start | Startup | Reload | Invite | SessionStart | Early | Ringing | Failed | Key
-            | NoAudio | Separator | SessionTimeout | RtpTimeout,
+            | NoAudio | Separator | SessionTimeout | RtpTimeout | Replaced,
         ) => false,
         Some(Hangup) => hangup,
         _ => true,

@@ -338,6 +338,20 @@ pub static CORE: &[EventCondition] = &[
         &[STATUS, &[("final", "true if nothing more is told")]],
     ),
     event(
+        "replaced",
+        Replaced,
+        "Another peer has taken the call over by an INVITE with Replaces, which is answered: the call goes on \
+         with it. An extension.",
+        &[
+            PARTIES,
+            HEADERS,
+            CSEQ,
+            BODY,
+            LEG,
+            &[("replaced_callid", "Call-ID of the dialog before")],
+        ],
+    ),
+    event(
         "sessionTimeout",
         SessionTimeout,
         "The session timer ran off; the session ends unless #processed=true.",

@@ -39,31 +39,68 @@ impl Driver {
                     self.endpoint.cancel(now, transaction);
                 }
             }
+            command @ (Command::Request { .. } | Command::Ack { .. }) => {
+                let flow = self.own_flow_of(&session, &command);
+                let command = match flow {
+                    Some(_) => self.delivery.keep_behind(&session, command),
+                    None => Some(command),
+                };
+                if let Some(command) = command {
+                    self.send_by(now, session, command, flow);
+                }
+            }
+        }
+    }
+
+    fn own_flow_of(&self, session: &SessionId, command: &Command) -> Option<Flow> {
+        match command {
             Command::Request {
-                token,
-                request,
-                next_hop,
-            } => match self.own_flow(&session, &next_hop) {
-                Some(flow) => {
-                    let transaction = self.endpoint.send_request(now, *request, flow);
-                    self.bind(&session, token, transaction);
+                request, next_hop, ..
+            }
+            | Command::Ack {
+                request, next_hop, ..
+            } => self.own_flow(session, request, next_hop),
+            _ => None,
+        }
+    }
+
+    /// Sends a request or an ACK, by a connection of its own or to where the delivery finds.
+    fn send_by(&mut self, now: Instant, session: SessionId, command: Command, flow: Option<Flow>) {
+        match (command, flow) {
+            (Command::Request { token, request, .. }, Some(flow)) => {
+                let transaction = self.endpoint.send_request(now, *request, flow);
+                self.bind(&session, token, transaction);
+            }
+            (
+                Command::Request {
+                    token,
+                    request,
+                    next_hop,
+                },
+                None,
+            ) => self.delivery.send(now, session, token, request, &next_hop),
+            (
+                Command::Ack {
+                    invite, request, ..
+                },
+                Some(flow),
+            ) => {
+                if let Some(transaction) = self.acknowledged(&session, invite, &request) {
+                    self.endpoint.send_ack(transaction, *request, flow);
                 }
-                None => self.delivery.send(now, session, token, request, &next_hop),
-            },
-            Command::Ack {
-                invite,
-                request,
-                next_hop,
-            } => match self.own_flow(&session, &next_hop) {
-                Some(flow) => {
-                    if let Some(transaction) = self.acknowledged(&session, invite, &request) {
-                        self.endpoint.send_ack(transaction, *request, flow);
-                    }
-                }
-                None => self
-                    .delivery
-                    .send_ack(now, session, invite, request, &next_hop),
-            },
+            }
+            (
+                Command::Ack {
+                    invite,
+                    request,
+                    next_hop,
+                },
+                None,
+            ) => self
+                .delivery
+                .send_ack(now, session, invite, request, &next_hop),
+            // Answers and CANCELs have a transaction, which knows its flow.
+            _ => {}
         }
     }
 
@@ -116,12 +153,12 @@ impl Driver {
                     Some(contact) => request.headers.push(HeaderName::Contact, contact),
                     None => stamp_contact(&mut request, &place, |local| self.is_local(local)),
                 }
+                if flow.connection.is_some() {
+                    self.router.set_flow(&attempt.sender, &request, flow);
+                }
                 let transaction = self.endpoint.send_request(now, *request, flow);
                 if !self.outside.bind(&attempt.sender, transaction, &flow) {
                     self.bind(&attempt.sender, attempt.token, transaction);
-                    if flow.connection.is_some() {
-                        self.router.set_flow(&attempt.sender, flow);
-                    }
                 }
                 self.delivery.handle_sent(now, attempt, transaction);
             }
@@ -137,6 +174,10 @@ impl Driver {
                 if let (Some(transaction), Some(flow)) = (transaction, flow) {
                     self.endpoint.send_ack(transaction, *request, flow);
                 }
+            }
+            Output::Own { sender, command } => {
+                let flow = self.own_flow_of(&sender, &command);
+                self.send_by(now, sender, command, flow);
             }
             Output::Located { sender, targets } => self.place(now, sender, targets),
             Output::Abandon(transaction) => self.endpoint.abandon(now, transaction),

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::super::connection::StreamInput;
 use super::Driver;
 use crate::session::SessionId;
-use crate::sip::message::{Host, Message, Transport, Uri};
+use crate::sip::endpoint::Admission;
+use crate::sip::message::{Host, Message, Request, Transport, Uri};
 use crate::sip::transport::{ConnectionId, Flow, Transmit, default_port};
 
 impl Driver {
@@ -25,7 +26,13 @@ impl Driver {
                         remote,
                         connection: None,
                     };
-                    self.connections.accept(now, flow, stream);
+                    let shakes_hands = matches!(transport, Transport::Tls | Transport::Wss);
+                    let is_within =
+                        !shakes_hands || self.handshakes.take(now, remote.ip()) == Admission::Admit;
+                    match is_within {
+                        true => self.connections.accept(now, flow, stream),
+                        false => self.connections.refuse_handshake(now, remote),
+                    }
                 }
             }
             StreamInput::Authenticated(id, identities) => {
@@ -128,9 +135,14 @@ impl Driver {
 
     /// The connection that the session's peer uses, if requests to `next_hop` go by nothing else: it is a
     /// WebSocket, or its user agent asks for it with `ob` (RFC 7118 §5.2, RFC 5626 §4.3).
-    pub(super) fn own_flow(&self, session: &SessionId, next_hop: &Uri) -> Option<Flow> {
+    pub(super) fn own_flow(
+        &self,
+        session: &SessionId,
+        request: &Request,
+        next_hop: &Uri,
+    ) -> Option<Flow> {
         let sip = next_hop.as_sip()?;
-        let flow = self.router.flow(session)?;
+        let flow = self.router.flow(session, request)?;
         let connection = self.connections.get(flow.connection?)?;
         let is_browser = matches!(flow.transport, Transport::Ws | Transport::Wss);
         let named = sip.params.get("transport").unwrap_or_default();

@@ -9,6 +9,7 @@
 
 mod domain;
 mod error;
+mod handshakes;
 mod verifier;
 
 use std::io;
@@ -30,6 +31,7 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use self::domain::identities;
 pub use self::error::TlsError;
+use self::handshakes::Handshakes;
 use self::verifier::DomainVerifier;
 use crate::config::{ClientCertificates, Tls as Settings};
 use crate::sip::message::Host;
@@ -42,6 +44,7 @@ const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 pub struct Tls {
     serves: bool,
     current: ArcSwap<Credentials>,
+    handshakes: Handshakes,
 }
 
 /// What the files held when they were read.
@@ -59,7 +62,11 @@ impl Tls {
     /// [`TlsError`] for the first file that cannot be used.
     pub fn load(settings: &Settings, serves: bool) -> Result<Self, TlsError> {
         let current = ArcSwap::from_pointee(Credentials::read(settings, serves)?);
-        Ok(Self { serves, current })
+        Ok(Self {
+            serves,
+            current,
+            handshakes: Handshakes::default(),
+        })
     }
 
     /// Reads the files again.
@@ -82,7 +89,8 @@ impl Tls {
     ) -> io::Result<server::TlsStream<TcpStream>> {
         let config = self.current.load().server.clone();
         let config = config.ok_or_else(|| io::Error::other("no certificate"))?;
-        TlsAcceptor::from(config).accept(stream).await
+        let handshake = TlsAcceptor::from(config).accept(stream);
+        self.handshakes.run(handshake).await
     }
 
     /// Takes the client's side of a handshake with a server that has to speak for `domain`.
@@ -98,8 +106,8 @@ impl Tls {
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
         };
         let config = self.current.load().client.clone();
-        let connected = TlsConnector::from(config).connect(name, stream).await;
-        connected.map_err(plain)
+        let handshake = TlsConnector::from(config).connect(name, stream);
+        self.handshakes.run(handshake).await.map_err(plain)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::sdp::SessionDescription;
 use crate::session::event::SessionId;
 
 /// See the module's documentation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Editors {
     session: SessionId,
     hooks: Vec<&'static dyn Hooks>,

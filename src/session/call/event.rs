@@ -1,5 +1,7 @@
 //! What an application is told of its call.
 
+use std::sync::Arc;
+
 #[cfg(doc)]
 use super::Call;
 use crate::audio::playlist::{PlaylistItem, RoomId};
@@ -74,6 +76,12 @@ pub enum CallEvent {
         /// The response, unless it was a time-out.
         response: Option<Box<Response>>,
     },
+    /// Another peer's INVITE has taken the place of the call's dialog, and is answered (RFC 3891): it is the
+    /// [INVITE](Call::invite) of the call from now on.
+    Replaced {
+        /// The INVITE before it.
+        earlier: Box<Request>,
+    },
     /// A response to a request of ours, for an application that wants to see them. It has done its work.
     Response(Box<SeenResponse>),
     /// What became known of a REFER of ours.
@@ -96,7 +104,7 @@ pub enum CallEvent {
     /// What came of an act in a room, and which room that is to media threads.
     InRoom(Result<RoomId, InRoomError>),
     /// An event of another session.
-    Posted(Params),
+    Posted(Arc<Params>),
     /// A module raised an event of its own.
     Raised(&'static ModuleEvent, Params),
     /// Something that only a script is told.

@@ -4,11 +4,13 @@
 //! wants ("answer", "hang up", "play this") into outputs of the session, and what SIP says into
 //! [`CallEvent`]s. It knows no application.
 
+mod admission;
 mod editors;
 mod event;
 mod formats;
 mod negotiation;
 mod referred;
+mod replaced;
 mod signalling;
 mod transfer;
 
@@ -17,10 +19,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
+pub use self::admission::admit;
 pub use self::event::{CallEvent, CallStatus, SeenResponse};
 pub use self::formats::capabilities;
 pub use self::negotiation::Negotiation;
 pub use self::referred::MAX_REFERRED;
+pub use self::replaced::{MAX_REPLACED, Takeover};
 
 use self::editors::Editors;
 use self::formats::{event_format, media_format};
@@ -38,6 +42,7 @@ use crate::media::{MediaCommand, MediaEvent, MediaFormat, RtcpParameters, Stream
 use crate::rtp::srtp::SrtpSuite;
 use crate::rtp::{Digit, DigitSource, SourceRule};
 use crate::sdp::{AudioFormat, NegotiatedAudio, SrtpPolicy};
+use crate::sip::dialog::capabilities::ReliablePolicy;
 use crate::sip::dialog::invite_usage::{Content, InviteUsage, Line};
 use crate::sip::dialog::session_timer::SessionTimerSettings;
 use crate::sip::endpoint::TransactionId;
@@ -77,6 +82,10 @@ pub struct CallSetup {
     pub linger: Duration,
     /// How the session is refreshed; None: not at all.
     pub session_timer: Option<SessionTimerSettings>,
+    /// Whether provisional responses are reliable.
+    pub reliable: ReliablePolicy,
+    /// Our name over TLS, as our certificate has it.
+    pub name: Option<Arc<str>>,
 }
 
 /// How an application answers a request: status, reason phrase if it is its own, further header lines.
@@ -106,6 +115,8 @@ pub struct Call {
     transfers: Option<Box<Transfers>>,
     /// REFERs of the peer; most calls have none.
     referred: Option<Box<Taken>>,
+    /// Dialogs whose place another one has taken, the latest last.
+    replaced: Vec<InviteUsage>,
     ended: bool,
     outputs: VecDeque<SessionOutput>,
     events: VecDeque<CallEvent>,
@@ -128,6 +139,7 @@ impl Call {
             progress: None,
             transfers: None,
             referred: None,
+            replaced: Vec::new(),
             ended: false,
             outputs: VecDeque::new(),
             events: VecDeque::new(),
@@ -180,7 +192,7 @@ impl Call {
 
     /// Whether nothing can be sent on the dialog any more.
     pub fn is_over(&self) -> bool {
-        self.ended
+        self.ended && self.replaced.iter().all(InviteUsage::is_terminated)
     }
 
     /// How the call stands.
@@ -206,6 +218,9 @@ impl Call {
 
     /// Does what an [admitted](InviteUsage::admit) request asks for.
     pub fn handle_admitted(&mut self, now: Instant, transaction: TransactionId, request: Request) {
+        if let Some(former) = self.former(&request) {
+            return former.handle_admitted(transaction, request);
+        }
         let key = match request.method {
             Method::Info if !self.usage.is_terminated() => {
                 dtmf_info::read(&request.headers, &request.body)
@@ -238,6 +253,15 @@ impl Call {
                 }
                 self.usage.handle_admitted(transaction, request);
             }
+        }
+    }
+
+    /// Answers an [admitted](InviteUsage::admit) request that the application has dealt with.
+    pub fn confirm(&mut self, transaction: TransactionId, request: Request) {
+        let former = self.former(&request).is_some();
+        match former {
+            true => self.handle_replaced(transaction, request),
+            false => self.usage.confirm(transaction, request),
         }
     }
 
@@ -348,9 +372,10 @@ impl Call {
             }
             match self.usage.poll_event() {
                 Some(event) => self.on_usage_event(event),
-                None => return,
+                None => break,
             }
         }
+        self.pump_replaced();
     }
 
     /// Next thing to be done outside.

@@ -57,6 +57,18 @@ impl Negotiation {
         self.editors = editors.map(Box::new);
     }
 
+    /// That of another dialog of the same call, which nothing has been said in.
+    pub fn anew(&self, session_id: u64, secure_signalling: bool) -> Self {
+        Self {
+            editors: self.editors.clone(),
+            ..Self::new(
+                self.call.anew(session_id, secure_signalling),
+                self.capabilities.clone(),
+                self.media,
+            )
+        }
+    }
+
     /// What we can send and receive.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities

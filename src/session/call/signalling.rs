@@ -14,7 +14,7 @@ use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, body};
 
 /// Of a UAS; there is no fork of one's own answer.
-const OWN: ForkId = ForkId(0);
+pub(super) const OWN: ForkId = ForkId(0);
 
 impl Call {
     /// Answers the pending INVITE with 200 and a session description; refuses it with 488 or 400
@@ -195,7 +195,9 @@ impl Call {
         use Method::{Bye, Invite, Prack, Refer, Update};
         let (status, reason, headers) = answer;
         let mut done = Ok(());
-        if matches!(request.method, Invite | Update | Prack | Bye) {
+        if self.former(&request).is_some()
+            || matches!(request.method, Invite | Update | Prack | Bye)
+        {
             self.handle_admitted(now, transaction, request);
         } else if request.method == Refer && status.is_success() {
             done = self.take_refer(now, transaction, &request, answer);
@@ -302,8 +304,13 @@ impl Call {
     }
 
     fn decline(&mut self, id: OfferId, error: &NegotiationError) {
-        tracing::info!(%error, "a new offer was refused, the call goes on as it was");
-        self.usage.decline(id, status_of(error), &warning_of(error));
+        tracing::info!(%error, "a new offer is refused");
+        let status = status_of(error);
+        self.usage.decline(id, status, &warning_of(error));
+        if self.usage.is_terminated() {
+            // It was in a PRACK.
+            self.fail(status);
+        }
     }
 
     fn on_answer(&mut self, audio: Result<NegotiatedAudio, NegotiationError>) {
@@ -444,7 +451,7 @@ impl Call {
 }
 
 /// Which failure a refused offer is answered with (RFC 3261 §14.2, §21.4.26).
-fn status_of(error: &NegotiationError) -> StatusCode {
+pub(super) fn status_of(error: &NegotiationError) -> StatusCode {
     match error {
         NegotiationError::Malformed(_) => StatusCode::BAD_REQUEST,
         NegotiationError::OfferPending => StatusCode::REQUEST_PENDING,
@@ -453,7 +460,7 @@ fn status_of(error: &NegotiationError) -> StatusCode {
 }
 
 /// What the peer is told besides, where the status alone does not say what to change (RFC 3261 §20.43).
-fn warning_of(error: &NegotiationError) -> SmallVec<[Line; 1]> {
+pub(super) fn warning_of(error: &NegotiationError) -> SmallVec<[Line; 1]> {
     use NegotiationError::{EncryptionOff, KeysInClear, NoUsableKey, NotEncrypted};
     match error {
         // Incompatible transport protocol.

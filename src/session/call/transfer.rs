@@ -87,6 +87,15 @@ impl Call {
         self.events.extend(told.ok().map(CallEvent::Transfer));
     }
 
+    /// Gives up all REFERs, for their dialog ends.
+    pub(super) fn close_transfers(&mut self) {
+        if let Some(mut transfers) = self.transfers.take() {
+            while let Some(progress) = transfers.referrals.give_up() {
+                self.events.push_back(CallEvent::Transfer(progress));
+            }
+        }
+    }
+
     /// When a REFER is given up that nothing is heard of.
     pub(super) fn transfer_timeout(&self) -> Option<Instant> {
         self.transfers.as_ref()?.referrals.poll_timeout()

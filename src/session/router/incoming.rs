@@ -6,6 +6,7 @@ use super::{Limits, Mailbox, NewCall, Routed, Router};
 use crate::session::event::SessionId;
 use crate::session::guard::Guard;
 use crate::sip::endpoint::TransactionId;
+use crate::sip::message::header::Replaces;
 use crate::sip::message::{Request, StatusCode};
 use crate::sip::transport::Flow;
 
@@ -16,9 +17,10 @@ impl<M: Mailbox> Router<M> {
         transaction: TransactionId,
         request: Request,
         flow: Flow,
+        replaces: Option<Replaces>,
     ) -> Option<Routed> {
         self.stats.calls_received.increment();
-        if let Some(reason) = self.overload(now) {
+        if let Some(reason) = self.overload(now, replaces.is_some()) {
             tracing::debug!(reason, "call refused");
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return Some(self.refuse(transaction, &request, status, Some(reason)));
@@ -31,6 +33,15 @@ impl<M: Mailbox> Router<M> {
             // It could read no answer of ours (RFC 3261 §20.1).
             tracing::debug!("call refused: Accept leaves out application/sdp");
             return Some(self.refuse(transaction, &request, StatusCode::NOT_ACCEPTABLE, None));
+        }
+        if let Some(replaces) = replaces {
+            // Of which application the call is does not matter: whoever takes one over has to say who it is if
+            // some callers have to.
+            if let Some(refusal) = self.ask(now, transaction, &request, flow, Guard::guards_some) {
+                return Some(refusal);
+            }
+            self.starts.count(now, self.limits.calls_per_second);
+            return self.on_takeover(now, transaction, request, flow, &replaces);
         }
         let (name, application) = match self.select(&request) {
             Ok(selected) => selected,
@@ -56,8 +67,8 @@ impl<M: Mailbox> Router<M> {
         })))
     }
 
-    /// Why no new call is taken now, if so.
-    fn overload(&mut self, now: Instant) -> Option<&'static str> {
+    /// Why no new call is taken now, if so. One that takes the place of another makes no session more.
+    fn overload(&mut self, now: Instant, takes_place: bool) -> Option<&'static str> {
         let Limits {
             sessions,
             calls_per_second,
@@ -67,7 +78,7 @@ impl<M: Mailbox> Router<M> {
         if self.draining {
             refused.shutdown.increment();
             Some("Server shutting down")
-        } else if sessions != 0 && self.calls >= sessions {
+        } else if sessions != 0 && self.calls >= sessions && !takes_place {
             refused.sessions.increment();
             Some("Too many sessions")
         } else if self.starts.is_full(now, calls_per_second) {

@@ -4,6 +4,7 @@ use super::{Mailbox, Router};
 use crate::dsm::module::ModuleEvent;
 use crate::dsm::{ActionError, Answer, Errno};
 use crate::session::event::{ActionToken, Mail, Params, SessionEvent, SessionId};
+use std::sync::Arc;
 
 /// Event queues of one session. Picked by feel.
 const MAX_QUEUES: usize = 64;
@@ -30,18 +31,17 @@ impl<M: Mailbox> Router<M> {
     /// none.
     pub fn post(&self, to: &SessionId, params: Params) -> bool {
         let to = self.queues.get(&*to.0).unwrap_or(to);
-        self.deliver(to, SessionEvent::Posted(Box::new(params)))
+        self.deliver(to, SessionEvent::Posted(Arc::new(params)))
     }
 
     /// Delivers an event that a module sends: `event`, or one of its own.
     pub fn send(&self, to: &SessionId, event: Option<&'static ModuleEvent>, params: Params) {
         let to = self.queues.get(&*to.0).unwrap_or(to);
-        let params = Box::new(params);
         self.deliver(
             to,
             match event {
-                Some(event) => SessionEvent::Raised(event, params),
-                None => SessionEvent::Posted(params),
+                Some(event) => SessionEvent::Raised(event, Box::new(params)),
+                None => SessionEvent::Posted(Arc::new(params)),
             },
         );
     }

@@ -139,15 +139,15 @@ impl<M: Mailbox> Router<M> {
         let Some(room) = self.rooms.get(name) else {
             return;
         };
-        let params = Params::from([
+        let params = Arc::new(Params::from([
             ("type".to_owned(), "conference_event".to_owned()),
             ("id".to_owned(), id.to_string()),
             ("room".to_owned(), name.to_owned()),
             ("participants".to_owned(), members.to_string()),
             ("member".to_owned(), by.to_string()),
-        ]);
+        ]));
         for member in room.seats.keys().filter(|member| Some(*member) != but) {
-            self.deliver(member, SessionEvent::Posted(Box::new(params.clone())));
+            self.deliver(member, SessionEvent::Posted(params.clone()));
         }
     }
 }

@@ -27,7 +27,7 @@ impl Mailbox for Inbox {
         let name = text.split([' ', '(', '{']).next().unwrap_or_default();
         self.events.borrow_mut().push(name.to_owned());
         match event {
-            SessionEvent::Posted(params) => self.posted.borrow_mut().push(*params),
+            SessionEvent::Posted(params) => self.posted.borrow_mut().push((*params).clone()),
             SessionEvent::Room(answer) => self.answers.borrow_mut().push(answer),
             _ => {}
         }
@@ -376,7 +376,8 @@ fn what_the_dialog_refuses_does_not_move_the_peer_to_another_connection() {
         };
         assert!(router.handle_event(now(), asked).is_none());
         router.note_answer(&id, TransactionId(transaction), status);
-        router.flow(&id).and_then(|flow| flow.connection)
+        let bye = request("BYE", "echo", &tag(&id), "c1");
+        router.flow(&id, &bye).and_then(|flow| flow.connection)
     };
     let gone = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
     assert_eq!(ask(1, 7, gone), None);
@@ -484,4 +485,61 @@ fn rfc3261_13_2_2_4_an_answer_to_a_session_that_is_gone_is_ended() {
     assert_eq!(farewell.next_hop.to_string(), "sip:late@192.0.2.9");
     let busy = Response::answering(&invite, StatusCode::BUSY_HERE, Some("late"));
     assert!(router.handle_event(now(), event(busy)).is_none());
+}
+
+#[test]
+fn each_dialog_of_a_call_that_was_taken_over_keeps_its_own_connection() {
+    let mut router = router(Limits::default());
+    let (id, inbox) = begin(&mut router, now(), "c1", 0);
+    let by = |connection: u64| Flow {
+        transport: Transport::Tcp,
+        connection: Some(ConnectionId(connection)),
+        ..flow()
+    };
+    let take_over = |router: &mut Router<Inbox>, number: u64, status| {
+        let mut invite = request("INVITE", "nobody", "", "c2");
+        let replaces = format!("c1;to-tag={id};from-tag=a");
+        invite.headers.push(HeaderName::Replaces, replaces);
+        let asked = Event::Request {
+            transaction: TransactionId(number),
+            request: invite,
+            flow: by(number),
+        };
+        assert!(router.handle_event(now(), asked).is_none());
+        router.note_answer(&id, TransactionId(number), status);
+        ["c1", "c2"].map(|call_id| {
+            let bye = request("BYE", "echo", &tag(&id), call_id);
+            let flow = router.flow(&id, &bye);
+            flow.and_then(|flow| flow.connection.map(|connection| connection.0))
+        })
+    };
+    let refused = take_over(&mut router, 7, StatusCode::NOT_ACCEPTABLE_HERE);
+    assert_eq!(refused, [None, None]);
+    assert_eq!(take_over(&mut router, 8, StatusCode::OK), [None, Some(8)]);
+    assert_eq!(inbox.take(), ["Replace", "Replace"]);
+    assert!(router.uses(ConnectionId(8)) && !router.uses(ConnectionId(7)));
+    // Both lead to the session, and leave nothing.
+    for call_id in ["c1", "c2"] {
+        let bye = request("BYE", "echo", &tag(&id), call_id);
+        assert!(answer(&mut router, now(), bye).is_none());
+    }
+    router.remove(&id);
+    assert_eq!(router.table_entries(), 0);
+}
+
+#[test]
+fn a_call_is_taken_over_beyond_the_limit_of_sessions() {
+    let limits = Limits {
+        sessions: 1,
+        ..Limits::default()
+    };
+    let mut router = router(limits);
+    let (id, inbox) = begin(&mut router, now(), "c1", 0);
+    let mut invite = request("INVITE", "nobody", "", "c2");
+    let replaces = format!("c1;to-tag={id};from-tag=a");
+    invite.headers.push(HeaderName::Replaces, replaces);
+    assert!(answer(&mut router, now(), invite.clone()).is_none());
+    assert_eq!(inbox.take(), ["Replace"]);
+    let again = answer(&mut router, now(), invite);
+    assert_eq!(again.map(|(status, _)| status), Some(491));
 }

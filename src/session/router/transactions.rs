@@ -98,10 +98,13 @@ impl<M: Mailbox> Router<M> {
         };
         let moving = entry.moving.take_if(|moving| moving.0 == transaction);
         if status.is_success() {
+            entry.succeed(transaction, &mut self.uses);
             if let Some(moved) = moving {
-                entry.flow = Some(moved.1);
+                self.uses.add(Some(moved.1));
+                self.uses.drop(entry.flow.replace(moved.1));
             }
         } else if entry.servers.contains(&transaction) {
+            entry.decline(transaction);
             self.forget_server(transaction);
         }
     }

@@ -3,9 +3,11 @@
 use crate::dsm::{TooManyValues, Values};
 use crate::session::dial_out::{DialOut, OwnParty};
 use crate::session::event::{Params, SessionId};
-use crate::session::header_lines::{self, BadLine};
+use crate::session::header_lines::{self, BadLine, Line};
 use crate::sip::auth::{Account, Credentials, Realm, Secret};
-use crate::sip::message::{NameAddr, Uri};
+use crate::sip::dialog::replaces::REPLACES;
+use crate::sip::message::header::Replaces;
+use crate::sip::message::{HeaderName, NameAddr, Uri};
 
 /// The action.
 pub const NAME: &str = "dlg.dialout";
@@ -19,6 +21,14 @@ pub enum NotPlaced {
     /// One holds no address.
     #[error("the variable ${name} gives no address: {text}")]
     Address {
+        /// The variable.
+        name: String,
+        /// What it gives.
+        text: String,
+    },
+    /// One names no dialog that is to be replaced.
+    #[error("the variable ${name} names no dialog: {text}")]
+    Replaces {
         /// The variable.
         name: String,
         /// What it gives.
@@ -67,7 +77,7 @@ pub fn read(prefix: &str, own: Option<&str>, variables: &Values) -> Result<DialO
         to: described.party("to", &callee)?,
         id: id.map(|id| SessionId(id.into())),
         credentials: described.credentials(),
-        headers: header_lines::parse(described.text("hdrs").unwrap_or_default())?,
+        headers: described.headers()?,
         variables: pairs
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect::<Params>(),
@@ -102,6 +112,21 @@ impl<'a> Described<'a> {
         let mut party = party.ok_or_else(|| self.bad(of, "domain", text))?;
         party.params.remove("tag");
         Ok(party)
+    }
+
+    /// Extra header lines, and those of a call that takes the place of another (RFC 3891 §6).
+    fn headers(&self) -> Result<Vec<Line>, NotPlaced> {
+        let mut headers = header_lines::parse(self.text("hdrs").unwrap_or_default())?;
+        let Some(text) = self.text("replaces") else {
+            return Ok(headers);
+        };
+        let replaces = Replaces::parse(text).map_err(|_| NotPlaced::Replaces {
+            name: self.name("replaces"),
+            text: text.to_owned(),
+        })?;
+        headers.push((HeaderName::Replaces, replaces.to_string()));
+        headers.push((HeaderName::Require, REPLACES.to_owned()));
+        Ok(headers)
     }
 
     /// Name and password for whoever asks, or for the realm that is named. None if one of them is missing.
@@ -180,6 +205,19 @@ mod tests {
     }
 
     #[test]
+    fn rfc3891_6_a_call_says_which_one_it_replaces() {
+        let values = plain().with("a_replaces", "c@d;to-tag=1;from-tag=2");
+        let lines = read("a", None, &values).unwrap().headers;
+        let lines: Vec<_> = lines.iter().map(|(n, v)| format!("{n}: {v}")).collect();
+        assert_eq!(
+            lines,
+            ["Replaces: c@d;to-tag=1;from-tag=2", "Require: replaces"]
+        );
+        let nobody = plain().with("a_replaces", "");
+        assert!(read("a", None, &nobody).unwrap().headers.is_empty());
+    }
+
+    #[test]
     fn the_first_missing_one_is_named() {
         for missing in ["caller", "callee", "domain", "app"] {
             let mut values = plain();
@@ -196,6 +234,7 @@ mod tests {
             ("a_r_uri", "bob", "$a_r_uri"),
             ("a_to", "<sip:", "$a_to"),
             ("a_caller", "x> <y", "$a_domain"),
+            ("a_replaces", "c;to-tag=1", "$a_replaces"),
         ] {
             let error = read("a", None, &plain().with(name, text)).unwrap_err();
             assert!(error.to_string().contains(said), "{name}: {error}");

@@ -15,6 +15,9 @@ impl<S: SessionCore> Task<S> {
         while let Ok(event) = self.mailbox.try_recv() {
             let (transaction, request) = match event {
                 SessionEvent::Request(transaction, request) => (transaction, request),
+                SessionEvent::Replace(takeover) => {
+                    (takeover.transaction, Box::new(takeover.invite))
+                }
                 SessionEvent::Response(token, response) => {
                     self.say_farewell(token, &response).await;
                     continue;

@@ -1,6 +1,7 @@
 //! What the task of a session does about faults, a busy media thread, and what comes too late.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::recordings::Recordings;
@@ -439,7 +440,7 @@ fn what_a_peer_repeats_takes_no_room_from_what_comes_once() {
         let posted = std::iter::repeat_with(|| own.post(event()));
         posted.take_while(Result::is_ok).count()
     };
-    let key = || SessionEvent::Posted(Box::default());
+    let key = || SessionEvent::Posted(Arc::default());
     let ordinary = fill(&key);
     let bye = || SessionEvent::Request(TransactionId(7), request(Method::Bye));
     let of_peer = fill(&|| SessionEvent::Ack(request(Method::Ack)));

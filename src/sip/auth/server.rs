@@ -100,9 +100,9 @@ impl DigestServer {
         }
     }
 
-    /// Takes other users for all requests to come.
-    pub fn set_users(&mut self, users: Arc<Users>) {
-        self.users = users;
+    /// Asks as `next` does from now on, and for its users. Nonces that were given stay good.
+    pub fn adopt(&mut self, next: Self) {
+        (self.config, self.users, self.nobody) = (next.config, next.users, next.nobody);
     }
 
     /// Finds out who sent `request`, which came from `source`.

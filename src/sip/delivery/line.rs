@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use super::{Delivery, Output, failover, log_failure};
-use crate::sip::dialog::invite_usage::RequestToken;
+use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::locate::{FAILURE_TTL, LocateError, Located, SearchId, Targets};
 use crate::sip::message::{Request, StatusCode, Uri};
 
@@ -15,10 +15,15 @@ use crate::sip::message::{Request, StatusCode, Uri};
 pub(super) struct Line(VecDeque<Waiting>);
 
 #[derive(Debug)]
-struct Waiting {
-    kind: Kind,
-    request: Box<Request>,
-    located: Located,
+enum Waiting {
+    /// A request that is being located, or is and has others before it.
+    Located {
+        kind: Kind,
+        request: Box<Request>,
+        located: Located,
+    },
+    /// One that needs no locating.
+    Own(Command),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -63,23 +68,48 @@ impl Again {
 impl Line {
     /// Removes a request that waits. `None`: it does not; else the search for it, if that goes on.
     pub(super) fn take_back(&mut self, token: RequestToken) -> Option<Option<SearchId>> {
-        let wanted = |waiting: &Waiting| waiting.kind == Kind::Request(token);
+        let wanted = |waiting: &Waiting| match waiting {
+            Waiting::Located { kind, .. } => *kind == Kind::Request(token),
+            Waiting::Own(command) => {
+                matches!(command, Command::Request { token: own, .. } if *own == token)
+            }
+        };
         let place = self.0.iter().position(wanted)?;
-        Some(match self.0.remove(place)?.located {
-            Located::Later(search) => Some(search),
-            Located::Now(_) => None,
+        Some(match self.0.remove(place)? {
+            Waiting::Located {
+                located: Located::Later(search),
+                ..
+            } => Some(search),
+            _ => None,
         })
     }
 
     fn note(&mut self, search: SearchId, result: Result<Targets, LocateError>) {
-        let mut waiting = self.0.iter_mut();
-        if let Some(waiting) = waiting.find(|one| one.located == Located::Later(search)) {
-            waiting.located = Located::Now(result);
+        let located = self.0.iter_mut().filter_map(|waiting| match waiting {
+            Waiting::Located { located, .. } => Some(located),
+            Waiting::Own(_) => None,
+        });
+        let mut located = located.filter(|located| **located == Located::Later(search));
+        if let Some(located) = located.next() {
+            *located = Located::Now(result);
         }
     }
 }
 
 impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
+    /// Keeps a request or ACK that goes by a connection of its own behind what its sender has sent before and
+    /// still waits, until [`Output::Own`]. Gives it back if nothing does.
+    pub fn keep_behind(&mut self, sender: &S, command: Command) -> Option<Command> {
+        if self.lines.is_empty() {
+            return Some(command);
+        }
+        let Some(line) = self.lines.get_mut(sender) else {
+            return Some(command);
+        };
+        line.0.push_back(Waiting::Own(command));
+        None
+    }
+
     /// Sends a request on if it can be and nothing is before it; else it waits.
     pub(super) fn take_in(
         &mut self,
@@ -98,7 +128,8 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
         if let Located::Later(search) = located {
             self.searches.insert(search, sender.clone());
         }
-        self.lines.entry(sender).or_default().0.push_back(Waiting {
+        let line = self.lines.entry(sender).or_default();
+        line.0.push_back(Waiting::Located {
             kind,
             request,
             located,
@@ -138,20 +169,25 @@ impl<S: Clone + Eq + Hash + std::fmt::Debug> Delivery<S> {
     /// Sends on what stands in front and is located.
     pub(super) fn advance(&mut self, now: Instant, sender: &S) {
         while let Some(line) = self.lines.get_mut(sender) {
-            let is_located = |waiting: &mut Waiting| matches!(waiting.located, Located::Now(_));
-            let first = line.0.pop_front_if(is_located);
+            let first = line.0.pop_front_if(|waiting| match waiting {
+                Waiting::Located { located, .. } => matches!(located, Located::Now(_)),
+                Waiting::Own(_) => true,
+            });
             if line.0.is_empty() {
                 self.lines.remove(sender);
             }
-            let Some(Waiting {
-                kind,
-                request,
-                located: Located::Now(result),
-            }) = first
-            else {
-                return;
-            };
-            self.dispatch(now, sender.clone(), kind, request, result);
+            let sender = sender.clone();
+            match first {
+                Some(Waiting::Own(command)) => {
+                    self.outputs.push_back(Output::Own { sender, command });
+                }
+                Some(Waiting::Located {
+                    kind,
+                    request,
+                    located: Located::Now(result),
+                }) => self.dispatch(now, sender, kind, request, result),
+                _ => return,
+            }
         }
     }
 

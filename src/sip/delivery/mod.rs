@@ -34,7 +34,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-use crate::sip::dialog::invite_usage::RequestToken;
+use crate::sip::dialog::invite_usage::{Command, RequestToken};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::locate::{
     Answer, LocateError, Located, Locator, Question, Reach, SearchId, Target, Targets,
@@ -97,6 +97,13 @@ pub enum Output<S> {
         request: Box<Request>,
         /// Where it goes.
         target: Target,
+    },
+    /// Send what was [kept behind](Delivery::keep_behind) others of its sender, which have been sent.
+    Own {
+        /// Who sends it.
+        sender: S,
+        /// What.
+        command: Command,
     },
     /// Call [`Endpoint::abandon`](crate::sip::endpoint::Endpoint::abandon).
     Abandon(TransactionId),

@@ -243,3 +243,47 @@ fn an_ack_that_leads_nowhere_is_given_up_with_its_2xx_or_its_session() {
         assert!(now < start + Duration::from_secs(33));
     }
 }
+
+#[test]
+fn what_goes_by_a_connection_of_its_own_does_not_overtake_what_waits_for_the_dns() {
+    let now = Instant::now();
+    let mut delivery = delivery(&[Transport::Udp]);
+    let bye = || Command::Request {
+        token: RequestToken(2),
+        request: request(Method::Bye),
+        next_hop: uri("sip:bob@192.0.2.9;ob"),
+    };
+    // Nothing waits: it goes at once.
+    assert!(delivery.keep_behind(&1, bye()).is_some());
+    let ack = request(Method::Ack);
+    delivery.send_ack(
+        now,
+        1,
+        RequestToken(0),
+        ack,
+        &uri("sip:bob@example.com:5060"),
+    );
+    assert!(delivery.keep_behind(&1, bye()).is_none());
+    assert!(delivery.keep_behind(&2, bye()).is_some(), "another sender");
+    let mut questions = Vec::new();
+    let mut sent = Vec::new();
+    let mut look = |delivery: &mut Delivery<u8>, questions: &mut Vec<Question>| {
+        while let Some(output) = delivery.poll_output() {
+            match output {
+                Output::Ask(question) => questions.push(question),
+                Output::Ack { .. } => sent.push("ACK"),
+                Output::Own { sender: 1, .. } => sent.push("BYE"),
+                other => panic!("{other:?}"),
+            }
+        }
+        sent.clone()
+    };
+    assert!(look(&mut delivery, &mut questions).is_empty());
+    let address = [Ipv4Addr::new(192, 0, 2, 9).into()];
+    for question in std::mem::take(&mut questions) {
+        let answer = Answer::addresses(address, Duration::from_secs(60));
+        delivery.handle_answer(now, question, &answer);
+    }
+    assert_eq!(look(&mut delivery, &mut questions), ["ACK", "BYE"]);
+    assert!(delivery.is_empty());
+}

@@ -1,6 +1,7 @@
 //! What a call of ours understands, in the words of Allow and Supported: the one place that says it
 //! (RFC 3261 §20.5, §20.37).
 
+use super::replaces::REPLACES;
 use super::transfer::NOREFERSUB;
 use crate::sip::message::Method;
 
@@ -24,7 +25,7 @@ pub const ALLOW: &str =
     "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, PRACK, UPDATE, SUBSCRIBE, NOTIFY, REFER";
 
 /// Option tags that a peer may require of every call of ours; more hang on settings.
-pub const EXTENSIONS: &[&str] = &[NOREFERSUB];
+pub const EXTENSIONS: &[&str] = &[NOREFERSUB, REPLACES];
 
 /// Whether provisional responses are sent and asked for reliably (RFC 3262).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,6 +50,15 @@ impl ReliablePolicy {
             Self::Supported | Self::Required => &[RELIABLE],
         }
     }
+
+    /// Supported of our INVITE, before a session timer adds its tag: [`EXTENSIONS`], and 100rel if it may be
+    /// used.
+    pub fn supported_line(self) -> &'static str {
+        match self {
+            Self::Off => "norefersub, replaces",
+            Self::Supported | Self::Required => "100rel, norefersub, replaces",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -59,5 +69,13 @@ mod tests {
     fn allow_lists_the_methods() {
         let names: Vec<_> = METHODS.iter().map(Method::as_str).collect();
         assert_eq!(names.join(", "), ALLOW);
+    }
+
+    #[test]
+    fn supported_lists_the_extensions() {
+        for policy in [ReliablePolicy::Off, ReliablePolicy::Supported] {
+            let tags = [policy.supported(), EXTENSIONS].concat();
+            assert_eq!(tags.join(", "), policy.supported_line());
+        }
     }
 }

@@ -7,6 +7,9 @@ use super::DialogId;
 use crate::sip::message::header::Replaces;
 use crate::sip::message::{HeaderName, Method, Request, StatusCode};
 
+/// The option tag of RFC 3891.
+pub const REPLACES: &str = "replaces";
+
 /// How far a dialog is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {

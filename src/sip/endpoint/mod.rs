@@ -40,10 +40,9 @@ mod uac;
 mod uas;
 
 pub use config::{EndpointConfig, EndpointStats, RETRY_AFTER_S, SentBy};
-pub use sources::SourceRules;
 pub(crate) use sources::subscriber;
+pub use sources::{Admission, SourceRules, Sources};
 
-use sources::{Admission, Sources};
 use uac::Uac;
 use uas::Uas;
 

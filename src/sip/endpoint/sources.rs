@@ -25,7 +25,7 @@ pub struct SourceRules {
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
+pub enum Admission {
     /// It is dealt with.
     Admit,
     /// Its source sends too many: it is told so.
@@ -35,7 +35,7 @@ pub(super) enum Admission {
 }
 
 /// The rules and what each source has left. See the module's documentation.
-pub(super) struct Sources {
+pub struct Sources {
     rules: SourceRules,
     buckets: HashMap<IpAddr, Bucket>,
     /// Shared by the sources that the table has no room for.
@@ -56,7 +56,8 @@ const MAX_SOURCES: usize = 65_536;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 impl Sources {
-    pub(super) fn new(rules: SourceRules) -> Self {
+    /// Nobody has sent anything.
+    pub fn new(rules: SourceRules) -> Self {
         Self {
             rules,
             buckets: HashMap::new(),
@@ -66,12 +67,12 @@ impl Sources {
     }
 
     /// Whether anything of this source is looked at.
-    pub(super) fn lets_in(&self, source: IpAddr) -> bool {
+    pub fn lets_in(&self, source: IpAddr) -> bool {
         self.rules.lets_in(source)
     }
 
     /// Counts a new request of `source`.
-    pub(super) fn take(&mut self, now: Instant, source: IpAddr) -> Admission {
+    pub fn take(&mut self, now: Instant, source: IpAddr) -> Admission {
         let Some(rate) = self.rules.requests_per_second else {
             return Admission::Admit;
         };

@@ -230,7 +230,7 @@ impl Search<'_> {
             NoAudio => talking && world.audio,
             Separator => talking && !world.separators.is_empty(),
             RecordEnd => talking && world.recording,
-            Key | RtpTimeout | SessionTimeout | RemoteDisappeared => talking,
+            Key | RtpTimeout | SessionTimeout | RemoteDisappeared | Replaced => talking,
             _ => true,
         }
     }

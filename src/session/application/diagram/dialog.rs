@@ -13,7 +13,10 @@ use crate::session::script::reply::{Reply, bad, failed, found, thrown};
 use crate::session::script::{Performed, message};
 use crate::sip::dialog::invite_usage::Content;
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{HeaderName, Headers, Method, Request, Response, StatusCode, body};
+use crate::sip::message::header::Replaces;
+use crate::sip::message::{
+    HeaderName, Headers, Method, NameAddr, Request, Response, StatusCode, Uri, body,
+};
 
 /// The message that the event being processed is about.
 #[derive(Debug, Default)]
@@ -95,7 +98,7 @@ impl Dialog {
                     .and_then(|reply| self.accept_invite(call, &reply))
             }
             "dlg.bye" => self.bye(call, first),
-            "dlg.refer" => refer(now, call, first, second),
+            "dlg.refer" => refer(now, call, first, second, argument(2)),
             "dlg.notifyRefer" => Reply::read(first, second, ok, &Values::new())
                 .and_then(|reply| notify_refer(call, &reply)),
             "dlg.info" => info(call, first, second),
@@ -245,11 +248,21 @@ impl Dialog {
     }
 }
 
-fn refer(now: Instant, call: &mut Call, target: &str, seconds: &str) -> Result<(), Performed> {
+fn refer(
+    now: Instant,
+    call: &mut Call,
+    target: &str,
+    seconds: &str,
+    replaces: &str,
+) -> Result<(), Performed> {
     if target.trim().is_empty() || target.contains(char::is_control) {
         return Err(failed(Errno::DLG, "there is nobody to refer to"));
     }
-    let mut headers = vec![(HeaderName::ReferTo, target.to_owned())];
+    let target = match replaces.trim() {
+        "" => target.to_owned(),
+        replaces => attended(target, replaces)?,
+    };
+    let mut headers = vec![(HeaderName::ReferTo, target)];
     if !seconds.trim().is_empty() {
         headers.push((HeaderName::Expires, seconds.trim().to_owned()));
     }
@@ -257,6 +270,22 @@ fn refer(now: Instant, call: &mut Call, target: &str, seconds: &str) -> Result<(
         true => Ok(()),
         false => Err(failed(Errno::DLG, "REFER needs an established call")),
     }
+}
+
+/// Refer-To of an attended transfer: whom to call, and which dialog the call takes the place of (RFC 3891 §6.1).
+fn attended(target: &str, replaces: &str) -> Result<String, Performed> {
+    let no_dialog = |_| failed(Errno::DLG, "replaces is CALLID;to-tag=TAG;from-tag=TAG");
+    let replaces = Replaces::parse(replaces).map_err(no_dialog)?;
+    let mut target = NameAddr::parse(target)
+        .map_err(|_| failed(Errno::DLG, "a call that replaces another goes to a SIP URI"))?;
+    let Uri::Sip(uri) = &mut target.uri else {
+        return Err(failed(
+            Errno::DLG,
+            "a call that replaces another goes to a SIP URI",
+        ));
+    };
+    uri.embed_header(&HeaderName::Replaces, &replaces.to_string());
+    Ok(target.to_string())
 }
 
 fn notify_refer(call: &mut Call, reply: &Reply<'_>) -> Result<(), Performed> {

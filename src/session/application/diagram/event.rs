@@ -55,6 +55,17 @@ pub(super) fn reply_event(seen: &SeenResponse) -> Event {
     about(event, &response.headers, &response.body)
 }
 
+/// The event of a call whose place another INVITE has taken.
+pub(super) fn replaced(invite: &Request, earlier: &Request) -> Step<Afterwards> {
+    let call_id = earlier.headers.call_id().unwrap_or_default();
+    let event = Event::new(EventKind::Replaced).with("replaced_callid", call_id);
+    Step {
+        event: about(event, &invite.headers, &invite.body),
+        afterwards: Afterwards::Nothing,
+        version: None,
+    }
+}
+
 /// What became known of a REFER of ours.
 fn transfer(progress: &Progress) -> Event {
     let (code, reason) = match &progress.status {
@@ -195,6 +206,7 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
         | CallEvent::Room(_)
         | CallEvent::InRoom(_)
         | CallEvent::Performed(..)
+        | CallEvent::Replaced { .. }
         | CallEvent::Ended => return None,
     };
     Some(Step {

@@ -24,7 +24,7 @@ pub(super) struct OnCall<'a> {
     pub dialog: &'a mut Dialog,
     pub sound: &'a mut Sound,
     pub conference: &'a mut Conference,
-    /// Who we are in a call that we placed.
+    /// Who we are in a call that we placed, or that another peer has taken over.
     pub own: Option<&'a OwnParty>,
     pub ignores_rtp_timeout: &'a mut bool,
 }
@@ -32,7 +32,7 @@ pub(super) struct OnCall<'a> {
 impl Surroundings for OnCall<'_> {
     fn select(&self, name: &str) -> Option<String> {
         if let Some(own) = self.own {
-            return self.select_placed(name, own);
+            return self.select_own(name, own);
         }
         let established = self.call.usage().dialog();
         if let Some(dialog) = established.filter(|_| name == "remote_uri") {
@@ -161,8 +161,12 @@ impl Surroundings for OnCall<'_> {
 }
 
 impl OnCall<'_> {
-    /// A select of a call that we placed: the other side of each.
-    fn select_placed(&self, name: &str, own: &OwnParty) -> Option<String> {
+    /// A select of a call in which it is known who we are; of one that we placed the other side of each.
+    fn select_own(&self, name: &str, own: &OwnParty) -> Option<String> {
+        let (local, remote) = match self.call.usage().is_uas() {
+            true => (HeaderName::To, HeaderName::From),
+            false => (HeaderName::From, HeaderName::To),
+        };
         let invite = self.call.invite();
         let headers = &invite.headers;
         let text = |header: HeaderName| headers.text(&header).map(|text| text.into_owned());
@@ -180,8 +184,8 @@ impl OnCall<'_> {
                 Some(dialog) => dialog.remote_target().to_string(),
                 None => invite.uri.to_string(),
             },
-            "local_party" => text(HeaderName::From)?,
-            "remote_party" => text(HeaderName::To)?,
+            "local_party" => text(local)?,
+            "remote_party" => text(remote)?,
             _ => return None,
         })
     }

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use self::conference::Conference;
 use self::dialog::{Dialog, Message};
-use self::event::{Afterwards, invite, record_end, reply_event, step_of};
+use self::event::{Afterwards, invite, record_end, replaced, reply_event, step_of};
 use self::host::OnCall;
 use self::sound::{Settled, Sound};
 use crate::dsm::module::{Heard, Moment, MomentKind};
@@ -29,7 +29,7 @@ use crate::session::event::Params;
 use crate::session::script::message::request_event;
 use crate::session::script::{Script, Step};
 use crate::session::session::Origin;
-use crate::sip::message::{HeaderName, Method, Request};
+use crate::sip::message::{HeaderName, Method, Request, SipUri};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub struct Diagram {
     sound: Sound,
     conference: Conference,
     dialog: Dialog,
-    /// Who we are in a call that we placed.
+    /// Who we are in a call that we placed, or that another peer has taken over.
     own: Option<OwnParty>,
     /// `monitorRTPTimeout(false)`: silence of the peer is none of the script's business.
     ignores_rtp_timeout: bool,
@@ -291,6 +291,10 @@ impl Diagram {
     fn note(&mut self, call: &mut Call, event: CallEvent) -> Option<Step<Afterwards>> {
         match event {
             CallEvent::Ended => self.over = true,
+            CallEvent::Replaced { earlier } => {
+                self.own.get_or_insert_with(|| called_by(&earlier));
+                return Some(replaced(call.invite(), &earlier));
+            }
             CallEvent::Media(MediaEvent::RoomEnded(room)) => self.conference.room_ended(call, room),
             CallEvent::Media(MediaEvent::TeeEnded(number)) => {
                 self.conference.tee_ended(call, number);
@@ -409,7 +413,7 @@ impl Diagram {
                 } = message
                 {
                     if self.is_processed() {
-                        call.usage_mut().confirm(transaction, *request);
+                        call.confirm(transaction, *request);
                     } else {
                         call.handle_admitted(now, transaction, *request);
                     }
@@ -501,6 +505,17 @@ impl Diagram {
             ignores_rtp_timeout: &mut self.ignores_rtp_timeout,
         };
         (&mut self.script, around)
+    }
+}
+
+/// Who we are to the sender of an INVITE.
+fn called_by(invite: &Request) -> OwnParty {
+    let sip = invite.uri.as_sip();
+    let user = sip.and_then(SipUri::user_decoded);
+    OwnParty {
+        user: user.unwrap_or_default().into_owned(),
+        domain: sip.map_or_else(String::new, |sip| sip.host.to_string()),
+        uri: invite.uri.to_string(),
     }
 }
 

@@ -196,7 +196,9 @@ fn what_was_not_offered_is_refused() {
 fn users_can_be_replaced() {
     let mut world = World::new();
     let users = Users::parse("alice:r:password:new", Path::new("users")).unwrap();
-    world.server.set_users(users.into());
+    let config = world.server.config.clone();
+    let next = DigestServer::new(config, users.into(), [9; 32], world.now);
+    world.server.adopt(next);
     let old = world.answered(&mut client("alice", "wonderland"), ALICE);
     assert!(matches!(world.check(ALICE, &old), Verdict::Failed(_)));
     let new = world.answered(&mut client("alice", "new"), ALICE);

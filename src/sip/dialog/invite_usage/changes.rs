@@ -194,11 +194,13 @@ impl InviteUsage {
             change,
             tries,
         } = waiting;
+        let supported = self.supported;
         let Some(fork) = self.forks.current_mut() else {
             return;
         };
         let mut request = fork.dialog.next_request(change.method.clone());
         request.headers.push(HeaderName::Allow, ALLOW);
+        request.headers.push(HeaderName::Supported, supported);
         add_lines(&mut request.headers, &change.headers);
         let has_offer = !body.is_empty();
         if has_offer {

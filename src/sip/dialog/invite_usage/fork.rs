@@ -84,6 +84,10 @@ impl Forks {
         self.forks.get_mut(self.current)
     }
 
+    pub(super) fn ids(&self) -> impl Iterator<Item = &DialogId> {
+        self.forks.iter().map(|fork| fork.dialog.id())
+    }
+
     pub(super) fn get_mut(&mut self, id: ForkId) -> Option<&mut Fork> {
         self.forks.iter_mut().find(|fork| fork.id == id)
     }

@@ -18,6 +18,7 @@
 //! | `requests.rs` | requests of the peer inside the dialog |
 //! | `outgoing.rs`, `changes.rs` | our requests inside the dialog, re-INVITE and UPDATE |
 //! | `refresh.rs` | the session timer |
+//! | `replacing.rs` | whether another INVITE may take the call's place |
 //! | `ending.rs`, `failure.rs` | hanging up, and what failures end |
 //!
 //! RFC 3261 §9, §12 to §15; RFC 3262; RFC 3264 §4; RFC 3311; RFC 5057; RFC 6337.
@@ -30,6 +31,7 @@ mod offer;
 mod outgoing;
 mod refresh;
 mod reliable;
+mod replacing;
 mod requests;
 mod types;
 mod uac;
@@ -55,7 +57,7 @@ use self::outgoing::{Info, Sent};
 use self::refresh::Refresh;
 use self::reliable::Reliable;
 use super::Dialog;
-use super::capabilities::ReliablePolicy;
+use super::capabilities::{ALLOW, ReliablePolicy};
 use crate::sip::auth::DigestClient;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Headers, Request, Response, StatusCode, Uri, body};
@@ -118,10 +120,12 @@ pub struct InviteUsage {
     /// UAS: the dialog is known to the peer by a provisional response.
     is_announced: bool,
     reliable: Reliable,
+    /// Supported of what we send.
+    supported: &'static str,
     /// UAS: the 2xx that waits for a PRACK.
     held: Option<Box<Response>>,
-    /// CSeq number of the peer's re-INVITE whose 2xx lacks its ACK.
-    unacknowledged: Option<u32>,
+    /// The peer's re-INVITE whose 2xx lacks its ACK, and its CSeq number.
+    unacknowledged: Option<(TransactionId, u32)>,
     /// A local hang-up that waits for the ACK (RFC 3261 §15).
     bye_wanted: bool,
     /// Header lines of that BYE.
@@ -129,6 +133,7 @@ pub struct InviteUsage {
     pending: Option<Pending>,
     /// UAC: the 2xx to this INVITE of ours waits for the answer that its ACK has to bring.
     ack_due: Option<RequestToken>,
+    first_token: u32,
     next_token: u32,
     /// Our requests without final response.
     sent: SmallVec<[Sent; 1]>,
@@ -169,7 +174,14 @@ impl InviteUsage {
             transaction,
             invite: Box::new(invite),
         };
-        Self::new(role, Forks::of(dialog, exchange), reliable, random)
+        let supported = setup.reliable.supported_line();
+        Self::new(
+            role,
+            Forks::of(dialog, exchange),
+            reliable,
+            supported,
+            random,
+        )
     }
 
     /// Begins the UAC side: sends `invite` to `next_hop`, with an offer or without.
@@ -183,7 +195,9 @@ impl InviteUsage {
             answers: 0,
         };
         let random = SmallRng::seed_from_u64(setup.seed);
-        let mut usage = Self::new(role, Forks::default(), Reliable::unused(), random);
+        let (forks, reliable) = (Forks::default(), Reliable::unused());
+        let supported = setup.reliable.supported_line();
+        let mut usage = Self::new(role, forks, reliable, supported, random);
         usage.next_token = 1;
         usage.commands.push_back(Command::Request {
             token,
@@ -193,19 +207,27 @@ impl InviteUsage {
         usage
     }
 
-    fn new(role: Role, forks: Forks, reliable: Reliable, random: SmallRng) -> Self {
+    fn new(
+        role: Role,
+        forks: Forks,
+        reliable: Reliable,
+        supported: &'static str,
+        random: SmallRng,
+    ) -> Self {
         Self {
             role,
             forks,
             state: State::Inviting,
             is_announced: false,
             reliable,
+            supported,
             held: None,
             unacknowledged: None,
             bye_wanted: false,
             bye_lines: Vec::new(),
             pending: None,
             ack_due: None,
+            first_token: 0,
             next_token: 0,
             sent: SmallVec::new(),
             infos: VecDeque::new(),
@@ -333,6 +355,12 @@ impl InviteUsage {
             Some(fork) => fork.dialog.response(request, status),
             None => Response::answering(request, status, None),
         }
+    }
+
+    /// Adds what we understand (RFC 3261 §13.2.1, §13.3.1.4).
+    fn put_capabilities(&self, headers: &mut Headers) {
+        headers.set(HeaderName::Allow, ALLOW);
+        headers.set(HeaderName::Supported, self.supported);
     }
 
     fn respond(&mut self, transaction: TransactionId, mut response: Response) {

@@ -47,7 +47,7 @@ impl InviteUsage {
             Method::Prack => self.on_prack(transaction, request),
             Method::Options => {
                 let mut response = self.plain(&request, StatusCode::OK);
-                response.headers.set(HeaderName::Allow, ALLOW);
+                self.put_capabilities(&mut response.headers);
                 response.headers.set(HeaderName::Accept, SDP);
                 self.respond(transaction, response);
             }
@@ -177,7 +177,7 @@ impl InviteUsage {
         match self.readable(transaction, &request) {
             Some(offer) if offer.is_empty() => {
                 let mut response = self.plain(&request, StatusCode::OK);
-                response.headers.set(HeaderName::Allow, ALLOW);
+                self.put_capabilities(&mut response.headers);
                 self.respond(transaction, response);
             }
             Some(offer) => self.on_offer(transaction, request, offer),
@@ -236,7 +236,7 @@ impl InviteUsage {
             return;
         };
         let mut response = self.plain(&pending.request, StatusCode::OK);
-        response.headers.set(HeaderName::Allow, ALLOW);
+        self.put_capabilities(&mut response.headers);
         add_lines(&mut response.headers, headers);
         add_description(&mut response.headers, &mut response.body, body);
         if let Some(fork) = self.forks.get_mut(pending.fork) {
@@ -246,9 +246,11 @@ impl InviteUsage {
             }
         }
         if pending.request.method == Method::Invite {
-            self.unacknowledged = number(&pending.request.headers);
+            let number = number(&pending.request.headers);
+            self.unacknowledged = number.map(|number| (transaction, number));
         }
         self.respond(transaction, response);
+        self.send_held();
         self.send_next_change();
     }
 
@@ -261,6 +263,15 @@ impl InviteUsage {
         let Some(pending) = self.take_pending(transaction) else {
             return;
         };
+        if pending.request.method == Method::Prack {
+            // It has acknowledged what it had to, so its 200 is due. What it offers can then be refused with
+            // the call only (RFC 3262 §3, RFC 6337 §3.2).
+            self.refuse(transaction, &pending.request, StatusCode::OK);
+            return match self.state {
+                State::Inviting => self.reject(status, None, headers),
+                _ => self.hang_up(),
+            };
+        }
         let mut response = self.plain(&pending.request, status);
         add_lines(&mut response.headers, headers);
         if let Some(fork) = self.forks.get_mut(pending.fork)

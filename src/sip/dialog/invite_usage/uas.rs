@@ -6,9 +6,8 @@ use super::{
     Command, Due, Event, Exchange, InviteUsage, Line, Role, State, add_description, add_lines,
     description, set_reason,
 };
-use crate::sip::dialog::capabilities::ALLOW;
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{HeaderName, Request, Response, StatusCode};
+use crate::sip::message::{Request, Response, StatusCode};
 
 impl InviteUsage {
     /// Sends a provisional response above 100 to the INVITE, reliably if the call has it so. `body` is
@@ -34,7 +33,7 @@ impl InviteUsage {
         let transaction = *transaction;
         let mut response = self.plain(invite, status);
         set_reason(&mut response, reason);
-        response.headers.set(HeaderName::Allow, ALLOW);
+        self.put_capabilities(&mut response.headers);
         add_lines(&mut response.headers, headers);
         let is_reliable = self.reliable.is_used();
         if let Some(fork) = self.forks.current_mut().filter(|_| !body.is_empty()) {
@@ -75,7 +74,7 @@ impl InviteUsage {
         }
         let mut response = self.plain(invite, StatusCode::OK);
         set_reason(&mut response, reason);
-        response.headers.set(HeaderName::Allow, ALLOW);
+        self.put_capabilities(&mut response.headers);
         add_lines(&mut response.headers, headers);
         if let Some(fork) = self.forks.current_mut() {
             let due = fork.exchange.due();
@@ -93,12 +92,14 @@ impl InviteUsage {
         self.send_held();
     }
 
-    /// Sends the 2xx if nothing holds it back.
+    /// Sends the 2xx if nothing holds it back: a PRACK that is missing, or an offer in one or in an UPDATE
+    /// that has no answer.
     pub(super) fn send_held(&mut self) {
         let Role::Uas { transaction, .. } = self.role else {
             return;
         };
-        if self.state != State::Inviting || self.reliable.holds_description() {
+        let is_asked = self.pending.is_some();
+        if self.state != State::Inviting || self.reliable.holds_description() || is_asked {
             return;
         }
         let Some(response) = self.held.take() else {
@@ -136,7 +137,7 @@ impl InviteUsage {
         if self.state == State::Accepted && number == self.invite_number() {
             self.state = State::Confirmed;
             is_awaited = true;
-        } else if number.is_some() && number == self.unacknowledged {
+        } else if number.is_some() && number == self.unacknowledged.map(|(_, number)| number) {
             self.unacknowledged = None;
             is_awaited = true;
         }
@@ -258,7 +259,7 @@ impl InviteUsage {
         matches!(exchange, Some(Exchange::Sent { .. })) && self.changes.offering().is_none()
     }
 
-    fn uas_transaction(&self) -> Option<TransactionId> {
+    pub(super) fn uas_transaction(&self) -> Option<TransactionId> {
         match self.role {
             Role::Uas { transaction, .. } => Some(transaction),
             Role::Uac { .. } => None,

@@ -167,6 +167,16 @@ impl Referrals {
         Some((progress, end))
     }
 
+    /// The dialog ends: gives one REFER that nothing more is told of; call it until there is none.
+    pub fn give_up(&mut self) -> Option<Progress> {
+        let Referral { id, status, .. } = self.open.pop()?;
+        Some(Progress {
+            id,
+            status,
+            is_last: true,
+        })
+    }
+
     /// Whether no REFER is open.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()

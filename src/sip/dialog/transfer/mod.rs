@@ -14,6 +14,7 @@ mod recipient;
 pub use issuer::{Progress, Referrals, Refused};
 pub use recipient::Referred;
 
+use super::replaces::REPLACES;
 use crate::sip::message::header::Replaces;
 use crate::sip::message::{
     HeaderName, Method, NameAddr, ParseError, Request, Response, StatusCode, Uri,
@@ -126,7 +127,7 @@ impl Refer {
         }
         if let Some(replaces) = &self.replaces {
             headers.set(HeaderName::Replaces, replaces.to_string());
-            headers.add_token(HeaderName::Require, "replaces");
+            headers.add_token(HeaderName::Require, REPLACES);
         }
     }
 }
