@@ -51,6 +51,10 @@ const COMMANDS_AT_ONCE: usize = 64;
 /// Datagrams that are taken in one turn, at most: few enough that timers and commands do not wait long.
 const DATAGRAMS_AT_ONCE: usize = 16;
 
+/// Sessions that may wait for their first turn: some 10 ms of work, and so few that the runtime keeps all of
+/// them in the one queue that it takes in turn.
+const SESSION_QUEUE: usize = 128;
+
 /// Framed messages waiting for the signalling task.
 const STREAM_QUEUE: usize = 1024;
 /// Answers of the DNS that wait for the signalling task.
@@ -157,6 +161,8 @@ pub struct Driver {
     name: Option<Arc<str>>,
     /// Of each UDP socket, and of all connections.
     loads: Vec<Load>,
+    /// Of the worker thread, which every way leads to.
+    work: Load,
     locals: LocalAddresses,
     commands: mpsc::Receiver<SipCommand>,
     control: mpsc::Receiver<Control>,
@@ -210,6 +216,7 @@ impl Driver {
             router: parts.router,
             pool: parts.pool,
             loads: vec![Load::default(); parts.udp.len() + 1],
+            work: Load::default(),
             udp: parts.udp,
             turn: 0,
             stream_listeners,
@@ -321,7 +328,7 @@ impl Driver {
         }
     }
 
-    /// Tells the endpoint whether what comes this way waits too long.
+    /// Tells the endpoint whether what comes this way waits too long, before it is looked at or after.
     fn watch_load(&mut self, input: &Input) {
         let way = match input {
             Input::Datagram(index, ..) => *index,
@@ -337,8 +344,12 @@ impl Driver {
                 self.stats.overloads.increment();
             }
         }
+        let percent = self.pool.unbegun() * 100 / SESSION_QUEUE;
+        if self.work.look(percent as u32) == Some(true) {
+            self.stats.overloads.increment();
+        }
         self.endpoint
-            .set_overloaded(self.loads[way].is_overloaded());
+            .set_overloaded(self.work.is_overloaded() || self.loads[way].is_overloaded());
     }
 
     fn take(&mut self, now: Instant, input: Input) {
@@ -504,7 +515,8 @@ impl Driver {
 
     fn start(&mut self, call: NewCall) {
         let (id, transaction, flow) = (call.id.clone(), call.transaction, call.flow);
-        let call_id = call.invite.headers.call_id().unwrap_or_default().to_owned();
+        let invite = call.invite.clone();
+        let call_id = invite.headers.call_id().unwrap_or_default();
         self.endpoint.set_local_tag(transaction, id.0.clone());
         let mailbox = self.pool.start_incoming(call);
         self.router

@@ -5,7 +5,9 @@
 //! are refused at once, which is cheap, and the queue gets shorter. So the server goes on with as many
 //! calls as it can bear, whatever that is on this machine and with these diagrams, and whoever is
 //! refused learns it in time to try elsewhere. Who fills one way has no influence on calls that come by
-//! another. Driven by the signalling task.
+//! another, but for one more queue that all ways lead to: sessions that have been started and not had their
+//! turn. Without a limit there, calls would be taken from the sockets faster than they can be answered, and each
+//! would wait behind all before it. Driven by the signalling task.
 
 /// See the module's documentation.
 #[derive(Debug, Clone, Default)]

@@ -1,11 +1,12 @@
 //! The model of a session description: what an offer/answer exchange looks at, and no more.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::format::{self, AudioFormat};
 use super::offer_answer::is_unicast;
-use super::{normalise, reader};
+use super::reader;
 
 /// A session description (RFC 8866 §5).
 ///
@@ -16,7 +17,7 @@ pub struct SessionDescription {
     /// The `o=` line.
     pub origin: Origin,
     /// The `s=` line.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// The session-level `c=` line, which every media section without its own inherits.
     pub connection: Option<ConnectionAddress>,
     /// The `t=` lines; an answer repeats those of its offer (RFC 3264 §6).
@@ -36,12 +37,12 @@ impl SessionDescription {
     /// # Errors
     /// The first thing found that makes the body unusable, or a limit that it passes.
     pub fn parse(body: &[u8]) -> Result<Self, SdpError> {
-        if body.len() > normalise::MAX_DESCRIPTION_BYTES {
+        if body.len() > reader::MAX_DESCRIPTION_BYTES {
             return Err(SdpError::TooLong);
         }
         // Bytes that are no UTF-8 cost their own character, not the call.
         let text = String::from_utf8_lossy(body);
-        reader::read(&normalise::Lines::of(&text)?)
+        reader::read(&text)
     }
 
     /// The connection address that holds for `media`, its own or the session's (RFC 8866 §5.7).
@@ -65,7 +66,7 @@ impl SessionDescription {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// `-` where the maker has no notion of users.
-    pub username: String,
+    pub username: Cow<'static, str>,
     /// Digits, kept as text: peers exceed 64 bits.
     pub session_id: String,
     /// Digits, kept as text.
@@ -78,7 +79,7 @@ impl Default for Origin {
     /// What stands in for a missing `o=` line.
     fn default() -> Self {
         Self {
-            username: "-".to_owned(),
+            username: "-".into(),
             session_id: "0".to_owned(),
             session_version: "0".to_owned(),
             address: ConnectionAddress::Ip(Ipv4Addr::UNSPECIFIED.into()),
@@ -126,7 +127,7 @@ pub struct Time {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Attribute {
     /// The text before the first colon.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// The text behind the first colon; `None` without colon or without text behind it.
     pub value: Option<String>,
 }
@@ -148,43 +149,45 @@ impl fmt::Debug for Attribute {
 
 impl Attribute {
     /// Makes a property attribute such as `a=sendonly`.
-    pub fn flag(name: &str) -> Self {
+    pub fn flag(name: &'static str) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.into(),
             value: None,
         }
     }
 
     /// Makes a value attribute such as `a=ptime:20`.
-    pub fn value(name: &str, value: impl fmt::Display) -> Self {
+    pub fn value(name: &'static str, value: impl fmt::Display) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.into(),
             value: Some(value.to_string()),
         }
     }
 
     pub(super) fn parse(text: &str) -> Self {
-        // Blanks around a name, which it cannot have, are the sender's slip.
-        match text.split_once(':') {
-            Some((name, value)) if !value.is_empty() => Self {
-                name: name.trim().to_owned(),
-                value: Some(value.to_owned()),
-            },
-            Some((name, _)) => Self::flag(name.trim()),
-            None => Self::flag(text.trim()),
+        let (name, value) = text.split_once(':').unwrap_or((text, ""));
+        Self {
+            // Blanks around a name, which it cannot have, are the sender's slip.
+            name: reader::known_or(name.trim(), &USUAL),
+            value: (!value.is_empty()).then(|| value.to_owned()),
         }
     }
 }
+
+/// Names that nearly every description has.
+const USUAL: [&str; 7] = [
+    "rtpmap", "fmtp", "ptime", "sendrecv", "rtcp", "maxptime", "rtcp-mux",
+];
 
 /// A media section: an `m=` line and what follows it (RFC 8866 §5.14).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaDescription {
     /// The media type, `audio` for the streams we use.
-    pub media: String,
+    pub media: Cow<'static, str>,
     /// The port to send to; 0 in a declined or disabled stream.
     pub port: u16,
     /// The transport profile, such as `RTP/AVP`.
-    pub protocol: String,
+    pub protocol: Cow<'static, str>,
     /// The formats in order of preference; for RTP, payload type numbers.
     pub formats: Vec<String>,
     /// The section's own `c=` line.

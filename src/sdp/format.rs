@@ -63,8 +63,8 @@ impl AudioFormat {
             _ => format!("{payload_type} {encoding_name}/{clock_rate}/{channels}"),
         };
         let fmtp = fmtp.as_ref().map(|fmtp| format!("{payload_type} {fmtp}"));
-        let line = |name: &str, value| Attribute {
-            name: name.to_owned(),
+        let line = |name: &'static str, value| Attribute {
+            name: name.into(),
             value: Some(value),
         };
         std::iter::once(line("rtpmap", rtpmap)).chain(fmtp.map(|fmtp| line("fmtp", fmtp)))

@@ -4,9 +4,9 @@
 //! answer, or makes our offer and reads the answer, and says in [`NegotiatedAudio`] what the media
 //! stream has to do. [`SessionDescription`] is the plain model below it.
 //!
-//! A body is read in two steps: `normalise` sorts its lines into sections and the order of the RFC,
-//! `reader` hands that text to sdp-rs and takes over itself what sdp-rs refuses. Bodies are written
-//! by our own writer.
+//! Reader and writer are our own: those of sdp-rs stop in silence at a line out of order, refuse what phones
+//! send (host names, blanks in the `o=` user), and write channels (`opus/48000 2`) as no peer reads them. As
+//! the reader that forgives nothing, sdp-rs judges what modules make of our descriptions (`strict`).
 //!
 //! Not done here: resolving a host name (it is reported), opening a port, choosing codecs (the
 //! caller states its [`Capabilities`]), sealing packets. One audio stream over RTP or SRTP is used; every other
@@ -17,9 +17,9 @@ mod crypto;
 mod description;
 mod encryption;
 mod format;
-mod normalise;
 mod offer_answer;
 mod reader;
+mod strict;
 mod write;
 
 pub use crypto::{CryptoAttribute, CryptoError};
@@ -29,9 +29,10 @@ pub use description::{
 };
 pub use encryption::{SrtpPolicy, SrtpTerms};
 pub use format::{AudioFormat, EventSet, TELEPHONE_EVENT};
-pub use normalise::{
-    MAX_ATTRIBUTES_PER_SECTION, MAX_DESCRIPTION_BYTES, MAX_FORMATS_PER_MEDIA, MAX_MEDIA, MAX_TIMES,
-};
 pub use offer_answer::{
     Capabilities, MAX_PTIME, MIN_PTIME, NegotiatedAudio, NegotiationError, OfferAnswer,
 };
+pub use reader::{
+    MAX_ATTRIBUTES_PER_SECTION, MAX_DESCRIPTION_BYTES, MAX_FORMATS_PER_MEDIA, MAX_MEDIA, MAX_TIMES,
+};
+pub use strict::is_strict;

@@ -1,6 +1,9 @@
 //! The offer/answer exchange of one dialog (RFC 3264), for one audio stream.
 
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::crypto::{CRYPTO, CryptoAttribute};
@@ -117,7 +120,7 @@ pub struct OfferAnswer {
     /// The payload types used so far. Their meaning is fixed for the session (RFC 3264 §8.3.2).
     numbers: Vec<AudioFormat>,
     open_offer: Option<OpenOffer>,
-    agreed: Option<NegotiatedAudio>,
+    agreed: Option<Arc<NegotiatedAudio>>,
     /// `None`: SRTP is off.
     encryption: Option<Box<Encryption>>,
 }
@@ -187,7 +190,7 @@ impl OfferAnswer {
         offer: &[u8],
         capabilities: &Capabilities,
         local: SocketAddr,
-    ) -> Result<(String, NegotiatedAudio), NegotiationError> {
+    ) -> Result<(String, Arc<NegotiatedAudio>), NegotiationError> {
         if self.open_offer.is_some() {
             return Err(NegotiationError::OfferPending);
         }
@@ -210,6 +213,7 @@ impl OfferAnswer {
             }
             Err(why) => self.disabled_by(&offer).ok_or(why)?,
         };
+        let agreed = Arc::new(agreed);
         self.agreed = Some(agreed.clone());
         Ok((self.publish(local.ip(), offer.times, media), agreed))
     }
@@ -235,7 +239,7 @@ impl OfferAnswer {
         let formats = self.numbered(capabilities.formats_to_offer());
         self.remember_numbers(formats.iter());
         let audio = MediaDescription {
-            media: "audio".to_owned(),
+            media: "audio".into(),
             port: local.port(),
             protocol: self.profile(keys.profiled),
             formats: formats
@@ -277,7 +281,10 @@ impl OfferAnswer {
     /// [`NegotiationError::NoOffer`], [`NegotiationError::Malformed`] also for an answer that lacks
     /// our stream, [`NegotiationError::NotAcceptable`] for one that declines it or lists none of
     /// our codecs, [`NegotiationError::NoUsableKey`]. The offer is no longer open then.
-    pub fn accept_answer(&mut self, answer: &[u8]) -> Result<NegotiatedAudio, NegotiationError> {
+    pub fn accept_answer(
+        &mut self,
+        answer: &[u8],
+    ) -> Result<Arc<NegotiatedAudio>, NegotiationError> {
         let offered = self.open_offer.take().ok_or(NegotiationError::NoOffer)?;
         let answer = SessionDescription::parse(answer)?;
         let media = answer
@@ -301,10 +308,10 @@ impl OfferAnswer {
             None if media.is_savp() => return Err(NegotiationError::NotAcceptable),
             None => None,
         };
-        let agreed = NegotiatedAudio {
+        let agreed = Arc::new(NegotiatedAudio {
             srtp: srtp.map(Box::new),
             ..common.agreed(connection, media, direction, offered.ptime)
-        };
+        });
         self.agreed = Some(agreed.clone());
         Ok(agreed)
     }
@@ -320,7 +327,7 @@ impl OfferAnswer {
     }
 
     /// What the latest complete exchange agreed on.
-    pub fn agreed(&self) -> Option<&NegotiatedAudio> {
+    pub fn agreed(&self) -> Option<&Arc<NegotiatedAudio>> {
         self.agreed.as_ref()
     }
 
@@ -372,13 +379,13 @@ impl OfferAnswer {
     }
 
     /// The profile of an offer: the one that was agreed on, if it has SRTP likewise.
-    fn profile(&self, secure: bool) -> String {
+    fn profile(&self, secure: bool) -> Cow<'static, str> {
         let last = self.last_sent.as_ref();
         let last = last.and_then(|last| last.media.get(self.audio_index));
         match last.filter(|last| last.is_rtp_audio() && last.is_savp() == secure) {
             Some(last) => last.protocol.clone(),
-            None if secure => "RTP/SAVP".to_owned(),
-            None => "RTP/AVP".to_owned(),
+            None if secure => "RTP/SAVP".into(),
+            None => "RTP/AVP".into(),
         }
     }
 
@@ -391,7 +398,7 @@ impl OfferAnswer {
             remote_name: None,
             remote_rtcp: None,
             direction: Direction::Inactive,
-            ..agreed.clone()
+            ..NegotiatedAudio::clone(agreed)
         })
     }
 
@@ -429,14 +436,15 @@ impl OfferAnswer {
 
     /// Completes and writes a description. The version rises if it differs from the last one.
     fn publish(&mut self, local: IpAddr, times: Vec<Time>, media: Vec<MediaDescription>) -> String {
+        // Until it turns out to be another one it has the version of the last.
         let mut description = SessionDescription {
             origin: Origin {
-                username: "-".to_owned(),
+                username: "-".into(),
                 session_id: self.session_id.to_string(),
                 session_version: self.version.to_string(),
                 address: ConnectionAddress::Ip(local),
             },
-            name: "-".to_owned(),
+            name: "-".into(),
             connection: Some(ConnectionAddress::Ip(local)),
             times,
             attributes: Vec::new(),
@@ -446,7 +454,9 @@ impl OfferAnswer {
             self.version += 1;
             description.origin.session_version = self.version.to_string();
         }
-        let body = description.to_string();
+        let mut body = String::with_capacity(TYPICAL_BYTES);
+        // Writing into a String cannot fail.
+        let _ = write!(body, "{description}");
         self.last_sent = Some(description);
         body
     }
@@ -578,6 +588,9 @@ impl Common {
         usable
     }
 }
+
+/// Room for a usual description.
+const TYPICAL_BYTES: usize = 512;
 
 /// Codecs that are agreed on with one peer, at most: each may come to cost a decoder.
 const MAX_CODECS: usize = 8;

@@ -1,141 +1,131 @@
-//! Reads sorted lines into the model: by sdp-rs, and where that refuses or loses something, by hand.
+//! Reads the lines of a body into the model, in one pass and within limits.
 //!
-//! Never taken from sdp-rs: the text of an attribute (it prints `opus/48000 2`), which is the line's
-//! own, and a result that has not exactly the sections and attributes that went in.
+//! Lenient where a body can be understood: line ends may be CRLF, LF or CR, lines may be out of order within
+//! their section, fields may have several blanks between them, and lines that a media server has no use for
+//! are not looked at.
 
-use sdp_rs::lines;
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
 
 use super::description::{
     Attribute, ConnectionAddress, MediaDescription, Origin, SdpError, SessionDescription, Time,
 };
-use super::normalise::{Lines, MediaLines};
 
-/// Reads a body whose lines are sorted.
-pub(super) fn read(lines: &Lines<'_>) -> Result<SessionDescription, SdpError> {
-    match read_strictly(lines) {
-        Some(description) => Ok(description),
-        None => read_leniently(lines),
+/// The longest body that is read.
+pub const MAX_DESCRIPTION_BYTES: usize = 64 * 1024;
+/// The most media sections in a body. A browser with video sends about ten.
+pub const MAX_MEDIA: usize = 64;
+/// The most attributes in one section, counting ICE candidates and codec parameters.
+pub const MAX_ATTRIBUTES_PER_SECTION: usize = 256;
+/// The most formats in one `m=` line; there are 128 payload types, of which 32 are dynamic.
+pub const MAX_FORMATS_PER_MEDIA: usize = 64;
+/// The most `t=` lines; a call has one.
+pub const MAX_TIMES: usize = 16;
+
+/// Reads a body.
+pub(super) fn read(text: &str) -> Result<SessionDescription, SdpError> {
+    let mut lines = text
+        .split(['\r', '\n'])
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
+    if lines.next() != Some("v=0") {
+        return Err(SdpError::NoVersion);
     }
-}
-
-/// Reads with sdp-rs. `None` if it refuses the text or if anything that went in did not come out.
-pub(super) fn read_strictly(lines: &Lines<'_>) -> Option<SessionDescription> {
-    let parsed = sdp_rs::SessionDescription::try_from(lines.to_text()).ok()?;
-    let complete = parsed.times.len() == lines.times.len()
-        && parsed.attributes.len() == lines.attributes.len()
-        && parsed.connection.is_some() == lines.connection.is_some()
-        && parsed.media_descriptions.len() == lines.media.len()
-        && parsed
-            .media_descriptions
-            .iter()
-            .zip(&lines.media)
-            .all(|(section, lines)| {
-                section.attributes.len() == lines.attributes.len()
-                    && section.connections.len() == usize::from(lines.connection.is_some())
-            });
-    complete.then(|| SessionDescription {
-        origin: Origin {
-            username: parsed.origin.username,
-            session_id: parsed.origin.sess_id,
-            session_version: parsed.origin.sess_version,
-            address: ConnectionAddress::Ip(parsed.origin.unicast_address),
-        },
-        name: parsed.session_name.into(),
-        connection: parsed.connection.as_ref().map(connection),
-        times: parsed
-            .times
-            .iter()
-            .map(|time| Time {
-                start: time.active.start,
-                stop: time.active.stop,
-            })
-            .collect(),
-        attributes: attributes(&lines.attributes),
-        media: parsed
-            .media_descriptions
-            .into_iter()
-            .zip(&lines.media)
-            .map(|(read, lines)| section(read, lines))
-            .collect(),
-    })
-}
-
-fn section(section: sdp_rs::MediaDescription, lines: &MediaLines<'_>) -> MediaDescription {
-    MediaDescription {
-        media: section.media.media.to_string(),
-        port: section.media.port,
-        protocol: section.media.proto.to_string(),
-        formats: section
-            .media
-            .fmt
-            .split_ascii_whitespace()
-            .map(str::to_owned)
-            .collect(),
-        connection: section.connections.first().map(connection),
-        attributes: attributes(&lines.attributes),
+    let mut read = SessionDescription {
+        origin: Origin::default(),
+        name: "-".into(),
+        connection: None,
+        times: Vec::new(),
+        attributes: Vec::new(),
+        media: Vec::new(),
+    };
+    let mut has_origin = false;
+    for (index, line) in lines.enumerate() {
+        // `enumerate` starts behind the `v=` line, and people count from 1.
+        let bad_line = SdpError::BadLine { line: index + 2 };
+        let (kind, value) = line.split_once('=').ok_or(bad_line)?;
+        match kind {
+            // The first of several, which there should not be.
+            "o" if !std::mem::replace(&mut has_origin, true) => read.origin = origin(value)?,
+            "s" if read.media.is_empty() => read.name = value.to_owned().into(),
+            "t" => push(
+                &mut read.times,
+                time(value),
+                MAX_TIMES,
+                SdpError::TooManyTimes,
+            )?,
+            "c" => {
+                // The first of several: more than one is for multicast layers.
+                let own = match read.media.last_mut() {
+                    Some(media) => &mut media.connection,
+                    None => &mut read.connection,
+                };
+                if own.is_none() {
+                    *own = Some(connection(value)?);
+                }
+            }
+            "a" => push(
+                match read.media.last_mut() {
+                    Some(media) => &mut media.attributes,
+                    None => &mut read.attributes,
+                },
+                Attribute::parse(value),
+                MAX_ATTRIBUTES_PER_SECTION,
+                SdpError::TooManyAttributes,
+            )?,
+            "m" => push(
+                &mut read.media,
+                section(value)?,
+                MAX_MEDIA,
+                SdpError::TooManyMedia,
+            )?,
+            letter if letter.len() == 1 => {}
+            _ => return Err(bad_line),
+        }
     }
+    if read.times.is_empty() {
+        read.times.push(Time::default());
+    }
+    Ok(read)
 }
 
-fn connection(line: &lines::Connection) -> ConnectionAddress {
-    ConnectionAddress::Ip(line.connection_address.base)
-}
-
-fn attributes(lines: &[&str]) -> Vec<Attribute> {
-    lines.iter().map(|text| Attribute::parse(text)).collect()
-}
-
-/// Reads by hand what sdp-rs refuses although it can be understood: host names, blanks in the
-/// `o=` user, an `a=rtpmap` without clock rate, odd values in attributes that nobody reads.
-pub(super) fn read_leniently(lines: &Lines<'_>) -> Result<SessionDescription, SdpError> {
-    Ok(SessionDescription {
-        origin: read_origin(&lines.origin)?,
-        name: lines.name.to_owned(),
-        connection: lines
-            .connection
-            .as_deref()
-            .map(read_connection)
-            .transpose()?,
-        times: lines.times.iter().map(|time| read_time(time)).collect(),
-        attributes: attributes(&lines.attributes),
-        media: lines
-            .media
-            .iter()
-            .map(read_section)
-            .collect::<Result<_, _>>()?,
-    })
-}
-
-/// `o=<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address>`, read from the
-/// right because some write a display name, blanks included, for the user.
-fn read_origin(line: &str) -> Result<Origin, SdpError> {
-    let mut fields = line.rsplitn(6, ' ');
-    let mut field = || fields.next().ok_or(SdpError::BadOrigin);
-    let address = ConnectionAddress::parse(field()?).ok_or(SdpError::BadOrigin)?;
-    let (_address_type, _network_type) = (field()?, field()?);
-    let session_version = field()?.to_owned();
-    let session_id = field()?.to_owned();
-    let username = field()?.to_owned();
+/// `o=<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address>`. Some write a display
+/// name, blanks included, for the user.
+fn origin(line: &str) -> Result<Origin, SdpError> {
+    let fields: SmallVec<[&str; 8]> = line.split_ascii_whitespace().collect();
+    let Some((user, [session_id, session_version, _, _, address])) = fields.split_last_chunk()
+    else {
+        return Err(SdpError::BadOrigin);
+    };
+    let username = match user {
+        [] => return Err(SdpError::BadOrigin),
+        ["-"] => Cow::Borrowed("-"),
+        words => Cow::Owned(words.join(" ")),
+    };
     Ok(Origin {
         username,
-        session_id,
-        session_version,
-        address,
+        session_id: (*session_id).to_owned(),
+        session_version: (*session_version).to_owned(),
+        address: ConnectionAddress::parse(address).ok_or(SdpError::BadOrigin)?,
     })
 }
 
 /// `c=<nettype> <addrtype> <connection-address>`
-fn read_connection(line: &str) -> Result<ConnectionAddress, SdpError> {
-    match line.split(' ').collect::<Vec<_>>()[..] {
-        ["IN", "IP4" | "IP6", address] => ConnectionAddress::parse(address)
-            .filter(ConnectionAddress::is_host)
-            .ok_or(SdpError::BadConnection),
-        _ => Err(SdpError::BadConnection),
-    }
+fn connection(line: &str) -> Result<ConnectionAddress, SdpError> {
+    let mut fields = line.split_ascii_whitespace();
+    let ["IN", "IP4" | "IP6", address] = [(); 3].map(|()| fields.next().unwrap_or_default()) else {
+        return Err(SdpError::BadConnection);
+    };
+    ConnectionAddress::parse(address)
+        .filter(|address| address.is_host() && fields.next().is_none())
+        .ok_or(SdpError::BadConnection)
 }
 
 /// `t=<start-time> <stop-time>`. An unreadable one cannot matter to a call that is being set up.
-fn read_time(line: &str) -> Time {
-    let mut seconds = line.split(' ').map(|field| field.parse().unwrap_or(0));
+fn time(line: &str) -> Time {
+    let fields = line.split_ascii_whitespace();
+    let mut seconds = fields.map(|field| field.parse().unwrap_or(0));
     Time {
         start: seconds.next().unwrap_or(0),
         stop: seconds.next().unwrap_or(0),
@@ -143,32 +133,42 @@ fn read_time(line: &str) -> Time {
 }
 
 /// `m=<media> <port>[/<number of ports>] <proto> <fmt> ...`
-fn read_section(lines: &MediaLines<'_>) -> Result<MediaDescription, SdpError> {
-    let mut fields = lines.media.split(' ');
-    let mut field = || {
-        fields
-            .next()
-            .filter(|field| !field.is_empty())
-            .ok_or(SdpError::BadMedia)
-    };
-    let media = field()?.to_owned();
-    let port = field()?
-        .split('/')
-        .next()
-        .and_then(|port| port.parse().ok());
-    let protocol = field()?.to_owned();
+fn section(line: &str) -> Result<MediaDescription, SdpError> {
+    let mut fields = line.split_ascii_whitespace();
+    let mut field = || fields.next().ok_or(SdpError::BadMedia);
+    let (media, ports, protocol) = (field()?, field()?, field()?);
+    let port = ports.split('/').next().and_then(|port| port.parse().ok());
+    let mut formats = Vec::with_capacity(TYPICAL_FORMATS);
+    for format in fields {
+        let (limit, error) = (MAX_FORMATS_PER_MEDIA, SdpError::TooManyFormats);
+        push(&mut formats, format.to_owned(), limit, error)?;
+    }
     Ok(MediaDescription {
-        media,
+        media: known_or(media, &["audio", "video"]),
         port: port.ok_or(SdpError::BadMedia)?,
-        protocol,
-        formats: fields.map(str::to_owned).collect(),
-        connection: lines
-            .connection
-            .as_deref()
-            .map(read_connection)
-            .transpose()?,
-        attributes: attributes(&lines.attributes),
+        protocol: known_or(protocol, &["RTP/AVP", "RTP/SAVP"]),
+        formats,
+        connection: None,
+        attributes: Vec::with_capacity(TYPICAL_ATTRIBUTES),
     })
+}
+
+/// Room in a section of a phone.
+const TYPICAL_FORMATS: usize = 4;
+const TYPICAL_ATTRIBUTES: usize = 8;
+
+/// `text` as one of the words that are known, without a copy, or as a copy of its own.
+pub(super) fn known_or(text: &str, known: &[&'static str]) -> Cow<'static, str> {
+    let same = known.iter().find(|word| **word == text);
+    same.map_or_else(|| Cow::Owned(text.to_owned()), |word| Cow::Borrowed(*word))
+}
+
+fn push<T>(list: &mut Vec<T>, item: T, limit: usize, error: SdpError) -> Result<(), SdpError> {
+    if list.len() == limit {
+        return Err(error);
+    }
+    list.push(item);
+    Ok(())
 }
 
 #[cfg(test)]

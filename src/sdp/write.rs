@@ -1,7 +1,4 @@
 //! Writes a session description as RFC 8866 §5 orders it.
-//!
-//! Our own, because what sdp-rs prints for a codec with channels (`opus/48000 2`) is understood by
-//! no peer.
 
 use std::fmt;
 use std::net::IpAddr;

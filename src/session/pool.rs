@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -112,12 +113,24 @@ pub struct SessionContext {
 pub struct SessionPool {
     context: Arc<SessionContext>,
     runtime: tokio::runtime::Handle,
+    /// Sessions whose tasks have not run yet.
+    unbegun: Arc<AtomicUsize>,
 }
 
 impl SessionPool {
     /// A pool that starts its tasks on `runtime`.
     pub fn new(context: Arc<SessionContext>, runtime: tokio::runtime::Handle) -> Self {
-        Self { context, runtime }
+        Self {
+            context,
+            runtime,
+            unbegun: Arc::default(),
+        }
+    }
+
+    /// How many sessions have been started whose tasks have not had their turn yet: what the worker
+    /// thread is behind by.
+    pub fn unbegun(&self) -> usize {
+        self.unbegun.load(Ordering::Relaxed)
     }
 
     /// User-Agent of our requests, or empty.
@@ -264,7 +277,10 @@ impl SessionPool {
             context: self.context.clone(),
             runtime: self.runtime.clone(),
         };
+        let unbegun = self.unbegun.clone();
+        unbegun.fetch_add(1, Ordering::Relaxed);
         let guarded = async move {
+            unbegun.fetch_sub(1, Ordering::Relaxed);
             let guard = guard;
             task.await;
             guard.well();

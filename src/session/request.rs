@@ -197,7 +197,8 @@ impl SessionCore for RequestSession {
             // Of a call, which there is none of.
             SessionEvent::Request(..)
             | SessionEvent::Ack(_)
-            | SessionEvent::AckTimeout
+            | SessionEvent::AckTimeout(_)
+            | SessionEvent::Replace(_)
             | SessionEvent::PrackTimeout
             | SessionEvent::Cancel(_)
             | SessionEvent::Response(..)

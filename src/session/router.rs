@@ -105,7 +105,7 @@ pub struct NewCall {
     /// The INVITE's server transaction.
     pub transaction: TransactionId,
     /// The INVITE.
-    pub invite: Request,
+    pub invite: Arc<Request>,
     /// How it came.
     pub flow: Flow,
     /// Name of the selected application.
@@ -274,7 +274,7 @@ impl<M: Mailbox> Router<M> {
                 ..
             } => {
                 self.forget_server(transaction);
-                if let Some((id, _)) = self.session_of(&request) {
+                if let Some(id) = self.session_of(&request).flatten() {
                     self.deliver(&id, SessionEvent::Ack(Box::new(request)));
                 }
                 None
@@ -475,14 +475,13 @@ impl<M: Mailbox> Router<M> {
             Ok(replaces) => replaces,
             Err(status) => return Some(self.refuse(transaction, &request, status, None)),
         };
-        let has_to_tag = matches!(request.headers.to_tag(), Ok(Some(_)));
-        if has_to_tag {
+        if let Some(session) = self.session_of(&request) {
             if request.method == Method::Notify
                 && let Some(answered) = self.on_notify(now, transaction, &request)
             {
                 return Some(answered);
             }
-            return self.on_request_in_dialog(now, transaction, request, flow);
+            return self.on_request_in_dialog(now, transaction, request, flow, session);
         }
         if request.method != Method::Invite
             && let Some(refusal) = self.ask(now, transaction, &request, flow, Guard::guards_all)
@@ -501,8 +500,8 @@ impl<M: Mailbox> Router<M> {
         transaction: TransactionId,
         request: Request,
         flow: Flow,
+        session: Option<SessionId>,
     ) -> Option<Routed> {
-        let session = self.session_of(&request).map(|(id, _)| id);
         let entry = session.and_then(|id| self.sessions.get_mut(&id).map(|entry| (id, entry)));
         let Some((id, entry)) = entry else {
             return Some(self.refuse(
@@ -576,12 +575,14 @@ impl<M: Mailbox> Router<M> {
         Routed::Refuse(transaction, response)
     }
 
-    /// The session a request inside a dialog belongs to: its To tag is ours.
-    fn session_of(&self, request: &Request) -> Option<(SessionId, &Entry<M>)> {
-        let id = SessionId(request.headers.to_tag().ok()??.into());
-        let entry = self.sessions.get(&id)?;
-        let call_id = request.headers.call_id().ok()?;
-        entry.is_called(call_id.as_bytes()).then_some((id, entry))
+    /// The session a request inside a dialog belongs to, if there is one: its To tag is ours. `None`: the
+    /// request is in no dialog.
+    fn session_of(&self, request: &Request) -> Option<Option<SessionId>> {
+        let tag = request.headers.to_tag().ok()??;
+        let call_id = request.headers.call_id().unwrap_or_default().as_bytes();
+        let session = self.sessions.get_key_value(&*tag);
+        let session = session.filter(|(_, entry)| entry.is_called(call_id));
+        Some(session.map(|(id, _)| id.clone()))
     }
 }
 

@@ -7,6 +7,7 @@ mod robustness;
 mod srtp;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use muleteer::codec::{CodecId, CodecName, Codecs};
@@ -88,11 +89,11 @@ fn body(sections: &[&str]) -> String {
     lines.map(|line| format!("{}\r\n", line.trim())).collect()
 }
 
-fn try_answer(offer: &str) -> Result<(String, NegotiatedAudio), NegotiationError> {
+fn try_answer(offer: &str) -> Result<(String, Arc<NegotiatedAudio>), NegotiationError> {
     OfferAnswer::new(1 << 40).answer(offer.as_bytes(), &capabilities(), local())
 }
 
-fn answer(offer: &str) -> (SessionDescription, NegotiatedAudio) {
+fn answer(offer: &str) -> (SessionDescription, Arc<NegotiatedAudio>) {
     let (body, audio) = try_answer(offer).unwrap();
     (SessionDescription::parse(body.as_bytes()).unwrap(), audio)
 }

@@ -1,7 +1,7 @@
 use super::*;
 use muleteer::sdp::Direction::{self, *};
 
-fn accept(answer: &str, direction: Direction) -> Result<NegotiatedAudio, NegotiationError> {
+fn accept(answer: &str, direction: Direction) -> Result<Arc<NegotiatedAudio>, NegotiationError> {
     let mut exchange = OfferAnswer::new(1);
     exchange.offer(&capabilities(), local(), direction).unwrap();
     exchange.accept_answer(answer.as_bytes())

@@ -48,7 +48,7 @@ fn savp(key: &str) -> String {
 fn answers(
     exchange: &mut OfferAnswer,
     offer: &str,
-) -> Result<(String, NegotiatedAudio), NegotiationError> {
+) -> Result<(String, Arc<NegotiatedAudio>), NegotiationError> {
     exchange.answer(offer.as_bytes(), &capabilities(), local())
 }
 
@@ -76,7 +76,7 @@ fn rfc4568_5_1_2_an_answer_takes_tag_and_suite_of_the_first_line_that_can_be_use
             panic!("one line: {answer}")
         };
         assert_eq!((ours.tag, ours.suite()), (7, SrtpSuite::Aes128CmSha1Tag32));
-        let keys = audio.srtp.unwrap();
+        let keys = audio.srtp.as_ref().unwrap();
         assert_eq!(keys.send, ours.key.master);
         let theirs = CryptoAttribute::parse(&lines[3]).unwrap();
         assert_eq!(keys.receive, theirs.key);
@@ -229,7 +229,7 @@ fn an_answer_to_srtp_has_to_take_one_of_our_lines() {
     let good = answer("RTP/SAVP", &format!("2 {CM_80} {KEY_1}"));
     let (mut asked, offer) = offer_of(exchange(SrtpPolicy::Optional)).unwrap();
     let audio = asked.accept_answer(good.as_bytes()).unwrap();
-    let keys = audio.srtp.unwrap();
+    let keys = audio.srtp.as_ref().unwrap();
     assert_eq!(keys.send, crypto_lines(&offer)[1].key.master);
     assert_eq!(keys.receive, crypto_lines(&good)[0].key);
 

@@ -107,6 +107,38 @@ impl Attacker {
         }
     }
 
+    /// Sends `count` INVITEs to the echo before the server has a chance to read one, and each again until it
+    /// is answered.
+    pub async fn call_at_once(&mut self, count: usize) {
+        let first = self.number + 1;
+        let invites = (0..count).map(|_| self.request("INVITE", "echo", "", ""));
+        let mut open: BTreeMap<u32, String> = (first..).zip(invites.collect::<Vec<_>>()).collect();
+        let mut buffer = vec![0; 65_536];
+        const ROUNDS: u32 = 50;
+        for _ in 0..ROUNDS {
+            self.socket.writable().await.expect("a socket");
+            for text in open.values() {
+                // What does not fit is sent in the next round.
+                let _ = self.socket.try_send_to(text.as_bytes(), self.server);
+            }
+            let patience = PATIENCE / ROUNDS;
+            while let Ok(received) = timeout(patience, self.socket.recv(&mut buffer)).await {
+                let bytes = Bytes::copy_from_slice(&buffer[..received.expect("a datagram")]);
+                let Ok(Message::Response(response)) = Message::parse_datagram(bytes) else {
+                    continue;
+                };
+                let number = response.headers.cseq().expect("CSeq").number;
+                if response.status.is_final() && open.remove(&number).is_some() {
+                    *self.answers.entry(response.status.code()).or_default() += 1;
+                }
+                if open.is_empty() {
+                    return;
+                }
+            }
+        }
+        panic!("{} INVITEs without an answer", open.len());
+    }
+
     async fn send(&self, text: &str) {
         let sent = self.socket.send_to(text.as_bytes(), self.server);
         sent.await.expect("sent");

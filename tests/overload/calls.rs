@@ -40,6 +40,25 @@ async fn invites_that_nobody_acknowledges_leave_nothing() {
     server.stop().await;
 }
 
+/// One thread, as the server has it: what the attacker sends in one go waits when the server wakes.
+#[tokio::test]
+async fn of_more_calls_than_can_begin_some_are_refused_and_all_are_answered() {
+    const MANY: usize = 800;
+    let server = server(|_| {}).await;
+    let mut attacker = Attacker::new(server.udp).await;
+    attacker.call_at_once(MANY).await;
+    assert!(attacker.answers[&503] > 0, "{:?}", attacker.answers);
+    let stats = server.server.stats();
+    assert!(stats.overloads.value() > 0);
+    assert!(remains(&server).await.endpoint.overload_refusals > 0);
+    nothing_is_left(&server).await;
+    // It recovers at once.
+    let talker = Talker::call(server.udp).await;
+    talker.bye().await;
+    nothing_is_left(&server).await;
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_call_that_sends_too_much_does_not_take_the_room_of_the_others() {
     let server = TestServer::with(config()).await;

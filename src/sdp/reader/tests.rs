@@ -1,5 +1,5 @@
 use super::*;
-use crate::sdp::{self, Direction};
+use crate::sdp::Direction;
 
 /// A phone's offer in good order, which every reader must understand alike.
 const PHONE: &str = "v=0\r\n\
@@ -21,21 +21,18 @@ const PHONE: &str = "v=0\r\n\
     c=IN IP6 2001:db8::1\r\n\
     a=rtpmap:31 H261/90000\r\n";
 
-fn lines(body: &str) -> Lines<'_> {
-    Lines::of(body).unwrap()
-}
-
 fn parse(body: &str) -> SessionDescription {
     SessionDescription::parse(body.as_bytes()).unwrap()
 }
 
 #[test]
-fn sdp_rs_reads_the_normal_case_and_agrees_with_our_reader() {
-    let strict = read_strictly(&lines(PHONE)).expect("sdp-rs reads a plain offer");
-    assert_eq!(strict, read_leniently(&lines(PHONE)).unwrap());
-    assert_eq!(strict.media[0].formats, ["111", "0", "101"]);
-    assert_eq!(strict.media[1].protocol, "RTP/AVP");
-    assert_eq!(strict.direction_of(&strict.media[0]), Direction::Inactive);
+fn a_phones_offer_is_read_as_it_stands() {
+    let read = parse(PHONE);
+    assert_eq!(read.media[0].formats, ["111", "0", "101"]);
+    assert_eq!(read.media[1].protocol, "RTP/AVP");
+    assert_eq!(read.media[1].port, 51372);
+    assert_eq!(read.direction_of(&read.media[0]), Direction::Inactive);
+    assert_eq!(read.origin.session_version, "2890844527");
 }
 
 #[test]
@@ -57,7 +54,6 @@ fn the_channels_of_an_rtpmap_survive() {
 fn a_last_line_without_line_end_counts() {
     let body = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
                 m=audio 4000 RTP/AVP 0\r\na=sendonly";
-    assert!(read_strictly(&lines(body)).is_some());
     let description = parse(body);
     assert_eq!(
         description.direction_of(&description.media[0]),
@@ -70,7 +66,6 @@ fn lines_out_of_order_lose_nothing() {
     let body = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\na=recvonly\r\nt=0 0\r\ns=-\r\n\
                 m=audio 4000 RTP/AVP 0\r\na=ptime:30\r\nb=AS:64\r\nc=IN IP4 192.0.2.9\r\n\
                 a=sendonly\r\nm=video 4002 RTP/AVP 31\r\na=inactive\r\nc=IN IP4 192.0.2.8\r\n";
-    assert!(read_strictly(&lines(body)).is_some());
     let description = parse(body);
     let [audio, video] = &description.media[..] else {
         panic!("two sections")
@@ -83,7 +78,7 @@ fn lines_out_of_order_lose_nothing() {
 }
 
 #[test]
-fn what_sdp_rs_refuses_is_read_by_hand() {
+fn what_is_odd_but_can_be_understood_is_read() {
     let base = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
                 m=audio 4000 RTP/AVP 0\r\na=ptime:20\r\n";
     for (plain, odd) in [
@@ -103,10 +98,6 @@ fn what_sdp_rs_refuses_is_read_by_hand() {
         ("4000 RTP", "4000/300 RTP"),
     ] {
         let body = base.replacen(plain, odd, 1);
-        assert!(
-            read_strictly(&lines(&body)).is_none(),
-            "{odd} is no longer refused"
-        );
         assert_eq!(
             parse(&body).media[0].audio_formats()[0].encoding_name,
             "PCMU",
@@ -122,7 +113,7 @@ fn missing_lines_get_neutral_values() {
         let description = parse(&body);
         assert_eq!(description.origin, Origin::default());
         assert_eq!(
-            (description.name.as_str(), &description.times[..]),
+            (&*description.name, &description.times[..]),
             ("-", &[Time::default()][..])
         );
         assert_eq!(description.media.len(), 1);
@@ -130,8 +121,7 @@ fn missing_lines_get_neutral_values() {
 }
 
 #[test]
-fn times_that_overflow_sdp_rs_do_not_reach_it() {
-    // Each of these panics in `sdp_rs::SessionDescription::try_from` 0.2.1.
+fn lines_that_nobody_needs_are_not_looked_at() {
     for line in [
         "r=9223372036854775807 1 0",
         "z=0 9223372036854775807d",
@@ -174,32 +164,32 @@ fn limits_are_exact() {
     let media = "m=audio 0 RTP/AVP 0\r\n";
     let formats = |count: usize| format!("m=audio 0 RTP/AVP{}\r\n", " 0".repeat(count));
     for (head, line, limit, error) in [
-        ("", media, sdp::MAX_MEDIA, SdpError::TooManyMedia),
+        ("", media, MAX_MEDIA, SdpError::TooManyMedia),
         (
             media,
             "a=x\r\n",
-            sdp::MAX_ATTRIBUTES_PER_SECTION,
+            MAX_ATTRIBUTES_PER_SECTION,
             SdpError::TooManyAttributes,
         ),
         (
             "",
             "a=x\r\n",
-            sdp::MAX_ATTRIBUTES_PER_SECTION,
+            MAX_ATTRIBUTES_PER_SECTION,
             SdpError::TooManyAttributes,
         ),
-        ("", "t=0 0\r\n", sdp::MAX_TIMES, SdpError::TooManyTimes),
+        ("", "t=0 0\r\n", MAX_TIMES, SdpError::TooManyTimes),
         (
             "m=audio 0 RTP/AVP",
             " 0",
-            sdp::MAX_FORMATS_PER_MEDIA,
+            MAX_FORMATS_PER_MEDIA,
             SdpError::TooManyFormats,
         ),
     ] {
         assert!(repeated(head, line, limit).is_ok(), "{error}");
         assert_eq!(repeated(head, line, limit + 1), Err(error));
     }
-    assert!(repeated("", &formats(sdp::MAX_FORMATS_PER_MEDIA), sdp::MAX_MEDIA).is_ok());
-    let long = sdp::MAX_DESCRIPTION_BYTES - "v=0\r\n".len();
+    assert!(repeated("", &formats(MAX_FORMATS_PER_MEDIA), MAX_MEDIA).is_ok());
+    let long = MAX_DESCRIPTION_BYTES - "v=0\r\n".len();
     assert!(repeated("", "\n", long).is_ok());
     assert_eq!(repeated("", "\n", long + 1), Err(SdpError::TooLong));
 }

@@ -1,8 +1,8 @@
 //! Modules that change our session descriptions before they are sent.
 //!
 //! They see the description and the name of the session, nothing else of it: descriptions are made in the
-//! middle of whatever a script or peer is doing. What a module gives is sent if it can be read and has the
-//! same media sections.
+//! middle of whatever a script or peer is doing. What a module gives is sent if it has the same media
+//! sections and a peer that knows the RFC and no more can read it.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
@@ -12,7 +12,7 @@ use crate::dsm::{
     ActionContext, ActionError, ActionOutcome, EventKind, HostAction, LogLevel, Problem, Scope,
     Values,
 };
-use crate::sdp::SessionDescription;
+use crate::sdp::{SessionDescription, is_strict};
 use crate::session::event::SessionId;
 
 /// See the module's documentation.
@@ -78,7 +78,7 @@ impl Editors {
     }
 }
 
-/// Whether `text` can be read and has the media sections of `ours`.
+/// Whether `text` has the media sections of `ours` and any peer can read it.
 fn is_like(ours: &str, text: &str) -> bool {
     let sections = |text: &str| {
         let description = SessionDescription::parse(text.as_bytes()).ok()?;
@@ -86,7 +86,7 @@ fn is_like(ours: &str, text: &str) -> bool {
         let sections = sections.map(|media| (media.media, media.port, media.protocol));
         Some(sections.collect::<Vec<_>>())
     };
-    sections(text).is_some_and(|theirs| Some(theirs) == sections(ours))
+    sections(text).is_some_and(|theirs| Some(theirs) == sections(ours)) && is_strict(text)
 }
 
 /// A session of which only the name is in reach.

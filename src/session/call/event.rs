@@ -14,7 +14,7 @@ use crate::session::room::{InRoomError, RoomAnswer};
 use crate::sip::dialog::invite_usage::{ForkId, RequestToken};
 use crate::sip::dialog::transfer::Progress;
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{Method, Request, Response, StatusCode};
+use crate::sip::message::{Headers, Method, Request, Response, StatusCode};
 
 /// What an application is told.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub enum CallEvent {
     /// The peer hung up or cancelled; `headers` are those of its request.
     Hangup {
         /// Header lines of the request.
-        headers: String,
+        headers: Headers,
     },
     /// Nobody acknowledged our answer; the call is being ended.
     NoAck,

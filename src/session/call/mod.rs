@@ -97,7 +97,7 @@ pub struct Call {
     setup: CallSetup,
     usage: InviteUsage,
     negotiation: Negotiation,
-    audio: Option<NegotiatedAudio>,
+    audio: Option<Arc<NegotiatedAudio>>,
     /// What audio is sent as, once negotiated.
     encoding: Option<Encoding>,
     digits: Digits,
@@ -388,7 +388,7 @@ impl Call {
         self.events.pop_front()
     }
 
-    fn use_audio(&mut self, audio: NegotiatedAudio) {
+    fn use_audio(&mut self, audio: Arc<NegotiatedAudio>) {
         if audio.srtp.is_some() && !self.setup.secure_signalling {
             KEYS_READABLE.call_once(|| {
                 tracing::warn!(

@@ -28,7 +28,7 @@ pub struct Negotiation {
     /// What forks have answered before the call was answered.
     early: SmallVec<[(ForkId, Box<OfferAnswer>); 1]>,
     /// Our answer to the INVITE, which each response repeats unchanged.
-    answer: Option<(Bytes, NegotiatedAudio)>,
+    answer: Option<(Bytes, Arc<NegotiatedAudio>)>,
     /// Modules that change what we send; most calls have none.
     editors: Option<Box<Editors>>,
 }
@@ -111,7 +111,7 @@ impl Negotiation {
     pub fn answer_invite(
         &mut self,
         offer: &Bytes,
-    ) -> Result<(Bytes, NegotiatedAudio), NegotiationError> {
+    ) -> Result<(Bytes, Arc<NegotiatedAudio>), NegotiationError> {
         if let Some(answer) = &self.answer {
             return Ok(answer.clone());
         }
@@ -128,7 +128,7 @@ impl Negotiation {
         &mut self,
         fork: ForkId,
         offer: &Bytes,
-    ) -> Result<(Bytes, NegotiatedAudio), NegotiationError> {
+    ) -> Result<(Bytes, Arc<NegotiatedAudio>), NegotiationError> {
         let (capabilities, media) = (self.capabilities.clone(), self.media);
         let direction = self.kept_direction;
         let state = self.state(fork);
@@ -149,7 +149,7 @@ impl Negotiation {
         &mut self,
         fork: ForkId,
         answer: &Bytes,
-    ) -> Result<NegotiatedAudio, NegotiationError> {
+    ) -> Result<Arc<NegotiatedAudio>, NegotiationError> {
         let mut state = self.call.clone();
         let audio = state.accept_answer(answer)?;
         self.early.retain(|(own, _)| *own != fork);
@@ -166,7 +166,7 @@ impl Negotiation {
         &mut self,
         fork: ForkId,
         answer: &Bytes,
-    ) -> Result<NegotiatedAudio, NegotiationError> {
+    ) -> Result<Arc<NegotiatedAudio>, NegotiationError> {
         if answer.is_empty() && self.confirm(fork) {
             return self.call.agreed().cloned().ok_or(NegotiationError::NoOffer);
         }
@@ -195,7 +195,7 @@ impl Negotiation {
         &mut self,
         fork: ForkId,
         answer: &Bytes,
-    ) -> Result<NegotiatedAudio, NegotiationError> {
+    ) -> Result<Arc<NegotiatedAudio>, NegotiationError> {
         self.state(fork).accept_answer(answer)
     }
 

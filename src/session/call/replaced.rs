@@ -5,6 +5,7 @@
 //! session, and its own Call-ID; the one before is ended, and kept for what may still come of it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::admission::admit;
@@ -131,7 +132,7 @@ impl Call {
         self.replaced.push(former);
     }
 
-    fn accept_as(&mut self, audio: Option<NegotiatedAudio>, body: bytes::Bytes) {
+    fn accept_as(&mut self, audio: Option<Arc<NegotiatedAudio>>, body: bytes::Bytes) {
         if let Some(audio) = audio {
             self.use_audio(audio);
         }

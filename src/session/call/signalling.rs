@@ -1,5 +1,6 @@
 //! The SIP side of a call: what an application may do with it, and what it is told of it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use crate::sip::dialog::invite_usage::{
     Change, Content, Due, Event as UsageEvent, ForkId, Line, OfferId, RequestToken, SDP,
 };
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, body};
+use crate::sip::message::{HeaderName, Headers, Method, Request, Response, StatusCode, body};
 
 /// Of a UAS; there is no fork of one's own answer.
 pub(super) const OWN: ForkId = ForkId(0);
@@ -269,7 +270,7 @@ impl Call {
             }
             UsageEvent::Cancelled => {
                 self.events.push_back(CallEvent::Hangup {
-                    headers: String::new(),
+                    headers: Headers::new(),
                 });
             }
             UsageEvent::NoAck => self.events.push_back(CallEvent::NoAck),
@@ -313,7 +314,7 @@ impl Call {
         }
     }
 
-    fn on_answer(&mut self, audio: Result<NegotiatedAudio, NegotiationError>) {
+    fn on_answer(&mut self, audio: Result<Arc<NegotiatedAudio>, NegotiationError>) {
         match audio {
             Ok(audio) => {
                 self.negotiation.keep_direction();
@@ -430,7 +431,7 @@ impl Call {
     }
 
     /// What is in use before the answer needs no telling again.
-    fn use_new_audio(&mut self, audio: NegotiatedAudio) {
+    fn use_new_audio(&mut self, audio: Arc<NegotiatedAudio>) {
         if self.started || self.audio.as_ref() != Some(&audio) {
             self.use_audio(audio);
         }

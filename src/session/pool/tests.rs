@@ -39,6 +39,25 @@ async fn a_panic_in_the_task_of_a_session_has_it_forgotten() {
 }
 
 #[tokio::test]
+async fn sessions_that_wait_for_their_first_turn_are_counted() {
+    let (context, mut commands) = context();
+    let pool = SessionPool::new(context, tokio::runtime::Handle::current());
+    for number in 0..100 {
+        let id = SessionId(number.to_string().as_str().into());
+        // Whoever never ends has begun all the same.
+        let _ = pool.start(tracing::Span::none(), id, |_, _, _| std::future::pending());
+    }
+    assert_eq!(pool.unbegun(), 100);
+    let _last = pool.start(
+        tracing::Span::none(),
+        SessionId("last".into()),
+        |context, _, _| async move { end(&context, SessionId("last".into())).await },
+    );
+    assert!(commands.recv().await.is_some());
+    assert_eq!(pool.unbegun(), 0);
+}
+
+#[tokio::test]
 async fn a_panic_at_the_beginning_of_a_call_answers_500() {
     let (context, mut commands) = context();
     let (id, transaction) = (SessionId("t".into()), TransactionId(7));

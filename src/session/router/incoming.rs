@@ -1,5 +1,6 @@
 //! INVITEs that begin calls: whether one is taken now, and which application it is for.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Limits, Mailbox, NewCall, Routed, Router};
@@ -60,7 +61,7 @@ impl<M: Mailbox> Router<M> {
         Some(Routed::NewCall(Box::new(NewCall {
             id,
             transaction,
-            invite: request,
+            invite: Arc::new(request),
             flow,
             name,
             application,

@@ -123,7 +123,7 @@ impl Headers {
 
     /// As [`Self::get`], as text; bytes that are no UTF-8 become U+FFFD.
     pub fn text(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
-        self.get(name).map(String::from_utf8_lossy)
+        self.get(name).map(text)
     }
 
     /// The values of all lines of this name.
@@ -196,24 +196,26 @@ impl Headers {
         read(HeaderName::Via, bottom, Via::parse)
     }
 
-    /// The tag of From. Fails as [`Self::from`] does, and copies nothing.
+    /// The tag of From. Copies nothing and does not look at the address: whoever read the message did.
     pub fn from_tag(&self) -> Result<Option<Cow<'_, str>>, ParseError> {
         self.tag(HeaderName::From)
     }
 
-    /// The tag of To. Fails as [`Self::to`] does, and copies nothing.
+    /// The tag of To; as [`Self::from_tag`].
     pub fn to_tag(&self) -> Result<Option<Cow<'_, str>>, ParseError> {
         self.tag(HeaderName::To)
     }
 
     fn tag(&self, name: HeaderName) -> Result<Option<Cow<'_, str>>, ParseError> {
-        let tag = match String::from_utf8_lossy(self.only(&name)?) {
-            Cow::Borrowed(text) => NameAddr::tag_in(text).map(|tag| tag.map(Cow::Borrowed)),
-            Cow::Owned(text) => {
-                NameAddr::tag_in(&text).map(|tag| tag.map(|tag| Cow::Owned(tag.to_owned())))
-            }
-        };
-        tag.map_err(|source| ParseError::Header { name, source })
+        Ok(match text(self.only(&name)?) {
+            Cow::Borrowed(text) => NameAddr::tag_in(text).map(Cow::Borrowed),
+            Cow::Owned(text) => NameAddr::tag_in(&text).map(|tag| Cow::Owned(tag.to_owned())),
+        })
+    }
+
+    /// Whether From or To can be read, as [`Self::from`] and [`Self::to`] say; keeps nothing of it.
+    pub(super) fn check_address(&self, name: HeaderName) -> Result<(), ParseError> {
+        self.single(name, NameAddr::check)
     }
 
     /// Call-ID; compares byte by byte (RFC 3261 §8.1.1.4).
@@ -380,7 +382,12 @@ pub(super) trait Parse<T>: Fn(&str) -> Result<T, SyntaxError> {}
 impl<T, F: Fn(&str) -> Result<T, SyntaxError>> Parse<T> for F {}
 
 fn read<T>(name: HeaderName, value: &[u8], parse: impl Parse<T>) -> Result<T, ParseError> {
-    parse(&String::from_utf8_lossy(value)).map_err(|source| ParseError::Header { name, source })
+    parse(&text(value)).map_err(|source| ParseError::Header { name, source })
+}
+
+/// As [`String::from_utf8_lossy`], and sooner done with what is UTF-8, as nearly everything is.
+fn text(value: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
 }
 
 /// `value`, a part of `source`, without blanks at its ends, and with a single blank for each run

@@ -103,7 +103,7 @@ pub(super) fn write_host_port(
     host: &Host,
     port: Option<u16>,
 ) -> fmt::Result {
-    write!(f, "{host}")?;
+    fmt::Display::fmt(host, f)?;
     port.map_or(Ok(()), |port| write!(f, ":{port}"))
 }
 

@@ -48,18 +48,20 @@ impl NameAddr {
         })
     }
 
-    /// The `tag` parameter of a value that [`Self::parse`] would take; keeps nothing else.
-    ///
-    /// # Errors
-    /// As [`Self::parse`].
-    pub(super) fn tag_in(text: &str) -> Result<Option<&str>, SyntaxError> {
+    /// Whether [`Self::parse`] takes `text`; keeps nothing.
+    pub(super) fn check(text: &str) -> Result<(), SyntaxError> {
+        read(text, Uri::check, |_, _| {}).map(|_| ())
+    }
+
+    /// The `tag` parameter of a value that [`Self::parse`] takes. Looks at the parameters alone.
+    pub(super) fn tag_in(text: &str) -> Option<&str> {
         let mut tag = None;
-        read(text, Uri::check, |name, value| {
+        let params = Params::each(&mut Cursor::new(behind_uri(text)?), |name, value| {
             if tag.is_none() && name.eq_ignore_ascii_case("tag") {
                 tag = Some(value);
             }
-        })?;
-        Ok(tag.flatten())
+        });
+        params.ok().and(tag).flatten()
     }
 
     /// The `tag` parameter.
@@ -100,6 +102,22 @@ fn read<'a, U>(
     Params::each(&mut cursor, param)?;
     cursor.end("`;` or end of value")?;
     Ok((display, uri))
+}
+
+/// What follows the URI, if there is a parameter.
+fn behind_uri(text: &str) -> Option<&str> {
+    let mut cursor = Cursor::new(text);
+    cursor.skip_blanks();
+    if cursor.peek() == Some(b'"') {
+        cursor.quoted().ok()?;
+    }
+    let rest = cursor.rest();
+    let at = memchr::memchr2(b'<', b';', rest.as_bytes())?;
+    let params = &rest[at..];
+    match params.starts_with('<') {
+        true => Some(&params[memchr::memchr(b'>', params.as_bytes())? + 1..]),
+        false => Some(params),
+    }
 }
 
 /// Whether a value that does not begin with a quote has its URI in brackets; those behind a quote or

@@ -137,9 +137,11 @@ fn owned_name(name: &str) -> Cow<'static, str> {
 impl fmt::Display for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in self.iter() {
-            write!(f, ";{name}")?;
+            f.write_str(";")?;
+            f.write_str(name)?;
             if let Some(value) = value {
-                write!(f, "={value}")?;
+                f.write_str("=")?;
+                f.write_str(value)?;
             }
         }
         Ok(())

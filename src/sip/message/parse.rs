@@ -160,8 +160,8 @@ fn body(datagram: &Bytes, at: usize, length: Option<usize>) -> Result<Bytes, Par
 /// What every message must have.
 fn check(start: &StartLine, headers: &Headers) -> Result<(), ParseError> {
     headers.check_via()?;
-    headers.from_tag()?;
-    headers.to_tag()?;
+    headers.check_address(HeaderName::From)?;
+    headers.check_address(HeaderName::To)?;
     headers.call_id()?;
     let cseq = headers.cseq()?;
     match start {

@@ -1,13 +1,11 @@
 //! Which transaction and which dialog a message belongs to (RFC 3261 §8.2.2.2, §13.2.2.4, §17.1.3,
 //! §17.2.3).
 //!
-//! What a key is made of is text with line ends between the parts, which no part can hold: the parser
-//! unfolds every header. Of a request of a peer only a hash of that text is kept, since he chooses how long it
-//! is ([`KeyMaker`]). Each kind of key is a type, so that none is looked up in another's table.
+//! Of a request of a peer only a hash of what identifies it is kept, since he chooses how long that is
+//! ([`KeyMaker`]). Each kind of key is a type, so that none is looked up in another's table.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::sip::message::{CSeq, Headers, Host, Method, ParseError, Uri, Via};
@@ -47,7 +45,7 @@ pub struct MergeKey(Digest);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AckKey(Digest);
 
-/// 128 bits of a text. It takes the secret, or 2⁶⁴ messages, to find two texts that have the same.
+/// 128 bits of what identifies a message. It takes the secret, or 2⁶⁴ messages, to find two that have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Digest([u64; 2]);
 
@@ -56,8 +54,6 @@ struct Digest([u64; 2]);
 pub struct KeyMaker {
     /// Two hashers that have taken the secret.
     hashers: [DefaultHasher; 2],
-    /// Room for the text of one key, used again and again.
-    text: String,
 }
 
 impl Identity {
@@ -97,7 +93,6 @@ impl KeyMaker {
         };
         Self {
             hashers: [hasher(0), hasher(1)],
-            text: String::new(),
         }
     }
 
@@ -108,7 +103,7 @@ impl KeyMaker {
     /// cookie (RFC 4475 §3.2.1): then the
     /// Request-URI, Call-ID, From tag, CSeq and the whole topmost Via have to be equal. The To tag is
     /// left out, since that of the ACK is not in the INVITE and the rest says enough.
-    pub fn server(&mut self, identity: &Identity, uri: &Uri) -> ServerKey {
+    pub fn server(&self, identity: &Identity, uri: &Uri) -> ServerKey {
         let Identity {
             via, call_id, cseq, ..
         } = identity;
@@ -121,24 +116,22 @@ impl KeyMaker {
             .strip_prefix(MAGIC_COOKIE)
             .is_some_and(|rest| !rest.is_empty());
         ServerKey(if unique {
-            self.digest(format_args!("{method}\n{branch}\n{}", SentBy(via)))
+            self.digest((method, branch, SentBy(via)))
         } else {
             let (from_tag, number) = (identity.sender_tag(), cseq.number);
-            self.digest(format_args!(
-                "{method}\n{number}\n{uri}\n{call_id}\n{from_tag}\n{via}"
-            ))
+            self.digest((method, number, uri, call_id, from_tag, via))
         })
     }
 
     /// Returns the key that a second copy of this request would have.
-    pub fn merge(&mut self, identity: &Identity) -> MergeKey {
+    pub fn merge(&self, identity: &Identity) -> MergeKey {
         let Identity { call_id, cseq, .. } = identity;
         let (number, method, from_tag) = (cseq.number, &cseq.method, identity.sender_tag());
-        MergeKey(self.digest(format_args!("{number}\n{method}\n{from_tag}\n{call_id}")))
+        MergeKey(self.digest((number, method.as_str(), from_tag, call_id)))
     }
 
     /// Returns the key that the 2xx of an INVITE shares with its ACK.
-    pub fn ack(&mut self, identity: &Identity) -> AckKey {
+    pub fn ack(&self, identity: &Identity) -> AckKey {
         let from_tag = identity.from_tag.as_deref().unwrap_or_default();
         let to_tag = identity.to_tag.as_deref().unwrap_or_default();
         self.ack_key(identity.cseq.number, from_tag, to_tag, &identity.call_id)
@@ -149,24 +142,21 @@ impl KeyMaker {
     /// # Errors
     ///
     /// [`ParseError`] of the first header that is missing or malformed.
-    pub fn ack_of(&mut self, success: &Headers) -> Result<AckKey, ParseError> {
+    pub fn ack_of(&self, success: &Headers) -> Result<AckKey, ParseError> {
         let from_tag = success.from_tag()?.unwrap_or_default();
         let to_tag = success.to_tag()?.unwrap_or_default();
         let number = success.cseq()?.number;
         Ok(self.ack_key(number, &from_tag, &to_tag, success.call_id()?))
     }
 
-    fn ack_key(&mut self, number: u32, from_tag: &str, to_tag: &str, call_id: &str) -> AckKey {
-        AckKey(self.digest(format_args!("{number}\n{from_tag}\n{to_tag}\n{call_id}")))
+    fn ack_key(&self, number: u32, from_tag: &str, to_tag: &str, call_id: &str) -> AckKey {
+        AckKey(self.digest((number, from_tag, to_tag, call_id)))
     }
 
-    fn digest(&mut self, text: fmt::Arguments<'_>) -> Digest {
-        self.text.clear();
-        let written = self.text.write_fmt(text);
-        debug_assert!(written.is_ok(), "a String takes any text");
+    fn digest(&self, identifying: impl Hash) -> Digest {
         Digest(self.hashers.each_ref().map(|begun| {
             let mut hasher = begun.clone();
-            hasher.write(self.text.as_bytes());
+            identifying.hash(&mut hasher);
             hasher.finish()
         }))
     }
@@ -182,15 +172,12 @@ impl ClientKey {
 /// `sent-by` of a Via as a part of a key. Host names compare ignoring case.
 struct SentBy<'a>(&'a Via);
 
-impl fmt::Display for SentBy<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Hash for SentBy<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         match &self.0.host {
-            Host::Name(name) => f.write_str(&name.to_ascii_lowercase())?,
-            address => address.fmt(f)?,
+            Host::Name(name) => name.to_ascii_lowercase().hash(state),
+            address => address.ip().hash(state),
         }
-        match self.0.port {
-            Some(port) => write!(f, ":{port}"),
-            None => Ok(()),
-        }
+        self.0.port.hash(state);
     }
 }

@@ -162,7 +162,7 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
         CallEvent::Failed { status, reason } => failed(status, reason),
         CallEvent::NoResponse { status } => failed(status, status.reason()),
         CallEvent::Hangup { headers } => (
-            of(EventKind::Hangup).with("headers", headers),
+            of(EventKind::Hangup).with("headers", headers.to_string()),
             Afterwards::Linger,
         ),
         CallEvent::NoAck => {

@@ -38,6 +38,7 @@ mod uac;
 mod uas;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rand::SeedableRng;
@@ -83,7 +84,7 @@ enum State {
 enum Role {
     Uas {
         transaction: TransactionId,
-        invite: Box<Request>,
+        invite: Arc<Request>,
     },
     Uac {
         token: RequestToken,
@@ -160,10 +161,11 @@ impl InviteUsage {
     /// Begins the UAS side from an INVITE. `dialog` was made from it with our tag.
     pub fn uas(
         transaction: TransactionId,
-        invite: Request,
+        invite: impl Into<Arc<Request>>,
         dialog: Dialog,
         setup: UsageSetup,
     ) -> Self {
+        let invite = invite.into();
         let mut random = SmallRng::seed_from_u64(setup.seed);
         let reliable = Reliable::new(&invite.headers, setup.reliable, &mut random);
         let mut exchange = Exchange::New;
@@ -172,7 +174,7 @@ impl InviteUsage {
         }
         let role = Role::Uas {
             transaction,
-            invite: Box::new(invite),
+            invite,
         };
         let supported = setup.reliable.supported_line();
         Self::new(
@@ -276,7 +278,8 @@ impl InviteUsage {
     /// The INVITE that began the call.
     pub fn invite(&self) -> &Request {
         match &self.role {
-            Role::Uas { invite, .. } | Role::Uac { invite, .. } => invite,
+            Role::Uas { invite, .. } => invite,
+            Role::Uac { invite, .. } => invite,
         }
     }
 

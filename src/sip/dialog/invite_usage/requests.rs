@@ -136,7 +136,7 @@ impl InviteUsage {
             self.refuse_invite(StatusCode::REQUEST_TERMINATED, None, &[]);
         }
         if self.state != State::Terminating {
-            let headers = request.headers.to_string();
+            let headers = request.headers.clone();
             self.events.push_back(Event::RemoteHangup { headers });
         }
         self.terminate();

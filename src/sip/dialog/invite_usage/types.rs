@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri};
+use crate::sip::message::{HeaderName, Headers, Method, Request, Response, StatusCode, Uri};
 
 /// Names one request of this usage, so that its responses find their way back. A request that is sent
 /// again with credentials or after a 491 keeps its token.
@@ -170,7 +170,7 @@ pub enum Event {
     /// The peer sent BYE, which has been answered.
     RemoteHangup {
         /// The header lines of the BYE.
-        headers: String,
+        headers: Headers,
     },
     /// The peer cancelled its INVITE or let it expire; it has been answered with 487.
     Cancelled,

@@ -12,7 +12,7 @@ use super::{
 use crate::sip::dialog::Dialog;
 use crate::sip::dialog::capabilities::RELIABLE;
 use crate::sip::dialog::farewell::Farewell;
-use crate::sip::message::{CSeq, HeaderName, Method, RAck, Response, StatusCode};
+use crate::sip::message::{CSeq, HeaderName, Headers, Method, RAck, Response, StatusCode};
 
 impl InviteUsage {
     pub(super) fn on_invite_response(&mut self, response: Response) {
@@ -216,7 +216,7 @@ impl InviteUsage {
         if is_over || was_cancelled {
             self.send_ack(token, Bytes::new());
             if is_over {
-                let headers = String::new();
+                let headers = Headers::new();
                 self.events.push_back(Event::RemoteHangup { headers });
                 return self.terminate();
             }

@@ -130,7 +130,10 @@ fn spaced_token<'a>(
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{} ", self.protocol, self.transport)?;
+        f.write_str(&self.protocol)?;
+        f.write_str("/")?;
+        f.write_str(&self.transport)?;
+        f.write_str(" ")?;
         write_host_port(f, &self.host, self.port)?;
         self.params.fmt(f)
     }
