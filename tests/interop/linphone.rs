@@ -33,7 +33,8 @@ impl Linphone {
             "linphonerc",
             format!(
                 "[sip]\nsip_port={sip}\nsip_tcp_port=0\nsip_tls_port=0\nguess_hostname=0\nuse_ipv6=0\n\
-                 contact=\"me\" <sip:me@127.0.0.1>\n[rtp]\naudio_rtp_port={rtp}\n"
+                 contact=\"me\" <sip:me@127.0.0.1>\n[rtp]\naudio_rtp_port={rtp}\n\
+                 audio_jitt_comp=180\naudio_adaptive_jitt_comp_enabled=0\n"
             ),
         );
         let mut command = tool("linphonec", "linphone-cli");
