@@ -1,7 +1,8 @@
 //! The call flows of RFC 3665 and the races of a user agent, each as a ladder in `flows` that SIPp
 //! climbs. `flows/README.md` has the table of all, and the notation.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::ladder;
@@ -69,9 +70,32 @@ impl Flow {
         self
     }
 
+    /// With the settings of the flow, and these.
+    fn start_server(&self, places: &Places, more: &[&str]) -> ServerProcess {
+        let diagrams = [flows(), project_root().join("dsm")];
+        let mut arguments = vec![format!("--set=dsm.path={diagrams:?}")];
+        for setting in self.settings.iter().chain(more) {
+            arguments.push(format!("--set={}", places.fill(setting)));
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        ServerProcess::start(&arguments)
+    }
+
     /// Runs `flows/NAME.flow`.
     fn run(self, name: &str) {
         Run::start(&self, name).ends(&self);
+    }
+}
+
+/// What `{name}` stands for in ladders and settings.
+struct Places(Vec<(&'static str, String)>);
+
+impl Places {
+    fn fill(&self, text: &str) -> String {
+        let fill = |text: String, (name, value): &(&str, String)| {
+            text.replace(&format!("{{{name}}}"), value)
+        };
+        self.0.iter().fold(text.to_owned(), fill)
     }
 }
 
@@ -79,88 +103,58 @@ impl Flow {
 struct Run {
     server: ServerProcess,
     sipp: Sipp,
-    /// Sockets that are there and answer nothing.
-    silent: Vec<UdpSocket>,
-    /// What the server reads.
+    /// `{silent}` and `{moved}`.
+    silent: [UdpSocket; 2],
+    /// What SIPp reads.
     _folder: Folder,
 }
 
 impl Run {
     fn start(flow: &Flow, name: &str) -> Self {
-        let flows = project_root().join("tests/interop/flows");
-        let path = flows.join(name).with_extension("flow");
-        let text = std::fs::read_to_string(&path);
-        let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let silent: Vec<_> = (0..2)
-            .map(|_| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket"))
-            .collect();
+        let silent = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a UDP socket"));
         let port = |socket: &UdpSocket| socket.local_addr().expect("its address").port();
-        let places = [
+        let mut places = Places(vec![
             ("silent", port(&silent[0]).to_string()),
             ("moved", port(&silent[1]).to_string()),
             ("dead", free_port().to_string()),
-        ];
-        let place = |text: &str| {
-            let replace = |text: String, (name, value): &(&str, String)| {
-                text.replace(&format!("{{{name}}}"), value)
-            };
-            places.iter().fold(text.to_owned(), replace)
-        };
-        let scenario = ladder::scenario(&text, &places);
+        ]);
+        let path = flows().join(name).with_extension("flow");
+        let text = std::fs::read_to_string(&path);
+        let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let scenario = ladder::scenario(&places.fill(&text));
         let folder = Folder::new(&[]);
         folder.write("ladder.xml", &scenario.xml);
-        let ladder = folder.file("ladder.xml");
-        let start_sipp = |server: Option<SocketAddr>| {
+        let patience = format!("{}s", flow.patience.as_secs() - 5);
+        let start_sipp = |more: &[&str]| {
+            let ladder = folder.file("ladder.xml");
             Sipp::start(&ladder, [127, 0, 0, 1].into(), |sipp| {
-                if let (Some(server), Role::Calls(application)) = (server, &flow.role) {
-                    sipp.arg(server.to_string()).args(["-s", application]);
-                }
-                if scenario.repeats {
-                    sipp.arg("-nr");
-                }
-                let patience = format!("{}s", flow.patience.as_secs() - 5);
                 sipp.args(["-m", "1", "-timeout", &patience, "-timeout_error"]);
+                sipp.args(scenario.repeats.then_some("-nr")).args(more);
             })
         };
-        let diagrams = format!("dsm.path=[{:?}, {:?}]", flows, project_root().join("dsm"));
-        let mut settings = vec![diagrams];
-        settings.extend(flow.settings.iter().map(|setting| place(setting)));
-        let start_server = |settings: &[String]| {
-            let arguments: Vec<&str> = settings
-                .iter()
-                .flat_map(|setting| ["--set", setting])
-                .collect();
-            ServerProcess::start(&arguments)
+        let (server, sipp) = match flow.role {
+            Role::Calls(application) => {
+                let server = flow.start_server(&places, &[]);
+                let address = server.address.to_string();
+                let sipp = start_sipp(&[&address, "-s", application]);
+                (server, sipp)
+            }
+            Role::IsCalled(_) | Role::Registers => {
+                let sipp = start_sipp(&[]);
+                wait_for_listener(sipp.port);
+                places.0.push(("sipp", format!("127.0.0.1:{}", sipp.port)));
+                let server = match flow.role {
+                    Role::IsCalled(manner) => {
+                        places.0.push(("manner", manner.to_owned()));
+                        flow.start_server(&places, &CALLER)
+                    }
+                    _ => flow.start_server(&places, &[ACCOUNT]),
+                };
+                (server, sipp)
+            }
         };
-        if let Role::Calls(_) = flow.role {
-            let server = start_server(&settings);
-            let sipp = start_sipp(Some(server.address));
-            return Self {
-                server,
-                sipp,
-                silent,
-                _folder: folder,
-            };
-        }
-        let sipp = start_sipp(None);
-        wait_for_listener(sipp.port);
-        let address = format!("127.0.0.1:{}", sipp.port);
-        settings = settings
-            .iter()
-            .map(|setting| setting.replace("{sipp}", &address))
-            .collect();
-        match flow.role {
-            Role::IsCalled(manner) => settings.extend([
-                "dsm.run_system_dsms=[\"caller\"]".to_owned(),
-                format!("application.caller.domain=\"{address}\""),
-                format!("application.caller.manner=\"{manner}\""),
-            ]),
-            _ => settings.push(format!(
-                "registration=[{{ domain = \"{address}\", user = \"bob\", password = \"zanzibar\", realm = \"biloxi\" }}]"
-            )),
-        }
         Self {
-            server: start_server(&settings),
+            server,
             sipp,
             silent,
             _folder: folder,
@@ -168,23 +162,38 @@ impl Run {
     }
 
     /// SIPp is content, and the server has no call left.
-    fn ends(mut self, flow: &Flow) -> Vec<UdpSocket> {
+    fn ends(mut self, flow: &Flow) -> [UdpSocket; 2] {
+        let told = |server: &mut ServerProcess| {
+            for line in &flow.told {
+                server.process.line(line);
+            }
+        };
         if let Role::Registers = flow.role {
-            flow.told.iter().for_each(|line| {
-                self.server.process.line(line);
-            });
+            told(&mut self.server);
             // The registration is taken back while SIPp listens.
             self.server.stop();
             self.sipp.succeeds(flow.patience);
-            return self.silent;
+        } else {
+            self.sipp.succeeds(flow.patience);
+            told(&mut self.server);
+            self.server.stop();
         }
-        self.sipp.succeeds(flow.patience);
-        flow.told.iter().for_each(|line| {
-            self.server.process.line(line);
-        });
-        self.server.stop();
         self.silent
     }
+}
+
+/// Has the diagram `caller` call SIPp.
+const CALLER: [&str; 3] = [
+    "dsm.run_system_dsms=[\"caller\"]",
+    "application.caller.domain=\"{sipp}\"",
+    "application.caller.manner=\"{manner}\"",
+];
+
+/// An account at SIPp.
+const ACCOUNT: &str = "registration=[{ domain = \"{sipp}\", user = \"bob\", password = \"zanzibar\", realm = \"biloxi\" }]";
+
+fn flows() -> PathBuf {
+    project_root().join("tests/interop/flows")
 }
 
 /// Waits until somebody has this UDP port, so that nothing that is sent there is refused.

@@ -12,13 +12,9 @@ pub struct Scenario {
     pub repeats: bool,
 }
 
-/// Makes the scenario of a ladder. A `{name}` of `places` stands for its value.
-pub fn scenario(ladder: &str, places: &[(&str, String)]) -> Scenario {
-    let mut ladder = ladder.to_owned();
-    for (name, value) in places {
-        ladder = ladder.replace(&format!("{{{name}}}"), value);
-    }
-    let steps = Step::read_all(&ladder);
+/// Makes the scenario of a ladder.
+pub fn scenario(ladder: &str) -> Scenario {
+    let steps = Step::read_all(ladder);
     let mut writer = Writer::new(&steps);
     steps.iter().for_each(|step| writer.step(step));
     writer.finish()
@@ -115,7 +111,7 @@ impl Writer {
     }
 
     fn step(&mut self, step: &Step) {
-        let number = |word: &str| word.trim_end_matches('?').parse::<u16>().ok();
+        let number = |word: &str| word.parse::<u16>().ok();
         match (step.verb, step.words.first()) {
             ("repeats", None) => {}
             ("wait", Some(ms)) => writeln!(self.xml, "<pause milliseconds=\"{ms}\"/>").unwrap(),
@@ -133,49 +129,25 @@ impl Writer {
     }
 
     fn request(&mut self, step: &Step, method: &str) {
-        let is_invite = method == "INVITE";
+        // CANCEL and the ACK of a failure belong to the transaction of their INVITE.
         let of_invite = method == "CANCEL" || method == "ACK" && self.invite_status >= 300;
-        if !of_invite {
-            self.branch += 1;
-        }
-        if !matches!(method, "ACK" | "CANCEL") {
-            self.cseq += 1;
-        }
-        if let Some(cseq) = step.value("cseq") {
-            self.cseq = cseq.parse().expect("a CSeq number");
-        }
-        if is_invite {
-            (self.invite_branch, self.invite_cseq) = (self.branch, self.cseq);
-        }
-        let (branch, cseq) = match method {
-            "ACK" | "CANCEL" => (
-                if of_invite {
-                    self.invite_branch
-                } else {
-                    self.branch
-                },
-                self.invite_cseq,
-            ),
-            _ => (self.branch, self.cseq),
-        };
+        let (branch, cseq) = self.number(step, method, of_invite);
+        let is_new = step.has("new");
         let in_dialog = !of_invite && (!self.is_caller || self.invite_status > 100);
-        let uri = match in_dialog && !step.has("new") {
+        let uri = match in_dialog && !is_new {
             true => "[next_url]",
             false => "sip:[service]@[remote_ip]:[remote_port]",
         };
-        let uri = step.value("uri").unwrap_or(uri);
-        let has_tag = method != "CANCEL" && !step.has("new");
-        let tag = step.value("tag").unwrap_or_default();
         let (from, to) = match self.is_caller {
             true => (
                 "<sip:sipp@[local_ip]:[local_port]>",
-                "<sip:[service]@[remote_ip]:[remote_port]>".to_owned()
-                    + if has_tag { "[peer_tag_param]" } else { "" },
+                "<sip:[service]@[remote_ip]:[remote_port]>",
             ),
-            false => {
-                self.variables.extend(["own".to_owned(), "peer".to_owned()]);
-                ("[$own]", "[$peer]".to_owned())
-            }
+            false => ("[$own]", "[$peer]"),
+        };
+        let to_tag = match self.is_caller && method != "CANCEL" && !is_new {
+            true => "[peer_tag_param]",
+            false => "",
         };
         let headers = [
             (
@@ -185,19 +157,19 @@ impl Writer {
                 ),
             ),
             ("Max-Forwards", "70".to_owned()),
-            ("From", format!("{from};tag=[pid]-[call_number]{tag}")),
-            ("To", to),
+            ("From", format!("{from}{}", own_tag(step))),
+            ("To", format!("{to}{to_tag}")),
             ("Call-ID", "[call_id]".to_owned()),
             ("CSeq", format!("{cseq} {method}")),
             ("Contact", CONTACT.to_owned()),
         ];
         self.message(step, &format!("{method} {uri} SIP/2.0"), &headers);
         self.send(method != "ACK");
-        if is_invite {
+        if method == "INVITE" {
             self.invite_status = 0;
             if self.is_caller {
-                self.xml
-                    .push_str("<recv response=\"100\" optional=\"true\"/>\n");
+                let trying = "<recv response=\"100\" optional=\"true\"/>\n";
+                self.xml.push_str(trying);
             }
         }
         if method != "ACK" {
@@ -205,25 +177,42 @@ impl Writer {
         }
     }
 
+    /// Number of the transaction, and CSeq number, of a request.
+    fn number(&mut self, step: &Step, method: &str, of_invite: bool) -> (u32, u32) {
+        if !of_invite {
+            self.branch += 1;
+        }
+        let is_counted = !matches!(method, "ACK" | "CANCEL");
+        self.cseq += u32::from(is_counted);
+        if let Some(cseq) = step.value("cseq") {
+            self.cseq = cseq.parse().expect("a CSeq number");
+        }
+        if method == "INVITE" {
+            (self.invite_branch, self.invite_cseq) = (self.branch, self.cseq);
+        }
+        let branch = if of_invite {
+            self.invite_branch
+        } else {
+            self.branch
+        };
+        let cseq = if is_counted {
+            self.cseq
+        } else {
+            self.invite_cseq
+        };
+        (branch, cseq)
+    }
+
     fn response(&mut self, step: &Step, code: u16) {
         let method = step.words.get(1).filter(|word| is_method(word));
         let method = method.map_or_else(|| self.got.clone(), |word| (*word).to_owned());
-        let is_new = matches!(&*method, "INVITE" | "CANCEL" | "REGISTER" | "OPTIONS");
-        let tag = match is_new && !self.is_caller && !self.accepted && code > 100 {
-            true => format!(
-                ";tag=[pid]-[call_number]{}",
-                step.value("tag").unwrap_or_default()
-            ),
+        let begins = matches!(&*method, "INVITE" | "CANCEL" | "REGISTER" | "OPTIONS");
+        let is_new = begins && !self.is_caller && !self.accepted && code > 100;
+        // The answer of a second fork is one to the first INVITE, which had no tag.
+        let is_fork = method == "INVITE" && step.value("tag").is_some();
+        let tag = match is_new || is_fork {
+            true => own_tag(step),
             false => String::new(),
-        };
-        // A second 2xx answers the first INVITE, too, which had no tag.
-        let forked = method == "INVITE" && step.value("tag").is_some() && self.accepted;
-        let tag = match forked {
-            true => format!(
-                ";tag=[pid]-[call_number]{}",
-                step.value("tag").unwrap_or_default()
-            ),
-            false => tag,
         };
         let kept = |name: &str| format!("[${method}_{name}]");
         let headers = [
@@ -284,11 +273,10 @@ impl Writer {
                 attributes.push_str(" rrs=\"true\"");
             }
         }
-        self.expect(step, &attributes, &[check("CSeq:", &format!("{method}$"))]);
+        self.expect(step, &attributes, &[check("CSeq", &format!("{method}$"))]);
     }
 
     fn expect_request(&mut self, step: &Step, method: &str) {
-        let method = method.trim_end_matches('?');
         let keep = |header: &str, name: &str| {
             format!(
                 "<ereg regexp=\".*\" search_in=\"hdr\" header=\"{header}:\" assign_to=\"{name}\"/>"
@@ -317,10 +305,6 @@ impl Writer {
     }
 
     fn expect(&mut self, step: &Step, attributes: &str, more: &[String]) {
-        let optional = match step.words[0].ends_with('?') {
-            true => " optional=\"true\"",
-            false => "",
-        };
         let mut actions = more.to_vec();
         for (sign, rest) in &step.details {
             actions.push(match *sign {
@@ -331,7 +315,7 @@ impl Writer {
                     let (header, pattern) = rest.split_once(' ').expect("a header and a pattern");
                     self.variables.insert(name.to_owned());
                     format!(
-                        "<ereg regexp=\"{}\" search_in=\"hdr\" header=\"{header}\" check_it=\"true\" assign_to=\"{name}\"/>",
+                        "<ereg regexp=\"{}\" search_in=\"hdr\" header=\"{header}:\" check_it=\"true\" assign_to=\"{name}\"/>",
                         escaped(pattern)
                     )
                 }
@@ -341,7 +325,7 @@ impl Writer {
         let actions = actions.join("\n");
         writeln!(
             self.xml,
-            "<recv {attributes}{optional}><action>\n{actions}\n</action></recv>"
+            "<recv {attributes}><action>\n{actions}\n</action></recv>"
         )
         .unwrap();
     }
@@ -370,6 +354,12 @@ fn is_method(word: &str) -> bool {
     word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
+/// The tag of SIPp's side: its own, or that of a fork.
+fn own_tag(step: &Step) -> String {
+    let fork = step.value("tag").unwrap_or_default();
+    format!(";tag=[pid]-[call_number]{fork}")
+}
+
 /// `sdp`, with `:DIRECTION` or `@PORT` behind it: PCMA and telephone events.
 fn description(word: &str, version: u32) -> String {
     let (word, port) = word.split_once('@').unwrap_or((word, "[media_port]"));
@@ -385,7 +375,7 @@ fn description(word: &str, version: u32) -> String {
 
 fn check(header: &str, pattern: &str) -> String {
     format!(
-        "<ereg regexp=\"{}\" search_in=\"hdr\" header=\"{header}\" check_it=\"true\" assign_to=\"checked\"/>",
+        "<ereg regexp=\"{}\" search_in=\"hdr\" header=\"{header}:\" check_it=\"true\" assign_to=\"checked\"/>",
         escaped(pattern)
     )
 }
