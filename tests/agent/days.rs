@@ -294,7 +294,7 @@ impl Days {
     fn restart(&mut self) {
         match self.rng.random_range(0..4) {
             0..=1 => {
-                self.restarts += 1;
+                self.restarts = self.restarts.wrapping_add(1);
                 self.world.nodes[0] = agent(self.restarts);
             }
             which => self.house(which - 2).restart(),

@@ -301,7 +301,7 @@ flows! {
     requests_of_no_call: calls("echo");
 }
 
-/// What the session timer brings: 45 seconds after the answer, and at the latest after 80. All at once.
+/// What the session timer brings, 45 or 60 seconds after the answer, and all at once.
 #[test]
 fn session_timers() {
     let flows = [
