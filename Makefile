@@ -5,7 +5,7 @@ BUILD_PACKAGES := cc pkg-config libopus-dev
 # What the loadable codecs open when they are loaded; spandsp is what G.726 is compared with.
 CODEC_PACKAGES := libgsm1 libspeex1 libopencore-amrnb0 libopencore-amrwb0 libvo-amrwbenc0 \
 	libcodec2-1.0 libbcg729-0 libspandsp2
-TEST_PACKAGES := $(BUILD_PACKAGES) $(CODEC_PACKAGES) sip-tester sipvicious baresip-core kamailio \
+TEST_PACKAGES := $(BUILD_PACKAGES) $(CODEC_PACKAGES) sip-tester sipvicious baresip-core linphone-cli kamailio \
 	python3-venv python3-dev
 TEST_PYTHON := numpy pesq
 

@@ -121,3 +121,23 @@ fn rfc5057_5_1_a_call_whose_other_side_is_silent_is_ended() {
     let log = &pair.side(CALLER).log;
     assert_eq!(log[log.len() - 2..], ["RemoteDisappeared", "Ended"]);
 }
+
+#[test]
+fn a_reinvite_without_final_response_is_given_up_at_the_end_of_its_call() {
+    for side in [CALLER, CALLEE] {
+        let mut pair = Pair::established(WireConfig::CLEAN);
+        pair.world.wire.passes = Box::new(|_, transmit| {
+            let text = String::from_utf8_lossy(&transmit.bytes);
+            let is_final = text.starts_with("SIP/2.0 ") && !text.starts_with("SIP/2.0 100");
+            !(is_final && text.contains("CSeq: 2 INVITE"))
+        });
+        pair.act(CALLER, |usage| {
+            usage.change(reinvite());
+        });
+        pair.run(100);
+        pair.act(side, |usage| usage.hang_up());
+        pair.run(100);
+        assert!(pair.sent_by(CALLER).contains(&"CANCEL".to_owned()));
+        pair.ends();
+    }
+}

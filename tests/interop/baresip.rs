@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::dialogue::{Dialogue, SPOKEN, prompt};
 use super::tool;
 use crate::support::audio;
 use crate::support::process::{Folder, PATIENCE, Process, ServerProcess, free_port, muleteer};
-use crate::support::server::project_root;
 
 /// How long a caller stays who has nothing to wait for.
 const TALK: Duration = Duration::from_secs(2);
@@ -145,15 +145,6 @@ fn read_netstring(from: &mut impl Read) -> std::io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// What has to be heard of a prompt after which the server hangs up: what is in baresip's jitter
-/// buffer, up to ten packets, is lost when the BYE comes.
-fn prompt(name: &str) -> Vec<i16> {
-    const JITTER_BUFFER_SAMPLES: usize = 10 * 160;
-    let mut pcm = audio::wav(&project_root().join("audio").join(name));
-    pcm.truncate(pcm.len() - JITTER_BUFFER_SAMPLES);
-    pcm
-}
-
 fn hears_the_announcement_until_the_server_hangs_up(codec: &str) {
     let server = ServerProcess::start(&[]);
     let mut phone = Baresip::start(codec);
@@ -248,6 +239,25 @@ fn answers_our_encrypted_call_and_is_heard() {
     let tone_ms = audio::ms_of(&heard, TONE_HZ);
     assert!(tone_ms > 1_500, "{tone_ms} of {} ms", heard.len() / 8);
     phone.heard();
+}
+
+#[test]
+fn is_called_and_both_sides_hear_each_other() {
+    for codec in [PCMU, OPUS] {
+        let mut phone = Baresip::start_with(codec, ";answermode=auto");
+        let dialogue = Dialogue::calls(&phone.uri);
+        phone.event("CALL_ESTABLISHED");
+        phone.event("CALL_CLOSED");
+        let heard = dialogue.heard();
+        let tone_ms = audio::ms_of(&heard, TONE_HZ);
+        assert!(
+            tone_ms > 4_000,
+            "{codec}: {tone_ms} of {} ms",
+            heard.len() / 8
+        );
+        let at = audio::position_of(&prompt(SPOKEN), &phone.heard());
+        assert!(at < 1.0, "{codec}: {at}");
+    }
 }
 
 #[test]

@@ -2,7 +2,11 @@
 //! `make test` installs; without them these tests fail.
 
 mod baresip;
+mod dialogue;
+mod flows;
 mod kamailio;
+mod ladder;
+mod linphone;
 mod phone;
 mod registrar;
 mod sipp;

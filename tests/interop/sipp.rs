@@ -1,10 +1,13 @@
 //! SIPp calls, as `scenarios` say.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 
 use super::tool;
 use crate::support::audio;
-use crate::support::process::{Folder, Process, ServerProcess, free_port, free_ports};
+use crate::support::process::{Folder, PATIENCE, Process, ServerProcess, free_port, free_ports};
 use crate::support::server::project_root;
 
 /// Hangs up by itself.
@@ -49,30 +52,57 @@ impl Default for Plan<'_> {
 impl Plan<'_> {
     /// Calls, and fails unless every call went as the scenario says.
     pub fn carry_out(&self, server: SocketAddr) {
-        let folder = Folder::new(&[]);
         let scenarios = project_root().join("tests/interop/scenarios");
-        let errors = folder.file("errors.log");
-        // It takes the next even port for video, which nobody else may get.
-        let audio_port = free_ports(2);
+        let scenario = scenarios.join(self.scenario).with_extension("xml");
+        Sipp::start(&scenario, server.ip(), |sipp| {
+            sipp.arg(server.to_string());
+            sipp.args(["-s", self.user, "-t", self.transport]);
+            sipp.args(["-m", &self.calls.to_string()]);
+            sipp.args(["-r", &self.calls_per_second.to_string()]);
+        })
+        .succeeds(PATIENCE);
+    }
+}
+
+/// A running SIPp.
+pub struct Sipp {
+    process: Process,
+    /// Where it listens, and where what it hears goes.
+    pub port: u16,
+    scenario: PathBuf,
+    folder: Folder,
+}
+
+impl Sipp {
+    /// Starts it on free ports; `more` are further arguments.
+    pub fn start(scenario: &Path, ip: IpAddr, more: impl FnOnce(&mut Command)) -> Self {
+        let folder = Folder::new(&[]);
+        let port = free_port();
         let mut sipp = tool("sipp", "sip-tester");
-        sipp.arg(server.to_string())
-            .arg("-sf")
-            .arg(scenarios.join(self.scenario).with_extension("xml"))
-            .args(["-s", self.user, "-t", self.transport])
-            .args(["-m", &self.calls.to_string()])
-            .args(["-r", &self.calls_per_second.to_string()])
-            .args(["-i", &server.ip().to_string()])
-            .args(["-p", &free_port().to_string()])
-            .args(["-cp", &free_port().to_string()])
-            .args(["-mp", &audio_port.to_string()])
-            .args(["-timeout", "25s", "-timeout_error", "-nostdin"])
-            .args(["-trace_err", "-error_file"])
-            .arg(&errors)
-            .current_dir(folder.path());
-        let ended = Process::start(&mut sipp).ended();
+        sipp.arg("-sf").arg(scenario);
+        sipp.args(["-i", &ip.to_string(), "-p", &port.to_string()]);
+        sipp.args(["-cp", &free_port().to_string()]);
+        // It takes the next even port for video, which nobody else may get.
+        sipp.args(["-mp", &free_ports(2).to_string()]);
+        sipp.args(["-nostdin", "-trace_err", "-error_file"]);
+        sipp.arg(folder.file("errors.log"));
+        sipp.current_dir(folder.path());
+        more(&mut sipp);
+        Self {
+            process: Process::start(&mut sipp),
+            port,
+            scenario: scenario.to_owned(),
+            folder,
+        }
+    }
+
+    /// Waits for its end; fails unless every call went as the scenario says.
+    pub fn succeeds(self, patience: Duration) {
+        let ended = self.process.ended_within(patience);
         if !ended.status.success() {
-            let errors = std::fs::read_to_string(errors).unwrap_or_default();
-            panic!("{}: {}\n{errors}", self.scenario, ended.text());
+            let errors = std::fs::read_to_string(self.folder.file("errors.log"));
+            let (name, errors) = (self.scenario.display(), errors.unwrap_or_default());
+            panic!("{name}: {}\n{errors}", ended.text());
         }
     }
 }

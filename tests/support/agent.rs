@@ -40,6 +40,7 @@ use muleteer::sip::contact::ContactPlace;
 use muleteer::sip::delivery::{Delivery, DeliveryConfig, Output, stamp_contact};
 use muleteer::sip::dialog::capabilities::{EXTENSIONS, METHODS, RELIABLE, ReliablePolicy};
 use muleteer::sip::dialog::invite_usage::{Command, RequestToken};
+use muleteer::sip::dialog::session_timer::SessionTimerSettings;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig, Event, TransactionId};
 use muleteer::sip::locate::{Answer, Question, Reach, RecordType, Target};
 use muleteer::sip::message::{HeaderName, Request, Response, StatusCode, Transport, Uri};
@@ -358,6 +359,27 @@ impl Agent {
     pub fn terminate(&mut self, now: Instant) {
         self.router.terminate_all();
         self.settle(now);
+    }
+
+    /// New calls have this session timer.
+    pub fn set_session_timer(&mut self, timer: SessionTimerSettings) {
+        self.settings.session_timer = Some(timer);
+    }
+
+    /// Numbers of the calls that are not over.
+    pub fn live_calls(&self) -> Vec<usize> {
+        let calls = self.calls.iter().enumerate();
+        let live = calls.filter(|(_, call)| call.session.is_some());
+        live.map(|(number, _)| number).collect()
+    }
+
+    /// Forgets the calls that are over, and what happened in the others; numbers change.
+    pub fn forget_the_past(&mut self) {
+        self.calls.retain(|call| call.session.is_some());
+        for call in &mut self.calls {
+            call.media.clear();
+            call.acts.clear();
+        }
     }
 
     /// Calls that are not over.

@@ -72,6 +72,24 @@ pub fn wav_file(pcm: &[i16]) -> Vec<u8> {
 /// packets come late, and the listener's jitter buffer makes up for it.
 #[track_caller]
 pub fn position_of(prompt: &[i16], heard: &[i16]) -> f64 {
+    let found = pieces(prompt, heard);
+    let begin = found[found.len() / 2].at;
+    let fitting = found.iter().filter(|piece| piece.fits(begin, 0.2)).count();
+    assert!(fitting * 5 >= found.len() * 4, "only {fitting}: {found:#?}");
+    begin
+}
+
+/// Which part of `prompt` is in `heard`, at most a second from where it should be beside the rest: 0 to 1. For
+/// phones that drop whole tenths of a second where they get no processor in time.
+pub fn share_of(prompt: &[i16], heard: &[i16]) -> f64 {
+    let found = pieces(prompt, heard);
+    let begin = found[found.len() / 2].at;
+    let fitting = found.iter().filter(|piece| piece.fits(begin, 1.0)).count();
+    fitting as f64 / found.len() as f64
+}
+
+/// Where each half second of `prompt` says that its beginning is; the earliest first.
+fn pieces(prompt: &[i16], heard: &[i16]) -> Vec<Found> {
     const PIECE: usize = SAMPLE_RATE as usize / 2;
     let quiet = |piece: &&[i16]| piece.iter().all(|sample| sample.unsigned_abs() < 500);
     let spoken = prompt.chunks_exact(PIECE).enumerate();
@@ -84,11 +102,7 @@ pub fn position_of(prompt: &[i16], heard: &[i16]) -> f64 {
         })
         .collect();
     found.sort_by(|a, b| a.at.total_cmp(&b.at));
-    let begin = found[found.len() / 2].at;
-    let fits = |piece: &&Found| piece.likeness > 0.7 && (piece.at - begin).abs() < 0.2;
-    let fitting = found.iter().filter(fits).count();
-    assert!(fitting * 5 >= found.len() * 4, "only {fitting}: {found:#?}");
-    begin
+    found
 }
 
 /// Where one sound is in another, and how much alike they are there, at most 1.
@@ -96,6 +110,13 @@ pub fn position_of(prompt: &[i16], heard: &[i16]) -> f64 {
 struct Found {
     at: f64,
     likeness: f64,
+}
+
+impl Found {
+    /// Whether it is clearly there, and so many seconds at most from `begin`.
+    fn fits(&self, begin: f64, tolerance: f64) -> bool {
+        self.likeness > 0.7 && (self.at - begin).abs() < tolerance
+    }
 }
 
 /// Where the normalised cross-correlation of `excerpt` and `heard` is highest.

@@ -1,10 +1,12 @@
 //! Programs as a user runs them: started, watched line by line, never left behind.
 
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -38,6 +40,7 @@ pub struct Process {
     output: Vec<(Stream, String)>,
     /// Lines of `output` that a wait has passed.
     passed: usize,
+    input: Option<ChildStdin>,
 }
 
 /// A program that has ended.
@@ -48,8 +51,17 @@ pub struct Ended {
 
 impl Process {
     pub fn start(command: &mut Command) -> Self {
+        Self::start_reading(command, Stdio::null())
+    }
+
+    /// The same, and it reads what it is [told](Self::tell).
+    pub fn start_to_talk_to(command: &mut Command) -> Self {
+        Self::start_reading(command, Stdio::piped())
+    }
+
+    fn start_reading(command: &mut Command, input: Stdio) -> Self {
         let started = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
@@ -57,6 +69,7 @@ impl Process {
         let (sender, lines) = channel();
         let out = child.stdout.take().expect("piped");
         let err = child.stderr.take().expect("piped");
+        let input = child.stdin.take();
         forward(out, Stream::Out, sender.clone());
         forward(err, Stream::Err, sender);
         Self {
@@ -64,7 +77,14 @@ impl Process {
             lines,
             output: Vec::new(),
             passed: 0,
+            input,
         }
+    }
+
+    /// Writes a line to a process that was [started to talk to](Self::start_to_talk_to).
+    pub fn tell(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("it reads");
+        writeln!(input, "{line}").expect("it reads");
     }
 
     /// The next line that contains `text`; what stands before it is passed.
@@ -176,30 +196,52 @@ fn show(output: &[(Stream, String)]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// An even port that neither UDP nor TCP uses on loopback, with a free odd one after it. Each is handed
-/// out once, from below the ports that the kernel gives away.
+/// An even port that neither UDP nor TCP uses on loopback, with a free odd one after it, from below the ports
+/// that the kernel gives away. It is handed out again when hundreds of others were.
 pub fn free_port() -> u16 {
     free_ports(1)
 }
 
 /// The first of so many [free ports](free_port), each two above the one before.
 pub fn free_ports(count: u16) -> u16 {
-    const FIRST: u16 = 20_000;
-    const COUNT: u16 = 3_900;
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = (std::process::id() % 100 * 100) as u16;
+    let block = own_block();
     let is_free = |port: u16| {
         let udp = |port| UdpSocket::bind(("127.0.0.1", port)).is_ok();
         udp(port) && udp(port + 1) && TcpListener::bind(("127.0.0.1", port)).is_ok()
     };
-    for _ in 0..COUNT / 2 {
-        let turn = NEXT.fetch_add(2 * count, Ordering::Relaxed);
-        let first = FIRST + start.wrapping_add(turn) % COUNT;
-        if (0..count).all(|number| is_free(first + 2 * number)) {
+    for _ in 0..PORTS_OF_A_RUN / 2 {
+        let turn = NEXT.fetch_add(2 * count, Ordering::Relaxed) % PORTS_OF_A_RUN;
+        let first = block + turn;
+        // A port behind the block is another run's.
+        let fits = turn + 2 * count <= PORTS_OF_A_RUN;
+        if fits && (0..count).all(|number| is_free(first + 2 * number)) {
             return first;
         }
     }
     panic!("no free port");
+}
+
+const PORTS_OF_A_RUN: u16 = 390;
+
+/// The first port of those that no other run of the tests on this machine takes meanwhile: a lock on a file says
+/// so, which the system takes away when this process ends.
+fn own_block() -> u16 {
+    const FIRST: u16 = 20_000;
+    const BLOCKS: u16 = 10;
+    static BLOCK: LazyLock<(u16, Option<File>)> = LazyLock::new(|| {
+        let start = std::process::id() as u16 % BLOCKS;
+        let locked = (0..BLOCKS).find_map(|turn| {
+            let block = (start + turn) % BLOCKS;
+            let path = std::env::temp_dir().join(format!("muleteer-tests-ports-{block}"));
+            let file = File::create(path).ok()?;
+            file.try_lock().ok()?;
+            Some((block, Some(file)))
+        });
+        // Ten runs at once, or somebody else's files: then it is likely that all goes well nevertheless.
+        locked.unwrap_or((start, None))
+    });
+    FIRST + BLOCK.0 * PORTS_OF_A_RUN
 }
 
 /// A hundred ports for media, handed out once; other runs of the tests begin elsewhere.

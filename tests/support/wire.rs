@@ -42,7 +42,7 @@ pub type Passes = Box<dyn FnMut(usize, &Transmit) -> bool>;
 
 /// The network between the nodes.
 pub struct Wire {
-    config: WireConfig,
+    pub config: WireConfig,
     rng: StdRng,
     /// By arrival, then by order of sending.
     in_flight: BinaryHeap<Reverse<(Instant, u64)>>,

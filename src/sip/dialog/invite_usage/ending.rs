@@ -68,7 +68,20 @@ impl InviteUsage {
         if self.state != State::Terminated {
             self.state = State::Terminated;
             self.infos.clear();
+            self.cancel_reinvite();
             self.events.push_back(Event::Ended);
+        }
+    }
+
+    /// A re-INVITE of ours may have got a 100 and then nothing more: its transaction would wait for ever.
+    fn cancel_reinvite(&mut self) {
+        let is_open = |sent: &&Sent| match &sent.purpose {
+            Purpose::Change(change) => change.method == Method::Invite,
+            _ => false,
+        };
+        if let Some(Sent { token, .. }) = self.sent.iter().find(is_open) {
+            let invite = *token;
+            self.commands.push_back(Command::Cancel { invite });
         }
     }
 }
