@@ -71,7 +71,7 @@ fn the_answer_uses_the_payload_types_of_the_offer() {
         audio.receive[0].fmtp.as_deref(),
         Some("useinbandfec=1;maxplaybackrate=16000;sprop-maxcapturerate=16000")
     );
-    assert_eq!(audio.telephone_event.unwrap().payload_type, 97);
+    assert_eq!(audio.telephone_event.clone().unwrap().payload_type, 97);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn telephone_event_comes_at_the_clock_rate_of_the_codec_in_use() {
         )]));
         // Both codecs may be used, so keys may come at both rates.
         assert_eq!(answer.media[0].formats[2..], events);
-        let sent = audio.telephone_event.unwrap();
+        let sent = audio.telephone_event.clone().unwrap();
         assert_eq!(sent.payload_type.to_string(), events[0]);
         assert_eq!(audio.receive_events.len(), 2);
     }
@@ -134,7 +134,7 @@ fn opus_with_nothing_but_events_at_8000_still_gets_events() {
         a=rtpmap:111 opus/48000/2
         a=rtpmap:101 telephone-event/8000"]));
     assert_eq!(answer.media[0].formats, ["111", "101"]);
-    assert_eq!(audio.telephone_event.unwrap().clock_rate, 8000);
+    assert_eq!(audio.telephone_event.clone().unwrap().clock_rate, 8000);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn the_events_answered_are_those_both_understand() {
             a=rtpmap:101 telephone-event/8000
             {offered}"
         );
-        let events = answer(&body(&[offer.trim()])).1.telephone_event;
+        let events = answer(&body(&[offer.trim()])).1.telephone_event.clone();
         assert_eq!(
             events.and_then(|event| event.fmtp).as_deref(),
             answered,

@@ -68,7 +68,7 @@ fn a_peer_that_renumbers_is_sent_its_numbers_and_heard_by_ours() {
     );
     let answer = body(&["m=audio 4000 RTP/AVP 0 96\na=rtpmap:96 telephone-event/8000"]);
     let audio = accept(&answer, SendRecv).unwrap();
-    let sent = audio.telephone_event.unwrap().payload_type;
+    let sent = audio.telephone_event.clone().unwrap().payload_type;
     assert_eq!((sent, audio.receive_events[0].payload_type), (96, 101));
 }
 
