@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::uses::Uses;
-use super::{Entry, Mailbox, Routed, Router, Undelivered};
+use super::{Entry, Mailbox, Purpose, Routed, Router, Undelivered};
 use crate::session::call::{MAX_REPLACED, Takeover};
 use crate::session::event::{SessionEvent, SessionId};
 use crate::sip::endpoint::TransactionId;
@@ -105,7 +105,9 @@ impl<M: Mailbox> Router<M> {
     ) -> Option<Routed> {
         let call_id = invite.headers.call_id().unwrap_or_default();
         let entry = self.sessions.get_mut(&*replaces.to_tag);
-        let entry = entry.filter(|entry| entry.is_called(replaces.call_id.as_bytes()));
+        let entry = entry.filter(|entry| {
+            entry.purpose == Purpose::Call && entry.is_called(replaces.call_id.as_bytes())
+        });
         let status = match &entry {
             None => Some(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST),
             // It has been replaced itself.
