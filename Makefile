@@ -18,15 +18,16 @@ run: packages ## Builds the server and runs it with conf/muleteer.toml.
 	cargo build --release
 	exec $(TARGET)/release/muleteer serve --config conf/muleteer.toml
 
-plugins: ## Builds the loadable codecs of plugins/, next to the server.
-	cargo build --release $(addprefix -p ,$(notdir $(wildcard plugins/codec_*)))
+plugins: ## Builds the loadable codecs and modules of plugins/, next to the server.
+	cargo build --release $(addprefix -p ,$(notdir $(wildcard plugins/codec_* plugins/mod_*))) -p mod_example
+	cc -shared -fPIC -pthread -O2 -I plugins/sdk/include -o $(TARGET)/release/libmod_example_c.so plugins/example_c/example.c
 
 test: test-packages lint ## Runs every check, with the SIP phones and load tools it needs.
 	cargo test --workspace
 	cargo test --workspace --benches
 
 test-quick: lint ## Runs what needs no network, no root and no other program.
-	cargo test -p muleteer -p muleteer-sdk -- --skip interop:: --skip codec_plugins::
+	cargo test -p muleteer -p muleteer-sdk -- --skip interop:: --skip codec_plugins:: --skip modules::
 
 lint: ## Checks layout, lints and documentation.
 	cargo fmt --all --check

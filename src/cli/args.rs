@@ -391,6 +391,20 @@ pub enum ModuleCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Print the reference of a module, as Markdown
+    Show {
+        /// As it is imported
+        #[arg(value_name = "NAME")]
+        name: String,
+
+        /// Configuration file (TOML), as for list
+        #[arg(long, value_name = "FILE", conflicts_with = "folders")]
+        config: Option<PathBuf>,
+
+        #[command(flatten)]
+        #[allow(missing_docs)]
+        modules: ModuleFolders,
+    },
 }
 
 /// Arguments of `muleteer call`.

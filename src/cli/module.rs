@@ -1,31 +1,47 @@
 //! `muleteer module`: what diagrams can import.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::output::{complain, print_out};
-use super::{Exit, ModuleArgs, ModuleCommand};
+use super::{Exit, ModuleArgs, ModuleCommand, ModuleFolders};
 use crate::config;
+use crate::lsp::hover;
 use crate::plugin::module::{Description, Listed, Modules};
 
 /// Runs the command.
 pub fn run(args: &ModuleArgs) -> Exit {
-    let ModuleCommand::List {
-        config,
-        modules,
-        json,
-    } = &args.command;
-    let modules = match config {
-        None => modules.modules(),
-        Some(file) => match config::load(Some(file), &[]) {
-            Ok(config) => Modules::of(&config),
-            Err(error) => {
-                complain!("{error}");
-                return Exit::Usage;
-            }
-        },
+    match &args.command {
+        ModuleCommand::List {
+            config,
+            modules,
+            json,
+        } => found(config, modules).map_or_else(|exit| exit, |modules| list(&modules, *json)),
+        ModuleCommand::Show {
+            name,
+            config,
+            modules,
+        } => found(config, modules).map_or_else(|exit| exit, |modules| show(&modules, name)),
+    }
+}
+
+/// The modules that the arguments are about.
+fn found(config: &Option<PathBuf>, folders: &ModuleFolders) -> Result<Modules, Exit> {
+    let Some(file) = config else {
+        return Ok(folders.modules());
     };
+    match config::load(Some(file), &[]) {
+        Ok(config) => Ok(Modules::of(&config)),
+        Err(error) => {
+            complain!("{error}");
+            Err(Exit::Usage)
+        }
+    }
+}
+
+fn list(modules: &Modules, json: bool) -> Exit {
     let listed = modules.list();
     let printed = match json {
         true => {
@@ -37,6 +53,19 @@ pub fn run(args: &ModuleArgs) -> Exit {
     match printed {
         Exit::Good if listed.iter().any(|one| one.found.is_err()) => Exit::Input,
         exit => exit,
+    }
+}
+
+fn show(modules: &Modules, name: &str) -> Exit {
+    match modules.load(name) {
+        Ok(module) => {
+            let doc = modules.doc(name).unwrap_or_default();
+            print_out(&format!("# {name}\n\n{doc}\n\n{}", hover::module(module)))
+        }
+        Err(error) => {
+            complain!("{error}");
+            Exit::Input
+        }
     }
 }
 

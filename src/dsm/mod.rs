@@ -60,9 +60,11 @@ pub use load::{
     Checked, Loaded, LoadedSet, check_paths, check_paths_with, diagram_files, folder, load,
     load_set, stem,
 };
+pub(crate) use module::Takes;
+pub use module::{ModuleSource, NoModule};
 pub use program::{DiagramSet, StateDiagram};
-pub(crate) use registry::{Kind, Parameter, Role, Separator, Takes};
-pub use registry::{Module, ModuleArguments, ModuleSource, NoModule, Registry, Signature};
+pub(crate) use registry::{Kind, Parameter, Role, Separator};
+pub use registry::{Module, ModuleArguments, Registry, Signature};
 pub use source::SourceProvider;
 pub use syntax::KEYWORDS;
 pub use value::{MAX_VALUE_BYTES, MAX_VALUES, TooManyValues, Values};

@@ -12,11 +12,12 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::action::Outcome;
+use super::action::{Outcome, Run};
 use super::argument::Arguments;
 use super::condition::EventParameter;
 use super::expr::Scope;
 use super::host::{ActionResult, Errno, Exception};
+use super::registry::{Module, Parameter, Role, Separator, Signature, takes};
 
 /// Objects that one session may hold.
 pub const MAX_OBJECTS: usize = 1_000;
@@ -274,5 +275,52 @@ impl Objects {
     /// Drops the object of this name. False: there is none.
     pub fn remove(&mut self, name: &str) -> bool {
         self.0.remove(name).is_some()
+    }
+}
+
+/// Where modules come from that are not compiled in.
+pub trait ModuleSource: fmt::Debug + Send + Sync {
+    /// The module of this name, or why it cannot be had. The same for every call.
+    fn module(&self, name: &str) -> Result<&'static Module, NoModule>;
+}
+
+/// Why a module cannot be had. The text is for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoModule {
+    /// There is none.
+    #[error("{0}")]
+    Missing(String),
+    /// There is one, and something is wrong with it.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What an action or condition of a loaded module takes and tells.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "explained at `Signature`")]
+pub struct Takes {
+    pub doc: &'static str,
+    pub separator: Separator,
+    pub parameters: &'static [Parameter],
+    pub role: Role,
+    pub cancellable: bool,
+    pub throws: &'static [&'static str],
+    pub errno: Option<&'static [&'static str]>,
+    pub sets: &'static [&'static str],
+    pub examples: &'static [Example],
+}
+
+impl Takes {
+    pub(super) fn signature(self, name: &'static str, run: Run) -> Signature {
+        let row = takes(name, self.separator, self.parameters, run, self.doc);
+        Signature {
+            role: self.role,
+            cancellable: self.cancellable,
+            throws: self.throws,
+            errno: self.errno,
+            sets: self.sets,
+            examples: self.examples,
+            ..row
+        }
     }
 }

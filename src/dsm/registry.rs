@@ -5,14 +5,15 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 
 use super::action::{self, Run};
 use super::condition::{self, EventCondition, ValueCondition};
 use super::diagnostic::Code;
 use super::event::EventKind;
-use super::module::{ActionCode, ConditionCode, Example, Hooks, ModuleEvent};
+use super::module::{
+    ActionCode, ConditionCode, Example, Hooks, ModuleEvent, ModuleSource, NoModule, Takes,
+};
 
 /// An action: its name, what it takes, what it does.
 #[derive(Clone, Debug)]
@@ -175,23 +176,6 @@ pub struct Module {
     hooks: Option<&'static dyn Hooks>,
 }
 
-/// Where modules come from that are not compiled in.
-pub trait ModuleSource: fmt::Debug + Send + Sync {
-    /// The module of this name, or why it cannot be had. The same for every call.
-    fn module(&self, name: &str) -> Result<&'static Module, NoModule>;
-}
-
-/// Why a module cannot be had. The text is for people.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoModule {
-    /// There is none.
-    #[error("{0}")]
-    Missing(String),
-    /// There is one, and something is wrong with it.
-    #[error("{0}")]
-    Refused(String),
-}
-
 /// How the arguments of a module's action are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModuleArguments {
@@ -336,35 +320,6 @@ pub struct Registry {
     conditions: BTreeMap<String, ConditionKind>,
     modules: BTreeMap<String, Module>,
     source: Option<Arc<dyn ModuleSource>>,
-}
-
-/// What an action or condition of a loaded module takes and tells.
-#[derive(Clone, Copy, Debug)]
-pub struct Takes {
-    pub doc: &'static str,
-    pub separator: Separator,
-    pub parameters: &'static [Parameter],
-    pub role: Role,
-    pub cancellable: bool,
-    pub throws: &'static [&'static str],
-    pub errno: Option<&'static [&'static str]>,
-    pub sets: &'static [&'static str],
-    pub examples: &'static [Example],
-}
-
-impl Takes {
-    fn signature(self, name: &'static str, run: Run) -> Signature {
-        let row = takes(name, self.separator, self.parameters, run, self.doc);
-        Signature {
-            role: self.role,
-            cancellable: self.cancellable,
-            throws: self.throws,
-            errno: self.errno,
-            sets: self.sets,
-            examples: self.examples,
-            ..row
-        }
-    }
 }
 
 impl Default for Registry {

@@ -142,7 +142,8 @@ fn conditions(workspace: &Workspace, cursor: &Cursor, offers: &mut Offers) {
             _ => offers.add(name, name.to_owned(), CompletionItemKind::EVENT),
         };
         item.detail = Some(detail);
-        item.documentation = hover::condition(name).map(markdown);
+        item.documentation =
+            hover::condition_in_reach(&workspace.registry, imports, name).map(markdown);
     }
 }
 

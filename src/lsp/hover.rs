@@ -11,7 +11,10 @@ use super::workspace::{Analysis, Cursor, Workspace};
 use crate::dsm::diagnostic::code_at;
 use crate::dsm::symbols::{DeclarationKind, Entity, Occurrence, Role, spot};
 use crate::dsm::vocabulary::{SELECT_MEANINGS, VARIABLES};
-use crate::dsm::{EventKind, Signature, event_condition, event_kind, event_name, value_condition};
+use crate::dsm::{
+    EventKind, Module, Registry, Signature, event_condition, event_kind, event_name,
+    value_condition,
+};
 
 /// Places listed for a variable.
 const MAX_PLACES: usize = 12;
@@ -58,7 +61,10 @@ fn describe(workspace: &mut Workspace, cursor: &Cursor, name: &Occurrence) -> Op
             let found = workspace.registry.action_in_reach(&name.name, imports);
             found.map(action)
         }
-        Entity::Condition => condition(&name.name),
+        Entity::Condition => {
+            let imports = &analysis.index.imports;
+            condition_in_reach(&workspace.registry, imports, &name.name)
+        }
         Entity::State => Some(state(analysis, &name.name)),
         Entity::Function => Some(function(analysis, &name.name)),
         Entity::Variable | Entity::Collection => Some(variable(workspace, cursor, name)),
@@ -116,6 +122,12 @@ pub fn action(signature: &Signature) -> String {
     if !signature.is_available {
         text += "\n\n**Not yet available**: it throws when it is reached.";
     }
+    for example in signature.examples {
+        let _ = write!(text, "\n\n```dsm\n{};\n```", example.code);
+        for (name, value) in example.expect {
+            let _ = write!(text, "\n`${name}` is `{value:?}`.");
+        }
+    }
     if let Some(remark) = signature.remark_text() {
         let _ = write!(text, "\n\nNote: {remark}.");
     }
@@ -123,6 +135,41 @@ pub fn action(signature: &Signature) -> String {
         let _ = write!(text, "\n\nFrom `{module}`.");
     }
     text
+}
+
+/// The same for a condition, of a loaded module or of the server.
+pub fn condition_in_reach(registry: &Registry, imports: &[Box<str>], name: &str) -> Option<String> {
+    let modules = imports.iter().filter_map(|module| registry.module(module));
+    let mut own = modules.filter_map(|module| module_condition(module, name));
+    own.next().or_else(|| condition(name))
+}
+
+/// A condition of a loaded module.
+fn module_condition(module: &Module, name: &str) -> Option<String> {
+    if let Some(signature) = module.condition_signature(name) {
+        return Some(action(signature));
+    }
+    let event = module.events().find(|event| event.name == name)?;
+    let mut text = format!("```dsm\n{name}[(expression)]\n```\n{}\n", event.doc);
+    for parameter in event.parameters {
+        let _ = write!(text, "\n- `#{}`: {}", parameter.name, parameter.doc);
+    }
+    let _ = write!(text, "\n\nFrom `{}`.", module.name());
+    Some(text)
+}
+
+/// All of a module, as a page.
+pub fn module(module: &Module) -> String {
+    let mut page = String::new();
+    for signature in module.actions() {
+        let _ = write!(page, "## {}\n\n{}\n\n", signature.name, action(signature));
+    }
+    for name in module.conditions() {
+        let text = module_condition(module, name).or_else(|| condition(name));
+        let text = text.unwrap_or_else(|| format!("```dsm\n{name}(..)\n```"));
+        let _ = write!(page, "## {name}\n\n{text}\n\n");
+    }
+    page
 }
 
 /// What a condition asks for, and the parameters of its event.

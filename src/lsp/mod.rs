@@ -11,7 +11,7 @@ mod diagnostics;
 mod documents;
 mod formatting;
 pub mod framing;
-mod hover;
+pub(crate) mod hover;
 mod navigation;
 mod outline;
 mod position;

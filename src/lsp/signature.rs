@@ -32,7 +32,8 @@ fn of_call(
     argument: &ArgumentSpot,
 ) -> Option<SignatureHelp> {
     let (label, documentation, names) = if argument.condition {
-        let documentation = hover::condition(&argument.call)?;
+        let registry = &workspace.registry;
+        let documentation = hover::condition_in_reach(registry, imports, &argument.call)?;
         let parameter = if argument.call == "keyPress" {
             "key"
         } else {

@@ -67,6 +67,7 @@ const ml_module *muleteer_module(void)
         NULL,
 #endif
     };
+    (void)run;
     static const ml_hooks hooks = {.size = sizeof(ml_hooks), .load = load};
     static const ml_module module = {
 #ifdef SMALL

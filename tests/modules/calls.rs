@@ -2,14 +2,14 @@
 
 use muleteer::sip::message::StatusCode;
 
-use super::objects::folder;
+use super::objects::examples;
 use crate::support::caller::Caller;
 use crate::support::process::{Folder, ServerProcess};
 
 /// A server with this diagram as the application `main`.
 fn server(diagram: &str, settings: &[&str]) -> ServerProcess {
     let diagrams = Folder::new(&[("main.dsm", diagram)]);
-    let modules = format!("dsm.modules=[{:?}]", folder().display().to_string());
+    let modules = format!("dsm.modules=[{:?}]", examples().display().to_string());
     let path = diagrams.as_setting("dsm.path");
     let mut arguments = vec![
         "--set",
@@ -113,7 +113,7 @@ async fn a_diagram_without_a_call_has_modules_too() {
 async fn a_module_may_change_our_session_description() {
     let mut server = server(
         "import(mod_example);\n\
-         initial state START enter example.sign();\n\
+         initial state START enter { example.sign(); };\n\
          state END;\n\
          transition \"in\" START - sessionStart / stop(true) -> END;\n",
         &[],

@@ -120,7 +120,7 @@ impl ActionContext for Waits {
 #[test]
 fn a_completion_after_the_end_of_the_session_is_late() {
     let (_folder, modules) = misbehaving();
-    let text = "import(mod_misbehaving);\ninitial state ON enter misbehaving.late();\n";
+    let text = "import(mod_misbehaving);\ninitial state ON enter { misbehaving.late(); };\n";
     let diagram = loaded(&modules, text).diagram.expect("a diagram");
     let diagrams = DiagramSet::new([diagram]).into();
     let mut engine = Engine::new(diagrams, "main", Values::new()).expect("it can start");

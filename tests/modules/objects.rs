@@ -14,7 +14,7 @@ use muleteer::plugin::module::Modules;
 
 use crate::support::server::project_root;
 
-/// The crates of `plugins/` that are modules, and the name of each.
+/// The crates of `plugins/` that are modules.
 fn crates() -> Vec<String> {
     let folders = std::fs::read_dir(project_root().join("plugins")).expect("a folder");
     let manifests = folders.filter_map(|folder| {
@@ -27,35 +27,54 @@ fn crates() -> Vec<String> {
     names.collect()
 }
 
-/// The folder with the modules of `plugins/`, which are built here if they are not there yet.
-pub fn folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let tests = std::env::current_exe().expect("a path");
-        // target/PROFILE/deps/main-...
-        let built = tests.parent().and_then(Path::parent).expect("folders");
-        let profile = match built.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => "dev",
-            Some(profile) => profile,
-        };
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-        cargo.args(["build", "--quiet", "--locked", "--profile", profile]);
-        let target = built.parent().expect("a folder");
-        cargo.arg("--target-dir").arg(target);
-        for name in crates() {
-            cargo.args(["-p", &name]);
-        }
-        let status = cargo.current_dir(project_root()).status().expect("cargo");
-        assert!(status.success(), "{cargo:?}");
+/// The folder with the two examples, which are built here if they are not there yet.
+pub fn examples() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let folder = build(&["mod_example".to_owned()]);
         let source = project_root().join("plugins/example_c/example.c");
-        compile(&source, &built.join("libmod_example_c.so"), &[]);
-        built.to_owned()
+        compile(&source, &folder.join("libmod_example_c.so"), &[]);
+        folder
     })
 }
 
-/// The modules of `plugins/`, without configuration.
+/// The same with all modules of `plugins/`.
+pub fn all() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    examples();
+    BUILT.get_or_init(|| build(&crates()))
+}
+
+/// Builds these crates, and gives the folder with their objects.
+fn build(crates: &[String]) -> PathBuf {
+    let tests = std::env::current_exe().expect("a path");
+    // target/PROFILE/deps/main-...
+    let folder = tests.parent().and_then(Path::parent).expect("folders");
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(profile) => profile,
+    };
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.args(["build", "--quiet", "--locked", "--profile", profile]);
+    cargo
+        .arg("--target-dir")
+        .arg(folder.parent().expect("a folder"));
+    for name in crates {
+        cargo.args(["-p", name]);
+    }
+    let built = cargo.current_dir(project_root()).status().expect("cargo");
+    assert!(built.success(), "{cargo:?}");
+    folder.to_owned()
+}
+
+/// Those in a folder, without configuration.
+pub fn modules_in(folder: &Path) -> Modules {
+    Modules::new(vec![folder.to_owned()], BTreeMap::new())
+}
+
+/// The examples of `plugins/`, without configuration.
 pub fn modules() -> Modules {
-    Modules::new(vec![folder().to_owned()], BTreeMap::new())
+    modules_in(examples())
 }
 
 /// Compiles C to a shared object.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use muleteer::plugin::module::{ModuleError, Modules};
 
-use super::objects::{compile, folder, loaded, source};
+use super::objects::{compile, examples, loaded, source};
 use crate::support::process::{Folder, Process, muleteer, serve};
 
 fn modules_in(folder: &Folder) -> Modules {
@@ -126,7 +126,7 @@ fn a_diagram_that_imports_it_says_why() {
     let modules = bad(&folder, &["-DREFUSES"]);
     let text = loaded(
         &modules,
-        "import(mod_bad);\ninitial state ON enter bad.run();\n",
+        "import(mod_bad);\ninitial state ON enter { bad.run(); };\n",
     )
     .render();
     assert!(
@@ -159,7 +159,7 @@ fn the_list_shows_the_good_and_the_bad() {
 
 #[test]
 fn a_preloaded_module_that_is_refused_stops_the_start() {
-    let modules = format!("dsm.modules=[{:?}]", folder().display().to_string());
+    let modules = format!("dsm.modules=[{:?}]", examples().display().to_string());
     let mut command = serve("127.0.0.1:0");
     command.args(["--set", &modules]);
     command.args(["--set", "dsm.preload=[\"mod_example\", \"mod_none\"]"]);

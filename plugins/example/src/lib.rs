@@ -14,6 +14,7 @@ export_module! {
     actions: [
         texts::JOIN,
         texts::SHOUT,
+        texts::COPY,
         texts::FAIL,
         sessions::COUNT,
         sessions::ABOUT,

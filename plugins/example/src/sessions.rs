@@ -117,7 +117,7 @@ fn about(cx: &mut Context<'_>, _: &Args<'_>) -> Result<Flow, Failure> {
 pub const TIMER: Action = action("example.timer", timer)
     .doc("Does setTimer of the server.")
     .parameters(&[need("id", Kind::Value), need("seconds", Kind::Value)])
-    .throws(&["core #cause"]);
+    .errno(&["arg"]);
 
 fn timer(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
     cx.perform("setTimer", &[args.text(0), args.text(1)])?;

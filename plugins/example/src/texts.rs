@@ -39,6 +39,22 @@ fn shout(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
     Ok(Flow::Next)
 }
 
+pub const COPY: Action = action("example.copy", copy)
+    .doc("Copies a variable.")
+    .parameters(&[need("to", Kind::Name), need("from", Kind::Name)])
+    .example(Example {
+        code: "set($a=1); example.copy($b, $a)",
+        expect: &[("b", "1")],
+    });
+
+fn copy(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
+    match cx.var(args.name(1)) {
+        Some(value) => cx.set(args.name(0), value)?,
+        None => cx.remove(args.name(0)),
+    }
+    Ok(Flow::Next)
+}
+
 pub const FAIL: Action = action("example.fail", fail)
     .doc("Fails: errno, exception or panic.")
     .parameters(&[need("kind", Kind::Value)])

@@ -79,7 +79,10 @@ typedef int32_t ml_code;
 #define ML_UNSUCCESSFUL (-5) /* the action failed or threw: see ML_OUTCOME */
 #define ML_INVALID (-6)      /* not UTF-8, or a null pointer */
 
-/* Where a value is. Only variables and parameters can be set, removed and gone through. */
+/*
+ * Where a value is. Only variables and parameters can be set and removed; `each` goes through these and the
+ * outcome.
+ */
 #define ML_VARIABLE 0 /* $name */
 #define ML_PARAM 1    /* #name */
 #define ML_SELECT 2   /* @name */
@@ -300,7 +303,10 @@ struct ml_host {
      */
     bool (*complete)(const ml_host *host, uint64_t handle, ml_resume resume, void *data,
                      ml_drop drop);
-    /* Sends `event` to a session or queue. It is delivered later; one that is gone is no error. */
+    /*
+     * Sends `event` to a session or queue. It is delivered later; one that is gone is no error. ML_TOO_MANY: the
+     * server has no room for it.
+     */
     ml_code (*post)(const ml_host *host, ml_text session, const ml_pair *params, size_t count);
     /* Sends an event of this module's own table. */
     ml_code (*raise_event)(const ml_host *host, ml_text session, ml_text event,

@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, MAX_FINDINGS, Severity, code};
 use super::include::Text;
-use super::module::Hooks;
+use super::module::{Hooks, NoModule};
 use super::program::{State, StateDiagram, StateId, Target, Transition};
-use super::registry::{NoModule, Registry};
+use super::registry::Registry;
 use super::source::{SourceMap, Span};
 use super::syntax::ast;
 use super::vocabulary::MODULES_TO_COME;

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::*;
 use crate::dsm::host::{ActionError, Answer, Errno, LogLevel};
 use crate::dsm::load::load_set;
-use crate::dsm::registry::Registry;
+use crate::dsm::module::{ActionCode, Resume, Resumption, Takes};
+use crate::dsm::registry::{Module, Registry, Role, Separator};
 use crate::dsm::source::{EntryKind, SourceProvider};
 
 /// The diagrams of a test by name.
@@ -499,4 +500,121 @@ fn an_engine_is_small_and_moves_between_threads() {
     const fn is_send<T: Send>() {}
     const { is_send::<Engine>() };
     assert!(size_of::<Engine>() <= 256, "{} bytes", size_of::<Engine>());
+}
+
+/// Code of a module: goes on with itself, or with an action of the server and what comes behind it.
+#[derive(Clone, Copy, Debug)]
+enum Code {
+    Forever,
+    Behind,
+}
+
+impl ActionCode for Code {
+    fn run(&self, _: &Arguments<'_>, _: &mut Scope<'_>) -> Result<Outcome, Exception> {
+        let resumption = Resumption::new(Box::new(*self));
+        Ok(match self {
+            Code::Forever => Outcome::Resume(Past::Worked, resumption),
+            Code::Behind => {
+                let then = Then::Resume(Box::new(Then::Nothing), resumption);
+                Outcome::Perform(HostAction::RemoveTimers, then)
+            }
+        })
+    }
+}
+
+impl Resume for Code {
+    fn resume(self: Box<Self>, past: &Past, scope: &mut Scope<'_>) -> Result<Outcome, Exception> {
+        match (*self, past) {
+            (Code::Forever, _) => {
+                let resumption = Resumption::new(self);
+                Ok(Outcome::Resume(Past::Worked, resumption))
+            }
+            (Code::Behind, Past::Worked) => {
+                scope.variables.set("went", "on")?;
+                Ok(Outcome::Break)
+            }
+            (Code::Behind, Past::Failed(errno, text)) => {
+                scope.variables.set("failed", text.as_str())?;
+                Ok(Outcome::Fail(errno.clone(), "handled".to_owned()))
+            }
+            (Code::Behind, Past::Thrown(exception)) => Err(exception.clone().with("by", "code")),
+        }
+    }
+}
+
+/// A diagram that imports a module with [`Code`].
+fn with_code(actions: &str) -> Engine {
+    let takes = Takes {
+        doc: "",
+        separator: Separator::None,
+        parameters: &[],
+        role: Role::Plain,
+        cancellable: false,
+        throws: &[],
+        errno: None,
+        sets: &[],
+        examples: &[],
+    };
+    let module = Module::new("mod_code")
+        .code("code.forever", takes, &Code::Forever)
+        .code("code.behind", takes, &Code::Behind);
+    let mut registry = Registry::core();
+    registry.add_module(module);
+    let text = format!(
+        "import(mod_code); initial state A;
+         transition t A - key / {{ {actions} log(2, $errno); }} -> A;
+         transition h A - exception / log(2, #by) -> A;"
+    );
+    let names = [("main".to_owned(), "main".to_owned())];
+    let set = load_set(&names, &Texts(&[("main", &text)]), &registry);
+    assert!(
+        set.loaded[0].diagram.is_some(),
+        "{}",
+        set.loaded[0].render()
+    );
+    let mut engine = Engine::new(set.diagrams, "main", Values::new()).unwrap();
+    engine.start(Event::new(EventKind::Start), &mut Host::default());
+    engine
+}
+
+#[test]
+fn code_that_goes_on_for_ever_breaks_the_diagram() {
+    let mut engine = with_code("code.forever();");
+    let mut host = Host::default();
+    assert_eq!(engine.run_event(key("1"), &mut host), Progress::Broken);
+    assert_eq!(host.problems, [ProblemKind::TooManySteps(MAX_STEPS)]);
+}
+
+#[test]
+fn code_goes_on_behind_an_action_however_that_ended() {
+    let mut engine = with_code("for ($i in range(0, 9)) { code.behind(); }");
+    let mut host = Host::default();
+    engine.run_event(key("1"), &mut host);
+    // It left the loop.
+    assert_eq!(
+        (host.actions, engine.variables().get("went")),
+        (1, Some("on"))
+    );
+    host.outcomes = [ActionError::errno(Errno::FILE, "no").into()].into();
+    let mut engine = with_code("code.behind();");
+    engine.run_event(key("1"), &mut host);
+    assert_eq!(engine.variables().get("failed"), Some("no"));
+    assert_eq!(engine.variables().get("strerror"), Some("handled"));
+    host.outcomes = [ActionOutcome::Pending].into();
+    assert_eq!(engine.run_event(key("1"), &mut host), Progress::Pending);
+    let thrown = Err(Exception::file("x").into());
+    assert_eq!(engine.resume(thrown, &mut host), Progress::Idle);
+    assert_eq!(host.log, ["", "file", "code"]);
+}
+
+#[test]
+fn the_result_of_waiting_goes_on_in_its_code() {
+    let mut engine = with_code("playFile(x);");
+    let mut host = Host::default();
+    host.outcomes = [ActionOutcome::Pending].into();
+    engine.run_event(key("1"), &mut host);
+    let resumption = Resumption::new(Box::new(Code::Behind));
+    let progress = engine.resume(Ok(Answer::Resume(resumption)), &mut host);
+    assert_eq!(progress, Progress::Idle);
+    assert_eq!(engine.variables().get("went"), Some("on"));
 }

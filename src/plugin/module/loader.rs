@@ -180,6 +180,11 @@ impl Modules {
         Ok(self.find_and_load(name)?.module())
     }
 
+    /// What a module says of itself in a sentence.
+    pub fn doc(&self, name: &str) -> Option<&'static str> {
+        Some(self.find_and_load(name).ok()?.doc)
+    }
+
     /// How often a module did what wrong; nothing for one that is not loaded.
     pub fn counts(&self, name: &str) -> Counts {
         self.find_and_load(name)

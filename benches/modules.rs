@@ -1,0 +1,119 @@
+//! Actions of loaded modules: ns per action that reads a variable and writes one.
+#![allow(clippy::disallowed_methods)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use muleteer::dsm::source::EntryKind;
+use muleteer::dsm::{
+    ActionContext, ActionOutcome, DiagramSet, Engine, Event, EventKind, HostAction, LogLevel,
+    Problem, SourceProvider, Values, load,
+};
+use muleteer::plugin::module::Modules;
+
+/// Actions of one event.
+const ACTIONS: usize = 1_000;
+
+fn main() {
+    divan::main();
+}
+
+struct Text(String);
+
+impl SourceProvider for Text {
+    fn kind(&self, _: &str) -> Option<EntryKind> {
+        Some(EntryKind::File)
+    }
+
+    fn read(&self, _: &str) -> Option<Vec<u8>> {
+        Some(self.0.clone().into_bytes())
+    }
+
+    fn list(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+struct Idle;
+
+impl ActionContext for Idle {
+    fn select(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn perform(&mut self, _: &HostAction, _: &mut Values) -> ActionOutcome {
+        ActionOutcome::done()
+    }
+
+    fn log(&mut self, _: LogLevel, _: &str) {}
+
+    fn problem(&mut self, _: &Problem) {}
+}
+
+/// The module, built as the server and beside it.
+fn modules() -> Modules {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let bench = std::env::current_exe().expect("a path");
+        let folder = bench.parent().and_then(Path::parent).expect("folders");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--release",
+            "-p",
+            "mod_example",
+        ]);
+        cargo
+            .arg("--target-dir")
+            .arg(folder.parent().expect("a folder"));
+        let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+        assert!(built.expect("cargo").success(), "{cargo:?}");
+        folder.to_owned()
+    });
+    Modules::new(vec![folder.clone()], BTreeMap::new())
+}
+
+fn engine(action: &str) -> Engine {
+    let text = format!(
+        "import(mod_example);\n\
+         initial state A enter set($from=4711);\n\
+         transition \"t\" A - key / {{ {} }} -> B;\n\
+         state B;\n\
+         transition \"t\" B - key / {{ {} }} -> B;\n",
+        format!("{action};").repeat(ACTIONS),
+        format!("{action};").repeat(ACTIONS),
+    );
+    let loaded = load("main", "main.dsm", &Text(text), &modules().registry());
+    let diagram = loaded.diagram.clone();
+    let diagram = diagram.unwrap_or_else(|| panic!("{}", loaded.render()));
+    let diagrams = Arc::new(DiagramSet::new([diagram]));
+    let mut engine = Engine::new(diagrams, "main", Values::new()).expect("it can start");
+    engine.start(Event::new(EventKind::Start), &mut Idle);
+    engine
+}
+
+fn run(bencher: Bencher<'_, '_>, action: &str) {
+    let mut engine = engine(action);
+    bencher
+        .counter(ItemsCount::new(ACTIONS))
+        .with_inputs(|| Event::new(EventKind::Key))
+        .bench_local_values(|event| engine.run_event(event, &mut Idle));
+}
+
+/// Through the contract.
+#[divan::bench]
+fn loaded(bencher: Bencher<'_, '_>) {
+    run(bencher, "example.copy($to, $from)");
+}
+
+/// The same by the core.
+#[divan::bench]
+fn core(bencher: Bencher<'_, '_>) {
+    run(bencher, "set($to=$from)");
+}
