@@ -1,4 +1,4 @@
-//! Calls per second through two endpoints on a virtual wire: INVITE, 100, 180, 200, ACK, BYE, 200.
+//! Calls per second through two endpoints on a virtual wire: INVITE, 180, 200, ACK, BYE, 200.
 //!
 //! The figure holds the work of both sides; a server does about half of it. `lingering` calls were
 //! made before, 2,000 a virtual second, so their transactions still wait for their timers.

@@ -51,9 +51,9 @@ const COMMANDS_AT_ONCE: usize = 64;
 /// Datagrams that are taken in one turn, at most: few enough that timers and commands do not wait long.
 const DATAGRAMS_AT_ONCE: usize = 16;
 
-/// Sessions that may wait for their first turn: some 10 ms of work, and so few that the runtime keeps all of
-/// them in the one queue that it takes in turn.
-const SESSION_QUEUE: usize = 128;
+/// Sessions that may wait for their first turn: some 20 ms of work, of which half is taken, and as many as the
+/// runtime keeps in the one queue that it takes in turn.
+const SESSION_QUEUE: usize = 256;
 
 /// Framed messages waiting for the signalling task.
 const STREAM_QUEUE: usize = 1024;

@@ -26,7 +26,7 @@ fn an_answer_is_repeated_for_64_t1_and_then_the_call_is_ended() {
     scene.peer().invite();
     scene.run(64 * T1);
     // After 0, 0.5, 1.5, 3.5 s, and then every 4 s.
-    assert_eq!(scene.peer().statuses("INVITE")[1..], [200; 11]);
+    assert_eq!(scene.peer().statuses("INVITE"), [200; 11]);
     assert_eq!(scene.peer().count("BYE"), 0);
     scene.run(100);
     assert_eq!(scene.peer().count("BYE"), 1);
@@ -40,7 +40,7 @@ fn one_ack_ends_the_repetition() {
     scene.run(3 * T1);
     scene.peer().ack("");
     scene.run(64 * T1);
-    assert_eq!(scene.peer().statuses("INVITE")[1..], [200; 2]);
+    assert_eq!(scene.peer().statuses("INVITE"), [200; 2]);
     scene.bye();
     scene.ends_clean();
 }

@@ -7,7 +7,6 @@ mod robustness;
 mod srtp;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use muleteer::codec::{CodecId, CodecName, Codecs};
@@ -89,11 +88,12 @@ fn body(sections: &[&str]) -> String {
     lines.map(|line| format!("{}\r\n", line.trim())).collect()
 }
 
-fn try_answer(offer: &str) -> Result<(String, Arc<NegotiatedAudio>), NegotiationError> {
-    OfferAnswer::new(1 << 40).answer(offer.as_bytes(), &capabilities(), local())
+fn try_answer(offer: &str) -> Result<(String, NegotiatedAudio), NegotiationError> {
+    let answer = OfferAnswer::new(1 << 40).answer(offer.as_bytes(), &capabilities(), local());
+    answer.map(|(body, audio)| (body, NegotiatedAudio::clone(&audio)))
 }
 
-fn answer(offer: &str) -> (SessionDescription, Arc<NegotiatedAudio>) {
+fn answer(offer: &str) -> (SessionDescription, NegotiatedAudio) {
     let (body, audio) = try_answer(offer).unwrap();
     (SessionDescription::parse(body.as_bytes()).unwrap(), audio)
 }

@@ -1,10 +1,11 @@
 use super::*;
 use muleteer::sdp::Direction::{self, *};
 
-fn accept(answer: &str, direction: Direction) -> Result<Arc<NegotiatedAudio>, NegotiationError> {
+fn accept(answer: &str, direction: Direction) -> Result<NegotiatedAudio, NegotiationError> {
     let mut exchange = OfferAnswer::new(1);
     exchange.offer(&capabilities(), local(), direction).unwrap();
-    exchange.accept_answer(answer.as_bytes())
+    let agreed = exchange.accept_answer(answer.as_bytes());
+    agreed.map(|audio| NegotiatedAudio::clone(&audio))
 }
 
 #[test]

@@ -48,8 +48,9 @@ fn savp(key: &str) -> String {
 fn answers(
     exchange: &mut OfferAnswer,
     offer: &str,
-) -> Result<(String, Arc<NegotiatedAudio>), NegotiationError> {
-    exchange.answer(offer.as_bytes(), &capabilities(), local())
+) -> Result<(String, NegotiatedAudio), NegotiationError> {
+    let answer = exchange.answer(offer.as_bytes(), &capabilities(), local());
+    answer.map(|(body, audio)| (body, NegotiatedAudio::clone(&audio)))
 }
 
 fn crypto_lines(body: &str) -> Vec<CryptoAttribute> {
@@ -76,7 +77,7 @@ fn rfc4568_5_1_2_an_answer_takes_tag_and_suite_of_the_first_line_that_can_be_use
             panic!("one line: {answer}")
         };
         assert_eq!((ours.tag, ours.suite()), (7, SrtpSuite::Aes128CmSha1Tag32));
-        let keys = audio.srtp.as_ref().unwrap();
+        let keys = audio.srtp.unwrap();
         assert_eq!(keys.send, ours.key.master);
         let theirs = CryptoAttribute::parse(&lines[3]).unwrap();
         assert_eq!(keys.receive, theirs.key);
