@@ -53,7 +53,6 @@ mod tests {
             OURS.trim_end().to_owned(),
             OURS.replace("s=-\r\n", ""),
             OURS.replace("v=0\r\n", ""),
-            OURS.replace("a=sendrecv", "b=AS:64"),
             OURS.replace("m=audio", "a=x\r\nb=AS:64\r\nm=audio"),
             OURS.replace("t=0 0\r\n", "t=0 0\r\nr=99999999999999999999d 1h 0\r\n"),
             OURS.replace("IN IP4 192.0.2.1", "IN IP4 host.example.org"),
