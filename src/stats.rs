@@ -41,6 +41,17 @@ pub struct Stats {
     pub session_faults: Counter,
     /// Requests that had to say who they are from.
     pub authentication: AuthenticationStats,
+    /// The monitoring store.
+    pub monitoring: MonitoringStats,
+}
+
+/// The monitoring store.
+#[derive(Debug, Default)]
+pub struct MonitoringStats {
+    /// Records that it has now.
+    pub records: Gauge,
+    /// Writes that it had no room for.
+    pub lost: Counter,
 }
 
 /// Requests that had to say who they are from, by what became of them.
@@ -214,6 +225,7 @@ impl Stats {
                     failed,
                     blocked,
                 },
+            monitoring: MonitoringStats { records, lost },
         } = self;
         let counter = |name, counter: &Counter| Sample::counter(name, counter.value());
         samples.push(counter("calls_received", calls_received));
@@ -234,6 +246,8 @@ impl Stats {
             counter("authentication", accepted).because("accepted"),
             counter("authentication", failed).because("failed"),
             counter("authentication", blocked).because("blocked"),
+            Sample::gauge("monitoring_records", records.value()),
+            counter("monitoring_writes_lost", lost),
         ]);
         connections.sample(samples);
     }

@@ -17,6 +17,7 @@ mod app_selection;
 mod auth;
 mod error;
 mod file;
+mod monitoring;
 mod overrides;
 mod parse;
 mod reader;
@@ -32,10 +33,11 @@ pub use app_selection::{ApplicationSelector, NoApplication, SelectionInput};
 pub use auth::Auth;
 pub use error::{ConfigError, ConfigErrors, Location, Problem};
 pub use file::{LoadError, load, load_password, load_requests, load_selector, load_users};
+pub use monitoring::{Callee, Caller, MonitorSelect, Monitoring, MonitoringUse};
 pub use registration::ConfiguredAccount;
 pub use settings::{
     App, ApplicationSettings, Audio, Codec, Config, Connections, DialOut, Dns, Dsm, Dtmf, Http,
-    Limits, Log, Media, Rtp, Shutdown, Sip, Tls, WebSocket,
+    Limits, Log, Media, Rtp, Shutdown, Sip, Sys, Tls, WebSocket,
 };
 pub use sip_values::{NameServer, NextHop, ProxyUri};
 pub use values::{

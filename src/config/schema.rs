@@ -5,11 +5,12 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::auth::Auth;
+use super::monitoring::{MonitorSelect, Monitoring};
 use super::reader::Section;
 use super::registration::ConfiguredAccount;
 use super::settings::{
     App, Audio, Codec, Config, Connections, DialOut, Dns, Dsm, Dtmf, Http, Limits, Log, Media,
-    Recording, Requests, Rtp, Shutdown, Sip, Tls, WebSocket,
+    Recording, Requests, Rtp, Shutdown, Sip, Sys, Tls, WebSocket,
 };
 use crate::codec::OpusSettings;
 use crate::sip::dialog::session_timer::{MIN_INTERVAL_S, SessionTimerSettings};
@@ -36,6 +37,8 @@ impl Config {
             recording: file.section("recording", Recording::read),
             auth: file.section("auth", Auth::read),
             registrations: file.tables("registration", ConfiguredAccount::read),
+            sys: file.section("sys", Sys::read),
+            monitoring: file.section("monitoring", Monitoring::read),
             limits: file.section("limits", Limits::read),
             dial_out: file.section("dial_out", DialOut::read),
             shutdown: file.section("shutdown", Shutdown::read),
@@ -253,6 +256,7 @@ impl Dsm {
             prompt_sets: section.names("prompt_sets").unwrap_or_default(),
             register: section.names("register"),
             inbound_start_diag: section.line("inbound_start_diag", default.inbound_start_diag),
+            monitor_select: MonitorSelect::read(section),
             run_system_dsms: section.names("run_system_dsms").unwrap_or_default(),
             linger: section.seconds("linger_s", default.linger),
             set_param_variables: section
@@ -279,6 +283,18 @@ impl Recording {
         let max_length = section.seconds("max_length_s", default);
         Recording {
             max_length: Some(max_length).filter(|length| !length.is_zero()),
+        }
+    }
+}
+
+impl Sys {
+    fn read(section: &mut Section<'_>) -> Sys {
+        let default = Sys::default();
+        let deadline = section.integer("deadline_s", default.deadline.as_secs(), 1..=60);
+        Sys {
+            folders: section.paths("folders", default.folders),
+            commands: section.boolean("commands", default.commands),
+            deadline: Duration::from_secs(deadline),
         }
     }
 }

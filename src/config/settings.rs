@@ -19,6 +19,7 @@ use crate::sip::dialog::session_timer::SessionTimerSettings;
 use crate::sip::message::{MAX_MESSAGE_BYTES, Method};
 
 use super::auth::Auth;
+use super::monitoring::{MonitorSelect, Monitoring};
 use super::registration::ConfiguredAccount;
 use super::sip_values::{NameServer, NextHop, ProxyUri};
 use super::values::{
@@ -65,6 +66,10 @@ pub struct Config {
     pub registrations: Vec<ConfiguredAccount>,
     /// `[dial_out]`: calls that the server starts.
     pub dial_out: DialOut,
+    /// `[sys]`: what diagrams do on the machine.
+    pub sys: Sys,
+    /// `[monitoring]`: what is kept in memory about calls.
+    pub monitoring: Monitoring,
     /// `[limits]`: when to refuse.
     pub limits: Limits,
     /// `[shutdown]`: how to stop.
@@ -303,8 +308,11 @@ pub struct Dsm {
     pub prompt_sets: Vec<String>,
     /// `register`: diagrams that are applications; `None` registers all.
     pub register: Option<Vec<String>>,
-    /// `inbound_start_diag`: diagram of the application `dsm`.
+    /// `inbound_start_diag`: diagram of the application `dsm`; `$(mon_select)` looks it up in the
+    /// monitoring store.
     pub inbound_start_diag: Option<String>,
+    /// `monitor_select_...`: how it is looked up there.
+    pub monitor_select: MonitorSelect,
     /// `run_system_dsms`: diagrams to run without a call from the start.
     pub run_system_dsms: Vec<String>,
     /// `linger_s`: how long a session may finish its work after a handled hang-up, up to a day.
@@ -332,6 +340,27 @@ pub struct Recording {
     /// `max_length_s`: length at which a recording ends whose diagram does not say one, up to a day;
     /// `None` (0) for no end.
     pub max_length: Option<Duration>,
+}
+
+/// `[sys]`: what diagrams do on the machine with `mod_sys`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sys {
+    /// `folders`: files have to be below one of these; empty: anywhere.
+    pub folders: Vec<PathBuf>,
+    /// `commands`: whether `sys.popen` and `sys.system` run commands.
+    pub commands: bool,
+    /// `deadline_s`: after which a command is killed and file work given up, 1 to 60 s.
+    pub deadline: Duration,
+}
+
+impl Default for Sys {
+    fn default() -> Self {
+        Self {
+            folders: Vec::new(),
+            commands: true,
+            deadline: Duration::from_secs(5),
+        }
+    }
 }
 
 /// `[dial_out]`: calls that the server starts.
@@ -495,6 +524,7 @@ impl Default for Dsm {
             prompt_sets: Vec::new(),
             register: None,
             inbound_start_diag: None,
+            monitor_select: MonitorSelect::default(),
             run_system_dsms: Vec::new(),
             linger: Duration::from_secs(60),
             set_param_variables: false,

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{CallError, Calling, Component, Function, Kind, Parameter};
 use crate::config::DialPin;
+use crate::session::dial_out::flatten;
 use crate::session::dial_out::{DialOrder, DialOut, OwnParty};
 use crate::session::event::Params;
 use crate::session::pool::SipCommand;
@@ -147,32 +148,6 @@ fn account(realm: &str, user: &str, password: &str) -> Credentials {
         user: user.to_owned(),
         password: Secret::new(password),
     }])
-}
-
-/// Makes variables of a value: members are joined by dots, and a list becomes `NAME_size`, `NAME_0` and
-/// so on. A value without a name is `$extra`.
-fn flatten(name: &str, value: &Value, variables: &mut Params) {
-    let own = if name.is_empty() { "extra" } else { name };
-    match value {
-        Value::Object(members) => {
-            for (member, value) in members {
-                let name = match name {
-                    "" => member.clone(),
-                    name => format!("{name}.{member}"),
-                };
-                flatten(&name, value, variables);
-            }
-        }
-        Value::Array(list) => {
-            variables.insert(format!("{own}_size"), list.len().to_string());
-            for (index, value) in list.iter().enumerate() {
-                flatten(&format!("{own}_{index}"), value, variables);
-            }
-        }
-        Value::Null => {}
-        Value::String(text) => drop(variables.insert(own.to_owned(), text.clone())),
-        other => drop(variables.insert(own.to_owned(), other.to_string())),
-    }
 }
 
 const fn text(name: &'static str) -> Parameter {

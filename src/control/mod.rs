@@ -6,6 +6,7 @@
 
 pub mod dial;
 pub mod dsm;
+pub mod monitoring;
 pub mod registrar;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,9 @@ pub const DSM: &str = "dsm";
 pub const DI_DIAL: &str = "di_dial";
 /// The function of `dsm` that starts a diagram without a call: configuration, diagram; gives code and text.
 pub const CREATE_SYSTEM_DSM: &str = "createSystemDSM";
+
+/// The component that reads and writes the monitoring store.
+pub const MONITORING: &str = "monitoring";
 
 /// The component that registers accounts elsewhere.
 pub const REGISTRAR_CLIENT: &str = "registrar_client";
@@ -72,6 +76,8 @@ pub enum Kind {
     Data,
     /// Any value.
     Any,
+    /// Any values, as many as there are.
+    Rest,
 }
 
 /// Why a call brings no result.
@@ -233,9 +239,14 @@ impl Function {
         let fits = |(parameter, value): (&Parameter, &Value)| match parameter.kind {
             Kind::Text => value.is_string(),
             Kind::Data => value.is_array() || value.is_object(),
-            Kind::Any => true,
+            Kind::Any | Kind::Rest => true,
         };
-        (needed..=self.parameters.len()).contains(&arguments.len())
+        let last = self.parameters.last();
+        let most = match last.is_some_and(|last| last.kind == Kind::Rest) {
+            true => usize::MAX,
+            false => self.parameters.len(),
+        };
+        (needed..=most).contains(&arguments.len())
             && self.parameters.iter().zip(arguments).all(fits)
     }
 }

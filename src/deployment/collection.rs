@@ -8,8 +8,9 @@ use super::DeploymentError;
 use super::conf_file::Settings;
 use super::prompts::PromptLists;
 use crate::config::Config;
+use crate::control::MONITORING;
 use crate::dsm::loader::{FileSystem, find_diagrams};
-use crate::dsm::{DiagramSet, Loaded, Registry, Severity, load_set};
+use crate::dsm::{DiagramSet, Loaded, Registry, Severity, StateDiagram, load_set};
 use crate::ids::{Draws, Ids};
 use crate::session::catalog::DiagramApplication;
 use crate::session::prompt_sets::PromptSets;
@@ -222,6 +223,15 @@ impl Collection {
     /// Whether it has a diagram of that name.
     pub fn has_diagram(&self, name: &str) -> bool {
         self.diagrams.get(name).is_some()
+    }
+
+    /// Whether a diagram reads or writes the monitoring store.
+    pub fn uses_monitoring(&self) -> bool {
+        let uses = |diagram: &StateDiagram| {
+            diagram.imports().any(|module| module == "mod_monitoring")
+                || diagram.calls_component(MONITORING)
+        };
+        self.diagrams.iter().any(|diagram| uses(diagram))
     }
 
     /// Names of all its diagrams.

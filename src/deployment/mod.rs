@@ -16,10 +16,11 @@ use std::{fs, io};
 
 use self::collection::{Collection, MAIN};
 pub use self::prompts::PromptLists;
-use crate::config::Config;
+use crate::config::{Config, MonitorSelect};
 use crate::dsm::Registry;
 use crate::plugin::module::Modules;
 use crate::session::catalog::{Catalog, DiagramApplication};
+use crate::session::monitor_select::MonitorSelection;
 use crate::session::prompt_sets::PromptSets;
 use crate::session::system::{Occasion, SystemStart};
 
@@ -88,7 +89,7 @@ pub struct Deployment {
     main: Collection,
     /// Each with its file, in the order in which they were loaded.
     bundles: Vec<(PathBuf, Collection)>,
-    inbound_start_diag: Option<String>,
+    inbound_start_diag: Option<StartDiagram>,
     /// Folders that prompts are looked up in.
     audio: Vec<PathBuf>,
     /// Bundles that were loaded by a command, each with its file, which need not be in a folder of
@@ -259,6 +260,13 @@ impl Deployment {
         Ok(SystemStart::new(application, Occasion::Startup))
     }
 
+    /// Whether some diagram reads or writes the monitoring store.
+    pub fn uses_monitoring(&self) -> bool {
+        let bundles = self.bundles.iter().map(|(_, bundle)| bundle);
+        let mut all = std::iter::once(&self.main).chain(bundles);
+        all.any(Collection::uses_monitoring)
+    }
+
     /// All system diagrams, for the start of the server.
     pub fn system_diagrams(&self) -> Vec<SystemStart> {
         let bundles = self.bundles.iter().flat_map(|(_, bundle)| bundle.system());
@@ -273,8 +281,16 @@ impl Deployment {
         let bundles = self.bundles.iter();
         let bundles = bundles.flat_map(|(_, bundle)| bundle.applications());
         let mut catalog = Catalog::new(self.main.applications().chain(bundles));
-        if let Some(name) = &self.inbound_start_diag {
-            catalog.insert(INBOUND, self.main.application(name));
+        match &self.inbound_start_diag {
+            Some(StartDiagram::Named(name)) => catalog.insert(INBOUND, self.main.application(name)),
+            Some(StartDiagram::Selected(rules)) => {
+                let names = self.main.diagram_names();
+                let names = names.filter(|name| self.main.can_start(name));
+                let diagrams = names.map(|name| self.main.application(name));
+                let selection = MonitorSelection::new(rules.clone(), diagrams);
+                catalog.insert_selection(INBOUND, Arc::new(selection));
+            }
+            None => {}
         }
         catalog
     }
@@ -282,13 +298,24 @@ impl Deployment {
     fn with_main(config: &Config) -> Result<Self, DeploymentError> {
         let registry = Modules::of(config).registry();
         let main = Collection::main(config, &registry)?;
-        if let Some(name) = &config.dsm.inbound_start_diag {
-            main.check_startable(name, "[dsm] inbound_start_diag")?;
-        }
+        let inbound_start_diag = match config.dsm.inbound_start_diag.as_deref() {
+            Some(SELECTED) => {
+                let rules = config.dsm.monitor_select.clone();
+                if let Some(name) = &rules.fallback {
+                    main.check_startable(name, "[dsm] monitor_select_fallback")?;
+                }
+                Some(StartDiagram::Selected(rules))
+            }
+            Some(name) => {
+                main.check_startable(name, "[dsm] inbound_start_diag")?;
+                Some(StartDiagram::Named(name.to_owned()))
+            }
+            None => None,
+        };
         Ok(Self {
             main,
             bundles: Vec::new(),
-            inbound_start_diag: config.dsm.inbound_start_diag.clone(),
+            inbound_start_diag,
             audio: config.audio.path.clone(),
             ordered: BTreeMap::new(),
             registry: Arc::new(registry),
@@ -314,6 +341,17 @@ impl Deployment {
     }
 }
 
+/// The diagram of the application `dsm`.
+#[derive(Debug, Clone)]
+enum StartDiagram {
+    /// The one of this name.
+    Named(String),
+    /// The one that a record of the monitoring store names.
+    Selected(MonitorSelect),
+}
+
+/// The value of `[dsm] inbound_start_diag` that has it looked up in the monitoring store.
+const SELECTED: &str = "$(mon_select)";
 /// The application whose diagram `[dsm] inbound_start_diag` names.
 const INBOUND: &str = "dsm";
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::action::{Outcome, Then, set_errno};
 use super::argument::Arguments;
 use super::event::{Event, EventKind};
-use super::expr::Scope;
+use super::expr::{Scope, Verdicts};
 use super::host::{
     ActionContext, ActionError, ActionOutcome, ActionResult, Answer, Exception, HostAction,
     Problem, ProblemKind, Trace, TransitionRef,
@@ -26,7 +26,7 @@ use super::module::{Hooks, Past};
 use super::program::{Action, DiagramSet, State, StateDiagram, StateId, Target};
 use super::registry::Signature;
 use super::value::Values;
-use run::{Flow, ListEnd, Phase, Run, holds, scope, work};
+use run::{Flow, ListEnd, Phase, Run, Waiting, holds, scope, work};
 
 /// How often one event is processed again because of `repost` or exceptions.
 const MAX_PASSES: u32 = 1000;
@@ -43,7 +43,7 @@ const MAX_CALLERS: usize = 256;
 pub enum Progress {
     /// The event is completely processed.
     Idle,
-    /// An action is not finished; [`Engine::resume`] brings its result.
+    /// An action or a condition is not finished; [`Engine::resume`] brings its result.
     Pending,
     /// The diagram runs in circles, as [`ActionContext::problem`] has told: the host ends the
     /// session, and no event is processed any more.
@@ -83,12 +83,18 @@ struct Caller {
     rest: Cursor,
 }
 
-/// An event in the middle of an action.
+/// An event in the middle of an action or a condition.
 #[derive(Clone, Debug)]
 struct Suspended {
     run: Run,
-    then: Then,
-    action: Arc<Action>,
+    waiting: Waiting,
+}
+
+impl Suspended {
+    /// Whether a hang-up gives it up.
+    fn is_cancellable(&self) -> bool {
+        matches!(&self.waiting, Waiting::Action(_, action) if action.signature.cancellable)
+    }
 }
 
 impl Engine {
@@ -140,24 +146,49 @@ impl Engine {
         self.next_pass(run, host)
     }
 
-    /// Goes on behind the action that was pending. Without one nothing happens.
+    /// Goes on behind the action or condition that was pending. Without one nothing happens.
     pub fn resume(&mut self, result: ActionResult, host: &mut dyn ActionContext) -> Progress {
         let Some(suspended) = self.suspended.take() else {
             return Progress::Idle;
         };
-        let Suspended {
-            mut run,
-            then,
-            action,
-        } = *suspended;
-        let end = self.settle(then, result).and_then(|next| match next {
-            Some(next) => self.outcome(next, &action, &mut run, host),
-            None => Ok(None),
-        });
+        let Suspended { mut run, waiting } = *suspended;
+        let end = match waiting {
+            Waiting::Action(then, action) => {
+                self.settle(then, result).and_then(|next| match next {
+                    Some(next) => self.outcome(next, &action, &mut run, host),
+                    None => Ok(None),
+                })
+            }
+            Waiting::Branch => self.note_verdict(result, &mut run).map(|()| None),
+            Waiting::Transition => match self.note_verdict(result, &mut run) {
+                Ok(()) => {
+                    let flow = self.find_transition(&mut run, host);
+                    return self.proceed(run, flow, host);
+                }
+                Err(exception) => Err(exception),
+            },
+        };
         match end {
             Ok(end) => self.drive_from(end, run, host),
-            Err(exception) => self.drive_from(Some(ListEnd::Thrown(exception)), run, host),
+            Err(exception) => {
+                run.verdicts.clear();
+                self.drive_from(Some(ListEnd::Thrown(exception)), run, host)
+            }
         }
+    }
+
+    /// Takes what became of a condition; one that failed does not hold.
+    fn note_verdict(&mut self, result: ActionResult, run: &mut Run) -> Result<(), Exception> {
+        let verdict = match result {
+            Ok(answer) => answer == Answer::Value(true.into()),
+            Err(ActionError::Errno { errno, text }) => {
+                set_errno(&errno, &text, &mut self.variables)?;
+                false
+            }
+            Err(ActionError::Exception(exception)) => return Err(exception),
+        };
+        run.verdicts.note(verdict);
+        Ok(())
     }
 
     /// Lets code outside the diagram work in its session, between events.
@@ -173,6 +204,7 @@ impl Engine {
             params: event.params.as_mut(),
             host,
             spent: Cell::default(),
+            verdicts: &mut Verdicts::default(),
         })
     }
 
@@ -184,15 +216,16 @@ impl Engine {
     /// began. False: the action comes to its end first.
     pub fn cancel(&mut self) -> bool {
         match self.suspended.take() {
-            Some(suspended) if !suspended.action.signature.cancellable => {
+            None => false,
+            Some(suspended) if suspended.is_cancellable() => true,
+            Some(suspended) => {
                 self.suspended = Some(suspended);
                 false
             }
-            cancelled => cancelled.is_some(),
         }
     }
 
-    /// Whether an action is not finished.
+    /// Whether an action or a condition is not finished.
     pub fn is_pending(&self) -> bool {
         self.suspended.is_some()
     }
@@ -267,10 +300,7 @@ impl Engine {
         loop {
             let ended = end.take();
             let flow = match ended.unwrap_or_else(|| self.run_list(&mut run, host)) {
-                ListEnd::Pending(then, action) => {
-                    self.suspended = Some(Box::new(Suspended { run, then, action }));
-                    return Progress::Pending;
-                }
+                ListEnd::Pending(waiting) => return self.suspend(run, waiting),
                 ListEnd::Finished => self.list_finished(&mut run, host),
                 ListEnd::Left => self.pass_finished(&mut run, host),
                 ListEnd::Moved => Flow::Continue,
@@ -279,18 +309,33 @@ impl Engine {
                     self.give_up(ProblemKind::TooManySteps(MAX_STEPS), &run, host)
                 }
             };
-            if flow != Flow::Continue {
-                return flow.into();
+            match flow {
+                Flow::Continue => {}
+                Flow::Pending => return self.suspend(run, Waiting::Transition),
+                Flow::End => return Progress::Idle,
+                Flow::Broken => return Progress::Broken,
             }
+        }
+    }
+
+    fn suspend(&mut self, run: Run, waiting: Waiting) -> Progress {
+        self.suspended = Some(Box::new(Suspended { run, waiting }));
+        Progress::Pending
+    }
+
+    fn proceed(&mut self, run: Run, flow: Flow, host: &mut dyn ActionContext) -> Progress {
+        match flow {
+            Flow::Continue => self.drive(run, host),
+            Flow::Pending => self.suspend(run, Waiting::Transition),
+            Flow::End => Progress::Idle,
+            Flow::Broken => Progress::Broken,
         }
     }
 
     /// Offers the event to the current state; the common case is that nothing matches.
     fn next_pass(&mut self, mut run: Run, host: &mut dyn ActionContext) -> Progress {
-        match self.match_event(&mut run, host) {
-            Flow::Continue => self.drive(run, host),
-            end => end.into(),
-        }
+        let flow = self.match_event(&mut run, host);
+        self.proceed(run, flow, host)
     }
 
     /// The diagram would go on for ever.
@@ -311,6 +356,11 @@ impl Engine {
             let passes = MAX_PASSES;
             return self.give_up(ProblemKind::TooManyPasses { passes, states }, run, host);
         }
+        self.find_transition(run, host)
+    }
+
+    /// Looks for the transition of the current state that is taken.
+    fn find_transition(&mut self, run: &mut Run, host: &mut dyn ActionContext) -> Flow {
         let diagram = self.diagrams.diagram(self.at.diagram);
         let state = diagram.state(self.at.state);
         let handling = run.exception.is_some();
@@ -320,15 +370,31 @@ impl Engine {
             run.kind,
             &mut self.event,
             &mut run.exception,
+            &mut run.verdicts,
             host,
         );
-        let taken = state.transitions.iter().position(|transition| {
-            transition.exception == handling && holds(transition, kind, &mut scope)
-        });
-        let looked_at = taken.unwrap_or(state.transitions.len());
-        run.steps = run.steps.saturating_add(looked_at as u32 + work(&scope));
-        let Some((index, transition)) = taken.map(|index| (index, &state.transitions[index]))
-        else {
+        scope.verdicts.rewind();
+        let mut found = Some(None);
+        let mut looked_at = 0;
+        for (index, transition) in state.transitions.iter().enumerate() {
+            if transition.exception == handling {
+                match holds(transition, kind, &mut scope) {
+                    Some(false) => {}
+                    Some(true) => found = Some(Some((index, transition))),
+                    None => found = None,
+                }
+                if !matches!(found, Some(None)) {
+                    break;
+                }
+            }
+            looked_at += 1;
+        }
+        run.steps = run.steps.saturating_add(looked_at + work(&scope));
+        let Some(taken) = found else {
+            return Flow::Pending;
+        };
+        run.verdicts.clear();
+        let Some((index, transition)) = taken else {
             if let Some(exception) = &run.exception {
                 let kind = exception.get("type").unwrap_or("").to_owned();
                 self.problem(ProblemKind::UnhandledException(kind), run, host);
@@ -405,6 +471,7 @@ impl Engine {
                 run.kind,
                 &mut self.event,
                 &mut run.exception,
+                &mut run.verdicts,
                 host,
             );
             let step = run.list.step(run.kind, &mut scope, others);
@@ -412,6 +479,7 @@ impl Engine {
             let action = match step {
                 Ok(Step::Action(action)) => action,
                 Ok(Step::Moved) => continue,
+                Ok(Step::Pending) => return ListEnd::Pending(Waiting::Branch),
                 Ok(Step::BadBound(bound)) => {
                     self.problem(ProblemKind::BadBound(bound), run, host);
                     continue;
@@ -496,7 +564,10 @@ impl Engine {
                     match host.perform(&asked, &mut self.variables) {
                         ActionOutcome::Done(result) => self.settle(then, result)?,
                         ActionOutcome::Pending => {
-                            return Ok(Some(ListEnd::Pending(then, action.clone())));
+                            return Ok(Some(ListEnd::Pending(Waiting::Action(
+                                then,
+                                action.clone(),
+                            ))));
                         }
                     }
                 }
@@ -510,6 +581,7 @@ impl Engine {
                         run.kind,
                         &mut self.event,
                         &mut run.exception,
+                        &mut run.verdicts,
                         host,
                     );
                     let outcome = resumption.resume(&past, &mut scope);

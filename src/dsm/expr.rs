@@ -35,6 +35,46 @@ pub struct Scope<'a> {
     pub host: &'a mut dyn ActionContext,
     /// Bytes that were compared, copied or searched so far: what the work of an action depends on.
     pub spent: Cell<usize>,
+    /// What conditions of modules have said so far.
+    pub verdicts: &'a mut Verdicts,
+}
+
+/// What the conditions of modules said, in the order in which they were asked, while one decision is
+/// made: which transition is taken, or whether an `if` holds.
+///
+/// A condition that has to be waited for interrupts the decision, which is made again from its beginning
+/// when the answer is there. Nothing has changed meanwhile, so the same conditions are met in the same
+/// order; none is asked twice.
+#[derive(Clone, Debug, Default)]
+pub struct Verdicts {
+    known: Vec<bool>,
+    met: usize,
+}
+
+impl Verdicts {
+    /// The decision is made from its beginning.
+    pub fn rewind(&mut self) {
+        self.met = 0;
+    }
+
+    /// The decision is made.
+    pub fn clear(&mut self) {
+        self.known.clear();
+        self.met = 0;
+    }
+
+    /// The next condition is met; what it said, if it has been asked.
+    pub fn meet(&mut self) -> Option<bool> {
+        let known = self.known.get(self.met).copied();
+        self.met += usize::from(known.is_some());
+        known
+    }
+
+    /// The condition met last, which was new, says this.
+    pub fn note(&mut self, verdict: bool) {
+        self.known.push(verdict);
+        self.met = self.known.len();
+    }
 }
 
 impl Scope<'_> {

@@ -133,6 +133,13 @@ pub enum HostAction {
         /// Parameters of the event.
         params: Values,
     },
+    /// Send an event to the other members of a group. Fails with [`Errno::ARG`] if nobody gets it.
+    PostToGroup {
+        /// The group.
+        group: String,
+        /// Parameters of the event.
+        params: Values,
+    },
     /// Make this session reachable under one more name.
     RegisterEventQueue {
         /// The name.
@@ -287,6 +294,16 @@ impl ActionOutcome {
     pub const fn done() -> Self {
         ActionOutcome::Done(Ok(Answer::Nothing))
     }
+}
+
+/// What became of a condition of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Whether it holds.
+    Known(bool),
+    /// The engine stops here until [`Engine::resume`](super::Engine::resume) brings a boolean; whatever
+    /// else it brings, the condition does not hold.
+    Pending,
 }
 
 /// The result of an action.
@@ -578,10 +595,10 @@ pub trait ActionContext {
     /// Does an action, or begins to. `variables` are those of the session.
     fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome;
 
-    /// Evaluates a condition of a module.
-    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> bool {
+    /// Evaluates a condition of a module, or begins to.
+    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> Verdict {
         let _ = (condition, variables);
-        false
+        Verdict::Known(false)
     }
 
     /// The objects that modules keep in the session; `None` if it has none.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::vec;
 
-use super::condition::Condition;
+use super::condition::all_hold;
 use super::event::EventKind;
 use super::expr::{Expr, Scope};
 use super::program::{Action, Code, Instruction, Loop};
@@ -49,6 +49,8 @@ pub enum Step {
     Action(Arc<Action>),
     /// Something that changes only the place.
     Moved,
+    /// A condition has to be waited for; then the same instruction comes again.
+    Pending,
     /// A loop that is skipped because this is no bound.
     BadBound(String),
     End,
@@ -92,10 +94,13 @@ impl Cursor {
         match instruction {
             Instruction::Action(action) => return Ok(Step::Action(action.clone())),
             Instruction::Unless(conditions, skipped) => {
-                if !conditions
-                    .iter()
-                    .all(|condition: &Condition| condition.holds(kind, scope))
-                {
+                scope.verdicts.rewind();
+                let Some(holds) = all_hold(conditions, kind, scope) else {
+                    self.next -= 1;
+                    return Ok(Step::Pending);
+                };
+                scope.verdicts.clear();
+                if !holds {
                     self.next += *skipped as usize;
                 }
             }

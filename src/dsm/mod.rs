@@ -53,7 +53,7 @@ pub use format::{FormatError, Refusal, format};
 pub use host::{
     ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, BadOption, DiCall,
     Errno, Exception, FileChoice, HostAction, LogLevel, ModuleCall, ObjectAction, Problem,
-    ProblemKind, RecordOptions, Ringtone, Trace, TransitionRef,
+    ProblemKind, RecordOptions, Ringtone, Trace, TransitionRef, Verdict,
 };
 pub use include::join;
 pub use load::{

@@ -136,6 +136,21 @@ impl StateDiagram {
         self.imports.iter().map(|name| &**name)
     }
 
+    /// Whether it calls functions of the component of this name.
+    pub fn calls_component(&self, name: &str) -> bool {
+        let transitions = self.states.iter().flat_map(|state| &state.transitions);
+        let lists = self.states.iter().flat_map(|it| [&it.enter, &it.exit]);
+        let lists = lists.chain(transitions.map(|transition| &transition.actions));
+        lists.flat_map(|list| list.iter()).any(|instruction| {
+            let Instruction::Action(action) = instruction else {
+                return false;
+            };
+            let is_call =
+                action.signature.module.is_none() && action.signature.name.starts_with("DI");
+            is_call && matches!(action.arguments.first(), Some(Argument::Name(of)) if **of == *name)
+        })
+    }
+
     pub(super) fn state(&self, id: StateId) -> &State {
         &self.states[id as usize]
     }

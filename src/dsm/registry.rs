@@ -158,8 +158,8 @@ pub enum ConditionKind {
     Event(EventKind),
     /// A key given literally.
     KeyPress,
-    /// Asks the module of this name.
-    Module(Arc<str>),
+    /// Asks a module.
+    Module(Arc<Signature>),
     /// Asks this code, which takes what the signature says.
     Code(Arc<Signature>, &'static dyn ConditionCode),
     /// Looks at its arguments only.
@@ -245,14 +245,6 @@ impl Module {
         self.hooks
     }
 
-    /// The signature of a condition that loaded code tests.
-    pub fn condition_signature(&self, name: &str) -> Option<&Signature> {
-        match self.conditions.get(name)? {
-            ConditionKind::Code(signature, _) => Some(signature),
-            _ => None,
-        }
-    }
-
     /// The events that it raises.
     pub fn events(&self) -> impl Iterator<Item = &'static ModuleEvent> {
         self.conditions.values().filter_map(|kind| match kind {
@@ -305,10 +297,27 @@ impl Module {
         self.conditions.keys().map(String::as_str)
     }
 
+    /// What is known of a condition that asks the module.
+    pub fn condition_signature(&self, name: &str) -> Option<&Signature> {
+        match self.conditions.get(name)? {
+            ConditionKind::Module(signature) | ConditionKind::Code(signature, _) => Some(signature),
+            _ => None,
+        }
+    }
+
     /// Adds a condition.
-    pub fn condition(mut self, name: &str) -> Self {
-        self.conditions
-            .insert(name.to_owned(), ConditionKind::Module(self.name.clone()));
+    pub fn condition(self, name: &str) -> Self {
+        let mut signature = action::module_signature(&self.name, name, ModuleArguments::List);
+        signature.doc = "";
+        self.asks(signature)
+    }
+
+    /// Adds a condition with a signature of its own.
+    pub(super) fn asks(mut self, mut signature: Signature) -> Self {
+        signature.module = Some(self.name.clone());
+        let name = signature.name.to_string();
+        let kind = ConditionKind::Module(Arc::new(signature));
+        self.conditions.insert(name, kind);
         self
     }
 }
@@ -396,6 +405,15 @@ impl Registry {
     pub fn action_in_reach(&self, name: &str, imports: &[Box<str>]) -> Option<&Signature> {
         let modules = self.imported(imports);
         self.scope(&modules).action(name).map(|found| &**found)
+    }
+
+    /// A condition of one of these modules that asks the module.
+    pub fn condition_in_reach(&self, name: &str, imports: &[Box<str>]) -> Option<&Signature> {
+        let modules = self.imported(imports);
+        match self.scope(&modules).condition(name)? {
+            ConditionKind::Module(signature) | ConditionKind::Code(signature, _) => Some(signature),
+            _ => None,
+        }
     }
 
     /// Every action of these modules and of the core, in order of names, each name once.
@@ -636,7 +654,7 @@ pub(super) const fn any(name: &'static str, kind: Kind) -> Parameter {
 mod tests {
     use super::*;
     use crate::dsm::argument::{Arguments, bind};
-    use crate::dsm::expr::Scope;
+    use crate::dsm::expr::{Scope, Verdicts};
     use crate::dsm::testing::TestHost;
     use crate::dsm::value::Values;
 
@@ -678,6 +696,7 @@ mod tests {
                     params: None,
                     host: &mut TestHost::default(),
                     spent: Default::default(),
+                    verdicts: &mut Verdicts::default(),
                 };
                 // What comes out is tested elsewhere; here nothing may panic.
                 let _ = (signature.run)(

@@ -8,13 +8,10 @@ pub type Word = (&'static str, &'static str);
 pub const MODULES_TO_COME: &[&str] = &[
     "mod_aws",
     "mod_curl",
-    "mod_groups",
-    "mod_monitoring",
     "mod_mysql",
     "mod_py",
     "mod_redis",
     "mod_regex",
-    "mod_sys",
     "mod_xml",
     "mod_zrtp",
 ];
@@ -138,6 +135,11 @@ pub const EXCEPTIONS: &[Word] = &[
         "dlg #cause",
         "a reply without a request, or the body of a message that there is none of",
     ),
+    (
+        "popen #cause",
+        "the shell cannot be started, or does not end in time",
+    ),
+    ("pclose #cause", "the end of the shell cannot be waited for"),
     ("$errno #text", "throwOnError, with the value of $errno"),
     ("any", "throw"),
 ];

@@ -31,8 +31,15 @@ fn of_call(
     imports: &[Box<str>],
     argument: &ArgumentSpot,
 ) -> Option<SignatureHelp> {
-    let (label, documentation, names) = if argument.condition {
-        let registry = &workspace.registry;
+    let registry = &workspace.registry;
+    let signature = match argument.condition {
+        true => registry.condition_in_reach(&argument.call, imports),
+        false => registry.action_in_reach(&argument.call, imports),
+    };
+    let (label, documentation, names) = if let Some(signature) = signature {
+        let names = signature.parameter_names().map(|(name, _)| name).collect();
+        (signature.usage(), signature.doc.to_owned(), names)
+    } else if argument.condition {
         let documentation = hover::condition_in_reach(registry, imports, &argument.call)?;
         let parameter = if argument.call == "keyPress" {
             "key"
@@ -45,11 +52,7 @@ fn of_call(
             vec![parameter],
         )
     } else {
-        let signature = workspace
-            .registry
-            .action_in_reach(&argument.call, imports)?;
-        let names = signature.parameter_names().map(|(name, _)| name).collect();
-        (signature.usage(), signature.doc.to_owned(), names)
+        return None;
     };
     // A repeated last parameter takes all further arguments.
     let active = argument.index.min(names.len().saturating_sub(1)) as u32;

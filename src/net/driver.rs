@@ -455,6 +455,11 @@ impl Driver {
                 mail,
             } => self.router.handle_mail(&session, token, mail),
             SipCommand::Send { to, event, params } => self.router.send(&to, event, params),
+            SipCommand::Group {
+                session,
+                token,
+                request,
+            } => self.router.handle_group(&session, token, request),
             SipCommand::Room { session, request } => {
                 self.router.handle_room(&session, request);
             }

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,6 +16,7 @@ use crate::ids::Ids;
 use crate::net::{Control, Tls};
 use crate::server::StartError;
 use crate::session::event::{Params, SessionId};
+use crate::session::monitoring::Following;
 use crate::session::router::RequestSelectors;
 use crate::session::system::SystemStart;
 
@@ -39,26 +41,32 @@ pub(super) struct Admin {
     requests: RequestSelectors,
     deployment: Deployment,
     tls: Arc<Tls>,
+    following: Following,
     control: mpsc::Sender<Control>,
 }
 
+/// What the task is made of.
+pub(super) struct AdminParts {
+    pub ids: Ids,
+    pub selector: ApplicationSelector,
+    pub requests: RequestSelectors,
+    pub deployment: Deployment,
+    pub tls: Arc<Tls>,
+    pub following: Following,
+    pub control: mpsc::Sender<Control>,
+}
+
 impl Admin {
-    pub fn new(
-        config: &Config,
-        ids: Ids,
-        (selector, requests): (ApplicationSelector, RequestSelectors),
-        deployment: Deployment,
-        tls: Arc<Tls>,
-        control: mpsc::Sender<Control>,
-    ) -> Self {
+    pub fn new(config: &Config, parts: AdminParts) -> Self {
         Self {
             config: Box::new(config.clone()),
-            ids,
-            selector,
-            requests,
-            deployment,
-            tls,
-            control,
+            ids: parts.ids,
+            selector: parts.selector,
+            requests: parts.requests,
+            deployment: parts.deployment,
+            tls: parts.tls,
+            following: parts.following,
+            control: parts.control,
         }
     }
 
@@ -179,6 +187,8 @@ impl Admin {
 
     async fn adopt(&mut self, next: Deployment, starts: Vec<SystemStart>) {
         self.deployment = next;
+        let follows = super::follows(&self.config, &self.deployment);
+        self.following.sessions.store(follows, Ordering::Relaxed);
         let catalog = self.deployment.catalog().into();
         let applications = (self.selector.clone(), self.requests.clone(), catalog);
         self.tell(Control::Reload(Box::new(applications))).await;

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod admin;
+mod monitor;
 mod registrar;
 
 use std::net::SocketAddr;
@@ -18,17 +19,19 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use self::admin::{Admin, Reload, Requests};
+use self::admin::{Admin, AdminParts, Reload, Requests};
+use self::monitor::MonitorTask;
 use self::registrar::{Registrar, RegistrarParts};
 use crate::codec::{CodecChoiceError, CodecId, Codecs};
 use crate::config::{
     self, ApplicationSelector, Auth, Config, ConfiguredAccount, Listen, ListenTransport, LoadError,
-    load_password, load_requests, load_selector, load_users,
+    MonitoringUse, load_password, load_requests, load_selector, load_users,
 };
 use crate::control::dial::DialComponent;
 use crate::control::dsm::DsmComponent;
+use crate::control::monitoring::MonitoringComponent;
 use crate::control::registrar::RegistrarComponent;
-use crate::control::{Components, DI_DIAL, DSM, REGISTRAR_CLIENT};
+use crate::control::{Components, DI_DIAL, DSM, MONITORING, REGISTRAR_CLIENT};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::dsm::module::ModuleEvent;
 use crate::ids::Ids;
@@ -45,6 +48,8 @@ use crate::session::call::{RtpPolicy, capabilities};
 use crate::session::catalog::Catalog;
 use crate::session::event::{Params, SessionId};
 use crate::session::guard::{Guard, GuardConfig, Scope};
+use crate::session::local::{Local, LocalPolicy};
+use crate::session::monitoring::{Following, Monitor};
 use crate::session::pool::{SessionContext, SessionPool, SipCommand};
 use crate::session::prompts::PromptStore;
 use crate::session::recordings::{self, Recordings};
@@ -253,6 +258,12 @@ impl Server {
         let (control, control_receiver) = mpsc::channel(CONTROL_QUEUE);
         let (orders, order_receiver) = mpsc::channel(CONTROL_QUEUE);
         let (registrations, registration_receiver) = mpsc::channel(CONTROL_QUEUE);
+        let following = following(config, deployment);
+        let has_monitor = deployment.is_some() && config.monitoring.enabled != MonitoringUse::No;
+        let monitor = match has_monitor {
+            true => MonitorTask::start(&config.monitoring, stats.clone()),
+            false => Monitor::default(),
+        };
         let dialling = DialComponent::new(sip.clone(), config.dial_out.pins.clone());
         let components = Components::default()
             .with(DSM, Arc::new(DsmComponent::new(orders)))
@@ -261,6 +272,13 @@ impl Server {
                 REGISTRAR_CLIENT,
                 Arc::new(RegistrarComponent::new(registrations)),
             );
+        let components = match has_monitor {
+            true => components.with(
+                MONITORING,
+                Arc::new(MonitoringComponent::new(monitor.clone())),
+            ),
+            false => components,
+        };
         let cache_bytes = config.audio.cache_mib as usize * (1 << 20);
         let longest_whole = Duration::from_secs(config.audio.stream_after_s.into());
         // What was recorded can be played, but does not hide what was there before.
@@ -294,12 +312,19 @@ impl Server {
                 srtp_keys: KeySource::new(ids.seed()),
                 dtmf: config.dtmf,
                 linger: config.dsm.linger,
+                following: following.clone(),
                 reliable: config.sip.reliable,
                 session_timer: config.sip.session_timer,
                 user_agent: config.sip.server_header.clone().unwrap_or_default(),
                 name: config.tls.name.as_ref().map(|name| name.0.as_str().into()),
             },
             components: Arc::new(components),
+            local: Local::new(LocalPolicy {
+                folders: config.sys.folders.clone(),
+                commands: config.sys.commands,
+                deadline: config.sys.deadline,
+            }),
+            monitor,
             stats: stats.clone(),
         });
         let endpoint_config = EndpointConfig {
@@ -346,9 +371,16 @@ impl Server {
         let driver = tokio::spawn(driver.run());
         let (reloads, reload_receiver) = mpsc::channel(CONTROL_QUEUE);
         let admin = parts.deployment.map(|deployment| {
-            let ids = Ids::from_seed(ids.seed());
-            let selectors = (parts.selector, parts.requests);
-            let admin = Admin::new(config, ids, selectors, deployment, tls, control.clone());
+            let parts = AdminParts {
+                ids: Ids::from_seed(ids.seed()),
+                selector: parts.selector,
+                requests: parts.requests,
+                deployment,
+                tls,
+                following,
+                control: control.clone(),
+            };
+            let admin = Admin::new(config, parts);
             tokio::spawn(admin.run(Requests {
                 reloads: reload_receiver,
                 orders: order_receiver,
@@ -549,6 +581,25 @@ fn users(auth: &Auth) -> Result<Option<Users>, StartError> {
         });
     }
     Ok(Some(users))
+}
+
+/// Which sessions are recorded by themselves.
+fn following(config: &Config, deployment: Option<&Deployment>) -> Following {
+    let wanted = deployment.is_some_and(|deployment| follows(config, deployment));
+    Following {
+        sessions: Arc::new(wanted.into()),
+        states: config.monitoring.full_stategraph,
+        transitions: config.monitoring.full_transitions,
+    }
+}
+
+/// Whether calls are recorded in the monitoring store without a word of their scripts.
+fn follows(config: &Config, deployment: &Deployment) -> bool {
+    match config.monitoring.enabled {
+        MonitoringUse::Yes => true,
+        MonitoringUse::No => false,
+        MonitoringUse::Auto => deployment.uses_monitoring(),
+    }
 }
 
 /// The accounts of the configuration with their passwords.

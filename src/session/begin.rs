@@ -14,6 +14,7 @@ use super::catalog::Application;
 use super::dial_out::{DialAnswer, DialError, OwnParty};
 use super::event::{Params, SessionId};
 use super::header_lines::Line;
+use super::monitoring::Following;
 use super::router::NewCall;
 use super::session::{Origin, Session};
 use crate::config::Dtmf;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
+    /// Which sessions are recorded in the monitoring store by themselves.
+    pub following: Following,
     /// Whether provisional responses are reliable.
     pub reliable: ReliablePolicy,
     /// How sessions are refreshed; None: not at all.
@@ -80,6 +83,8 @@ pub struct Dial {
     pub headers: Vec<Line>,
     /// Variables of a diagram.
     pub variables: Params,
+    /// Name of what the call does.
+    pub name: String,
     /// What the call does.
     pub application: Application,
 }
@@ -99,6 +104,7 @@ impl Dial {
             credentials: None,
             headers: Vec::new(),
             variables: Params::new(),
+            name: application.name().to_owned(),
             application,
         }
     }
@@ -166,14 +172,21 @@ pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result
         id,
         transaction,
         invite,
+        name,
         application,
+        variables,
         ..
     } = call;
     let negotiation = negotiation(&id, secure, media, settings);
     let usage_setup = usage_setup(&id, settings);
     let usage = InviteUsage::uas(transaction, invite, dialog, usage_setup);
-    let call = Call::new(setup, usage, negotiation);
-    Ok(Session::new(call, &application, Origin::Caller))
+    let mut call = Call::new(setup, usage, negotiation);
+    call.follow("in", name);
+    Ok(Session::new(
+        call,
+        &application,
+        Origin::Caller { variables },
+    ))
 }
 
 /// The answer to an INVITE at whose beginning this server has failed.
@@ -191,6 +204,12 @@ pub fn no_stream(call: &NewCall) -> Refusal {
     let headers = &mut refusal.response.headers;
     headers.push(HeaderName::RetryAfter, RETRY_AFTER_S);
     refusal
+}
+
+/// The answer to an INVITE for which no application is found.
+pub fn not_selected(call: &NewCall) -> Refusal {
+    let status = StatusCode::SERVER_INTERNAL_ERROR;
+    refuse(call, status, &status.reason())
 }
 
 /// Begins a session that calls somebody by `way`; the RTP socket is bound to `media`.
@@ -227,7 +246,8 @@ pub fn outgoing(
         secure_signalling: secure,
         ..setup(dial.id, settings)
     };
-    let call = Call::new(setup, usage, negotiation);
+    let mut call = Call::new(setup, usage, negotiation);
+    call.follow("out", dial.name);
     let origin = Origin::Server {
         own: dial.own,
         variables: dial.variables,
@@ -294,6 +314,7 @@ fn usage_setup(id: &SessionId, settings: &Settings) -> UsageSetup {
 
 fn setup(id: SessionId, settings: &Settings) -> CallSetup {
     CallSetup {
+        follow: settings.following.begin(&id),
         id,
         rtp: settings.rtp,
         signalling_host: None,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::application::phone::PhoneScript;
+use super::monitor_select::MonitorSelection;
 use super::prompt_sets::PromptSets;
 use crate::dsm::DiagramSet;
 use crate::ids::Draws;
@@ -13,11 +14,28 @@ use crate::ids::Draws;
 pub enum Application {
     /// A state diagram.
     Diagram(Arc<DiagramApplication>),
+    /// The diagram that a record of the monitoring store names, which is looked up when a call begins.
+    Selected(Arc<MonitorSelection>),
     /// Sends back what it hears.
     Echo,
     /// The test phone of `muleteer call`.
     Phone(Arc<PhoneScript>),
 }
+
+impl Application {
+    /// What it is called, unless it is in a catalog under another name.
+    pub fn name(&self) -> &str {
+        match self {
+            Application::Diagram(diagram) => &diagram.name,
+            Application::Selected(_) => "dsm",
+            Application::Echo => ECHO,
+            Application::Phone(_) => "phone",
+        }
+    }
+}
+
+/// The name of the built-in echo.
+const ECHO: &str = "echo";
 
 /// A diagram that calls can start with, and what it is configured with.
 #[derive(Debug)]
@@ -47,12 +65,18 @@ impl Catalog {
     /// name.
     pub fn new(diagrams: impl IntoIterator<Item = DiagramApplication>) -> Self {
         let mut catalog = Self {
-            applications: BTreeMap::from([("echo".to_owned(), Application::Echo)]),
+            applications: BTreeMap::from([(ECHO.to_owned(), Application::Echo)]),
         };
         for diagram in diagrams {
             catalog.insert(&diagram.name.clone(), diagram);
         }
         catalog
+    }
+
+    /// Has calls to an application get the diagram that is selected for each.
+    pub fn insert_selection(&mut self, name: &str, selection: Arc<MonitorSelection>) {
+        let application = Application::Selected(selection);
+        self.applications.insert(name.to_owned(), application);
     }
 
     /// Adds a diagram under a name that need not be its own.

@@ -107,3 +107,30 @@ impl DialOrder {
         (Self { call, answer }, result)
     }
 }
+
+/// Makes variables of a value: members are joined by dots, and a list becomes `NAME_size`, `NAME_0` and
+/// so on. A value without a name is `$extra`.
+pub fn flatten(name: &str, value: &serde_json::Value, variables: &mut Params) {
+    let own = if name.is_empty() { "extra" } else { name };
+    use serde_json::Value;
+    match value {
+        Value::Object(members) => {
+            for (member, value) in members {
+                let name = match name {
+                    "" => member.clone(),
+                    name => format!("{name}.{member}"),
+                };
+                flatten(&name, value, variables);
+            }
+        }
+        Value::Array(list) => {
+            variables.insert(format!("{own}_size"), list.len().to_string());
+            for (index, value) in list.iter().enumerate() {
+                flatten(&format!("{own}_{index}"), value, variables);
+            }
+        }
+        Value::Null => {}
+        Value::String(text) => drop(variables.insert(own.to_owned(), text.clone())),
+        other => drop(variables.insert(own.to_owned(), other.to_string())),
+    }
+}

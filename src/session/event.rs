@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use super::call::Takeover;
 use super::dial_out::DialOut;
+use super::local::LocalWork;
+use super::monitoring::{Question, Write};
 use super::outside::OutsideWork;
 use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomRequest};
 use crate::audio::playlist::{PlaylistItem, RoomId};
@@ -204,10 +206,16 @@ pub enum RecordError {
 pub struct ActionToken(pub u32);
 
 /// What a script has others do for it, one thing at a time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub enum Work {
     /// For the router, which knows all sessions.
     Mail(Mail),
+    /// For the router as well.
+    Group(GroupRequest),
+    /// Something on the machine itself.
+    Local(LocalWork),
+    /// For the owner of the monitoring store; the answer is an attribute.
+    Ask(Question),
     /// Start a diagram without a call. Throws `core`.
     StartSystem {
         /// `main` or the name of a bundle.
@@ -224,6 +232,28 @@ pub enum Work {
     DialOut(Box<DialOut>),
     /// Do something outside calls. Fails with [`Errno::GENERAL`](crate::dsm::Errno::GENERAL).
     Outside(OutsideWork),
+}
+
+/// What a session wants of the groups of sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupRequest {
+    /// Become a member. Throws `core` if it is in too many.
+    Join(Box<str>),
+    /// Be one no longer.
+    Leave(Box<str>),
+    /// Of any group.
+    LeaveAll,
+    /// The ids of all members, in order.
+    Members(Box<str>),
+    /// How many there are.
+    Size(Box<str>),
+    /// Deliver an event to all others. Fails with [`Errno::ARG`](crate::dsm::Errno::ARG) if nobody gets it.
+    Post {
+        /// The group.
+        group: Box<str>,
+        /// The event's parameters.
+        params: Box<Params>,
+    },
 }
 
 /// Events between sessions, and the names they are reached by.
@@ -268,6 +298,8 @@ pub enum SessionOutput {
     },
     /// Nobody waits for this work of a module any more.
     GiveUp(Ticket),
+    /// Tell the owner of the monitoring store.
+    Monitor(Write),
     /// Ask about conference rooms; [`SessionEvent::Room`] answers.
     Room(RoomRequest),
     /// Have the session's stream do something in a room; [`SessionEvent::InRoom`] answers, in order.

@@ -16,6 +16,9 @@ pub mod dtmf_info;
 pub mod event;
 pub mod guard;
 pub mod header_lines;
+pub mod local;
+pub mod monitor_select;
+pub mod monitoring;
 pub mod outside;
 pub mod pool;
 pub mod prompt_sets;
@@ -35,8 +38,8 @@ pub use self::core::SessionCore;
 pub use catalog::{Application, Catalog};
 pub use dial_out::{DialAnswer, DialError, DialOrder, DialOut, OwnParty};
 pub use event::{
-    ActionToken, AudioFile, Mail, PromptError, RecordError, SessionEvent, SessionId, SessionOutput,
-    Urgency, Work,
+    ActionToken, AudioFile, GroupRequest, Mail, PromptError, RecordError, SessionEvent, SessionId,
+    SessionOutput, Urgency, Work,
 };
 pub use request::{NewRequest, RequestSession};
 pub use router::{Limits, Mailbox, NewCall, Routed, Router, RouterConfig, Undelivered};

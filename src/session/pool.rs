@@ -15,7 +15,10 @@ use tracing::Instrument;
 
 use super::begin::{self, Dial, FirstHop, Refusal, Settings};
 use super::dial_out::{DialAnswer, DialError, DialOrder};
-use super::event::{ActionToken, Mail, Params, SessionEvent, SessionId};
+use super::event::{ActionToken, GroupRequest, Mail, Params, SessionEvent, SessionId};
+use super::local::Local;
+use super::monitor_select;
+use super::monitoring::{Monitor, Write};
 use super::outside::{OutsideRequest, OutsideWork};
 use super::prompts::PromptStore;
 use super::recordings::Recordings;
@@ -59,6 +62,15 @@ pub enum SipCommand {
         event: Option<&'static ModuleEvent>,
         /// Its parameters.
         params: Params,
+    },
+    /// Do something about groups; [`SessionEvent::Performed`] tells the session how it went.
+    Group {
+        /// The session.
+        session: SessionId,
+        /// Names the work for it.
+        token: ActionToken,
+        /// What.
+        request: GroupRequest,
     },
     /// Do something about conference rooms; [`SessionEvent::Room`] tells the session how it went.
     Room {
@@ -104,6 +116,10 @@ pub struct SessionContext {
     pub settings: Settings,
     /// Functions that scripts call.
     pub components: Arc<Components>,
+    /// What they do on the machine.
+    pub local: Local,
+    /// What is kept in memory about them.
+    pub monitor: Monitor,
     /// Counters.
     pub stats: Arc<Stats>,
 }
@@ -150,7 +166,14 @@ impl SessionPool {
             span,
             call.id.clone(),
             move |context, own, mailbox| async move {
+                let mut call = call;
                 let id = call.id.clone();
+                if !monitor_select::select(&context.monitor, &mut call).await {
+                    tracing::warn!(
+                        "no record of the monitoring store selects this call: it is refused"
+                    );
+                    return refuse(&context, id, begin::not_selected(&call)).await;
+                }
                 // The call goes into its session; a fault on the way there is answered all the same.
                 let (transaction, invite) = (call.transaction, call.invite.clone());
                 let begun = guarded(&context, || incoming(&context, call, &own));
@@ -206,7 +229,8 @@ impl SessionPool {
         let diagram = &start.application.name;
         let span = tracing::error_span!("system", diagram, session = %id);
         self.start(span, id.clone(), move |context, _, mailbox| async move {
-            match SystemSession::new(id.clone(), &start) {
+            let follow = context.settings.following.begin(&id);
+            match SystemSession::new(id.clone(), &start, follow) {
                 Ok(session) => {
                     Task::new(id, context, Box::new(session), None, mailbox)
                         .run()
@@ -312,8 +336,13 @@ impl Drop for Unended {
         };
         note_fault(&self.context);
         let context = self.context.clone();
-        self.runtime
-            .spawn(async move { end(&context, session).await });
+        self.runtime.spawn(async move {
+            context
+                .monitor
+                .write(Write::Finish(session.0.clone()))
+                .await;
+            end(&context, session).await;
+        });
     }
 }
 

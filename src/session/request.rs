@@ -81,7 +81,7 @@ impl RequestSession {
     /// [`NotStartable`] if the diagram has no initial state; answer the request with [`fault`].
     pub fn new(new: NewRequest, linger: Duration) -> Result<Self, NotStartable> {
         Ok(Self {
-            script: Script::new(&new.application, [])?,
+            script: Script::new(&new.application, [], None)?,
             around: Around {
                 id: new.id,
                 request: new.request,
@@ -293,6 +293,10 @@ impl Around {
 }
 
 impl Surroundings for Around {
+    fn id(&self) -> &SessionId {
+        &self.id
+    }
+
     fn select(&self, name: &str) -> Option<String> {
         message::select(&self.request, &self.id.0, name)
     }

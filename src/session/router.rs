@@ -6,6 +6,7 @@
 //! [`Routed::NewCall`].
 
 mod dialling;
+mod groups;
 mod incoming;
 mod mail;
 mod outside;
@@ -27,6 +28,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use self::groups::Groups;
 use self::outside::Outside;
 pub(in crate::session) use self::pace::Pace;
 pub use self::rate::RATE_WINDOW;
@@ -35,7 +37,7 @@ pub use self::requests::{RequestSelectors, methods};
 use self::rooms::Rooms;
 use self::uses::Uses;
 use super::catalog::{Application, Catalog};
-use super::event::{SessionEvent, SessionId};
+use super::event::{Params, SessionEvent, SessionId};
 use super::guard::{Denial, Guard};
 use super::request::NewRequest;
 use super::room::Seat;
@@ -112,6 +114,8 @@ pub struct NewCall {
     pub name: String,
     /// The application.
     pub application: Application,
+    /// Variables of a diagram.
+    pub variables: Params,
 }
 
 struct Entry<M> {
@@ -130,6 +134,7 @@ struct Entry<M> {
     clients: SmallVec<[(RequestToken, TransactionId); 1]>,
     /// Further names events reach it by.
     queues: Vec<Box<str>>,
+    groups: Vec<Box<str>>,
     /// What it is in which conference room for.
     seats: SmallVec<[(Seat, Box<str>); 1]>,
     pace: Pace,
@@ -159,6 +164,7 @@ impl<M> Entry<M> {
             servers: SmallVec::new(),
             clients: SmallVec::new(),
             queues: Vec::new(),
+            groups: Vec::new(),
             seats: SmallVec::new(),
             pace: Pace::default(),
             purpose: Purpose::Call,
@@ -172,6 +178,7 @@ pub struct Router<M> {
     servers: HashMap<TransactionId, SessionId>,
     clients: HashMap<TransactionId, (SessionId, RequestToken)>,
     queues: HashMap<Box<str>, SessionId>,
+    groups: Groups,
     rooms: Rooms,
     uses: Uses,
     /// Sessions that are calls.
@@ -224,6 +231,7 @@ impl<M: Mailbox> Router<M> {
             servers: HashMap::new(),
             clients: HashMap::new(),
             queues: HashMap::new(),
+            groups: Groups::new(),
             rooms: Rooms::new(),
             uses: Uses::default(),
             calls: 0,
@@ -380,6 +388,7 @@ impl<M: Mailbox> Router<M> {
         for (_, room) in entry.seats {
             self.stand_up(id, &room);
         }
+        self.leave_groups(id, &entry.groups);
         for transaction in &entry.servers {
             self.servers.remove(transaction);
         }
@@ -459,6 +468,7 @@ impl<M: Mailbox> Router<M> {
             + self.servers.len()
             + self.clients.len()
             + self.queues.len()
+            + self.groups.len()
             + self.rooms.len()
             + self.outside_entries()
             + self.uses.len()

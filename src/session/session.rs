@@ -20,7 +20,10 @@ use crate::sip::message::{HeaderName, Response, StatusCode};
 #[derive(Debug)]
 pub enum Origin {
     /// A caller.
-    Caller,
+    Caller {
+        /// Variables of a diagram.
+        variables: Params,
+    },
     /// The server.
     Server {
         /// Who we are in the call.
@@ -51,7 +54,7 @@ pub struct Session {
 impl Session {
     /// A session for a call that came in, or for one that goes out. [`begin`](Self::begin) it.
     pub fn new(mut call: Call, application: &Application, origin: Origin) -> Self {
-        let incoming = matches!(origin, Origin::Caller);
+        let incoming = matches!(origin, Origin::Caller { .. });
         if let Application::Diagram(diagram) = application {
             call.edit_by(diagram.diagrams.hooks());
         }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::catalog::DiagramApplication;
 use super::core::SessionCore;
 use super::event::{SessionEvent, SessionId, SessionOutput};
+use super::monitoring::Follow;
 use super::script::{Performed, Script, Step, Surroundings, unavailable};
 use crate::dsm::module::Moment;
 use crate::dsm::{Event, EventKind, Exception, HostAction, NotStartable, Values};
@@ -60,13 +61,17 @@ struct Around {
 }
 
 impl SystemSession {
-    /// A session that begins when it is told to.
+    /// A session that begins when it is told to; `follow` records its way.
     ///
     /// # Errors
     /// [`NotStartable`] if the diagram has no initial state.
-    pub fn new(id: SessionId, start: &SystemStart) -> Result<Self, NotStartable> {
+    pub fn new(
+        id: SessionId,
+        start: &SystemStart,
+        follow: Option<Follow>,
+    ) -> Result<Self, NotStartable> {
         Ok(Self {
-            script: Script::new(&start.application, [])?,
+            script: Script::new(&start.application, [], follow)?,
             occasion: start.occasion,
             around: Around {
                 id,
@@ -183,6 +188,10 @@ impl SessionCore for SystemSession {
 }
 
 impl Surroundings for Around {
+    fn id(&self) -> &SessionId {
+        &self.id
+    }
+
     fn select(&self, name: &str) -> Option<String> {
         (name == "local_tag").then(|| self.id.to_string())
     }

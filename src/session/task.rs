@@ -25,6 +25,7 @@ use super::dial_out::DialOrder;
 use super::event::{
     ActionToken, AudioFile, RecordError, SessionEvent, SessionId, SessionOutput, Urgency, Work,
 };
+use super::monitoring::{Reply, Write};
 use super::pool::{self, SessionContext, SipCommand};
 use super::prompts::Playable;
 use super::recordings::Wanted;
@@ -95,6 +96,8 @@ pub(super) struct Task<S> {
     lost: bool,
     /// It has asked for a seat in a conference room.
     has_seats: bool,
+    /// Something is kept about it in the monitoring store.
+    has_record: bool,
     work: JoinSet<Completion>,
     /// Of `work`: recordings that are being begun, are running, or being completed.
     recordings: usize,
@@ -144,6 +147,7 @@ impl<S: SessionCore> Task<S> {
             faulty: false,
             lost: false,
             has_seats: false,
+            has_record: false,
             work: JoinSet::new(),
             recordings: 0,
         }
@@ -181,6 +185,10 @@ impl<S: SessionCore> Task<S> {
             self.log_figures().await;
         }
         self.complete_recordings().await;
+        if self.has_record {
+            let over = Write::Finish(self.id.0.clone());
+            self.context.monitor.write(over).await;
+        }
         pool::end(&self.context, self.id).await;
     }
 
@@ -221,6 +229,10 @@ impl<S: SessionCore> Task<S> {
                     }
                 }
                 SessionOutput::GiveUp(ticket) => module::give_up(ticket.handle),
+                SessionOutput::Monitor(write) => {
+                    self.has_record = true;
+                    self.context.monitor.write(write).await;
+                }
                 SessionOutput::Room(request) => {
                     self.has_seats |= matches!(request, RoomRequest::Enter { .. });
                     if !self.ask_about_rooms(request).await {
@@ -293,6 +305,29 @@ impl<S: SessionCore> Task<S> {
                     work,
                 };
                 return self.context.sip.send(command).await.is_ok();
+            }
+            Work::Group(request) => {
+                let session = self.id.clone();
+                let command = SipCommand::Group {
+                    session,
+                    token,
+                    request,
+                };
+                return self.context.sip.send(command).await.is_ok();
+            }
+            Work::Local(work) => {
+                let done = self.context.local.perform(work);
+                self.work.spawn(async move { performed(token, done.await) });
+            }
+            Work::Ask(question) => {
+                let monitor = self.context.monitor.clone();
+                self.work.spawn(async move {
+                    let value = match monitor.ask(question).await {
+                        Some(Reply::Attribute(Some(value))) => value.into(),
+                        _ => serde_json::Value::Null,
+                    };
+                    performed(token, Ok(Answer::Value(value)))
+                });
             }
             Work::StartSystem {
                 configuration,

@@ -97,7 +97,7 @@ fn a_system_diagram_processes_nothing_behind_its_stop() {
                 transition \"end\" A - event(#name == end) / stop(false) -> A;\n\
                 transition \"late\" A - event(#name == late) / registerEventQueue(late) -> A;";
     let start = SystemStart::new(diagram("test", text), Occasion::Startup);
-    let mut session = SystemSession::new(SessionId("test".into()), &start).unwrap();
+    let mut session = SystemSession::new(SessionId("test".into()), &start, None).unwrap();
     let now = Instant::now();
     session.begin(now);
     let Some(SessionOutput::Perform { token, .. }) = session.poll_output() else {

@@ -1,27 +1,16 @@
 //! The diagrams of `docs/calls.md` do what the page says.
 
-use std::fs;
-use std::path::Path;
-
 use muleteer::config::ApplicationSelector;
 use muleteer::session::Catalog;
 use muleteer::sip::dialog::transfer::Refer;
 use muleteer::sip::message::Method;
 
 use crate::agent::{PEER, Scene, diagram};
-
-/// The diagrams of the page in order.
-fn diagrams() -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/calls.md");
-    let page = fs::read_to_string(path).expect("the page exists");
-    let blocks = page.split("```dsm\n").skip(1);
-    let text = |block: &str| block.split("```").next().unwrap_or_default().to_owned();
-    blocks.map(text).collect()
-}
+use crate::support::pages::diagrams;
 
 /// A call for the diagram with this number.
 fn scene(number: usize, name: &str) -> Scene {
-    let text = &diagrams()[number];
+    let text = &diagrams("calls.md")[number];
     let mut application = diagram(name, text);
     application.config.insert("callee".into(), "bob".into());
     application.config.insert("expert".into(), "bob".into());
@@ -195,7 +184,7 @@ fn a_text_is_answered_by_a_text() {
 
 #[test]
 fn a_diagram_that_subscribes_and_tries_again() {
-    let mut application = diagram("watch", &diagrams()[7]);
+    let mut application = diagram("watch", &diagrams("calls.md")[7]);
     for (key, value) in [("domain", PEER), ("password", "secret")] {
         application.config.insert(key.into(), value.into());
     }

@@ -65,7 +65,7 @@ fn page() -> String {
                 (_, Some(known)) => {
                     put(&format!("- condition `{}`: {}\n", known.usage(), known.doc))
                 }
-                _ => put(&format!("- condition `{name}`\n")),
+                _ => put(&asked(module.condition_signature(name), name)),
             }
         }
     }
@@ -100,6 +100,13 @@ fn entry(action: &Signature) -> String {
         entry += NOT_YET;
     }
     entry + "\n"
+}
+
+fn asked(condition: Option<&Signature>, name: &str) -> String {
+    match condition {
+        Some(condition) => format!("- condition `{}`: {}\n", condition.usage(), condition.doc),
+        None => format!("- condition `{name}`\n"),
+    }
 }
 
 fn condition(event: &EventCondition) -> String {

@@ -16,7 +16,9 @@ use muleteer::audio::prompt::Prompt;
 use muleteer::audio::recorder::{RecordingMeter, RecordingPlan, recorder};
 use muleteer::codec::{CodecId, Codecs};
 use muleteer::config::{ApplicationSelector, DigitDetection, DigitSending, Dtmf};
-use muleteer::dsm::{self, ActionError, Errno};
+use muleteer::control::monitoring::MonitoringComponent;
+use muleteer::control::{Components, MONITORING};
+use muleteer::dsm::{self, ActionError, ActionResult, DiCall, Errno};
 use muleteer::ids::Ids;
 use muleteer::media::{MediaCommand, MediaEvent, OpenError};
 use muleteer::rtp::srtp::KeySource;
@@ -26,15 +28,19 @@ use muleteer::session::begin::{self, Dial, FirstHop, Settings};
 use muleteer::session::call::{RtpPolicy, capabilities};
 use muleteer::session::catalog::DiagramApplication;
 use muleteer::session::event::Params;
+use muleteer::session::local::{Local, LocalPolicy, LocalWork};
+use muleteer::session::monitoring::{
+    self, Following, Monitor, Order, Reply, Store, StoreLimits, Write,
+};
 use muleteer::session::outside::Ticket;
 use muleteer::session::room::{InRoom, InRoomError};
 use muleteer::session::router::{self, RequestSelectors};
 use muleteer::session::safe_path;
 use muleteer::session::system::SystemStart;
 use muleteer::session::{
-    AudioFile, Catalog, Limits, Mail, Mailbox, NewCall, NewRequest, Occasion, PromptError,
-    RecordError, RequestSession, Routed, Router, RouterConfig, SessionCore, SessionEvent,
-    SessionId, SessionOutput, SystemSession, Undelivered, Urgency, Work,
+    ActionToken, AudioFile, Catalog, Limits, Mail, Mailbox, NewCall, NewRequest, Occasion,
+    PromptError, RecordError, RequestSession, Routed, Router, RouterConfig, SessionCore,
+    SessionEvent, SessionId, SessionOutput, SystemSession, Undelivered, Urgency, Work,
 };
 use muleteer::sip::contact::ContactPlace;
 use muleteer::sip::delivery::{Delivery, DeliveryConfig, Output, stamp_contact};
@@ -138,6 +144,13 @@ pub struct Agent {
     pub witness: Vec<Params>,
     /// No room gets any sound.
     pub no_rooms: bool,
+    /// What is kept in memory about calls.
+    pub monitor: Store,
+    /// What scripts do on the machine. It is done at once, whatever time it takes.
+    pub local: Local,
+    /// Work on the machine is not done before [`Agent::do_local_work`].
+    pub local_is_slow: bool,
+    local_work: Vec<(SessionId, ActionToken, LocalWork)>,
     /// Plays and hears for real, if it is there.
     pub studio: Option<Studio>,
     settings: Settings,
@@ -194,6 +207,17 @@ impl Agent {
             unwritable: BTreeSet::new(),
             witness: Vec::new(),
             no_rooms: false,
+            monitor: Store::new(StoreLimits {
+                bytes: 16 << 20,
+                retain: Duration::from_secs(10),
+            }),
+            local: Local::new(LocalPolicy {
+                folders: Vec::new(),
+                commands: true,
+                deadline: Duration::from_secs(5),
+            }),
+            local_is_slow: false,
+            local_work: Vec::new(),
             studio: None,
             settings: Settings {
                 session_timer: None,
@@ -202,6 +226,7 @@ impl Agent {
                 srtp_keys: KeySource::new([seed; 32]),
                 dtmf: Dtmf::default(),
                 linger: LINGER,
+                following: Following::default(),
                 reliable: ReliablePolicy::Supported,
                 user_agent: "agent".to_owned(),
                 name: None,
@@ -225,6 +250,71 @@ impl Agent {
     /// How new calls hear and send keys.
     pub fn set_dtmf(&mut self, inband: DigitDetection, send: DigitSending) {
         self.settings.dtmf = Dtmf { inband, send };
+    }
+
+    /// New calls are recorded by themselves, with their states and transitions if that is wanted.
+    pub fn follow_calls(&mut self, states: bool, transitions: bool) {
+        self.settings.following = Following {
+            sessions: Arc::new(true.into()),
+            states,
+            transitions,
+        };
+    }
+
+    /// An attribute of a record as text.
+    pub fn attribute(&self, id: &str, name: &str) -> Option<String> {
+        let value = self.monitor.attribute(id, name)?;
+        Some(value.text().into_owned())
+    }
+
+    /// Asks the monitoring store.
+    pub fn ask(&mut self, mut question: monitoring::Question) -> Reply {
+        let now = Duration::from_secs(1_700_000_000);
+        loop {
+            if let Some(reply) = self.monitor.answer(now, &mut question) {
+                return reply;
+            }
+        }
+    }
+
+    /// Calls a function of the component that reads and writes the monitoring store.
+    fn call_monitoring(&mut self, call: DiCall) -> ActionResult {
+        let (orders, mut received) = tokio::sync::mpsc::channel(8);
+        let component = MonitoringComponent::new(Monitor::new(orders));
+        let components = Components::default().with(MONITORING, Arc::new(component));
+        let calling = components.call_for_script(call);
+        drop(components);
+        let serve = async {
+            while let Some(order) = received.recv().await {
+                match order {
+                    Order::Write(write) => drop(self.monitor.apply(write)),
+                    Order::Ask(question, answer) => drop(answer.send(self.ask(question))),
+                }
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(async {
+            let (result, ()) = tokio::join!(calling, serve);
+            result
+        })
+    }
+
+    /// Does the work on the machine that waits.
+    pub fn do_local_work(&mut self, now: Instant) {
+        self.finish_local_work();
+        self.settle(now);
+    }
+
+    fn finish_local_work(&mut self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        for (id, token, work) in std::mem::take(&mut self.local_work) {
+            let result = runtime.block_on(self.local.perform(work));
+            let done = SessionEvent::Performed(token, result);
+            self.router.deliver(&id, done);
+        }
     }
 
     /// Whether new calls encrypt audio.
@@ -326,7 +416,9 @@ impl Agent {
     pub fn start_system(&mut self, now: Instant, application: DiagramApplication) {
         let id = self.router.system_id();
         let start = SystemStart::new(application, Occasion::Startup);
-        let mut session = SystemSession::new(id.clone(), &start).expect("an initial state");
+        let follow = self.settings.following.begin(&id);
+        let session = SystemSession::new(id.clone(), &start, follow);
+        let mut session = session.expect("an initial state");
         session.begin(now);
         let mailbox = self.add(&id, Box::new(session));
         self.router.insert_system(id, mailbox);
@@ -581,6 +673,33 @@ impl Agent {
                 work: Work::Mail(mail),
             } => self.router.handle_mail(&id, token, mail),
             SessionOutput::Perform {
+                token,
+                work: Work::Group(request),
+            } => self.router.handle_group(&id, token, request),
+            SessionOutput::Perform {
+                token,
+                work: Work::Local(work),
+            } => {
+                self.local_work.push((id, token, work));
+                if !self.local_is_slow {
+                    self.finish_local_work();
+                }
+            }
+            SessionOutput::Perform {
+                token,
+                work: Work::Ask(question),
+            } => {
+                let value = match self.ask(question) {
+                    Reply::Attribute(Some(value)) => value.into(),
+                    _ => serde_json::Value::Null,
+                };
+                let done = SessionEvent::Performed(token, Ok(dsm::Answer::Value(value)));
+                self.router.deliver(&id, done);
+            }
+            SessionOutput::Monitor(write) => {
+                let _ = self.monitor.apply(write);
+            }
+            SessionOutput::Perform {
                 work: Work::Call(call),
                 ..
             } if call.factory == "never" => {}
@@ -610,6 +729,14 @@ impl Agent {
                 token,
                 work: Work::Outside(work),
             } => self.router.handle_outside(now, &id, token, work),
+            SessionOutput::Perform {
+                token,
+                work: Work::Call(call),
+            } if call.factory == MONITORING => {
+                let result = self.call_monitoring(*call);
+                self.router
+                    .deliver(&id, SessionEvent::Performed(token, result));
+            }
             SessionOutput::Perform { token, .. } => {
                 let nothing = ActionError::errno(Errno::CONFIG, "not in this test");
                 let event = SessionEvent::Performed(token, Err(nothing));
@@ -636,6 +763,7 @@ impl Agent {
                 }
                 drop_sink(&mut self.calls[number]);
                 self.calls[number].session = None;
+                let _ = self.monitor.apply(Write::Finish(id.0.clone()));
                 self.router.remove(&id);
                 self.router.end_outside(now, &id);
                 self.delivery.forget(&id);

@@ -5,6 +5,7 @@ pub mod alloc;
 pub mod audio;
 pub mod caller;
 pub mod media;
+pub mod pages;
 pub mod peer;
 pub mod process;
 pub mod server;

@@ -23,9 +23,27 @@ pub fn module() -> Module {
     let module = signatures.fold(Module::new(NAME), |module, signature| {
         module.signature(signature.clone())
     });
-    let conditions = ["dlg.requestHasContentType", "dlg.replyHasContentType"];
-    conditions.into_iter().fold(module, Module::condition)
+    CONDITIONS
+        .iter()
+        .fold(module, |module, signature| module.asks(signature.clone()))
 }
+
+const CONDITIONS: &[Signature] = &[
+    takes(
+        "dlg.requestHasContentType",
+        Separator::None,
+        &[TYPE],
+        module_call,
+        "Holds if the body of the request being processed has a part of this type.",
+    ),
+    takes(
+        "dlg.replyHasContentType",
+        Separator::None,
+        &[TYPE],
+        module_call,
+        "Holds if the body of the reply being processed has a part of this type.",
+    ),
+];
 
 const SIGNATURES: &[Signature] = &[
     takes(

@@ -9,11 +9,14 @@ mod di;
 mod dialog;
 mod event;
 mod flow;
+pub mod groups;
 mod logging;
 mod media;
+pub mod monitoring;
 mod playback;
 mod sbc;
 mod subscription;
+pub mod sys;
 mod timer;
 mod uri;
 pub mod utils;
@@ -75,6 +78,9 @@ pub enum Then {
     StoreOrRemove(String),
     /// Store the value in this variable, which is empty before and if the action failed.
     StoreOrEmpty(String),
+    /// Store the value in this variable, or the elements of a list in `name[n]`; what was there before is
+    /// removed. Leaves `$errno` alone.
+    StoreAll(String),
     /// Store the value in `$DI_res` and relatives.
     StoreDi,
     /// Store the array in `$DI_res[n]`, its length in `$DI_res_size`.
@@ -130,8 +136,11 @@ pub fn modules() -> impl Iterator<Item = Module> {
     [
         conference::module(),
         dialog::module(),
+        groups::module(),
+        monitoring::module(),
         sbc::module(),
         subscription::module(),
+        sys::module(),
         uri::module(),
         utils::module(),
     ]
@@ -188,7 +197,7 @@ impl Then {
 
     fn succeed(self, answer: Answer, variables: &mut Values) -> Result<(), Exception> {
         match self {
-            Then::Nothing | Then::StoreOrRemove(_) => {}
+            Then::Nothing | Then::StoreOrRemove(_) | Then::StoreAll(_) => {}
             Then::ClearFailure | Then::StoreOrEmpty(_) => clear_failure(variables)?,
             _ => variables.set("errno", "")?,
         }
@@ -198,6 +207,7 @@ impl Then {
                 Answer::Value(value),
             ) => variables.set(&name, di::text(&value))?,
             (Then::StoreOrRemove(name), _) => drop(variables.remove(&name)),
+            (Then::StoreAll(name), Answer::Value(value)) => store_all(&name, &value, variables)?,
             (Then::StoreDi | Then::StoreDiArray, Answer::Value(Value::Array(list)))
                 if !list.iter().all(di::is_element) =>
             {
@@ -217,6 +227,20 @@ impl Then {
         }
         Ok(())
     }
+}
+
+/// Stores a value, or the elements of a list.
+fn store_all(name: &str, value: &Value, variables: &mut Values) -> Result<(), Exception> {
+    variables.remove_prefix(&format!("{name}["));
+    let Value::Array(list) = value else {
+        variables.set(name, di::text(value))?;
+        return Ok(());
+    };
+    variables.remove(name);
+    for (index, element) in list.iter().enumerate() {
+        variables.set(&format!("{name}[{index}]"), di::text(element))?;
+    }
+    Ok(())
 }
 
 /// An action of a module that has done what it is for.

@@ -20,18 +20,31 @@ pub fn module() -> Module {
     let module = events::SBC.iter().fold(module, Module::event);
     LEG_CONDITIONS
         .iter()
-        .fold(module, |module, name| module.condition(name))
+        .fold(module, |module, signature| module.asks(signature.clone()))
+}
+
+const fn is(name: &'static str, doc: &'static str) -> Signature {
+    takes(name, Separator::None, NOTHING, module_call, doc)
 }
 
 /// False outside of a leg.
-const LEG_CONDITIONS: &[&str] = &[
-    "sbc.isALeg",
-    "sbc.isOnHold",
-    "sbc.isDisconnected",
-    "sbc.isNoReply",
-    "sbc.isRinging",
-    "sbc.isConnected",
-    "sbc.isDisconnecting",
+const LEG_CONDITIONS: &[Signature] = &[
+    is("sbc.isALeg", "Holds on the leg of the caller."),
+    is("sbc.isOnHold", "Holds while the leg is on hold."),
+    is(
+        "sbc.isDisconnected",
+        "Holds while the leg has no other leg.",
+    ),
+    is(
+        "sbc.isNoReply",
+        "Holds while the other side has not replied.",
+    ),
+    is("sbc.isRinging", "Holds while the other side rings."),
+    is("sbc.isConnected", "Holds while the legs are connected."),
+    is(
+        "sbc.isDisconnecting",
+        "Holds while the leg is being taken off the other.",
+    ),
 ];
 
 const fn leg(name: &'static str, parameters: &'static [Parameter], doc: &'static str) -> Signature {

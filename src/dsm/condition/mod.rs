@@ -7,12 +7,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::action::utils;
-use super::argument::{Argument, Arguments, bind, unquote};
+use super::argument::{Argument, Arguments, bind, split, unquote};
 use super::comparison::Comparison;
 use super::diagnostic::code;
 use super::event::EventKind;
 use super::expr::{Expr, Finding, Scope};
-use super::host::ModuleCall;
+use super::host::{ModuleCall, Verdict};
 use super::module::ConditionCode;
 use super::registry::{ConditionKind, Signature};
 use super::source::Span;
@@ -61,9 +61,21 @@ impl PartialEq for CodeTest {
 }
 
 impl Condition {
-    pub fn holds(&self, event: EventKind, scope: &mut Scope<'_>) -> bool {
-        self.test.holds(event, scope) != self.negated
+    /// Whether it holds; `None` if that has to be waited for.
+    pub fn holds(&self, event: EventKind, scope: &mut Scope<'_>) -> Option<bool> {
+        Some(self.test.holds(event, scope)? != self.negated)
     }
+}
+
+/// Whether all of them hold; `None` if one has to be waited for. Those behind one that does not hold are
+/// not looked at.
+pub fn all_hold(conditions: &[Condition], event: EventKind, scope: &mut Scope<'_>) -> Option<bool> {
+    for condition in conditions {
+        if !condition.holds(event, scope)? {
+            return Some(false);
+        }
+    }
+    Some(true)
 }
 
 impl fmt::Display for Condition {
@@ -105,11 +117,11 @@ impl Test {
             ConditionKind::Test => Test::Expression(Comparison::parse(text, findings)),
             ConditionKind::Event(event) => Test::Event(*event, Comparison::parse(text, findings)),
             ConditionKind::KeyPress => Test::KeyPress(key(text, findings)),
-            ConditionKind::Module(module) => Test::Module {
-                module: module.clone(),
+            ConditionKind::Module(signature) => Test::Module {
+                module: signature.module.clone().unwrap_or_default(),
                 name: name.into(),
-                arguments: text
-                    .split(',')
+                arguments: split(text, signature.separator)
+                    .into_iter()
                     .map(unquote)
                     .map(|(text, quoted)| Expr::parse(&text, quoted))
                     .collect(),
@@ -132,13 +144,13 @@ impl Test {
         }
     }
 
-    fn holds(&self, event: EventKind, scope: &mut Scope<'_>) -> bool {
+    fn holds(&self, event: EventKind, scope: &mut Scope<'_>) -> Option<bool> {
         let holds = |comparison: &Option<Comparison>, scope: &Scope<'_>| {
             comparison
                 .as_ref()
                 .is_none_or(|comparison| comparison.holds(scope))
         };
-        match self {
+        Some(match self {
             Test::Expression(comparison) => holds(comparison, scope),
             Test::Event(kind, comparison) => *kind == event && holds(comparison, scope),
             Test::KeyPress(key) => {
@@ -152,6 +164,9 @@ impl Test {
                 name,
                 arguments,
             } => {
+                if let Some(verdict) = scope.verdicts.meet() {
+                    return Some(verdict);
+                }
                 let call = ModuleCall {
                     module: module.to_string(),
                     name: name.to_string(),
@@ -160,17 +175,28 @@ impl Test {
                         .map(|x| x.eval(scope).into_owned())
                         .collect(),
                 };
-                scope.host.test(&call, scope.variables)
+                match scope.host.test(&call, scope.variables) {
+                    Verdict::Known(verdict) => {
+                        scope.verdicts.note(verdict);
+                        verdict
+                    }
+                    Verdict::Pending => return None,
+                }
             }
             Test::Code(test) => {
+                if let Some(verdict) = scope.verdicts.meet() {
+                    return Some(verdict);
+                }
                 let arguments = Arguments {
                     signature: &test.signature,
                     list: &test.arguments,
                 };
-                test.code.test(&arguments, scope)
+                let verdict = test.code.test(&arguments, scope);
+                scope.verdicts.note(verdict);
+                verdict
             }
             Test::Values(condition, arguments) => condition.holds(arguments, scope),
-        }
+        })
     }
 }
 

@@ -4,14 +4,15 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::super::action::Then;
+use super::super::condition::all_hold;
 use super::super::event::{Event, EventKind};
-use super::super::expr::Scope;
+use super::super::expr::{Scope, Verdicts};
 use super::super::host::{ActionContext, Exception};
 use super::super::list::Cursor;
 use super::super::program::{Action, Code, Transition};
 use super::super::source::Span;
 use super::super::value::Values;
-use super::{Position, Progress};
+use super::Position;
 
 /// Bytes that are copied, compared or searched in about the time of one step.
 const STEP_BYTES: usize = 1024;
@@ -26,6 +27,8 @@ pub(super) struct Run {
     pub exception: Option<Values>,
     /// What typed conditions compare with.
     pub kind: EventKind,
+    /// What conditions of modules have said in the decision that is being made.
+    pub verdicts: Verdicts,
     /// The action that is running or ran last in the current list.
     pub action: Option<Span>,
     pub passes: u32,
@@ -52,18 +55,21 @@ pub(super) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
     Continue,
+    /// A condition of a transition has to be waited for.
+    Pending,
     End,
     Broken,
 }
 
-impl From<Flow> for Progress {
-    /// How far the engine is when it does not go on.
-    fn from(flow: Flow) -> Self {
-        match flow {
-            Flow::Continue | Flow::End => Progress::Idle,
-            Flow::Broken => Progress::Broken,
-        }
-    }
+/// What a run waits for.
+#[derive(Clone, Debug)]
+pub(super) enum Waiting {
+    /// An action, and what is done with its result.
+    Action(Then, Arc<Action>),
+    /// A condition of an `if`.
+    Branch,
+    /// A condition of a transition.
+    Transition,
 }
 
 /// How a list ended.
@@ -75,8 +81,8 @@ pub(super) enum ListEnd {
     /// Another list is set up to run.
     Moved,
     Thrown(Exception),
-    /// An action is pending.
-    Pending(Then, Arc<Action>),
+    /// Something is pending.
+    Pending(Waiting),
     OutOfSteps,
 }
 
@@ -88,6 +94,7 @@ impl Run {
             repost: false,
             exception: None,
             kind,
+            verdicts: Verdicts::default(),
             action: None,
             passes: 0,
             steps: 0,
@@ -126,6 +133,7 @@ pub(super) fn scope<'a>(
     kind: EventKind,
     event: &'a mut Event,
     exception: &'a mut Option<Values>,
+    verdicts: &'a mut Verdicts,
     host: &'a mut dyn ActionContext,
 ) -> Scope<'a> {
     let params = exception.as_mut().or(event.params.as_mut());
@@ -135,6 +143,7 @@ pub(super) fn scope<'a>(
         params,
         host,
         spent: Cell::new(0),
+        verdicts,
     }
 }
 
@@ -143,24 +152,23 @@ pub(super) fn work(scope: &Scope<'_>) -> u32 {
     u32::try_from(scope.spent.get() / STEP_BYTES).unwrap_or(u32::MAX)
 }
 
-/// Whether a transition matches. The original throws `param` where this engine throws `sbc`: handlers
+/// Whether a transition matches; `None` if that has to be waited for. The original throws `param` where this engine throws `sbc`: handlers
 /// that ask for one find the other.
-pub(super) fn holds(transition: &Transition, kind: EventKind, scope: &mut Scope<'_>) -> bool {
-    let all = |scope: &mut Scope<'_>| {
-        transition
-            .conditions
-            .iter()
-            .all(|one| one.holds(kind, scope))
-    };
-    if all(scope) {
-        return true;
+pub(super) fn holds(
+    transition: &Transition,
+    kind: EventKind,
+    scope: &mut Scope<'_>,
+) -> Option<bool> {
+    let all = |scope: &mut Scope<'_>| all_hold(&transition.conditions, kind, scope);
+    if all(scope)? {
+        return Some(true);
     }
     if !transition.exception || scope.param("type") != Some(SBC) {
-        return false;
+        return Some(false);
     }
     set_type(scope, SBC_IN_THE_ORIGINAL);
     let found = all(scope);
-    if !found {
+    if found != Some(true) {
         set_type(scope, SBC);
     }
     found

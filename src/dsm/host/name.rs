@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::dsm::action::groups;
+
 use super::{B2bAction, Exception, HostAction, ObjectAction};
 
 impl HostAction {
@@ -41,6 +43,7 @@ impl HostAction {
             RemoveTimers => "removeTimers",
             Stop { .. } => "stop",
             PostEvent { .. } => "postEvent",
+            PostToGroup { .. } => groups::POST_EVENT,
             RegisterEventQueue { .. } => "registerEventQueue",
             UnregisterEventQueue { .. } => "unregisterEventQueue",
             CreateSystemDsm { .. } => "createSystemDSM",

@@ -99,6 +99,10 @@ pub const COMMANDS: &[(&str, &str)] = &[
         "fail NAME|DI        this action of a module fails, or all DI calls; replays",
     ),
     (
+        "holds",
+        "holds NAME          this condition of a module holds; replays",
+    ),
+    (
         "expect",
         "expect state NAME   or $x VALUE, $x unset, #x VALUE, stopped true, problem TEXT",
     ),

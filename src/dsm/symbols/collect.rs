@@ -199,8 +199,8 @@ impl<'t> Collector<'_, 't> {
                     self.add_all(in_argument(signature, index, part));
                 }
             }
-            Some(ConditionKind::Module(_)) => {
-                for part in text.split(',') {
+            Some(ConditionKind::Module(signature)) => {
+                for part in split(text, signature.separator) {
                     self.add_all(value(inner(part), None));
                 }
             }

@@ -173,6 +173,10 @@ pub(super) const SETUP: &[(&str, &str)] = &[
         "fail",
         "DI or the name of a module's action, such as conference.join; for files there is 'missing'",
     ),
+    (
+        "holds",
+        "the name of a module's condition, such as sys.file_exists",
+    ),
 ];
 
 /// Trace words, and what has to follow each.

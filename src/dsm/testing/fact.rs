@@ -24,6 +24,8 @@ pub enum Fact {
     Session(String),
     /// This action of a module fails, or `DI`.
     Failing(String),
+    /// This condition of a module holds.
+    Holding(String),
 }
 
 impl Fact {
@@ -55,6 +57,10 @@ impl Fact {
                 Ok(name) if name == "DI" || name.contains('.') => Ok(Fact::Failing(name)),
                 _ => Err(bad()),
             },
+            "holds" => match whole_value(rest) {
+                Ok(name) if name.contains('.') => Ok(Fact::Holding(name)),
+                _ => Err(bad()),
+            },
             _ => return None,
         })
     }
@@ -71,6 +77,7 @@ impl Fact {
             Fact::PromptSet(name) => drop(host.prompt_sets.insert(name)),
             Fact::Session(id) => drop(host.sessions.insert(id)),
             Fact::Failing(name) => drop(host.failing.insert(name)),
+            Fact::Holding(name) => drop(host.holding.insert(name)),
         }
         Ok(())
     }
@@ -94,6 +101,7 @@ impl fmt::Display for Fact {
             Fact::PromptSet(name) => write!(f, "promptset {}", written(name)),
             Fact::Session(id) => write!(f, "session {}", written(id)),
             Fact::Failing(name) => write!(f, "fail {}", written(name)),
+            Fact::Holding(name) => write!(f, "holds {}", written(name)),
         }
     }
 }
@@ -115,6 +123,7 @@ mod tests {
             Fact::PromptSet(odd()),
             Fact::Session(odd()),
             Fact::Failing("conference.join".into()),
+            Fact::Holding("sys.file_exists".into()),
         ] {
             let line = fact.to_string();
             let (word, rest) = line.split_once(' ').unwrap();

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::dsm::host::{
     ActionContext, ActionError, ActionOutcome, Answer, B2bAction, Errno, Exception, FileChoice,
-    HostAction, LogLevel, ModuleCall, ObjectAction, Problem, RecordOptions, Trace,
+    HostAction, LogLevel, ModuleCall, ObjectAction, Problem, RecordOptions, Trace, Verdict,
 };
 use crate::dsm::module::Objects;
 use crate::dsm::program::DiagramSet;
@@ -32,6 +32,8 @@ pub struct TestHost {
     pub sessions: HashSet<String>,
     /// Names of actions of modules, and `DI`, that fail.
     pub failing: HashSet<String>,
+    /// Names of conditions of modules that hold; others do not.
+    pub holding: HashSet<String>,
     /// Whether the diagram runs without a call, so that media throws.
     pub system: bool,
     /// What happened since the record was last taken.
@@ -80,12 +82,6 @@ pub fn stand_ins(diagrams: &DiagramSet, server: &Registry) -> BTreeSet<String> {
 }
 
 const STUBS: &[(&str, &str, ModuleArguments)] = &[
-    (
-        "mod_monitoring",
-        "monitoring.log monitoring.set monitoring.add monitoring.logAdd monitoring.logVars \
-         monitoring.setGlobal monitoring.addGlobal monitoring.inc monitoring.dec",
-        ModuleArguments::List,
-    ),
     (
         "mod_mysql",
         "mysql.connect mysql.disconnect mysql.getResult mysql.saveResult mysql.useResult \
@@ -362,6 +358,17 @@ impl ActionContext for TestHost {
             HostAction::GetRecordDataSize => self.measure("getRecordDataSize", 24_000),
             HostAction::SetPrompts { set } => self.set_prompts(set),
             HostAction::PostEvent { session, params } => self.post_event(session, params),
+            HostAction::PostToGroup { group, params } => {
+                self.act(format!(
+                    "groups.postEvent {}{}",
+                    json!(group),
+                    named(params)
+                ));
+                match self.failing.contains(&*action.name()) {
+                    true => ActionError::errno(Errno::ARG, "nobody is in the group").into(),
+                    false => ActionOutcome::done(),
+                }
+            }
             HostAction::CreateSystemDsm {
                 configuration,
                 diagram,
@@ -394,6 +401,10 @@ impl ActionContext for TestHost {
 
     fn objects(&mut self) -> Option<&mut Objects> {
         Some(&mut self.objects)
+    }
+
+    fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> Verdict {
+        Verdict::Known(self.holding.contains(&condition.name))
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {
@@ -433,6 +444,7 @@ fn needs_call(action: &HostAction) -> bool {
             | HostAction::RemoveTimers
             | HostAction::Stop { .. }
             | HostAction::PostEvent { .. }
+            | HostAction::PostToGroup { .. }
             | HostAction::RegisterEventQueue { .. }
             | HostAction::UnregisterEventQueue { .. }
             | HostAction::CreateSystemDsm { .. }

@@ -42,6 +42,8 @@ impl Running {
             Application::Diagram(diagram) => {
                 Self::Diagram(Box::new(Diagram::new(diagram, call, origin)?))
             }
+            // It is looked up before a session begins, and only for calls that come in.
+            Application::Selected(_) => return Err(NotStartable(application.name().to_owned())),
             Application::Echo => Self::Echo(Echo),
             Application::Phone(script) => Self::Phone(Box::new(Phone::new(script.clone()))),
         })

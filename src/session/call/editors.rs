@@ -60,6 +60,7 @@ impl Editors {
                     params: None,
                     host: &mut Name(&self.session),
                     spent: Cell::default(),
+                    verdicts: &mut Default::default(),
                 },
             );
             let Heard::Replaced(text) = heard else {

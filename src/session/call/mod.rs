@@ -7,6 +7,7 @@
 mod admission;
 mod editors;
 mod event;
+mod follow;
 mod formats;
 mod negotiation;
 mod referred;
@@ -33,6 +34,7 @@ use self::transfer::Transfers;
 use super::digits::{DigitReport, Digits};
 use super::dtmf_info::{self, DTMF_RELAY};
 use super::event::{AudioFile, SessionId, SessionOutput};
+use super::monitoring::Follow;
 use super::room::{InRoom, Room};
 use crate::codec::{CodecId, Encoding};
 use crate::config::{DigitDetection, DigitSending, Dtmf};
@@ -86,6 +88,8 @@ pub struct CallSetup {
     pub reliable: ReliablePolicy,
     /// Our name over TLS, as our certificate has it.
     pub name: Option<Arc<str>>,
+    /// The session is recorded in the monitoring store; most are not.
+    pub follow: Option<Follow>,
 }
 
 /// How an application answers a request: status, reason phrase if it is its own, further header lines.

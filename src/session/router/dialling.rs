@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Limits, Mailbox, Router};
 use crate::session::begin::Dial;
+use crate::session::catalog::Application;
 use crate::session::dial_out::{DialError, DialOut};
 use crate::session::event::SessionId;
 use crate::sip::auth::DigestClient;
@@ -43,12 +44,15 @@ impl<M: Mailbox> Router<M> {
             refused.calls_per_second.increment();
             return Err(DialError::TooManyCalls);
         }
-        let Some(application) = self.catalog.find(&wanted.application) else {
+        let found = self.catalog.find(&wanted.application);
+        let found = found.filter(|it| !matches!(it, Application::Selected(_)));
+        let Some(application) = found else {
             refused.no_application.increment();
             let known = self.catalog.names().join(", ");
             let name = wanted.application;
             return Err(DialError::NoApplication { name, known });
         };
+        let name = wanted.application;
         let id = match wanted.id {
             Some(id) => self.wished(id)?,
             None => SessionId(self.ids.tag().into()),
@@ -71,6 +75,7 @@ impl<M: Mailbox> Router<M> {
             credentials,
             headers: wanted.headers,
             variables: wanted.variables,
+            name,
             application,
         })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Limits, Mailbox, NewCall, Routed, Router};
-use crate::session::event::SessionId;
+use crate::session::event::{Params, SessionId};
 use crate::session::guard::Guard;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::header::Replaces;
@@ -65,6 +65,7 @@ impl<M: Mailbox> Router<M> {
             flow,
             name,
             application,
+            variables: Params::new(),
         })))
     }
 

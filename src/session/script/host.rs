@@ -3,14 +3,17 @@
 use std::time::{Duration, Instant};
 
 use super::dial_out::{self, NotPlaced};
+use super::modules::{self, Asked};
 use super::outside;
 use super::{MAX_TIMERS, Performed, State, Surroundings};
 use crate::dsm::module::{MessagePart, Objects};
 use crate::dsm::{
     ActionContext, ActionError, ActionOutcome, Answer, Errno, Exception, HostAction, LogLevel,
-    ModuleCall, ObjectAction, Problem, ProblemKind, Trace, Values,
+    ModuleCall, ObjectAction, Problem, ProblemKind, Trace, Values, Verdict,
 };
-use crate::session::event::{ActionToken, Mail, Params, SessionId, SessionOutput, Work};
+use crate::session::event::{
+    ActionToken, GroupRequest, Mail, Params, SessionId, SessionOutput, Work,
+};
 
 /// The host while an event is being processed.
 pub(super) struct Host<'a> {
@@ -101,6 +104,12 @@ impl ActionContext for Host<'_> {
                     params: Box::new(params_of(params)),
                 }));
             }
+            HostAction::PostToGroup { group, params } => {
+                return self.await_work(Work::Group(GroupRequest::Post {
+                    group: group.as_str().into(),
+                    params: Box::new(params_of(params)),
+                }));
+            }
             HostAction::RegisterEventQueue { name } => {
                 return self.await_work(Work::Mail(Mail::Register(name.as_str().into())));
             }
@@ -139,9 +148,18 @@ impl ActionContext for Host<'_> {
             }
             HostAction::Module(call) => {
                 let from = || self.around.select("local_party");
-                return match outside::read(call, variables, from) {
-                    Some(Ok(work)) => self.await_work(Work::Outside(work)),
-                    Some(Err(why)) => ActionError::errno(Errno::ARG, why.to_string()).into(),
+                if let Some(read) = outside::read(call, variables, from) {
+                    return match read {
+                        Ok(work) => self.await_work(Work::Outside(work)),
+                        Err(why) => ActionError::errno(Errno::ARG, why.to_string()).into(),
+                    };
+                }
+                return match modules::read(call, self.around.id(), variables) {
+                    Some(Asked::Work(work)) => self.await_work(work),
+                    Some(Asked::Tell(write)) => {
+                        self.around.output(SessionOutput::Monitor(write));
+                        ActionOutcome::done()
+                    }
                     None => self.around(action, variables),
                 };
             }
@@ -162,8 +180,14 @@ impl ActionContext for Host<'_> {
         }
     }
 
-    fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> bool {
-        self.around.test(condition)
+    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> Verdict {
+        match modules::read(condition, self.around.id(), variables) {
+            Some(Asked::Work(work)) => {
+                self.await_work(work);
+                Verdict::Pending
+            }
+            _ => Verdict::Known(self.around.test(condition)),
+        }
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {
@@ -176,8 +200,19 @@ impl ActionContext for Host<'_> {
     }
 
     fn trace(&mut self, step: Trace<'_>) {
-        if let Trace::Transition(_) = step {
-            self.state.moved = true;
+        let around = &mut self.around;
+        let write = |write| around.output(SessionOutput::Monitor(write));
+        match (step, &mut self.state.follow) {
+            (Trace::Transition(transition), follow) => {
+                self.state.moved = true;
+                if let Some(follow) = follow {
+                    follow.took(transition.name, write);
+                }
+            }
+            (Trace::State { diagram, state } | Trace::Return { diagram, state }, Some(follow)) => {
+                follow.entered(diagram, state, write);
+            }
+            _ => {}
         }
         tracing::debug!(target: "dsm", ?step);
     }

@@ -8,6 +8,7 @@
 mod dial_out;
 mod host;
 pub mod message;
+mod modules;
 mod outside;
 pub mod reply;
 
@@ -16,7 +17,8 @@ use std::time::Instant;
 
 use self::host::Host;
 use super::catalog::DiagramApplication;
-use super::event::{ActionToken, SessionOutput};
+use super::event::{ActionToken, SessionId, SessionOutput};
+use super::monitoring::Follow;
 use crate::dsm::module::{Heard, MessagePart, Moment, MomentKind, Objects, Ticket};
 use crate::dsm::{
     ActionError, ActionResult, Answer, Engine, Event, EventKind, HostAction, ModuleCall,
@@ -34,6 +36,9 @@ const MAX_TIMERS: usize = 1000;
 
 /// Where a script runs: what a call and the lack of one make different.
 pub trait Surroundings {
+    /// Name of the session.
+    fn id(&self) -> &SessionId;
+
     /// The value of a select `@name`; `None` if it is unknown.
     fn select(&self, name: &str) -> Option<String>;
 
@@ -46,7 +51,7 @@ pub trait Surroundings {
         Vec::new()
     }
 
-    /// Evaluates a condition of a module. Without a call none holds.
+    /// Evaluates a condition of a module that [`Script`] does not know itself. Without a call none holds.
     fn test(&mut self, condition: &ModuleCall) -> bool {
         let _ = condition;
         false
@@ -127,6 +132,8 @@ struct State {
     drawn: u64,
     /// Whether the event being processed found a transition.
     moved: bool,
+    /// Records the way of the diagram.
+    follow: Option<Follow>,
 }
 
 /// The answer to an action that there is no such thing for `here`.
@@ -137,13 +144,15 @@ pub fn unavailable(action: &HostAction, here: &str) -> Performed {
 }
 
 impl<A> Script<A> {
-    /// A script at the initial state of `application`, with its settings and `items` as variables.
+    /// A script at the initial state of `application`, with its settings and `items` as variables;
+    /// `follow` records its way.
     ///
     /// # Errors
     /// [`NotStartable`] if the diagram has no initial state.
     pub fn new<'a>(
         application: &DiagramApplication,
         items: impl IntoIterator<Item = (&'a str, &'a str)>,
+        follow: Option<Follow>,
     ) -> Result<Self, NotStartable> {
         let mut variables = Values::new();
         for (key, value) in &application.config {
@@ -154,7 +163,10 @@ impl<A> Script<A> {
         }
         Ok(Self {
             engine: Engine::new(application.diagrams.clone(), &application.name, variables)?,
-            state: State::new(application.draws.clone()),
+            state: State {
+                follow,
+                ..State::new(application.draws.clone())
+            },
             raised: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -390,6 +402,7 @@ impl State {
             draws,
             drawn: 0,
             moved: false,
+            follow: None,
             objects: Default::default(),
             ticket: Default::default(),
         }

@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::local::{Local, LocalPolicy};
+use super::super::monitoring::Monitor;
 use super::super::recordings::Recordings;
 use super::*;
 use crate::codec::Codecs;
@@ -95,12 +97,19 @@ pub(in crate::session) fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipC
             srtp_keys: crate::rtp::srtp::KeySource::new([0; 32]),
             dtmf: Default::default(),
             linger: Duration::ZERO,
+            following: Default::default(),
             session_timer: None,
             reliable: crate::sip::dialog::capabilities::ReliablePolicy::Off,
             user_agent: String::new(),
             name: None,
         },
         components: Arc::new(Components::default().with("broken", Arc::new(Broken))),
+        local: Local::new(LocalPolicy {
+            folders: Vec::new(),
+            commands: false,
+            deadline: Duration::from_secs(5),
+        }),
+        monitor: Monitor::default(),
         stats: Arc::new(Stats::default()),
     });
     (context, commands)

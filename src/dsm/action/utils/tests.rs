@@ -20,6 +20,7 @@ fn run(call: &str, variables: &mut Values) -> (Result<Outcome, Exception>, usize
         params: None,
         host: &mut TestHost::default(),
         spent: Default::default(),
+        verdicts: &mut Default::default(),
     };
     let arguments = Arguments {
         signature,
@@ -140,6 +141,7 @@ fn numbers_from_the_host_are_random_and_in_range() {
             params: None,
             host: &mut host,
             spent: Default::default(),
+            verdicts: &mut Default::default(),
         };
         let list = &bound.arguments;
         (signature.run)(&Arguments { signature, list }, &mut scope).unwrap();

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dsm::host::{
-    ActionContext, ActionOutcome, HostAction, LogLevel, ModuleCall, Problem, Trace,
+    ActionContext, ActionOutcome, HostAction, LogLevel, ModuleCall, Problem, Trace, Verdict,
 };
 use crate::dsm::testing::fact::Fact;
 use crate::dsm::testing::host::{LOCAL_TAG, TestHost};
@@ -22,6 +22,8 @@ pub enum Question {
     Session(String),
     /// The name of a module's action, or `DI`.
     Call(String),
+    /// The name of a module's condition.
+    Condition(String),
 }
 
 /// Which of them do.
@@ -75,6 +77,7 @@ impl World {
             }
             HostAction::Di(_) => Question::Call("DI".to_owned()),
             HostAction::Module(call) => Question::Call(call.name.clone()),
+            HostAction::PostToGroup { .. } => Question::Call(action.name().into_owned()),
             _ => return None,
         })
     }
@@ -118,6 +121,7 @@ impl Question {
             (Question::PromptSet(set), true) => Fact::PromptSet(set),
             (Question::Session(id), true) => Fact::Session(id),
             (Question::Call(name), false) => Fact::Failing(name),
+            (Question::Condition(name), true) => Fact::Holding(name),
             _ => return None,
         })
     }
@@ -151,7 +155,11 @@ impl ActionContext for World {
         outcome
     }
 
-    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> bool {
+    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> Verdict {
+        // There is no leg.
+        if condition.module != "mod_sbc" {
+            self.answer(Question::Condition(condition.name.clone()));
+        }
         self.host.test(condition, variables)
     }
 

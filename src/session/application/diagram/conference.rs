@@ -185,6 +185,8 @@ impl Conference {
             (Act::Join, Ok(room)) => {
                 self.had_seat = true;
                 self.queued(Some(room));
+                let name = self.taken.as_ref().map(|taken| taken.room.name());
+                call.note_room(name);
             }
             (Act::Rejoin, Ok(room)) => {
                 self.queued(Some(room));
@@ -192,6 +194,7 @@ impl Conference {
             }
             (Act::Join, Err(error)) => {
                 call.take_failed();
+                call.note_room(None);
                 self.taken = None;
                 self.undo(call, Seat::Playlist, error);
                 return None;
@@ -348,6 +351,7 @@ impl Conference {
             };
         };
         call.in_room(&taken.room, InRoom::Leave);
+        call.note_room(None);
         self.ask(call, RoomRequest::Leave(Seat::Playlist), Pending::Done)
     }
 

@@ -13,7 +13,7 @@ use crate::media::{MediaCommand, Output};
 use crate::rtp::Digit;
 use crate::session::call::Call;
 use crate::session::dial_out::OwnParty;
-use crate::session::event::SessionOutput;
+use crate::session::event::{SessionId, SessionOutput};
 use crate::session::script::{Performed, Surroundings, message, unavailable};
 use crate::sip::message::HeaderName;
 
@@ -30,6 +30,10 @@ pub(super) struct OnCall<'a> {
 }
 
 impl Surroundings for OnCall<'_> {
+    fn id(&self) -> &SessionId {
+        self.call.id()
+    }
+
     fn select(&self, name: &str) -> Option<String> {
         if let Some(own) = self.own {
             return self.select_own(name, own);

@@ -25,7 +25,6 @@ use crate::session::app_param::AppParams;
 use crate::session::call::{Call, CallEvent, SeenResponse};
 use crate::session::catalog::DiagramApplication;
 use crate::session::dial_out::OwnParty;
-use crate::session::event::Params;
 use crate::session::script::message::request_event;
 use crate::session::script::{Script, Step};
 use crate::session::session::Origin;
@@ -63,9 +62,9 @@ impl Diagram {
     ) -> Result<Self, NotStartable> {
         let headers = &call.invite().headers;
         let (own, variables, shown) = match origin {
-            Origin::Caller => {
+            Origin::Caller { variables } => {
                 let shown = invite_headers::shown(&application.diagrams, headers);
-                (None, Params::new(), shown)
+                (None, variables, shown)
             }
             Origin::Server { own, variables } => (Some(own), variables, None),
         };
@@ -80,7 +79,11 @@ impl Diagram {
             .map(|text| (invite_headers::VARIABLE, text));
         let given = variables.iter().map(|(name, value)| (&**name, &**value));
         Ok(Self {
-            script: Script::new(application, given.chain(items.iter()).chain(shown))?,
+            script: Script::new(
+                application,
+                given.chain(items.iter()).chain(shown),
+                call.take_follow(),
+            )?,
             sound: Sound::new(application.prompts.clone()),
             conference: Conference::default(),
             dialog: Dialog::new(own.is_some()),

@@ -1,0 +1,95 @@
+//! `mod_groups`: named sets of sessions.
+
+use super::{Done, Outcome, Then, module_call, perform_checked};
+use crate::dsm::argument::{Arguments, named_values};
+use crate::dsm::expr::Scope;
+use crate::dsm::host::HostAction;
+use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+
+/// What is written in `import(..)`.
+pub const NAME: &str = "mod_groups";
+
+/// The action that sends an event, see [`HostAction::PostToGroup`].
+pub const POST_EVENT: &str = "groups.postEvent";
+
+const GROUP: Parameter = need("group", Kind::Value);
+const RESULT: &[Parameter] = &[need("variable", Kind::Name), GROUP];
+
+/// The module.
+pub fn module() -> Module {
+    let signatures = SIGNATURES.iter();
+    signatures.fold(Module::new(NAME), |module, signature| {
+        module.signature(signature.clone())
+    })
+}
+
+const SIGNATURES: &[Signature] = &[
+    takes(
+        "groups.join",
+        Separator::None,
+        &[GROUP],
+        module_call,
+        "Makes this session a member of a group; it leaves all its groups when it ends.",
+    )
+    .throws(&["core #cause"]),
+    takes(
+        "groups.leave",
+        Separator::None,
+        &[GROUP],
+        module_call,
+        "Ends that.",
+    ),
+    takes(
+        "groups.leaveAll",
+        Separator::None,
+        &[],
+        module_call,
+        "Leaves all groups.",
+    ),
+    takes(
+        "groups.get",
+        Separator::Equals,
+        RESULT,
+        get,
+        "The ids of the members, this session included, into $variable[0], $variable[1], .. in their \
+         order.",
+    ),
+    takes(
+        "groups.getSize",
+        Separator::Equals,
+        RESULT,
+        |a, s| store(a, s, Then::StoreOrRemove(a.name(0).to_owned())),
+        "The number of members; 0 for a group that there is none of.",
+    ),
+    takes(
+        POST_EVENT,
+        Separator::Commas(2),
+        &[GROUP, may("list", Kind::Names)],
+        post_event,
+        "Sends an 'event' with the variables of the list to every member but this session, which need not \
+         be one.",
+    )
+    .errno(&["arg"]),
+];
+
+fn get(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let name = arguments.name(0).to_owned();
+    store(arguments, scope, Then::StoreAll(name))
+}
+
+/// The host is asked about the group alone.
+fn store(arguments: &Arguments<'_>, scope: &mut Scope<'_>, then: Then) -> Done {
+    Ok(match module_call(arguments, scope)? {
+        Outcome::Perform(HostAction::Module(mut call), _) => {
+            call.arguments.remove(0);
+            Outcome::Perform(HostAction::Module(call), then)
+        }
+        other => other,
+    })
+}
+
+fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let (group, list) = (arguments.owned(0, scope), arguments.owned(1, scope));
+    let params = named_values(&list, scope)?;
+    perform_checked(HostAction::PostToGroup { group, params })
+}
