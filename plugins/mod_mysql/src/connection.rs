@@ -73,7 +73,7 @@ impl Connection {
         };
         let opening = async {
             let mut slot = connection.slot.lock().await;
-            let conn = connection.ready(&mut slot).await?;
+            let conn = connection.ready(&mut slot, "").await?;
             connection.give_back(&mut slot, conn);
             Ok(())
         };
@@ -147,7 +147,7 @@ impl Connection {
     ) -> Result<Outcome, Problem> {
         let mut slot = self.slot.lock().await;
         let mut lease = Lease {
-            conn: Some(self.ready(&mut slot).await?),
+            conn: Some(self.ready(&mut slot, &statement.text).await?),
         };
         if statement.mode != self.mode() {
             let text = "the connection was opened again and escapes in another way; try again";
@@ -171,18 +171,25 @@ impl Connection {
         outcome
     }
 
-    /// A connection that answers: the one there is, or another.
-    async fn ready(&self, slot: &mut Slot) -> Result<Conn, Problem> {
+    /// A connection that answers: the one there is, or another. A transaction that was lost with its
+    /// connection has to be ended by the script first, or it would take half of it for the whole.
+    async fn ready(&self, slot: &mut Slot, statement: &str) -> Result<Conn, Problem> {
         if let Some(mut conn) = slot.conn.take() {
             if slot.used.elapsed() < IDLE || conn.ping().await.is_ok() {
                 return Ok(conn);
             }
             self.answers.store(false, Ordering::Relaxed);
         }
-        if std::mem::take(&mut slot.in_transaction) {
-            return Err(Problem::lost(
-                "the connection was lost in a transaction, which is undone",
-            ));
+        if slot.in_transaction {
+            let verb = statement.split_whitespace().next().unwrap_or_default();
+            let is = |word: &&str| verb.trim_end_matches(';').eq_ignore_ascii_case(word);
+            slot.in_transaction = !["ROLLBACK", "COMMIT", "START", "BEGIN"]
+                .iter()
+                .any(|word| is(word));
+            if slot.in_transaction || is(&"COMMIT") {
+                let text = "the connection was lost in a transaction, which is undone; roll back";
+                return Err(Problem::lost(text));
+            }
         }
         self.pool
             .get_conn()

@@ -20,6 +20,9 @@ use crate::url::Target;
 const CONNECTION: &str = "db.con";
 const MARKS: &str = "db.escaped";
 
+/// The client library, as Cargo.lock has it.
+const CLIENT: &str = "mysql_async 0.37.1";
+
 /// How much later than our own deadlines the SDK gives up.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -186,7 +189,7 @@ fn client_version(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure
         "" => "db.client_version",
         name => name,
     };
-    cx.set(name, concat!("mod_mysql ", env!("CARGO_PKG_VERSION")))?;
+    cx.set(name, CLIENT)?;
     Ok(Flow::Next)
 }
 
@@ -222,5 +225,16 @@ impl Values for SessionValues<'_, '_> {
 
     fn unescaped(&self, value: &str) -> Option<String> {
         self.marks.as_ref()?.raw(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_is_that_of_the_library() {
+        let lock = include_str!("../../../Cargo.lock");
+        let (name, version) = super::CLIENT.split_once(' ').expect("a name and a version");
+        let entry = format!("name = \"{name}\"\nversion = \"{version}\"");
+        assert!(lock.contains(&entry), "{entry} is not in Cargo.lock");
     }
 }
