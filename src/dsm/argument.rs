@@ -534,4 +534,75 @@ mod tests {
             assert!(split(&text, Separator::OuterCommas(6)).len() <= 6);
         }
     }
+
+    fn parts(text: &str, second: Second) -> Vec<&str> {
+        let parts = split(text, Separator::LastComma(second));
+        parts.into_iter().map(str::trim).collect()
+    }
+
+    #[test]
+    fn a_statement_may_hold_commas_before_a_number_or_reference() {
+        let one = |text| assert_eq!(parts(text, Second::Number), [text]);
+        let two = |text, first: &str, second: &str| {
+            assert_eq!(parts(text, Second::Number), [first, second]);
+        };
+        one("SELECT id, name FROM t1 ORDER BY id");
+        one("SELECT id, name FROM t1 ORDER BY id, name");
+        one("SELECT id FROM t WHERE a IN (1, 2)");
+        one("SELECT id FROM t WHERE a='x, 1'");
+        one("\"SELECT id, name FROM t, 1\"");
+        two("SELECT id, name FROM t, 1", "SELECT id, name FROM t", "1");
+        two(
+            "SELECT id, name FROM t, $row",
+            "SELECT id, name FROM t",
+            "$row",
+        );
+        two(
+            "\"SELECT id, name FROM t\", 1",
+            "\"SELECT id, name FROM t\"",
+            "1",
+        );
+        two(
+            "'SELECT a, b FROM t WHERE c=\"$c\"', \"$row\"",
+            "'SELECT a, b FROM t WHERE c=\"$c\"'",
+            "\"$row\"",
+        );
+        two("\"SELECT a, b FROM t\", x", "\"SELECT a, b FROM t\"", "x");
+        assert!(parts("  ", Second::Number).is_empty());
+    }
+
+    #[test]
+    fn a_statement_may_hold_commas_before_the_name_of_a_file() {
+        let two = |text, first: &str, second: &str| {
+            assert_eq!(parts(text, Second::Word), [first, second]);
+        };
+        two(
+            "SELECT data FROM t WHERE id=\"$i\", x.wav",
+            "SELECT data FROM t WHERE id=\"$i\"",
+            "x.wav",
+        );
+        two("SELECT a, b FROM t, /tmp/x", "SELECT a, b FROM t", "/tmp/x");
+        two(
+            "INSERT INTO t (a, b) VALUES (1, '__FILE__'), $f",
+            "INSERT INTO t (a, b) VALUES (1, '__FILE__')",
+            "$f",
+        );
+        two(
+            "SELECT a FROM t, \"a file\"",
+            "SELECT a FROM t",
+            "\"a file\"",
+        );
+        let text = "SELECT a, b FROM t";
+        assert_eq!(parts(text, Second::Word), [text]);
+    }
+
+    #[test]
+    fn text_with_open_quotes_and_parentheses_is_split_somewhere() {
+        for text in [
+            "'a, 1", "f(a, 1", "a), 1", ",", ", 1", "ä, 1", "a,", "'', ''",
+        ] {
+            let parts = parts(text, Second::Number);
+            assert!(parts.len() <= 2, "{text}: {parts:?}");
+        }
+    }
 }

@@ -185,7 +185,7 @@ impl Connection {
             let is = |word: &&str| verb.trim_end_matches(';').eq_ignore_ascii_case(word);
             slot.in_transaction = !["ROLLBACK", "COMMIT", "START", "BEGIN"]
                 .iter()
-                .any(|word| is(word));
+                .any(is);
             if slot.in_transaction || is(&"COMMIT") {
                 let text = "the connection was lost in a transaction, which is undone; roll back";
                 return Err(Problem::lost(text));

@@ -94,7 +94,7 @@ mod tests {
     use super::Target;
 
     fn parts(url: &str) -> (String, String, String, u16, String) {
-        let target = Target::parse(url).ok().expect("a URL");
+        let target = Target::parse(url).expect("a URL");
         let text = |part: Option<String>| part.unwrap_or_else(|| "-".to_owned());
         (
             text(target.user),
