@@ -183,9 +183,7 @@ impl Connection {
         if slot.in_transaction {
             let verb = statement.split_whitespace().next().unwrap_or_default();
             let is = |word: &&str| verb.trim_end_matches(';').eq_ignore_ascii_case(word);
-            slot.in_transaction = !["ROLLBACK", "COMMIT", "START", "BEGIN"]
-                .iter()
-                .any(is);
+            slot.in_transaction = !["ROLLBACK", "COMMIT", "START", "BEGIN"].iter().any(is);
             if slot.in_transaction || is(&"COMMIT") {
                 let text = "the connection was lost in a transaction, which is undone; roll back";
                 return Err(Problem::lost(text));

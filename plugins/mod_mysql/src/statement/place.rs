@@ -20,6 +20,8 @@ enum Clause {
     Verb,
     /// `SELECT ..`
     Columns,
+    /// The same in `INSERT INTO table SELECT ..`, where values stand as often as columns.
+    Copied,
     /// `FROM ..`, `JOIN ..`, `UPDATE ..`
     Tables,
     /// `INTO ..`
@@ -81,9 +83,10 @@ impl Place {
         self.after_in = word == "IN";
         self.after_aggregate = matches!(&*word, "COUNT" | "SUM" | "MIN" | "MAX" | "AVG");
         let (clause, before) = match &*word {
+            "SELECT" if self.clause == Clause::Into => (Clause::Copied, Before::Start),
             "SELECT" => (Clause::Columns, Before::Start),
             "DISTINCT" => (self.clause, Before::Start),
-            "FROM" if !matches!(self.clause, Clause::Verb | Clause::Columns) => {
+            "FROM" if !matches!(self.clause, Clause::Verb | Clause::Columns | Clause::Copied) => {
                 (self.clause, Before::Operator)
             }
             "FROM" | "JOIN" | "UPDATE" | "TABLE" | "TABLES" | "DATABASE" | "SCHEMA"
