@@ -208,6 +208,24 @@ impl Connection {
     }
 }
 
+/// Gives the connection back to the pool as new. The pool would do so too, but wait for ever for a database
+/// that says nothing, and the place would be lost.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(mut conn) = self.slot.get_mut().conn.take() {
+            self.runtime.spawn(async move {
+                if !matches!(
+                    timeout(config().timeout(), conn.reset()).await,
+                    Ok(Ok(true))
+                ) {
+                    // It goes in any case; the database may not hear of it.
+                    let _ = timeout(FAREWELL, conn.disconnect()).await;
+                }
+            });
+        }
+    }
+}
+
 /// A connection at work. Dropped before its answer has been read, it is closed: in the pool somebody would
 /// have to wait for the rest.
 struct Lease {

@@ -72,6 +72,7 @@ fn options(target: &Target, authorities: Authorities) -> OptsBuilder {
     let constraints = PoolConstraints::new(0, most).expect("0 is no more than what is configured");
     let pool = PoolOpts::default()
         .with_constraints(constraints)
+        .with_reset_connection(false)
         .with_inactive_connection_ttl(IDLE)
         .with_ttl_check_interval(IDLE / 4);
     let tls = authorities.map(|pem| {
@@ -79,7 +80,7 @@ fn options(target: &Target, authorities: Authorities) -> OptsBuilder {
             .with_root_certs(vec![pem.into()])
             .with_disable_built_in_roots(true)
     });
-    // Also done when a session gives a connection back. MySQL skips what is meant for MariaDB.
+    // Also done when a connection is reset. MySQL skips what is meant for MariaDB.
     let setup = format!(
         "SET NAMES utf8mb4 /*M!100100 , SESSION max_statement_time={} */",
         config().statement_seconds()
