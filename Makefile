@@ -5,8 +5,10 @@ BUILD_PACKAGES := cc pkg-config libopus-dev
 # What the loadable codecs open when they are loaded; spandsp is what G.726 is compared with.
 CODEC_PACKAGES := libgsm1 libspeex1 libopencore-amrnb0 libopencore-amrwb0 libvo-amrwbenc0 \
 	libcodec2-1.0 libbcg729-0 libspandsp2
-TEST_PACKAGES := $(BUILD_PACKAGES) $(CODEC_PACKAGES) sip-tester sipvicious baresip-core linphone-cli kamailio \
-	python3-venv python3-dev
+# What the tests of modules start themselves: MariaDB without a service of the machine.
+MODULE_PACKAGES := mariadb-server-core mariadb-client-core
+TEST_PACKAGES := $(BUILD_PACKAGES) $(CODEC_PACKAGES) $(MODULE_PACKAGES) sip-tester sipvicious \
+	baresip-core linphone-cli kamailio python3-venv python3-dev
 TEST_PYTHON := numpy pesq
 
 .PHONY: help run plugins test test-quick lint bench prompts packages test-packages

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use super::comparison::find_outside_quotes;
 use super::expr::{Expr, Finding, Reference, Scope, Sum, Template, UnknownSelect};
-use super::registry::{Kind, Separator, Signature};
+use super::registry::{Kind, Second, Separator, Signature};
 use super::syntax::quoted_run;
 use super::value::{MAX_VALUES, TooManyValues, Values, signed, unsigned};
 
@@ -101,6 +101,7 @@ pub fn split(text: &str, separator: Separator) -> Vec<&str> {
         Separator::Equals => ("=", 2),
         Separator::Commas(parts) | Separator::OuterCommas(parts) => (",", parts),
         Separator::EveryComma => (",", usize::MAX),
+        Separator::LastComma(second) => return split_statement(text, second),
     };
     if text.trim().is_empty() {
         return Vec::new();
@@ -149,6 +150,42 @@ fn outer_comma(text: &str) -> Option<usize> {
         at += 1;
     }
     inside
+}
+
+/// A statement of a database, which may hold commas, and what stands behind its last one.
+fn split_statement(text: &str, second: Second) -> Vec<&str> {
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    let (mut at, mut depth, mut comma) = (0, 0_usize, None);
+    while let Some(c) = text[at..].chars().next() {
+        let rest = &text[at..];
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => comma = Some(at),
+            _ => {}
+        }
+        at += match quoted_run(rest) {
+            Some((behind, _)) => rest.len() - behind.len(),
+            None => c.len_utf8(),
+        };
+    }
+    let parts = comma.map(|at| (&text[..at], &text[at + 1..]));
+    match parts.filter(|(statement, behind)| is_second(statement, behind.trim(), second)) {
+        Some((statement, behind)) => vec![statement, behind],
+        None => vec![text],
+    }
+}
+
+/// Whether a text behind the comma can be an argument of its own.
+fn is_second(statement: &str, behind: &str, second: Second) -> bool {
+    let statement = statement.trim();
+    let is_quoted = |text: &str| quoted_run(text).is_some_and(|(behind, _)| behind.is_empty());
+    let is_word = !behind.is_empty() && !behind.contains(char::is_whitespace);
+    let is_number = is_word
+        && (behind.starts_with(['$', '#', '@']) || behind.bytes().all(|b| b.is_ascii_digit()));
+    is_quoted(statement) || is_quoted(behind) || is_number || (is_word && second == Second::Word)
 }
 
 /// Removes the quotes around a part; says whether there were any.
@@ -495,6 +532,77 @@ mod tests {
     fn splitting_long_texts_takes_no_time() {
         for text in ["(,".repeat(1 << 19), "(\",\"".repeat(1 << 18)] {
             assert!(split(&text, Separator::OuterCommas(6)).len() <= 6);
+        }
+    }
+
+    fn parts(text: &str, second: Second) -> Vec<&str> {
+        let parts = split(text, Separator::LastComma(second));
+        parts.into_iter().map(str::trim).collect()
+    }
+
+    #[test]
+    fn a_statement_may_hold_commas_before_a_number_or_reference() {
+        let one = |text| assert_eq!(parts(text, Second::Number), [text]);
+        let two = |text, first: &str, second: &str| {
+            assert_eq!(parts(text, Second::Number), [first, second]);
+        };
+        one("SELECT id, name FROM t1 ORDER BY id");
+        one("SELECT id, name FROM t1 ORDER BY id, name");
+        one("SELECT id FROM t WHERE a IN (1, 2)");
+        one("SELECT id FROM t WHERE a='x, 1'");
+        one("\"SELECT id, name FROM t, 1\"");
+        two("SELECT id, name FROM t, 1", "SELECT id, name FROM t", "1");
+        two(
+            "SELECT id, name FROM t, $row",
+            "SELECT id, name FROM t",
+            "$row",
+        );
+        two(
+            "\"SELECT id, name FROM t\", 1",
+            "\"SELECT id, name FROM t\"",
+            "1",
+        );
+        two(
+            "'SELECT a, b FROM t WHERE c=\"$c\"', \"$row\"",
+            "'SELECT a, b FROM t WHERE c=\"$c\"'",
+            "\"$row\"",
+        );
+        two("\"SELECT a, b FROM t\", x", "\"SELECT a, b FROM t\"", "x");
+        assert!(parts("  ", Second::Number).is_empty());
+    }
+
+    #[test]
+    fn a_statement_may_hold_commas_before_the_name_of_a_file() {
+        let two = |text, first: &str, second: &str| {
+            assert_eq!(parts(text, Second::Word), [first, second]);
+        };
+        two(
+            "SELECT data FROM t WHERE id=\"$i\", x.wav",
+            "SELECT data FROM t WHERE id=\"$i\"",
+            "x.wav",
+        );
+        two("SELECT a, b FROM t, /tmp/x", "SELECT a, b FROM t", "/tmp/x");
+        two(
+            "INSERT INTO t (a, b) VALUES (1, '__FILE__'), $f",
+            "INSERT INTO t (a, b) VALUES (1, '__FILE__')",
+            "$f",
+        );
+        two(
+            "SELECT a FROM t, \"a file\"",
+            "SELECT a FROM t",
+            "\"a file\"",
+        );
+        let text = "SELECT a, b FROM t";
+        assert_eq!(parts(text, Second::Word), [text]);
+    }
+
+    #[test]
+    fn text_with_open_quotes_and_parentheses_is_split_somewhere() {
+        for text in [
+            "'a, 1", "f(a, 1", "a), 1", ",", ", 1", "ä, 1", "a,", "'', ''",
+        ] {
+            let parts = parts(text, Second::Number);
+            assert!(parts.len() <= 2, "{text}: {parts:?}");
         }
     }
 }

@@ -63,7 +63,7 @@ pub use load::{
 pub(crate) use module::Takes;
 pub use module::{ModuleSource, NoModule};
 pub use program::{DiagramSet, StateDiagram};
-pub(crate) use registry::{Kind, Parameter, Role, Separator};
+pub(crate) use registry::{Kind, Parameter, Role, Second, Separator};
 pub use registry::{Module, ModuleArguments, Registry, Signature};
 pub use source::SourceProvider;
 pub use syntax::KEYWORDS;

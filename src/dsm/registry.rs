@@ -123,6 +123,17 @@ pub enum Separator {
     OuterCommas(usize),
     /// Every comma.
     EveryComma,
+    /// The last comma behind which a second argument can stand: one word, or only a number or reference.
+    LastComma(Second),
+}
+
+/// What can stand behind the last comma of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Second {
+    /// A number or a reference.
+    Number,
+    /// One word, such as the name of a file.
+    Word,
 }
 
 /// What the check has to know about an action.

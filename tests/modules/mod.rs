@@ -5,5 +5,7 @@ mod calls;
 mod contract;
 mod examples;
 mod misbehaving;
+mod mysql;
+mod mysql_load;
 mod objects;
 mod refused;

@@ -124,6 +124,11 @@ typedef struct ml_parameter {
 #define ML_SEPARATOR_EQUALS 1      /* the first = */
 #define ML_SEPARATOR_COMMAS 2      /* commas; the last argument may hold some */
 #define ML_SEPARATOR_EVERY_COMMA 3 /* every comma */
+/*
+ * The last comma outside quotes and parentheses, if what follows can be the second of two arguments:
+ * one word if it is required, else a number or a reference. So a statement of SQL may hold commas.
+ */
+#define ML_SEPARATOR_LAST_COMMA 4
 
 /* Statements of a diagram, and the variables they leave; the server's tests run them. */
 typedef struct ml_example {

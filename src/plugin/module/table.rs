@@ -9,7 +9,7 @@ use muleteer_sdk::module::abi;
 
 use super::error::ModuleTableError;
 use crate::dsm::module::{Example, ModuleEvent};
-use crate::dsm::{EventParameter, Kind, Parameter, Role, Separator, Takes};
+use crate::dsm::{EventParameter, Kind, Parameter, Role, Second, Separator, Takes};
 
 /// The longest text of a table.
 const MAX_TEXT: usize = 64 << 10;
@@ -147,7 +147,7 @@ unsafe fn action(found: *const abi::Action, names: &mut Names<'_>) -> Read<Actio
         let errnos = texts("words for $errno", table.errnos, table.errno_count)?;
         let takes = Takes {
             doc: text("the description of an action", table.doc)?,
-            separator: separator(name, table.separator, parameters.len())?,
+            separator: separator(name, table.separator, parameters)?,
             parameters,
             role: match () {
                 () if flag(abi::ACTION_ESCAPES) => Role::Escapes,
@@ -179,7 +179,7 @@ unsafe fn condition(found: *const abi::Condition, names: &mut Names<'_>) -> Read
         let (parameters, kinds) = parameters(name, table.parameters, table.parameter_count)?;
         let takes = Takes {
             doc: text("the description of a condition", table.doc)?,
-            separator: separator(name, table.separator, parameters.len())?,
+            separator: separator(name, table.separator, parameters)?,
             parameters,
             role: Role::Plain,
             cancellable: false,
@@ -270,12 +270,16 @@ fn kind(number: u32, name: &'static str) -> Option<Kind> {
     })
 }
 
-fn separator(of: &str, number: u32, parameters: usize) -> Read<Separator> {
+fn separator(of: &str, number: u32, parameters: &[Parameter]) -> Read<Separator> {
     Ok(match number {
         abi::SEPARATOR_NONE => Separator::None,
         abi::SEPARATOR_EQUALS => Separator::Equals,
-        abi::SEPARATOR_COMMAS => Separator::Commas(parameters.max(1)),
+        abi::SEPARATOR_COMMAS => Separator::Commas(parameters.len().max(1)),
         abi::SEPARATOR_EVERY_COMMA => Separator::EveryComma,
+        abi::SEPARATOR_LAST_COMMA => Separator::LastComma(match parameters.last() {
+            Some(last) if last.required => Second::Word,
+            _ => Second::Number,
+        }),
         number => {
             return Err(ModuleTableError::Number {
                 name: of.to_owned(),

@@ -117,6 +117,9 @@ pub const SEPARATOR_EQUALS: u32 = 1;
 pub const SEPARATOR_COMMAS: u32 = 2;
 /// [`Action::separator`]: every comma.
 pub const SEPARATOR_EVERY_COMMA: u32 = 3;
+/// The last comma outside quotes and parentheses, if what follows can be the second of two arguments: one
+/// word if it is required, else a number or a reference. So a statement of SQL may hold commas.
+pub const SEPARATOR_LAST_COMMA: u32 = 4;
 
 /// [`Action::flags`]: success clears `$errno` and `$strerror`, which the host does.
 pub const ACTION_SETS_ERRNO: u32 = 1;

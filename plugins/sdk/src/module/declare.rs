@@ -171,6 +171,13 @@ impl Action {
         self
     }
 
+    /// Its two arguments are separated by the last comma outside quotes and parentheses, if what follows can
+    /// be the second: one word if it is required, else a number or a reference. For statements of SQL.
+    pub const fn last_comma(mut self) -> Self {
+        self.separator = abi::SEPARATOR_LAST_COMMA;
+        self
+    }
+
     /// The types of the exceptions that it throws, each with its parameters, such as `aws #cause`.
     pub const fn throws(mut self, types: &'static [&'static str]) -> Self {
         self.throws = types;

@@ -1,0 +1,273 @@
+//! What the statements of a thousand calls do to the packets and events of others. Measured, not tested: it needs a
+//! quiet machine and a release build.
+
+use std::fmt;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use muleteer::sip::message::StatusCode;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::mysql::database;
+use super::objects::all;
+use crate::support::caller::Caller;
+use crate::support::process::{Folder, ServerProcess};
+
+/// Calls that ask the database, all at once.
+const CALLS: usize = 1_000;
+/// Calls that hear an announcement meanwhile.
+const LISTENERS: usize = 40;
+/// How long they are listened to before anybody asks.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// How long it is measured at least.
+const WINDOW: Duration = Duration::from_secs(5);
+const PACKET: Duration = Duration::from_millis(20);
+
+/// What the thousand do when they are told to. All else is the same.
+const IDLE: &str = "";
+const ASKING: &str = "\
+    mysql.connect(); throwOnError();\n\
+    for ($i in range(0, 10)) {\n\
+      mysql.queryGetResult(SELECT $i + COUNT(*) AS count FROM information_schema.engines);\n\
+      throwOnError();\n\
+    }\n\
+    mysql.disconnect();\n";
+
+/// How late packets and answers were.
+struct Figures {
+    /// A packet after the time that its stream's others set.
+    deviation_p99: Duration,
+    /// From a key of another call to what its diagram sends for it.
+    event_p99: Duration,
+    event_most: Duration,
+    /// From the first order to the last answer of the thousand.
+    all: Duration,
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            deviation_p99,
+            event_p99,
+            event_most,
+            all,
+        } = self;
+        write!(
+            f,
+            "packets {deviation_p99:?} (p99); events {event_p99:?} (p99), {event_most:?} (the latest); done in {all:?}"
+        )
+    }
+}
+
+/// Run with
+/// `cargo test --release --test main -- --ignored --exact --nocapture modules::mysql_load::a_thousand_asking_calls_delay_nobody`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures; run it alone on a quiet machine with a release build"]
+async fn a_thousand_asking_calls_delay_nobody() {
+    let idle = measure(IDLE).await;
+    let asking = measure(ASKING).await;
+    println!("{CALLS} calls, each a key and an INFO: {idle}");
+    println!("the same with 10 statements each: {asking}");
+    let packets = asking.deviation_p99.saturating_sub(idle.deviation_p99);
+    let events = asking.event_most.saturating_sub(idle.event_most);
+    println!("later by {packets:?} (packets, p99) and {events:?} (events, the latest)");
+    assert!(packets <= Duration::from_micros(500) && events <= Duration::from_millis(5));
+}
+
+async fn measure(work: &str) -> Figures {
+    let folder = diagrams(work);
+    let server = start(&folder);
+    let address = server.address;
+    let stops = Arc::new(AtomicBool::new(false));
+    let mut listeners = Vec::new();
+    let mut calls = Vec::new();
+    for _ in 0..LISTENERS {
+        let (call, listener) = listen(address, &stops).await;
+        calls.push(call);
+        listeners.push(listener);
+    }
+    let mut thousand = place(address).await;
+    let mut prober = Caller::new(address, "asker").await;
+    assert_eq!(prober.call(40_000).await.status, StatusCode::OK);
+    sleep(WARM_UP).await;
+
+    let probing = {
+        let stops = stops.clone();
+        tokio::spawn(async move {
+            let mut waits = Vec::new();
+            while !stops.load(Ordering::Relaxed) {
+                waits.push(order(&mut prober, "9").await);
+                sleep(PACKET).await;
+            }
+            (prober, waits)
+        })
+    };
+    let begin = Instant::now();
+    let mut orders = JoinSet::new();
+    for mut caller in thousand.drain(..) {
+        orders.spawn(async move {
+            order(&mut caller, "1").await;
+            caller
+        });
+        // So that no buffer of the kernel overflows.
+        if orders.len() % 5 == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    calls.extend(orders.join_all().await);
+    let elapsed = begin.elapsed();
+    sleep(WINDOW.saturating_sub(elapsed)).await;
+    stops.store(true, Ordering::Relaxed);
+    let (prober, mut waits) = probing.await.expect("it ends well");
+    calls.push(prober);
+    let late = listeners
+        .into_iter()
+        .flat_map(|it| it.join().expect("it ends well"));
+    let mut late: Vec<Duration> = late.collect();
+    let mut byes = JoinSet::new();
+    for mut call in calls {
+        byes.spawn(async move { call.bye().await });
+    }
+    byes.join_all().await;
+    server.stop();
+    Figures {
+        deviation_p99: percentile(&mut late, 99),
+        event_p99: percentile(&mut waits, 99),
+        event_most: percentile(&mut waits, 100),
+        all: elapsed,
+    }
+}
+
+fn diagrams(work: &str) -> Folder {
+    let listener = "initial state START;\n\
+        transition \"in\" START - sessionStart / playFile(tone.wav, true) -> START;\n\
+        transition \"out\" START - hangup / stop(false) -> START;\n";
+    let asker = format!(
+        "import(mod_mysql);\n\
+         initial state START;\n\
+         transition \"work\" START - key(#key==1) / {{\n{work}dlg.info(\"text/plain\", done);\n}} -> START;\n\
+         transition \"probe\" START - key(#key==9) / dlg.info(\"text/plain\", done) -> START;\n\
+         transition \"failed\" START - exception / {{ error(\"#type #text\"); stop(true); }} -> START;\n\
+         transition \"out\" START - hangup / stop(false) -> START;\n"
+    );
+    let asker = format!("import(mod_dlg);\n{asker}");
+    let folder = Folder::new(&[("listener.dsm", listener), ("asker.dsm", &asker)]);
+    let format = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let path = folder.file("tone.wav");
+    let mut writer = hound::WavWriter::create(path, format).expect("the folder is ours");
+    for sample in 0..80_000_u32 {
+        writer
+            .write_sample((sample % 16) as i16 * 500)
+            .expect("a disk");
+    }
+    writer.finalize().expect("a disk");
+    folder
+}
+
+fn start(folder_of_diagrams: &Folder) -> ServerProcess {
+    let url = database::server().url("mysql");
+    let modules = format!("dsm.modules=[{:?}]", all().display().to_string());
+    let settings = [
+        folder_of_diagrams.as_setting("dsm.path"),
+        folder_of_diagrams.as_setting("audio.path"),
+        modules,
+        format!("application.asker.db_url={url:?}"),
+        "app.application=\"$(ruri.user)\"".to_owned(),
+        "rtp.ports=\"20000-29999\"".to_owned(),
+    ];
+    let arguments = settings.iter().flat_map(|setting| ["--set", setting]);
+    ServerProcess::start(&arguments.collect::<Vec<_>>())
+}
+
+/// A call that hears the announcement, and how late each of its packets was, once it is over.
+async fn listen(
+    address: SocketAddr,
+    stops: &Arc<AtomicBool>,
+) -> (Caller, JoinHandle<Vec<Duration>>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .expect("a timeout");
+    let mut caller = Caller::new(address, "listener").await;
+    let port = socket.local_addr().expect("an address").port();
+    assert_eq!(caller.call(port).await.status, StatusCode::OK);
+    let stops = stops.clone();
+    let listener = thread::Builder::new().spawn(move || {
+        let mut arrivals: Vec<(u16, Instant)> = Vec::new();
+        let mut packet = [0; 2_048];
+        while !stops.load(Ordering::Relaxed) {
+            if let Ok(12..) = socket.recv(&mut packet) {
+                arrivals.push((u16::from_be_bytes([packet[2], packet[3]]), Instant::now()));
+            }
+        }
+        deviations(&arrivals)
+    });
+    (caller, listener.expect("a thread"))
+}
+
+/// How much later each packet came than the earliest one would have it.
+fn deviations(arrivals: &[(u16, Instant)]) -> Vec<Duration> {
+    let Some(&(first, begin)) = arrivals.first() else {
+        panic!("no packet came");
+    };
+    let offset = |&(number, at): &(u16, Instant)| {
+        let due = PACKET * u32::from(number.wrapping_sub(first));
+        (at - begin).as_nanos() as i128 - due.as_nanos() as i128
+    };
+    let offsets: Vec<i128> = arrivals.iter().map(offset).collect();
+    let least = offsets.iter().min().copied().unwrap_or_default();
+    offsets
+        .iter()
+        .map(|offset| Duration::from_nanos((offset - least) as u64))
+        .collect()
+}
+
+/// The thousand, fifty at a time.
+async fn place(address: SocketAddr) -> Vec<Caller> {
+    let mut placing = JoinSet::new();
+    for _ in 0..50 {
+        placing.spawn(async move {
+            let mut callers = Vec::new();
+            for _ in 0..CALLS / 50 {
+                let mut caller = Caller::new(address, "asker").await;
+                assert_eq!(caller.call(40_000).await.status, StatusCode::OK);
+                callers.push(caller);
+            }
+            callers
+        });
+    }
+    placing.join_all().await.into_iter().flatten().collect()
+}
+
+/// Presses a key and waits for the INFO that the diagram sends when it is done.
+async fn order(caller: &mut Caller, key: &str) -> Duration {
+    let begin = Instant::now();
+    caller.cseq += 1;
+    let info = caller.request("INFO", key);
+    let info = info.replace("application/sdp", "application/dtmf");
+    for _ in 0..10 {
+        caller.send(&info).await;
+        if let Ok(done) = timeout(Duration::from_secs(2), caller.server_request()).await {
+            let waited = begin.elapsed();
+            assert_eq!(done.method.to_string(), "INFO");
+            caller.confirm(&done).await;
+            return waited;
+        }
+    }
+    panic!("no answer to a key");
+}
+
+fn percentile(values: &mut [Duration], percent: usize) -> Duration {
+    values.sort_unstable();
+    let last = values.len().checked_sub(1).expect("something was measured");
+    values[last * percent / 100]
+}
