@@ -1,4 +1,5 @@
 //! What scripts see of `mod_redis`, against a Redis of Debian's package `redis-server`.
+#![allow(clippy::unwrap_used, reason = "what a test cannot go on without")]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
