@@ -46,9 +46,9 @@ fn list(modules: &Modules, json: bool) -> Exit {
     let printed = match json {
         true => {
             let all: Vec<Value> = listed.iter().map(as_json).collect();
-            print_out(&format!("{:#}\n", Value::from(all)))
+            print_out(format!("{:#}\n", Value::from(all)))
         }
-        false => print_out(&listed.iter().map(as_text).collect::<String>()),
+        false => print_out(listed.iter().map(as_text).collect::<String>()),
     };
     match printed {
         Exit::Good if listed.iter().any(|one| one.found.is_err()) => Exit::Input,
@@ -60,7 +60,7 @@ fn show(modules: &Modules, name: &str) -> Exit {
     match modules.load(name) {
         Ok(module) => {
             let doc = modules.doc(name).unwrap_or_default();
-            print_out(&format!("# {name}\n\n{doc}\n\n{}", hover::module(module)))
+            print_out(format!("# {name}\n\n{doc}\n\n{}", hover::module(module)))
         }
         Err(error) => {
             complain!("{error}");
