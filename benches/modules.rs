@@ -49,6 +49,10 @@ impl ActionContext for Idle {
         ActionOutcome::done()
     }
 
+    fn random(&mut self) -> u64 {
+        0
+    }
+
     fn log(&mut self, _: LogLevel, _: &str) {}
 
     fn problem(&mut self, _: &Problem) {}

@@ -610,8 +610,10 @@ fn code_goes_on_behind_an_action_however_that_ended() {
 #[test]
 fn the_result_of_waiting_goes_on_in_its_code() {
     let mut engine = with_code("playFile(x);");
-    let mut host = Host::default();
-    host.outcomes = [ActionOutcome::Pending].into();
+    let mut host = Host {
+        outcomes: [ActionOutcome::Pending].into(),
+        ..Host::default()
+    };
     engine.run_event(key("1"), &mut host);
     let resumption = Resumption::new(Box::new(Code::Behind));
     let progress = engine.resume(Ok(Answer::Resume(resumption)), &mut host);
