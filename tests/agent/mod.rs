@@ -241,7 +241,7 @@ impl Scene {
     pub fn call(&mut self) {
         self.peer().invite();
         self.run(100);
-        assert_eq!(self.peer().statuses("INVITE"), [200]);
+        assert_eq!(self.peer().statuses("INVITE"), [100, 200]);
         self.peer().ack("");
         self.run(100);
     }

@@ -220,10 +220,7 @@ async fn who_has_to_say_who_they_are_changes_on_sighup_in_one_step() {
     folder.write("users.conf", USERS);
     let auth = |keys: &str| {
         let path = folder.file("users.conf").display().to_string();
-        folder.write(
-            "server.toml",
-            &format!("[auth]\nusers = {path:?}\n{keys}\n"),
-        );
+        folder.write("server.toml", format!("[auth]\nusers = {path:?}\n{keys}\n"));
     };
     auth("");
     let mut server = ServerProcess::configured(&folder.file("server.toml"));

@@ -78,7 +78,8 @@ fn every_action_and_condition_of_a_leg_is_known() {
     let mut conditions: Vec<_> = module.conditions().collect();
     conditions.retain(|name| event_condition(name).is_none_or(|it| it.alias_of.is_none()));
     let mut expected: Vec<_> = EVENTS.iter().chain(LEG).copied().collect();
-    (conditions.sort(), expected.sort());
+    conditions.sort();
+    expected.sort();
     assert_eq!(conditions, expected);
     // 17 actions, of which one has a second name.
     assert_eq!(known.len(), 18);

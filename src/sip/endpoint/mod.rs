@@ -53,8 +53,8 @@ pub struct TransactionId(pub(crate) u64);
 /// What the TU has to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A new request, never ACK or CANCEL. An INVITE gets its 100 (Trying) unless it is answered within
-    /// 200 ms. The topmost Via is stamped with where it came from.
+    /// A new request, never ACK or CANCEL. An INVITE gets its 100 (Trying) unless it is
+    /// [refused](Endpoint::refuse) at once. The topmost Via is stamped with where it came from.
     Request {
         /// To be given to [`Endpoint::respond`].
         transaction: TransactionId,
@@ -131,6 +131,8 @@ struct Core {
     sources: Sources,
     /// Whether more comes than can be dealt with.
     overloaded: bool,
+    /// The 100 of an INVITE that has just come. The TU may still refuse it without one.
+    trying: Option<(TransactionId, Transmit)>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     stats: EndpointStats,
@@ -143,6 +145,7 @@ impl Endpoint {
             sources: Sources::new(config.sources.clone()),
             overloaded: false,
             config,
+            trying: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             stats: EndpointStats::default(),
@@ -165,10 +168,9 @@ impl Endpoint {
         if !self.lets_in(flow.remote.ip()) {
             return;
         }
-        match Message::parse_datagram(bytes.clone()) {
+        match Message::parse_datagram(bytes) {
             Ok(Message::Request(request)) => {
-                self.uas
-                    .handle_request(&mut self.core, now, flow, request, bytes);
+                self.uas.handle_request(&mut self.core, now, flow, request);
             }
             Ok(Message::Response(response)) => {
                 self.uac.handle_response(&mut self.core, now, response);
@@ -234,8 +236,9 @@ impl Endpoint {
     /// Answers a request that changed nothing with a final response, and forgets it: repetitions come
     /// up again (RFC 3261 §8.2.7). To gets a tag if it has none, the same for each of them.
     ///
-    /// When something has been answered already, the 100 of an INVITE say, this is
-    /// [`respond`](Self::respond).
+    /// That it works without a transaction takes a TU that refuses before the next
+    /// [`poll_transmit`](Self::poll_transmit). Later, this is [`respond`](Self::respond), since the 100 of an
+    /// INVITE has been sent.
     pub fn refuse(&mut self, now: Instant, transaction: TransactionId, response: Response) {
         self.uas.refuse(&mut self.core, now, transaction, response);
     }
@@ -277,7 +280,8 @@ impl Endpoint {
 
     /// Takes something to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.core.transmits.pop_front()
+        let trying = self.core.trying.take().map(|(_, transmit)| transmit);
+        trying.or_else(|| self.core.transmits.pop_front())
     }
 
     /// Takes something the TU has to know.
@@ -362,7 +366,7 @@ impl Core {
 
     fn assert_drained(&self) {
         debug_assert!(
-            self.transmits.is_empty(),
+            self.transmits.is_empty() && self.trying.is_none(),
             "poll_transmit until None before the next input"
         );
         debug_assert!(

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -37,8 +36,6 @@ pub(super) struct ServerTransaction {
     flow: Flow,
     /// The last response; empty before the first.
     last: Bytes,
-    /// An INVITE that got no response so far.
-    unanswered: Option<Box<Unanswered>>,
     key: ServerKey,
     /// `None`: the request has a To tag.
     merge: Option<MergeKey>,
@@ -49,12 +46,6 @@ pub(super) struct ServerTransaction {
     local_tag: Option<Arc<str>>,
     /// The TU knows that the peer cancelled.
     cancelled: bool,
-}
-
-/// What the 100 (Trying) of an INVITE is made of, if it takes one.
-struct Unanswered {
-    invite: Bytes,
-    source: SocketAddr,
 }
 
 enum Machine {
@@ -81,7 +72,6 @@ impl Uas {
         now: Instant,
         flow: Flow,
         mut request: Request,
-        bytes: Bytes,
     ) {
         let Ok(mut identity) = Identity::of(&request.headers) else {
             core.stats.malformed_dropped += 1;
@@ -127,9 +117,11 @@ impl Uas {
             let bytes = core.write(response);
             return core.transmit(reply_flow, bytes);
         }
-        let id = self.open(core, now, &request.method, reply_flow, key, merge);
+        let id = self.open(core, &request.method, reply_flow, key, merge);
         if request.method == Method::Invite {
-            self.wait_for_answer(id, flow.remote, bytes);
+            let trying = Response::answering(&request, StatusCode::TRYING, None);
+            let transmit = self.answer(core, now, id, trying);
+            core.trying = transmit.map(|transmit| (id, transmit));
         }
         core.events.push_back(Event::Request {
             transaction: id,
@@ -164,10 +156,12 @@ impl Uas {
             return;
         };
         response.add_to_tag(&tag(&self.tag_secret, &transaction.key));
-        if !transaction.last.is_empty() {
+        let is_unsaid = core.trying.as_ref().is_some_and(|(of, _)| *of == id);
+        if !transaction.last.is_empty() && !is_unsaid {
             return self.respond(core, now, id, response);
         }
         let (flow, was_counted) = (transaction.flow, transaction.merge.is_some());
+        core.trying = None;
         core.stats.forgotten_requests += 1;
         self.forget(id);
         if !was_counted && core.sources.take(now, flow.remote.ip()) == Admission::Ignore {
@@ -206,9 +200,8 @@ impl Uas {
             self.by_ack.insert(ack, id);
         }
         let bytes = core.write(response);
-        self.retained_bytes -= transaction.retained_bytes();
+        self.retained_bytes -= transaction.last.len();
         self.retained_bytes += bytes.len();
-        transaction.unanswered = None;
         transaction.last = bytes.clone();
         if is_reliable {
             transaction.reliable = bytes.clone();
@@ -218,25 +211,6 @@ impl Uas {
         let flow = transaction.flow;
         self.settle(core, now, id);
         Some(Transmit { flow, bytes })
-    }
-
-    /// Keeps an INVITE until it has an answer, for it may get a 100 before.
-    fn wait_for_answer(&mut self, id: TransactionId, source: SocketAddr, invite: Bytes) {
-        let Some(transaction) = self.table.get_mut(id) else {
-            return;
-        };
-        self.retained_bytes += invite.len();
-        transaction.unanswered = Some(Box::new(Unanswered { invite, source }));
-        self.table.schedule(id);
-    }
-
-    /// The TU takes its time, or the peer asks again.
-    fn send_trying(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
-        let transaction = self.table.get_mut(id);
-        let unanswered = transaction.and_then(|transaction| transaction.unanswered.as_deref());
-        if let Some(trying) = unanswered.and_then(Unanswered::trying) {
-            self.respond(core, now, id, trying);
-        }
     }
 
     pub(super) fn acknowledge(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
@@ -359,14 +333,10 @@ impl Uas {
 
     fn handle_repeated(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
         core.stats.repeated_requests += 1;
-        if let Some(transaction) = self.table.get_mut(id) {
-            match transaction.machine.repeat(now) {
-                Repeat::Absorb => {}
-                Repeat::LastResponse => {
-                    core.retransmit(transaction.flow, transaction.last.clone());
-                }
-                Repeat::Trying => self.send_trying(core, now, id),
-            }
+        if let Some(transaction) = self.table.get_mut(id)
+            && transaction.machine.repeat(now)
+        {
+            core.retransmit(transaction.flow, transaction.last.clone());
         }
         self.settle(core, now, id);
     }
@@ -414,7 +384,6 @@ impl Uas {
     fn open(
         &mut self,
         core: &mut Core,
-        now: Instant,
         method: &Method,
         flow: Flow,
         key: ServerKey,
@@ -422,10 +391,9 @@ impl Uas {
     ) -> TransactionId {
         core.stats.requests += 1;
         let id = self.table.insert(ServerTransaction {
-            machine: Machine::new(core, now, method, flow),
+            machine: Machine::new(core, method, flow),
             flow,
             last: Bytes::new(),
-            unanswered: None,
             key,
             merge,
             ack: None,
@@ -448,7 +416,6 @@ impl Uas {
         while let Some(action) = transaction.machine.run_timer(now) {
             match action {
                 TimerAction::Nothing => {}
-                TimerAction::SendTrying => return self.send_trying(core, now, id),
                 TimerAction::Retransmit => {
                     core.retransmit(transaction.flow, transaction.last.clone());
                 }
@@ -476,7 +443,7 @@ impl Uas {
         let Some(transaction) = self.table.remove(id) else {
             return;
         };
-        self.retained_bytes -= transaction.retained_bytes();
+        self.retained_bytes -= transaction.last.len();
         self.by_key.remove(&transaction.key);
         if let Some(merge) = transaction.merge {
             self.by_merge.remove(&merge);
@@ -515,40 +482,13 @@ impl Timed for ServerTransaction {
 /// What a timer of either machine asks for.
 enum TimerAction {
     Nothing,
-    SendTrying,
     Retransmit,
     RetransmitReliable,
     PrackTimeout,
     AckTimeout,
 }
 
-/// What a request that came again is answered with.
-enum Repeat {
-    Absorb,
-    LastResponse,
-    Trying,
-}
-
-impl Unanswered {
-    fn trying(&self) -> Option<Response> {
-        let message = Message::parse_datagram(self.invite.clone());
-        let Ok(Message::Request(mut request)) = message else {
-            return None;
-        };
-        let mut via = request.headers.via().ok()?;
-        if stamp_via(&mut via, self.source) {
-            request.headers.replace_topmost_via(&via);
-        }
-        Some(Response::answering(&request, StatusCode::TRYING, None))
-    }
-}
-
 impl ServerTransaction {
-    fn retained_bytes(&self) -> usize {
-        let unanswered = self.unanswered.as_deref();
-        self.last.len() + unanswered.map_or(0, |unanswered| unanswered.invite.len())
-    }
-
     /// The To tag of the responses: as the TU has said, or as it stands in the last one.
     fn local_tag(&self) -> Option<Arc<str>> {
         if self.local_tag.is_some() {
@@ -561,10 +501,10 @@ impl ServerTransaction {
 }
 
 impl Machine {
-    fn new(core: &Core, now: Instant, method: &Method, flow: Flow) -> Self {
+    fn new(core: &Core, method: &Method, flow: Flow) -> Self {
         let (values, reliability) = (core.config.timers, flow.reliability());
         match method {
-            Method::Invite => Self::Invite(InviteServer::new(now, values, reliability)),
+            Method::Invite => Self::Invite(InviteServer::new(values, reliability)),
             _ => Self::NonInvite(NonInviteServer::new(values, reliability)),
         }
     }
@@ -593,23 +533,16 @@ impl Machine {
         }
     }
 
-    /// The request came again.
-    fn repeat(&mut self, now: Instant) -> Repeat {
+    /// The request came again; returns whether the last response is to be sent again.
+    fn repeat(&mut self, now: Instant) -> bool {
         match self {
             Self::Invite(machine) => {
                 use invite_server::{Action, Input};
-                match machine.handle(now, Input::Request) {
-                    Action::Retransmit => Repeat::LastResponse,
-                    Action::SendTrying => Repeat::Trying,
-                    _ => Repeat::Absorb,
-                }
+                machine.handle(now, Input::Request) == Action::Retransmit
             }
             Self::NonInvite(machine) => {
                 use non_invite_server::{Action, Input};
-                match machine.handle(now, Input::Request) {
-                    Action::Retransmit => Repeat::LastResponse,
-                    _ => Repeat::Absorb,
-                }
+                machine.handle(now, Input::Request) == Action::Retransmit
             }
         }
     }
@@ -621,7 +554,6 @@ impl Machine {
                 use invite_server::{Action, Input};
                 let timer = machine.expired(now)?;
                 Some(match machine.handle(now, Input::Timer(timer)) {
-                    Action::SendTrying => TimerAction::SendTrying,
                     Action::Retransmit => TimerAction::Retransmit,
                     Action::RetransmitReliable => TimerAction::RetransmitReliable,
                     Action::PrackTimeout => TimerAction::PrackTimeout,

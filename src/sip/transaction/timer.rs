@@ -53,7 +53,7 @@ impl Reliability {
     }
 }
 
-/// A timer of RFC 3261 Appendix A or RFC 6026 §7, and those that the RFCs describe without a letter.
+/// A timer of RFC 3261 Appendix A or RFC 6026 §7, and two that the RFC describes without a letter.
 /// C is not here: only proxies have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timer {
@@ -81,8 +81,6 @@ pub enum Timer {
     L,
     /// INVITE client waits for repeated 2xx and those of other forks: 64×T1.
     M,
-    /// The TU takes its time: the INVITE gets its 100, 200 ms after it came (RFC 3261 §17.2.1).
-    Trying,
     /// 2xx retransmission: T1 doubling to T2, over every transport (RFC 3261 §13.3.1.4).
     Success,
     /// Retransmission of a reliable provisional response: T1, doubling without limit (RFC 3262 §3).
@@ -92,9 +90,6 @@ pub enum Timer {
     /// End of a cancelled INVITE that gets no final response: 64×T1 (RFC 3261 §9.1).
     Cancel,
 }
-
-/// RFC 3261 §17.2.1: how long a TU may take to answer before the transaction sends 100 (Trying).
-pub(super) const TRYING_AFTER: Duration = Duration::from_millis(200);
 
 /// RFC 3261 §17.1.1.2: at least 32 seconds, whatever T1 is.
 const TIMER_D: Duration = Duration::from_secs(32);
@@ -138,13 +133,6 @@ impl Timers {
     /// Starts the ending timer, leaving the repeating one alone.
     pub(super) fn end(&mut self, now: Instant, timer: Timer, duration: Duration) {
         self.ending = Some((timer, now + duration));
-    }
-
-    /// Stops the ending timer if it is `timer`; returns whether it was.
-    pub(super) fn stop_ending(&mut self, timer: Timer) -> bool {
-        self.ending
-            .take_if(|(ending, _)| *ending == timer)
-            .is_some()
     }
 
     pub(super) fn stop_repeating(&mut self) {
