@@ -94,7 +94,7 @@ fn who_is_not_registered_goes_as_ever() {
             assert!(!header(&request, "Contact").contains("gr="));
         }
         let invite = scene.peer().last_request("INVITE").unwrap();
-        assert_eq!(header(&invite, "Supported"), "100rel, norefersub");
+        assert_eq!(header(&invite, "Supported"), "100rel, norefersub, replaces");
         end(scene);
     }
 }

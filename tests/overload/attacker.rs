@@ -93,7 +93,7 @@ impl Attacker {
             unread += text.len() + 500;
             if unread > AT_ONCE || sent == count {
                 witness.sees_that_all_was_read().await;
-                self.count_answers();
+                self.count_answers().await;
                 unread = 0;
             }
         }
@@ -169,9 +169,11 @@ impl Attacker {
         panic!("the server does not answer");
     }
 
-    fn count_answers(&mut self) {
+    async fn count_answers(&mut self) {
+        /// Long enough for the runtime to look at the socket: what is there was sent before.
+        const LOOK: Duration = Duration::from_millis(1);
         let mut buffer = vec![0; 65_536];
-        while let Ok(count) = self.socket.try_recv(&mut buffer) {
+        while let Ok(Ok(count)) = timeout(LOOK, self.socket.recv(&mut buffer)).await {
             let bytes = Bytes::copy_from_slice(&buffer[..count]);
             if let Ok(Message::Response(response)) = Message::parse_datagram(bytes)
                 && response.status.is_final()

@@ -15,7 +15,7 @@ async fn requests_that_nobody_wants_are_answered_and_leave_no_transaction() {
     for (method, user, to_tag, status) in [
         ("OPTIONS", "echo", "", 200),
         ("REGISTER", "echo", "", 405),
-        ("SUBSCRIBE", "echo", "", 405),
+        ("SUBSCRIBE", "echo", "", 489),
         ("MESSAGE", "echo", "", 405),
         ("NONSENSE", "echo", "", 501),
         ("BYE", "echo", "", 481),

@@ -220,7 +220,7 @@ async fn unknown_methods_required_extensions_and_hops_are_refused_by_the_rfc() {
     let options = |extra: &str, method: &str| (extra.to_owned(), method.to_owned());
     for ((extra, method), status) in [
         (options("", "FROB"), 501),
-        (options("", "SUBSCRIBE"), 405),
+        (options("", "SUBSCRIBE"), 489),
         (options("Require: nothing-we-know\r\n", "INVITE"), 420),
         (options("", "BYE"), 481),
     ] {
