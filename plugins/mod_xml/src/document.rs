@@ -5,21 +5,20 @@
 #![allow(unsafe_code, reason = "the tree is made in C")]
 
 use std::collections::HashSet;
-use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
+use crate::evaluation;
 use crate::library::{self, Doc, Library, Namespace, Node, Value};
 use crate::messages;
 
-/// The largest text of a document, in bytes, and the largest that is written.
+/// The largest text of a document, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
+/// The largest text that is written, in bytes: it may be indented where the one that was read was not.
+const MAX_WRITTEN: usize = 4 * MAX_BYTES;
 /// The most tags and attributes of a document; a node takes some hundred bytes.
 const MAX_MARKUP: usize = 1 << 16;
-/// The longest expression, in bytes. The library goes deep into brackets.
-const MAX_EXPRESSION: usize = 1 << 10;
-/// The most steps of an evaluation: seconds at the worst, and enough to visit every node some fifty times.
-const MAX_OPERATIONS: c_ulong = 4_000_000;
 /// Declarations that a document must not have: what they bring is multiplied wherever it is used.
 const MULTIPLIERS: [&str; 2] = ["<!ENTITY", "<!ATTLIST"];
 
@@ -87,8 +86,8 @@ impl Document {
         })
     }
 
-    /// Evaluates an expression on the whole document; prefixes are those of `namespaces` only. What was
-    /// found before is forgotten on success. May take seconds.
+    /// Evaluates an expression on the whole document; prefixes are those of `namespaces` only. Gives the
+    /// number of this evaluation. What was found before is forgotten on success. May take seconds.
     ///
     /// # Errors
     /// It is no expression, has an unknown prefix, or takes too long.
@@ -97,40 +96,13 @@ impl Document {
         expression: &str,
         namespaces: &[(CString, CString)],
     ) -> Result<u64, Problem> {
-        if expression.len() > MAX_EXPRESSION {
-            return Err(format!(
-                "an expression has at most {MAX_EXPRESSION} bytes, this one {}",
-                expression.len()
-            ));
-        }
-        let expression = CString::new(expression).map_err(|error| error.to_string())?;
-        let (value, message) =
-            messages::heard(self.library, || self.value(&expression, namespaces));
-        let value = value.ok_or_else(|| message.unwrap_or_else(|| "no value".to_owned()))?;
+        let tree = self.tree.as_ptr();
+        // SAFETY: the tree is ours.
+        let value = unsafe { evaluation::value(self.library, tree, expression, namespaces) }?;
         self.forget();
         self.value = Some(value);
         self.evaluation += 1;
         Ok(self.evaluation)
-    }
-
-    fn value(
-        &self,
-        expression: &CStr,
-        namespaces: &[(CString, CString)],
-    ) -> Option<NonNull<Value>> {
-        // SAFETY: the tree is ours and lives longer than this; the texts are lent.
-        unsafe {
-            let evaluation = (self.library.new_evaluation)(self.tree.as_ptr());
-            let whole = evaluation.as_mut()?;
-            whole.node = self.tree.as_ptr();
-            whole.operations = MAX_OPERATIONS;
-            for (prefix, uri) in namespaces {
-                (self.library.register_namespace)(evaluation, prefix.as_ptr(), uri.as_ptr());
-            }
-            let value = (self.library.evaluate)(expression.as_ptr(), evaluation);
-            (self.library.free_evaluation)(evaluation);
-            NonNull::new(value)
-        }
     }
 
     fn forget(&mut self) {
@@ -273,8 +245,10 @@ impl Document {
         };
         let text = text.ok_or("libxml2 wrote nothing")?;
         match text.len() {
-            ..=MAX_BYTES => Ok(text),
-            bytes => Err(format!("it would have {bytes} bytes of {MAX_BYTES}")),
+            ..=MAX_WRITTEN => Ok(text),
+            bytes => Err(format!(
+                "its text has {bytes} bytes, at most {MAX_WRITTEN} are written"
+            )),
         }
     }
 

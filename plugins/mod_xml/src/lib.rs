@@ -1,6 +1,7 @@
 //! `mod_xml`: XML documents of a session: read, asked with XPath, changed, written. `README.md` says what it does.
 
 mod document;
+mod evaluation;
 mod library;
 mod messages;
 mod objects;

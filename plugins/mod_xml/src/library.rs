@@ -3,7 +3,7 @@
 //! The structures are those of `libxml2.so.2` where pointers have 8 bytes; that name stands for them.
 #![allow(unsafe_code, reason = "declares what is written in C")]
 
-use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -83,7 +83,8 @@ pub struct Evaluation {
     _doc: *mut c_void,
     pub node: *mut Node,
     _others: [u64; 42],
-    pub operations: c_ulong,
+    /// The most that are taken, an `unsigned long`.
+    pub steps: u64,
 }
 
 /// `xmlError`, as far as it is used.
@@ -98,8 +99,9 @@ pub struct Error {
 }
 
 const _: () = {
+    assert!(size_of::<std::ffi::c_ulong>() == 8);
     assert!(std::mem::offset_of!(Node, namespace) == 72);
-    assert!(std::mem::offset_of!(Evaluation, operations) == 352);
+    assert!(std::mem::offset_of!(Evaluation, steps) == 352);
     assert!(std::mem::offset_of!(Error, line) == 32);
 };
 

@@ -1,40 +1,52 @@
 //! Documents and results as objects of a session, and how actions reach them.
+//!
+//! All work on a document happens off the threads of calls: it may take long, or wait for an expression
+//! that was given up.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use muleteer_sdk::module::*;
 
-use crate::document::Document;
+use crate::document::{Document, Problem};
 
 /// A document of a session.
-pub type Shared = Arc<Mutex<Document>>;
+#[derive(Debug, Clone)]
+pub struct Shared(Arc<Mutex<Document>>);
 
 /// The result of an expression; it keeps its document alive.
 #[derive(Debug)]
-pub struct Found {
+struct Found {
     document: Shared,
     /// The number of the evaluation that it is of.
-    number: u64,
+    evaluation: u64,
 }
 
-impl Found {
-    /// What this evaluation of the document found.
-    pub fn new(document: Shared, number: u64) -> Self {
-        Self { document, number }
+impl Shared {
+    /// Does `work` when nobody else uses the document.
+    pub fn with<T>(&self, work: impl FnOnce(&mut Document) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
-    /// The document, if its last result is this one.
-    ///
-    /// # Errors
-    /// As [`open`], and the errno `arg` if it was evaluated again without success.
-    pub fn open(&self) -> Result<MutexGuard<'_, Document>, Failure> {
-        let document = open(&self.document)?;
-        if document.evaluation() != self.number {
-            let text = "the result was replaced by one that came too late";
-            return Err(Failure::errno("arg", text));
-        }
-        Ok(document)
-    }
+/// Does `work` off this thread, then `done` with what it gives; a problem is errno `arg`.
+pub fn away<T: Send + 'static>(
+    cx: &mut Context<'_>,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    done: impl FnOnce(&mut Context<'_>, T) -> Result<(), Failure> + Send + 'static,
+) -> Flow {
+    cx.blocking(Deadline::default(), work, |cx, result| {
+        let result = result.map_err(|problem| Failure::errno("arg", problem))?;
+        done(cx, result)?;
+        Ok(Flow::Next)
+    })
+}
+
+/// Keeps a document under this name.
+///
+/// # Errors
+/// As [`Context::set_object`].
+pub fn keep(cx: &mut Context<'_>, name: &str, document: Document) -> Result<(), Failure> {
+    cx.set_object(name, Arc::new(Mutex::new(document)))
 }
 
 /// The document of this name.
@@ -43,34 +55,47 @@ impl Found {
 /// The errno `arg`.
 pub fn document(cx: &Context<'_>, name: &str) -> Result<Shared, Failure> {
     let missing = || Failure::errno("arg", format!("there is no document {name:?}"));
-    cx.object::<Mutex<Document>>(name).ok_or_else(missing)
+    cx.object(name).map(Shared).ok_or_else(missing)
 }
 
-/// The result of this name, such as `x.xpath`.
+/// Keeps what an evaluation of a document found under this name.
+///
+/// # Errors
+/// As [`Context::set_object`].
+pub fn keep_result(
+    cx: &mut Context<'_>,
+    name: &str,
+    document: Shared,
+    evaluation: u64,
+) -> Result<(), Failure> {
+    let found = Found {
+        document,
+        evaluation,
+    };
+    cx.set_object(name, Arc::new(found))
+}
+
+/// Does `work` with the document that has the result of this name, such as `x.xpath`, off this thread.
 ///
 /// # Errors
 /// The errno `arg`.
-pub fn result(cx: &Context<'_>, name: &str) -> Result<Arc<Found>, Failure> {
-    let missing = || Failure::errno("arg", format!("there is no result {name:?}"));
-    cx.object::<Found>(name).ok_or_else(missing)
-}
-
-/// A document that nobody else looks at meanwhile, at once.
-///
-/// # Errors
-/// The errno `general`: an expression that missed its deadline is still evaluated.
-pub fn open(document: &Shared) -> Result<MutexGuard<'_, Document>, Failure> {
-    match document.try_lock() {
-        Ok(document) => Ok(document),
-        Err(TryLockError::Poisoned(document)) => Ok(document.into_inner()),
-        Err(TryLockError::WouldBlock) => {
-            let text = "an expression that was given up is still evaluated";
-            Err(Failure::errno("general", text))
-        }
-    }
-}
-
-/// The same off the threads of calls, where waiting is fine.
-pub fn wait(document: &Shared) -> MutexGuard<'_, Document> {
-    document.lock().unwrap_or_else(PoisonError::into_inner)
+pub fn with_result<T: Send + 'static>(
+    cx: &mut Context<'_>,
+    name: &str,
+    work: impl FnOnce(&mut Document) -> Result<T, Problem> + Send + 'static,
+    done: impl FnOnce(&mut Context<'_>, T) -> Result<(), Failure> + Send + 'static,
+) -> Result<Flow, Failure> {
+    let found = cx.object::<Found>(name);
+    let found =
+        found.ok_or_else(|| Failure::errno("arg", format!("there is no result {name:?}")))?;
+    let work = move || {
+        found.document.with(|document| {
+            // Another expression came too late for its action, and replaced what was found.
+            if document.evaluation() != found.evaluation {
+                return Err("the result is gone: evaluate again".to_owned());
+            }
+            work(document)
+        })
+    };
+    Ok(away(cx, work, done))
 }

@@ -1,12 +1,11 @@
 //! Expressions of XPath 1.0, and the name spaces of their prefixes.
 
 use std::ffi::CString;
-use std::sync::Arc;
 
 use muleteer_sdk::module::*;
 
 use crate::messages;
-use crate::objects::{self, Found};
+use crate::objects;
 
 /// The most name spaces of one document.
 const MAX_NAMESPACES: usize = 64;
@@ -36,11 +35,10 @@ fn evaluate(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
     let asked = document.clone();
     Ok(cx.blocking(
         Deadline::default(),
-        move || objects::wait(&asked).evaluate(&expression, &namespaces),
-        move |cx, number| {
-            let number = number.map_err(|problem| messages::refused(cx, &name, problem))?;
-            let found = Found::new(document, number);
-            cx.set_object(&format!("{name}.xpath"), Arc::new(found))?;
+        move || asked.with(|document| document.evaluate(&expression, &namespaces)),
+        move |cx, evaluation| {
+            let evaluation = evaluation.map_err(|problem| messages::refused(cx, &name, problem))?;
+            objects::keep_result(cx, &format!("{name}.xpath"), document, evaluation)?;
             Ok(Flow::Next)
         },
     ))

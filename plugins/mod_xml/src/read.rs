@@ -1,7 +1,5 @@
 //! Actions that read and write whole documents.
 
-use std::sync::{Arc, Mutex};
-
 use muleteer_sdk::module::*;
 
 use crate::document::Document;
@@ -81,7 +79,7 @@ fn keep(cx: &mut Context<'_>, text: String, name: String) -> Result<Flow, Failur
         move || Document::parse(&text),
         move |cx, document| {
             let document = document.map_err(|problem| messages::refused(cx, &name, problem))?;
-            cx.set_object(&name, Arc::new(Mutex::new(document)))?;
+            objects::keep(cx, &name, document)?;
             Ok(Flow::Next)
         },
     ))
@@ -91,15 +89,10 @@ fn dump(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
     let variable = args.name(0).to_owned();
     cx.set(&variable, "")?;
     let document = objects::document(cx, args.text(1))?;
-    Ok(cx.blocking(
-        Deadline::default(),
-        move || objects::wait(&document).dump(),
-        move |cx, text| {
-            let text = text.map_err(|problem| Failure::errno("arg", problem))?;
-            cx.set(&variable, text)?;
-            Ok(Flow::Next)
-        },
-    ))
+    let work = move || document.with(|document| document.dump());
+    Ok(objects::away(cx, work, move |cx, text| {
+        cx.set(&variable, text)
+    }))
 }
 
 fn set_loglevel(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {

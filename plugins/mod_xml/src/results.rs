@@ -2,7 +2,7 @@
 
 use muleteer_sdk::module::*;
 
-use crate::document::{Document, MAX_BYTES};
+use crate::document::{Document, MAX_BYTES, Problem};
 use crate::objects;
 
 /// The most nodes that become variables or are changed at a time.
@@ -20,6 +20,7 @@ pub const COUNT: Action = action("xml.XPathResultCount", count)
     .parameters(INTO)
     .equals()
     .errno(&["arg", "general"])
+    .cancellable()
     .example(Example {
         code: "xml.parse(\"<a><b/><b/></a>\", d); xml.evalXPath(//b, d); xml.XPathResultCount($n=d.xpath)",
         expect: &[("n", "2")],
@@ -34,6 +35,7 @@ pub const GET: Action = action("xml.getXPathResult", get)
     .parameters(INTO)
     .equals()
     .errno(&["arg", "general"])
+    .cancellable()
     .example(Example {
         code: "xml.parse(\"<a><b>x</b><b>y</b></a>\", d); xml.evalXPath(//b, d); xml.getXPathResult($v=d.xpath)",
         expect: &[("v[0]", "x"), ("v[1]", "y")],
@@ -48,6 +50,7 @@ pub const PRINT: Action = action("xml.printXPathResult", print)
     .parameters(INTO)
     .equals()
     .errno(&["arg", "general"])
+    .cancellable()
     .example(Example {
         code: "xml.parse(\"<a><b>x</b></a>\", d); xml.evalXPath(//b, d); xml.printXPathResult($t=d.xpath)",
         expect: &[("t", "element b \"x\"")],
@@ -58,35 +61,74 @@ pub const UPDATE: Action = action("xml.updateXPathResult", update)
     .parameters(&[RESULT, need("text", Kind::Value)])
     .equals()
     .errno(&["arg", "general"])
+    .cancellable()
     .example(Example {
         code: "xml.parse(\"<a><b/></a>\", d); xml.evalXPath(//b, d); xml.updateXPathResult(d.xpath=\"x & y\"); \
                xml.evalXPath(//b, d); xml.getXPathResult($v=d.xpath)",
         expect: &[("v", "x & y"), ("errno", "")],
     });
 
-/// Looks at a result; where there is none, the variable is `0`.
-fn look<T>(
+fn count(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
+    look(
+        cx,
+        args,
+        |document| Ok(document.count()),
+        |cx, variable, count| cx.set(variable, count.to_string()),
+    )
+}
+
+fn get(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
+    cx.remove_prefix(&format!("{}[", args.name(0)));
+    look(
+        cx,
+        args,
+        contents,
+        |cx, variable, contents| match contents {
+            Contents::One(content) => cx.set(variable, content),
+            Contents::Several(contents) => {
+                cx.remove(variable);
+                cx.set_array(variable, contents)
+            }
+        },
+    )
+}
+
+fn print(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
+    look(
+        cx,
+        args,
+        |document| Ok(lines(document).join("\n")),
+        |cx, variable, lines| cx.set(variable, lines),
+    )
+}
+
+fn update(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
+    let (written, text) = (args.text(0).to_owned(), args.text(1).to_owned());
+    let (name, index) = indexed(args.text(0));
+    let work = move |document: &mut Document| {
+        let count = few(document)?;
+        Ok((document.update(index, &text)?, count))
+    };
+    objects::with_result(cx, name, work, move |cx, (updated, count)| {
+        if !updated {
+            let text = format!("xml.updateXPathResult: {written} is not among {count} nodes");
+            cx.log(Level::Warning, &text);
+        }
+        Ok(())
+    })
+}
+
+/// Stores what `ask` says about a result. The variable is `0` where there is nothing to be asked.
+fn look<T: Send + 'static>(
     cx: &mut Context<'_>,
     args: &Args<'_>,
-    look: impl FnOnce(&Document) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let looked = objects::result(cx, args.text(1)).and_then(|found| look(&*found.open()?));
-    if looked.is_err() {
-        clear(cx, args.name(0));
-        cx.set(args.name(0), "0")?;
-    }
-    looked
-}
-
-fn clear(cx: &mut Context<'_>, variable: &str) {
-    cx.remove(variable);
-    cx.remove_prefix(&format!("{variable}["));
-}
-
-fn count(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
-    let count = look(cx, args, |document| Ok(document.count()))?;
-    cx.set(args.name(0), count.to_string())?;
-    Ok(Flow::Next)
+    ask: fn(&Document) -> Result<T, Problem>,
+    store: fn(&mut Context<'_>, &str, T) -> Result<(), Failure>,
+) -> Result<Flow, Failure> {
+    let variable = args.name(0).to_owned();
+    cx.set(&variable, "0")?;
+    let done = move |cx: &mut Context<'_>, said| store(cx, &variable, said);
+    objects::with_result(cx, args.text(1), move |document| ask(document), done)
 }
 
 /// What a result holds.
@@ -95,18 +137,7 @@ enum Contents {
     Several(Vec<String>),
 }
 
-fn get(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
-    let contents = look(cx, args, contents)?;
-    let variable = args.name(0);
-    clear(cx, variable);
-    match contents {
-        Contents::One(content) => cx.set(variable, content)?,
-        Contents::Several(contents) => cx.set_array(variable, contents)?,
-    }
-    Ok(Flow::Next)
-}
-
-fn contents(document: &Document) -> Result<Contents, Failure> {
+fn contents(document: &Document) -> Result<Contents, Problem> {
     if let Some((_, text)) = document.plain() {
         return Ok(Contents::One(text));
     }
@@ -116,8 +147,9 @@ fn contents(document: &Document) -> Result<Contents, Failure> {
     for content in document.contents() {
         bytes += content.len();
         if bytes > MAX_BYTES {
-            let text = format!("the nodes hold more than {MAX_BYTES} bytes: ask for fewer");
-            return Err(Failure::errno("arg", text));
+            return Err(format!(
+                "the nodes hold more than {MAX_BYTES} bytes: ask for fewer"
+            ));
         }
         contents.push(content);
     }
@@ -127,21 +159,14 @@ fn contents(document: &Document) -> Result<Contents, Failure> {
     })
 }
 
-/// Whether these are no more nodes than an action handles.
-fn few(document: &Document) -> Result<(), Failure> {
+/// How many nodes were found, if an action handles so many.
+fn few(document: &Document) -> Result<usize, Problem> {
     match document.count() {
-        ..=MAX_VALUES => Ok(()),
-        count => {
-            let text = format!("{count} nodes were found, and at most {MAX_VALUES} are handled");
-            Err(Failure::errno("arg", text))
-        }
+        count @ ..=MAX_VALUES => Ok(count),
+        count => Err(format!(
+            "{count} nodes were found, and at most {MAX_VALUES} are handled"
+        )),
     }
-}
-
-fn print(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
-    let lines = look(cx, args, |document| Ok(lines(document)))?;
-    cx.set(args.name(0), lines.join("\n"))?;
-    Ok(Flow::Next)
 }
 
 fn lines(document: &Document) -> Vec<String> {
@@ -166,23 +191,6 @@ fn lines(document: &Document) -> Vec<String> {
         lines.push(format!("and {} more", document.count() - MAX_LINES));
     }
     lines
-}
-
-fn update(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
-    let (name, index) = indexed(args.text(0));
-    let found = objects::result(cx, name)?;
-    let mut document = found.open()?;
-    few(&document)?;
-    let count = document.count();
-    let updated = document.update(index, args.text(1));
-    if !updated.map_err(|problem| Failure::errno("arg", problem))? {
-        let text = format!(
-            "xml.updateXPathResult: {} is not among {count} nodes",
-            args.text(0)
-        );
-        cx.log(Level::Warning, &text);
-    }
-    Ok(Flow::Next)
 }
 
 /// `x.xpath[1]` is the second node of `x.xpath`.
