@@ -15,6 +15,8 @@ use crate::messages;
 
 /// The largest text of a document, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
+/// The most bytes of texts in a document that is changed.
+const MAX_GROWN: usize = 2 * MAX_BYTES;
 /// The largest text that is written, in bytes: it may be indented where the one that was read was not.
 const MAX_WRITTEN: usize = 4 * MAX_BYTES;
 /// The most tags and attributes of a document; a node takes some hundred bytes.
@@ -155,7 +157,7 @@ impl Document {
     /// their children. Then nothing is found any more. False: there is no such node.
     ///
     /// # Errors
-    /// A character that XML cannot have; or the document would be too large.
+    /// XML cannot have the text there; or the document would be too large.
     pub fn update(&mut self, index: Option<usize>, text: &str) -> Result<bool, Problem> {
         if let Some(bad) = text.chars().find(|&c| !is_char(c)) {
             return Err(format!("XML cannot have the character {bad:?}"));
@@ -169,12 +171,15 @@ impl Document {
             },
         };
         let grown = targets.len().saturating_mul(text.len());
-        if self.bytes.saturating_add(grown) > 2 * MAX_BYTES {
+        if self.bytes.saturating_add(grown) > MAX_GROWN {
             return Err(format!(
-                "the document would have more than {MAX_BYTES} bytes"
+                "the document would have more than {MAX_GROWN} bytes"
             ));
         }
-        let targets = self.outermost(targets);
+        let targets = outermost(targets);
+        if let Some(end) = targets.iter().find_map(|&node| ending(kind(node), text)) {
+            return Err(format!("{end:?} would end the comment or instruction"));
+        }
         // Now, as some of what was found is going to be freed.
         self.forget();
         let text = CString::new(text).map_err(|error| error.to_string())?;
@@ -184,42 +189,16 @@ impl Document {
         Ok(true)
     }
 
-    /// Those with a content of their own that are not inside of another one.
-    fn outermost(&self, mut nodes: Vec<*mut Node>) -> Vec<*mut Node> {
-        let kind = |node: *mut Node| {
-            // SAFETY: all are nodes of our tree, or namespaces, which have their kind there as well.
-            unsafe { (*node).kind }
-        };
-        let parent = |node: *mut Node| {
-            // SAFETY: as above, and no namespace is asked.
-            unsafe { (*node).parent }
-        };
-        nodes.retain(|&node| !matches!(kind(node), library::NAMESPACE | library::DOCUMENT));
-        let all: HashSet<_> = nodes.iter().copied().collect();
-        nodes.retain(|&node| {
-            let mut above = parent(node);
-            // Its element does not lose an attribute.
-            if kind(node) == library::ATTRIBUTE && !above.is_null() {
-                above = parent(above);
-            }
-            while !above.is_null() && !all.contains(&above) {
-                above = parent(above);
-            }
-            above.is_null()
-        });
-        nodes
-    }
-
     /// Replaces the content of a node of the tree.
     fn replace(&mut self, node: *mut Node, text: &CStr) {
         let library = self.library;
         // SAFETY: the caller has it from our tree, and nothing points to what is inside.
-        let (content, kind) = unsafe { (library.take((library.content)(node)), (*node).kind) };
+        let content = unsafe { library.take((library.content)(node)) };
         let before = content.map_or(0, |content| content.len());
         self.bytes = self.bytes.saturating_sub(before) + text.to_bytes().len();
         // SAFETY: as above. The content of elements and attributes is taken as markup, so it is escaped.
         unsafe {
-            if matches!(kind, library::ELEMENT | library::ATTRIBUTE) {
+            if matches!(kind(node), library::ELEMENT | library::ATTRIBUTE) {
                 let escaped = (library.encode)(self.tree.as_ptr(), text.as_ptr());
                 (library.set_content)(node, escaped);
                 library.take(escaped);
@@ -282,13 +261,8 @@ impl Document {
 }
 
 impl Found<'_> {
-    fn number(&self) -> c_int {
-        // SAFETY: the node lives as long as the result, and namespaces have their kind there as well.
-        unsafe { (*self.node).kind }
-    }
-
     fn kind(&self) -> &'static str {
-        match self.number() {
+        match kind(self.node) {
             library::ELEMENT => "element",
             library::ATTRIBUTE => "attribute",
             library::TEXT | library::CDATA => "text",
@@ -302,9 +276,9 @@ impl Found<'_> {
 
     /// With its prefix; empty where it has none.
     fn name(&self) -> String {
-        let number = self.number();
+        let kind = kind(self.node);
         if !matches!(
-            number,
+            kind,
             library::ELEMENT | library::ATTRIBUTE | library::INSTRUCTION
         ) {
             return String::new();
@@ -313,9 +287,7 @@ impl Found<'_> {
         unsafe {
             let name = borrowed((*self.node).name);
             match (*self.node).namespace.as_ref() {
-                Some(namespace)
-                    if number != library::INSTRUCTION && !namespace.prefix.is_null() =>
-                {
+                Some(namespace) if kind != library::INSTRUCTION && !namespace.prefix.is_null() => {
                     format!("{}:{name}", borrowed(namespace.prefix))
                 }
                 _ => name,
@@ -324,7 +296,7 @@ impl Found<'_> {
     }
 
     fn content(&self) -> String {
-        if self.number() == library::NAMESPACE {
+        if kind(self.node) == library::NAMESPACE {
             // SAFETY: what has this kind is one.
             let namespace = unsafe { &*self.node.cast::<Namespace>() };
             return format!("{}={}", borrowed(namespace.prefix), borrowed(namespace.uri));
@@ -332,6 +304,43 @@ impl Found<'_> {
         // SAFETY: the node is of the tree, and the text that is made of it ours.
         let content = unsafe { self.library.take((self.library.content)(self.node)) };
         content.unwrap_or_default()
+    }
+}
+
+/// What a node is. All are of a tree that lives; namespaces have their kind in the same place.
+fn kind(node: *mut Node) -> c_int {
+    // SAFETY: as above.
+    unsafe { (*node).kind }
+}
+
+/// Those with a content of their own that are not inside of another one.
+fn outermost(mut nodes: Vec<*mut Node>) -> Vec<*mut Node> {
+    let parent = |node: *mut Node| {
+        // SAFETY: all are of a tree that lives, and no namespace is asked.
+        unsafe { (*node).parent }
+    };
+    nodes.retain(|&node| !matches!(kind(node), library::NAMESPACE | library::DOCUMENT));
+    let all: HashSet<_> = nodes.iter().copied().collect();
+    nodes.retain(|&node| {
+        let mut above = parent(node);
+        // Its element does not lose an attribute.
+        if kind(node) == library::ATTRIBUTE && !above.is_null() {
+            above = parent(above);
+        }
+        while !above.is_null() && !all.contains(&above) {
+            above = parent(above);
+        }
+        above.is_null()
+    });
+    nodes
+}
+
+/// What in a text would end such a node early; there is no way to escape it.
+fn ending(kind: c_int, text: &str) -> Option<&'static str> {
+    match kind {
+        library::COMMENT if text.contains("--") || text.ends_with('-') => Some("--"),
+        library::INSTRUCTION if text.contains("?>") => Some("?>"),
+        _ => None,
     }
 }
 

@@ -250,6 +250,30 @@ fn a_new_content_is_plain_text() {
 }
 
 #[test]
+fn what_would_end_a_node_early_is_refused() {
+    let mut t = parsed("<a><!--c--><?p x?><![CDATA[y]]></a>");
+    for (expression, text) in [
+        ("//comment()", "a--><b/>"),
+        ("//comment()", "a-"),
+        ("//processing-instruction()", "?><b/>"),
+    ] {
+        t.run("xml.evalXPath", &[expression, "x"]);
+        let outcome = t.run("xml.updateXPathResult", &["x.xpath", text]);
+        assert_eq!(outcome.errno(), "arg", "{text}");
+        assert_eq!(
+            t.run("xml.updateXPathResult", &["x.xpath", "- ?"]),
+            Outcome::Done
+        );
+    }
+    t.run("xml.evalXPath", &["//text()", "x"]);
+    t.run("xml.updateXPathResult", &["x.xpath", "]]><b/>"]);
+    let text = dumped(&mut t);
+    assert_eq!(t.run("xml.parse", &[&text, "x"]), Outcome::Done, "{text}");
+    assert_eq!(found(&mut t, "//text()"), "]]><b/>");
+    assert_eq!(found(&mut t, "count(//b)"), "0");
+}
+
+#[test]
 fn nodes_inside_of_changed_ones_are_gone_with_them() {
     let mut t = parsed("<a xmlns:n='urn:n'><b s='1'><c s='2'>x<d/></c></b><b/></a>");
     for expression in [
