@@ -2,9 +2,9 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD_PACKAGES := cc pkg-config libopus-dev
-# What the loadable codecs open when they are loaded; spandsp is what G.726 is compared with.
+# What the loadable codecs and mod_xml open when they are loaded; spandsp is what G.726 is compared with.
 CODEC_PACKAGES := libgsm1 libspeex1 libopencore-amrnb0 libopencore-amrwb0 libvo-amrwbenc0 \
-	libcodec2-1.0 libbcg729-0 libspandsp2
+	libcodec2-1.0 libbcg729-0 libspandsp2 libxml2
 # What the tests of modules start themselves: MariaDB without a service of the machine.
 MODULE_PACKAGES := mariadb-server-core mariadb-client-core
 TEST_PACKAGES := $(BUILD_PACKAGES) $(CODEC_PACKAGES) $(MODULE_PACKAGES) sip-tester sipvicious \
