@@ -1,0 +1,194 @@
+//! The one Python of the process: how it begins, and how it runs a piece of code.
+#![allow(
+    unsafe_code,
+    reason = "which library a function comes from, and making its symbols visible, is up to the linker"
+)]
+
+use std::ffi::{CStr, c_void};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use muleteer_sdk::module::{Host, Level};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList};
+
+use crate::config::{self, Config};
+use crate::line::{Line, Outlet, Raised, Said};
+use crate::watch::Watched;
+
+/// The longest text of an exception that goes to a script.
+const MAX_CAUSE: usize = 1_000;
+/// The longest text that goes to the log at once.
+const MAX_LOG: usize = 8_192;
+
+/// What is set when the module is loaded.
+pub struct Python3 {
+    pub config: Config,
+    host: Host,
+    face: Py<PyModule>,
+}
+
+static PYTHON: OnceLock<Python3> = OnceLock::new();
+
+/// What is set when the module is loaded; `None` if that failed.
+pub fn loaded() -> Option<&'static Python3> {
+    PYTHON.get()
+}
+
+/// The names that the code of one session has given. They may be dropped anywhere: Python frees them later.
+pub struct Names(PyOnceLock<Py<PyDict>>);
+
+impl Names {
+    pub const fn new() -> Self {
+        Self(PyOnceLock::new())
+    }
+}
+
+/// A piece of code, and what it runs for.
+pub struct Task {
+    pub code: Arc<str>,
+    pub condition: bool,
+    pub names: Arc<Names>,
+    pub event: String,
+    pub params: Vec<(String, String)>,
+    pub outlet: Outlet,
+    pub deadline: Instant,
+}
+
+/// Reads the configuration and begins the interpreter.
+pub fn load(host: &Host) -> Result<(), String> {
+    let config = config::read(host.config())?;
+    show_symbols()?;
+    // Does not touch the handlers of signals.
+    Python::initialize();
+    let begun = Python::attach(|py| begin(py, &config).map_err(|error| error.to_string()));
+    let face = begun.map_err(|error| format!("Python does not begin: {error}"))?;
+    let python = Python3 {
+        config,
+        host: *host,
+        face,
+    };
+    PYTHON.set(python).map_err(|_| "loaded twice".to_owned())
+}
+
+/// Extensions of Python that are written in C look for its functions among the symbols that all objects
+/// see; the server keeps the symbols of a module, and of what it needs, to itself.
+fn show_symbols() -> Result<(), String> {
+    let mut of = libc::Dl_info {
+        dli_fname: std::ptr::null(),
+        dli_fbase: std::ptr::null_mut(),
+        dli_sname: std::ptr::null(),
+        dli_saddr: std::ptr::null_mut(),
+    };
+    let function = pyo3::ffi::Py_IsInitialized as *const c_void;
+    // SAFETY: the structure is valid; the name that it gets belongs to the linker and stays.
+    let file = unsafe {
+        let found = libc::dladdr(function, &mut of) != 0 && !of.dli_fname.is_null();
+        found.then(|| CStr::from_ptr(of.dli_fname))
+    };
+    let file = file.ok_or("the file of libpython is not known")?;
+    let flags = libc::RTLD_NOW | libc::RTLD_GLOBAL | libc::RTLD_NOLOAD;
+    // SAFETY: the object is loaded already, so nothing of it runs; it is never closed.
+    match unsafe { libc::dlopen(file.as_ptr(), flags) }.is_null() {
+        true => Err(format!("{} cannot be opened", file.to_string_lossy())),
+        false => Ok(()),
+    }
+}
+
+fn begin(py: Python<'_>, config: &Config) -> PyResult<Py<PyModule>> {
+    let face = PyModule::new(py, "muleteer_face")?;
+    face.add_function(wrap_pyfunction!(log, &face)?)?;
+    let source = std::ffi::CString::new(include_str!("face.py"))?;
+    py.run(&source, Some(&face.dict()), None)?;
+    face.call_method1("prepare", (PyList::new(py, &config.path)?,))?;
+    Ok(face.unbind())
+}
+
+/// `dsm.log`: 0 for errors to 3 for what helps to find them.
+#[pyfunction]
+fn log(py: Python<'_>, level: u8, text: &str) {
+    let Some(python) = loaded() else { return };
+    let level = match level {
+        0 => Level::Error,
+        1 => Level::Warning,
+        2 => Level::Info,
+        _ => Level::Debug,
+    };
+    let text = &text[..text.floor_char_boundary(MAX_LOG)];
+    py.detach(|| python.host.log(level, text));
+}
+
+/// The class of the exception for code that runs for too long.
+pub fn time_limit(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    loaded()?.face.bind(py).getattr("TimeLimit").ok()
+}
+
+/// The exception for code whose session is gone.
+pub fn session_gone(py: Python<'_>) -> PyErr {
+    let class = loaded().map(|python| python.face.bind(py).getattr("SessionGone"));
+    match class {
+        Some(Ok(class)) => match class.call0() {
+            Ok(error) => PyErr::from_value(error),
+            Err(error) => error,
+        },
+        Some(Err(error)) => error,
+        None => PyRuntimeError::new_err("gone"),
+    }
+}
+
+/// Runs code on the current thread, and tells its session how it ended. Waits for Python's lock.
+pub fn run(python: &'static Python3, task: Task) {
+    let outlet = task.outlet.clone();
+    let end = Python::attach(|py| {
+        let face = python.face.bind(py);
+        watched(py, face, task).map_err(|error| raised(py, &error))
+    });
+    // Whoever does not listen any more has told the script why.
+    outlet.say(Said::End(end.and_then(|end| end)));
+}
+
+/// Runs it until its deadline; also what there is to be said of an exception may be code of the script.
+fn watched(
+    py: Python<'_>,
+    face: &Bound<'_, PyModule>,
+    task: Task,
+) -> PyResult<Result<bool, Raised>> {
+    let names = task.names.0.get_or_init(py, || PyDict::new(py).unbind());
+    let params = PyDict::new(py);
+    for (name, value) in &task.params {
+        params.set_item(name, value)?;
+    }
+    let line = Bound::new(py, Line::new(task.outlet))?;
+    let thread = face.getattr("threading")?.call_method0("get_ident")?;
+    let arguments = (
+        &*task.code,
+        task.condition,
+        names.bind(py),
+        task.event,
+        params,
+        line,
+    );
+    let _watched = Watched::new(py, thread.extract()?, task.deadline);
+    match face.call_method1("run", arguments) {
+        Ok(value) => Ok(Ok(value.extract()?)),
+        Err(error) => {
+            let described = face.call_method1("describe", (error.value(py),));
+            let (kind, text, line) = described?.extract()?;
+            Ok(Err(shortened(kind, text, line)))
+        }
+    }
+}
+
+/// An exception that nobody could describe.
+fn raised(py: Python<'_>, error: &PyErr) -> Raised {
+    let kind = error.get_type(py).name();
+    let kind = kind.map_or_else(|_| String::new(), |name| name.to_string());
+    shortened(kind, String::new(), 0)
+}
+
+fn shortened(kind: String, mut text: String, line: u32) -> Raised {
+    text.truncate(text.floor_char_boundary(MAX_CAUSE));
+    Raised { kind, text, line }
+}

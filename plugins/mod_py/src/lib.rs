@@ -1,0 +1,21 @@
+//! `mod_py`: Python in diagrams. `README.md` says what it does.
+//!
+//! Code runs on threads of this module, never on those of the server. What it wants of its session it asks
+//! for, one question at a time, and the session answers in between (`line`).
+
+mod actions;
+mod config;
+mod interpreter;
+mod line;
+mod pool;
+mod watch;
+
+use muleteer_sdk::module::*;
+
+export_module! {
+    name: "mod_py",
+    doc: "Python code as an action and as a condition.",
+    load: interpreter::load,
+    actions: [actions::ACTION],
+    conditions: [actions::CONDITION],
+}
