@@ -5,10 +5,11 @@ BUILD_PACKAGES := cc pkg-config libopus-dev
 # What the loadable codecs and mod_xml open when they are loaded; spandsp is what G.726 is compared with.
 CODEC_PACKAGES := libgsm1 libspeex1 libopencore-amrnb0 libopencore-amrwb0 libvo-amrwbenc0 \
 	libcodec2-1.0 libbcg729-0 libspandsp2 libxml2
-# What the tests of modules start themselves: MariaDB without a service of the machine.
-MODULE_PACKAGES := mariadb-server-core mariadb-client-core
+# What mod_py is built with, and what the tests of modules start themselves, without services of the machine.
+PLUGIN_PACKAGES := python3-dev
+MODULE_PACKAGES := mariadb-server-core mariadb-client-core redis-server
 TEST_PACKAGES := $(BUILD_PACKAGES) $(CODEC_PACKAGES) $(MODULE_PACKAGES) sip-tester sipvicious \
-	baresip-core linphone-cli kamailio python3-venv python3-dev
+	$(PLUGIN_PACKAGES) baresip-core linphone-cli kamailio python3-venv
 TEST_PYTHON := numpy pesq
 
 .PHONY: help run plugins test test-quick lint bench prompts packages test-packages
@@ -20,7 +21,8 @@ run: packages ## Builds the server and runs it with conf/muleteer.toml.
 	cargo build --release
 	exec $(TARGET)/release/muleteer serve --config conf/muleteer.toml
 
-plugins: ## Builds the loadable codecs and modules of plugins/, next to the server.
+plugins: packages ## Builds the loadable codecs and modules of plugins/, next to the server.
+	@.ci/need-packages $(PLUGIN_PACKAGES)
 	cargo build --release $(addprefix -p ,$(notdir $(wildcard plugins/codec_* plugins/mod_*))) -p mod_example
 	cc -shared -fPIC -pthread -O2 -I plugins/sdk/include -o $(TARGET)/release/libmod_example_c.so plugins/example_c/example.c
 

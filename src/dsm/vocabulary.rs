@@ -5,15 +5,18 @@
 pub type Word = (&'static str, &'static str);
 
 /// Modules that diagrams written for SEMS import and that this version of the server does not have.
-pub const MODULES_TO_COME: &[&str] = &[
-    "mod_aws",
+pub const MODULES_TO_COME: &[&str] = &["mod_aws", "mod_zrtp"];
+
+/// Modules of this project that are objects of their own: built apart, and found in the folders of modules.
+pub const LOADABLE_MODULES: &[&str] = &[
     "mod_curl",
+    "mod_json",
+    "mod_log",
     "mod_mysql",
     "mod_py",
     "mod_redis",
     "mod_regex",
     "mod_xml",
-    "mod_zrtp",
 ];
 
 /// What `@name` gives; the same names as [`SELECTS`](super::SELECTS). An outgoing call has the other

@@ -28,7 +28,7 @@ use super::program::{State, StateDiagram, StateId, Target, Transition};
 use super::registry::Registry;
 use super::source::{SourceMap, Span};
 use super::syntax::ast;
-use super::vocabulary::MODULES_TO_COME;
+use super::vocabulary::{LOADABLE_MODULES, MODULES_TO_COME};
 use crate::suggest::closest;
 use body::Bodies;
 
@@ -151,6 +151,14 @@ impl<'t> Check<'t> {
                 let message = format!("this version of the server has no module '{}'", name.text);
                 let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
                 self.report(finding.hint("it is a module of SEMS that is still to come"));
+            }
+            missing if LOADABLE_MODULES.contains(&name.text) => {
+                self.bodies.import_unknown(name.text);
+                let message = format!("the module '{}' is not here", name.text);
+                let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
+                let missing = missing.map(|missing| format!("{missing}; "));
+                let missing = missing.unwrap_or_default();
+                self.report(finding.hint(format!("{missing}`make plugins` builds it")));
             }
             missing => {
                 let near = closest(name.text, self.registry.modules());
