@@ -1,12 +1,12 @@
 //! `py` as action and as condition: the side of the session.
 #![allow(
     clippy::disallowed_methods,
-    reason = "code of others has to be done in time, so its begin has to be known"
+    reason = "code has to be done in time, so the clock is read"
 )]
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use muleteer_sdk::module::*;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -78,6 +78,10 @@ impl Running {
     /// Waits for what the code says next.
     fn listen(mut self, cx: &mut Context<'_>) -> Flow {
         let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            // Code that asks again and again would always be in time.
+            return Flow::Failed(too_late());
+        }
         let deadline = Deadline::new(left).failing(LATE.0, LATE.1);
         let next = async move {
             let said = self.said.recv().await;
@@ -94,7 +98,7 @@ impl Running {
         if let Ask::Fail(errno, text) = &ask {
             self.error = Some((errno.clone(), text.clone())).filter(|_| !errno.is_empty());
         }
-        // A code that does not wait any more is told by its end.
+        // Code that does not wait any more has ended.
         let give = move |answer| drop(reply.send(answer));
         match ask.at_once(cx) {
             Ok(answer) => {
@@ -114,7 +118,7 @@ impl Running {
     fn end(self, end: Result<bool, Raised>) -> Result<Flow, Failure> {
         match (end, self.error) {
             // The clock of the code and that of the session may be the first to strike.
-            (Err(raised), _) if raised.kind == TIME_LIMIT => Err(Failure::errno(LATE.0, LATE.1)),
+            (Err(raised), _) if raised.kind == TIME_LIMIT => Err(too_late()),
             (Err(raised), _) => Err(Exception::from(raised).into()),
             (Ok(_), Some((errno, text))) => Err(Failure::errno(errno, text)),
             (Ok(_), None) => Ok(Flow::Next),
@@ -131,7 +135,11 @@ fn test(cx: &mut Context<'_>, args: &Args<'_>) -> Result<bool, Failure> {
     begin(&CONDITIONS, python, task).map_err(|cause| thrown(&cause))?;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        match said.recv_timeout(left) {
+        let next = match left.is_zero() {
+            true => Err(RecvTimeoutError::Timeout),
+            false => said.recv_timeout(left),
+        };
+        match next {
             Ok(Said::Ask(ask, reply)) => {
                 let answer = ask.at_once(cx).unwrap_or_else(|(action, args)| {
                     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -140,17 +148,23 @@ fn test(cx: &mut Context<'_>, args: &Args<'_>) -> Result<bool, Failure> {
                 // As for an action.
                 drop(reply.send(answer));
             }
-            Ok(Said::End(end)) => return Ok(end.map_err(Exception::from)?),
-            Err(RecvTimeoutError::Timeout) => return Err(late(timeout)),
+            Ok(Said::End(Err(raised))) if raised.kind != TIME_LIMIT => {
+                return Err(Exception::from(raised).into());
+            }
+            Ok(Said::End(Ok(holds))) => return Ok(holds),
+            Ok(Said::End(Err(_))) | Err(RecvTimeoutError::Timeout) => {
+                return Err(thrown(&format!("the code is not done within {timeout:?}")));
+            }
             Err(RecvTimeoutError::Disconnected) => return Err(thrown("the code got no thread")),
         }
     }
 }
 
-fn late(timeout: Duration) -> Failure {
-    thrown(&format!("the code is not done within {timeout:?}"))
+fn too_late() -> Failure {
+    Failure::errno(LATE.0, LATE.1)
 }
 
+/// A condition that could not be tested.
 fn thrown(cause: &str) -> Failure {
     let exception = Exception::new("py").with("cause", cause);
     exception.with("python_type", TIME_LIMIT).into()

@@ -216,11 +216,8 @@ def _compile(code, condition):
     found = _compiled.get((code, condition))
     if found is None:
         first, _, rest = code.partition("\n")
-        if first.rstrip() == "#":
-            code_lines = "#\n" + textwrap.dedent(rest)
-        else:
-            code_lines = code
-        found = compile(code_lines, FILE, "eval" if condition else "exec", dont_inherit=True)
+        text = "#\n" + textwrap.dedent(rest) if first.rstrip() == "#" else code
+        found = compile(text, FILE, "eval" if condition else "exec", dont_inherit=True)
         if len(_compiled) >= MAX_COMPILED:
             _compiled.clear()
         _compiled[code, condition] = found

@@ -107,3 +107,33 @@ fn nobody_waits_for_code_that_hangs() {
     assert_eq!(t.run("py", &["session.setvar('a', 1)"]), Outcome::Done);
     eventually(&mut t, "True");
 }
+
+#[test]
+fn code_that_asks_again_and_again_gets_no_more_time() {
+    let mut t = session();
+    let code = "
+global asked
+def ask():
+  while True: session.var('a')
+def insist():
+  global asked
+  try:
+    for _ in range(20):
+      try:
+        ask()
+      except BaseException:
+        pass
+  finally:
+    asked = True
+insist()";
+    let began = Instant::now();
+    assert_eq!(t.run("py", &[code]).errno(), "general");
+    eventually(&mut t, "asked");
+    assert_eq!(
+        t.run("py", &["\nglobal asked\nasked = False"]),
+        Outcome::Done
+    );
+    assert!(!t.test("py", &["insist()"]));
+    assert!(began.elapsed() < Duration::from_secs(30));
+    eventually(&mut t, "asked");
+}
