@@ -379,7 +379,7 @@ pub enum ModuleCommand {
     /// All of them are loaded, so those that need settings want --config. The exit code is 1 if one is
     /// refused.
     List {
-        /// Configuration file (TOML): the folders of [dsm] modules, and the settings of [module.NAME]
+        /// Configuration file (TOML): the folders of `[dsm] modules`, and the settings of `[module.NAME]`
         #[arg(long, value_name = "FILE", conflicts_with = "folders")]
         config: Option<PathBuf>,
 
