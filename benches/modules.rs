@@ -65,14 +65,11 @@ fn modules() -> Modules {
         let bench = std::env::current_exe().expect("a path");
         let folder = bench.parent().and_then(Path::parent).expect("folders");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--release",
-            "-p",
-            "mod_example",
-        ]);
+        cargo.args(["build", "--quiet", "--locked", "-p", "mod_example"]);
+        // As the bench itself, which `cargo test --benches` runs once without optimising it.
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
         cargo
             .arg("--target-dir")
             .arg(folder.parent().expect("a folder"));
@@ -86,11 +83,9 @@ fn modules() -> Modules {
 fn engine(action: &str) -> Engine {
     let text = format!(
         "import(mod_example);\n\
-         initial state A enter set($from=4711);\n\
-         transition \"t\" A - key / {{ {} }} -> B;\n\
+         initial state A enter {{ set($from=4711); }};\n\
          state B;\n\
-         transition \"t\" B - key / {{ {} }} -> B;\n",
-        format!("{action};").repeat(ACTIONS),
+         transition \"t\" (A, B) - key / {} -> B;\n",
         format!("{action};").repeat(ACTIONS),
     );
     let loaded = load("main", "main.dsm", &Text(text), &modules().registry());
