@@ -12,7 +12,7 @@ use super::catalog::DiagramApplication;
 use super::core::SessionCore;
 use super::event::{SessionEvent, SessionId, SessionOutput};
 use super::script::reply::{Reply, bad, failed, found, thrown};
-use super::script::{Performed, Script, Step, Surroundings, message, unavailable};
+use super::script::{Performed, Script, Step, Surroundings, message, told, unavailable};
 use crate::dsm::module::{MessagePart, Moment};
 use crate::dsm::{
     Errno, Event, EventKind, Exception, HostAction, ModuleCall, NotStartable, Values,
@@ -171,27 +171,19 @@ impl SessionCore for RequestSession {
     fn handle_event(&mut self, now: Instant, event: SessionEvent) {
         match event {
             SessionEvent::Posted(params) => {
-                let posted = Event::new(EventKind::Event);
-                let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
-                self.enqueue(params.iter().fold(posted, add), Afterwards::Nothing);
+                self.enqueue(told::posted(&params), Afterwards::Nothing);
             }
             SessionEvent::Raised(event, params) => {
-                let raised = Event::new(EventKind::Module(event));
-                let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
-                self.enqueue(params.iter().fold(raised, add), Afterwards::Nothing);
+                self.enqueue(told::raised(event, &params), Afterwards::Nothing);
             }
             SessionEvent::News(event) => self.enqueue(*event, Afterwards::Nothing),
             SessionEvent::Performed(token, result) => {
                 let done = self.script.performed(now, token, result, &mut self.around);
                 self.finish(done);
             }
-            SessionEvent::User(number) => {
-                let event = Event::new(EventKind::System).with("type", format!("User{number}"));
-                self.enqueue(event, Afterwards::Nothing);
-            }
+            SessionEvent::User(number) => self.enqueue(told::user(number), Afterwards::Nothing),
             SessionEvent::Shutdown => {
-                let event = Event::new(EventKind::System).with("type", "ServerShutdown");
-                self.enqueue(event, Afterwards::StopUnlessProcessed);
+                self.enqueue(told::shutdown(), Afterwards::StopUnlessProcessed);
             }
             SessionEvent::Terminate => self.abandon(),
             // Of a call, which there is none of.

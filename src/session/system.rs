@@ -10,7 +10,7 @@ use super::catalog::DiagramApplication;
 use super::core::SessionCore;
 use super::event::{SessionEvent, SessionId, SessionOutput};
 use super::monitoring::Follow;
-use super::script::{Performed, Script, Step, Surroundings, unavailable};
+use super::script::{Performed, Script, Step, Surroundings, told, unavailable};
 use crate::dsm::module::Moment;
 use crate::dsm::{Event, EventKind, Exception, HostAction, NotStartable, Values};
 
@@ -124,27 +124,14 @@ impl SessionCore for SystemSession {
 
     fn handle_event(&mut self, now: Instant, event: SessionEvent) {
         match event {
-            SessionEvent::Posted(params) => {
-                let posted = Event::new(EventKind::Event);
-                let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
-                self.enqueue(params.iter().fold(posted, add));
-            }
-            SessionEvent::Raised(event, params) => {
-                let raised = Event::new(EventKind::Module(event));
-                let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
-                self.enqueue(params.iter().fold(raised, add));
-            }
+            SessionEvent::Posted(params) => self.enqueue(told::posted(&params)),
+            SessionEvent::Raised(event, params) => self.enqueue(told::raised(event, &params)),
             SessionEvent::News(event) => self.enqueue(*event),
             SessionEvent::Performed(token, result) => {
                 self.script.performed(now, token, result, &mut self.around);
             }
-            SessionEvent::User(number) => {
-                let name = format!("User{number}");
-                self.enqueue(Event::new(EventKind::System).with("type", name));
-            }
-            SessionEvent::Shutdown => {
-                self.enqueue(Event::new(EventKind::System).with("type", "ServerShutdown"));
-            }
+            SessionEvent::User(number) => self.enqueue(told::user(number)),
+            SessionEvent::Shutdown => self.enqueue(told::shutdown()),
             SessionEvent::Terminate => self.abandon(),
             // Of a call, which there is none of.
             SessionEvent::Request(..)

@@ -11,6 +11,7 @@ pub mod message;
 mod modules;
 mod outside;
 pub mod reply;
+pub mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;

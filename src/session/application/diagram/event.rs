@@ -4,8 +4,8 @@ use crate::audio::recorder::{EndCause, RecordingEnded};
 use crate::dsm::{Event, EventKind};
 use crate::media::MediaEvent;
 use crate::session::call::{CallEvent, SeenResponse};
-use crate::session::script::Step;
 use crate::session::script::message::{about, request_event};
+use crate::session::script::{Step, told};
 use crate::sip::dialog::transfer::Progress;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{Request, Response, StatusCode};
@@ -177,25 +177,11 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
                 .with("reason", "onNoPrack");
             (event, Afterwards::Linger)
         }
-        CallEvent::Posted(params) => {
-            let posted = of(EventKind::Event);
-            let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
-            (params.iter().fold(posted, add), Afterwards::Nothing)
-        }
-        CallEvent::Raised(event, params) => {
-            let raised = of(EventKind::Module(event));
-            let add = |event: Event, (name, value): (&String, &String)| event.with(name, value);
-            (params.iter().fold(raised, add), Afterwards::Nothing)
-        }
+        CallEvent::Posted(params) => (told::posted(&params), Afterwards::Nothing),
+        CallEvent::Raised(event, params) => (told::raised(event, &params), Afterwards::Nothing),
         CallEvent::News(event) => (*event, Afterwards::Nothing),
-        CallEvent::User(number) => {
-            let event = of(EventKind::System).with("type", format!("User{number}"));
-            (event, Afterwards::Nothing)
-        }
-        CallEvent::Shutdown => {
-            let event = of(EventKind::System).with("type", "ServerShutdown");
-            (event, Afterwards::StopUnlessProcessed)
-        }
+        CallEvent::User(number) => (told::user(number), Afterwards::Nothing),
+        CallEvent::Shutdown => (told::shutdown(), Afterwards::StopUnlessProcessed),
         CallEvent::Media(event) => media_event(event)?,
         CallEvent::Start
         | CallEvent::Done { .. }
