@@ -30,8 +30,9 @@ pub enum Phase {
 pub fn requested(request: &Request) -> Result<Option<Replaces>, StatusCode> {
     let headers = &request.headers;
     let replaces = headers.replaces().map_err(|_| StatusCode::BAD_REQUEST)?;
-    let has_join = headers.get(&HeaderName::Join).is_some();
-    if replaces.is_some() && (request.method != Method::Invite || has_join) {
+    if replaces.is_some()
+        && (request.method != Method::Invite || headers.get(&HeaderName::Join).is_some())
+    {
         return Err(StatusCode::BAD_REQUEST);
     }
     Ok(replaces)
