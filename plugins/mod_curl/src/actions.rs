@@ -128,6 +128,7 @@ fn told(cx: &mut Context<'_>, failure: Failure) -> Failure {
     failure
 }
 
+/// Makes `$curl.out` of the body.
 fn keeping(
     cx: &mut Context<'_>,
     method: Method,
@@ -135,35 +136,40 @@ fn keeping(
     body: Body<'_>,
 ) -> Result<Flow, Failure> {
     cx.remove("curl.out");
-    let (clients, request) = begin(cx, method, url, body)?;
-    let most = clients.config.max_body_bytes;
-    Ok(cx.later(
-        request.timeout + GRACE,
-        Answer::of(request, move |response| response::text(response, most)),
-        |cx, answer| {
-            let body = answer.stored(cx)?;
-            if !body.is_empty() {
-                cx.set("curl.out", body)?;
-            }
-            Ok(Flow::Next)
-        },
-    ))
+    fetching(cx, method, url, body, |cx, page| match page.is_empty() {
+        true => Ok(()),
+        false => cx.set("curl.out", page),
+    })
 }
 
+/// Shows the body to whoever reads the log.
 fn discarding(
     cx: &mut Context<'_>,
     method: Method,
     url: &str,
     body: Body<'_>,
 ) -> Result<Flow, Failure> {
+    fetching(cx, method, url, body, |cx, page| {
+        cx.log(Level::Debug, &page);
+        Ok(())
+    })
+}
+
+fn fetching(
+    cx: &mut Context<'_>,
+    method: Method,
+    url: &str,
+    body: Body<'_>,
+    done: fn(&mut Context<'_>, String) -> Result<(), Failure>,
+) -> Result<Flow, Failure> {
     let (clients, request) = begin(cx, method, url, body)?;
     let most = clients.config.max_body_bytes;
     Ok(cx.later(
         request.timeout + GRACE,
         Answer::of(request, move |response| response::text(response, most)),
-        |cx, answer| {
-            let body = answer.stored(cx)?;
-            cx.log(Level::Debug, &body);
+        move |cx, answer| {
+            let page = answer.stored(cx)?;
+            done(cx, page)?;
             Ok(Flow::Next)
         },
     ))

@@ -280,19 +280,12 @@ pub(super) unsafe extern "C" fn remove(
     scope: abi::ScopeKind,
     name: Text,
 ) -> Code {
+    let remove = |values: &mut Values, name: &str| match values.remove(name) {
+        Some(_) => abi::OK,
+        None => abi::UNKNOWN,
+    };
     // SAFETY: the module gives its live call, and lends the name.
-    unsafe {
-        with(call, abi::INVALID, |call| {
-            match (lent(name), call.values(scope)) {
-                (None, _) => abi::INVALID,
-                (_, None) => abi::NOT_HERE,
-                (Some(name), Some(values)) => match values.remove(name) {
-                    Some(_) => abi::OK,
-                    None => abi::UNKNOWN,
-                },
-            }
-        })
-    }
+    unsafe { change(call, scope, name, remove) }
 }
 
 pub(super) unsafe extern "C" fn remove_prefix(
@@ -300,16 +293,31 @@ pub(super) unsafe extern "C" fn remove_prefix(
     scope: abi::ScopeKind,
     prefix: Text,
 ) -> Code {
+    let remove = |values: &mut Values, prefix: &str| {
+        values.remove_prefix(prefix);
+        abi::OK
+    };
     // SAFETY: the module gives its live call, and lends the prefix.
+    unsafe { change(call, scope, prefix, remove) }
+}
+
+/// Changes the values of a scope that a name is about.
+///
+/// # Safety
+/// `call` is live and `name` is lent.
+unsafe fn change(
+    call: *mut abi::Call,
+    scope: abi::ScopeKind,
+    name: Text,
+    change: impl FnOnce(&mut Values, &str) -> Code,
+) -> Code {
+    // SAFETY: as the caller says.
     unsafe {
         with(call, abi::INVALID, |call| {
-            match (lent(prefix), call.values(scope)) {
+            match (lent(name), call.values(scope)) {
                 (None, _) => abi::INVALID,
                 (_, None) => abi::NOT_HERE,
-                (Some(prefix), Some(values)) => {
-                    values.remove_prefix(prefix);
-                    abi::OK
-                }
+                (Some(name), Some(values)) => change(values, name),
             }
         })
     }
