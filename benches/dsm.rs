@@ -7,56 +7,20 @@ use std::sync::Arc;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use muleteer::dsm::loader::FileSystem;
-use muleteer::dsm::source::EntryKind;
 use muleteer::dsm::testing::explore::explore;
 use muleteer::dsm::testing::{Expectation, registry};
-use muleteer::dsm::{
-    ActionContext, ActionOutcome, DiagramSet, Engine, Event, EventKind, HostAction, LogLevel,
-    Problem, Registry, SourceProvider, Values, load,
-};
+use muleteer::dsm::{DiagramSet, Engine, Event, EventKind, Registry, Values, load};
 
 #[path = "../tests/support/alloc.rs"]
 mod alloc;
+#[path = "support/diagram.rs"]
+mod diagram;
+
+use diagram::{Idle, Text};
 
 fn main() {
     idle_engines();
     divan::main();
-}
-
-struct Text(String);
-
-impl SourceProvider for Text {
-    fn kind(&self, _: &str) -> Option<EntryKind> {
-        Some(EntryKind::File)
-    }
-
-    fn read(&self, _: &str) -> Option<Vec<u8>> {
-        Some(self.0.clone().into_bytes())
-    }
-
-    fn list(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-struct Idle;
-
-impl ActionContext for Idle {
-    fn random(&mut self) -> u64 {
-        0
-    }
-
-    fn select(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn perform(&mut self, _: &HostAction, _: &mut Values) -> ActionOutcome {
-        ActionOutcome::done()
-    }
-
-    fn log(&mut self, _: LogLevel, _: &str) {}
-
-    fn problem(&mut self, _: &Problem) {}
 }
 
 fn set(text: String) -> Arc<DiagramSet> {

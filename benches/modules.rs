@@ -8,11 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use muleteer::dsm::source::EntryKind;
-use muleteer::dsm::{
-    ActionContext, ActionOutcome, DiagramSet, Engine, Event, EventKind, HostAction, LogLevel,
-    Problem, SourceProvider, Values, load,
-};
+use muleteer::dsm::{DiagramSet, Engine, Event, EventKind, Values, load};
 use muleteer::plugin::module::Modules;
 
 /// Actions of one event.
@@ -22,41 +18,10 @@ fn main() {
     divan::main();
 }
 
-struct Text(String);
+#[path = "support/diagram.rs"]
+mod diagram;
 
-impl SourceProvider for Text {
-    fn kind(&self, _: &str) -> Option<EntryKind> {
-        Some(EntryKind::File)
-    }
-
-    fn read(&self, _: &str) -> Option<Vec<u8>> {
-        Some(self.0.clone().into_bytes())
-    }
-
-    fn list(&self, _: &str) -> Vec<String> {
-        Vec::new()
-    }
-}
-
-struct Idle;
-
-impl ActionContext for Idle {
-    fn select(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn perform(&mut self, _: &HostAction, _: &mut Values) -> ActionOutcome {
-        ActionOutcome::done()
-    }
-
-    fn random(&mut self) -> u64 {
-        0
-    }
-
-    fn log(&mut self, _: LogLevel, _: &str) {}
-
-    fn problem(&mut self, _: &Problem) {}
-}
+use diagram::{Idle, Text};
 
 /// The module, built as the server and beside it.
 fn modules() -> Modules {
