@@ -9,6 +9,7 @@
 mod args;
 pub mod call;
 pub mod check;
+mod coalescing;
 mod dtmf;
 mod exit;
 pub mod fmt;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::coalescing::coalesce;
 use super::output::{complain, say};
 use super::runtime::start_runtime;
 use super::{Exit, ServeArgs, start_logging};
@@ -45,7 +46,7 @@ pub fn run(args: &ServeArgs) -> Exit {
     }
     raise_file_limit();
     let mut threads = tokio::runtime::Builder::new_multi_thread();
-    let runtime = match start_runtime(threads.worker_threads(WORKERS)) {
+    let runtime = match start_runtime(coalesce(threads.worker_threads(WORKERS))) {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };

@@ -155,6 +155,8 @@ pub struct Driver {
     udp: Vec<UdpListener>,
     /// Which of them is asked first.
     turn: usize,
+    /// Datagrams to send at the end of the turn: by which socket, to whom.
+    outbox: Vec<(usize, SocketAddr, Bytes)>,
     stream_listeners: Vec<(Transport, SocketAddr)>,
     connections: Connections,
     handshakes: Sources,
@@ -219,6 +221,7 @@ impl Driver {
             work: Load::default(),
             udp: parts.udp,
             turn: 0,
+            outbox: Vec::new(),
             stream_listeners,
             connections: Connections::new(setup, parts.stats.clone()),
             handshakes: Sources::new(parts.handshakes),
@@ -256,6 +259,7 @@ impl Driver {
             if self.poll_timeout().is_some_and(|at| at <= now) {
                 self.take(now, Input::Timer);
             }
+            self.flush(now);
             if !self.when_idle.is_empty()
                 && self.router.is_empty()
                 && !self.router.is_unsubscribing()
@@ -534,16 +538,34 @@ impl Driver {
         match flow.connection {
             Some(id) => self.transmit_by(now, id, Transmit { flow, bytes }),
             None => {
-                let socket = self.udp.iter().find(|socket| socket.serves(flow.local));
-                let Some(socket) = socket else {
+                let mut sockets = self.udp.iter();
+                let Some(index) = sockets.position(|socket| socket.serves(flow.local)) else {
                     tracing::error!(local = %flow.local, "no socket for this address");
                     return;
                 };
-                if let Err(error) = socket.send(flow.remote, &bytes) {
-                    tracing::debug!(remote = %flow.remote, %error, "a datagram could not be sent");
-                    self.endpoint.handle_unsent(now, bytes);
+                self.outbox.push((index, flow.remote, bytes));
+            }
+        }
+    }
+
+    /// Sends the datagrams of a turn one after the other, so that who receives them wakes once.
+    fn flush(&mut self, now: Instant) {
+        while !self.outbox.is_empty() {
+            let mut unsent = Vec::new();
+            for (index, remote, bytes) in self.outbox.drain(..) {
+                if let Err(error) = self.udp[index].send(remote, &bytes) {
+                    tracing::debug!(%remote, %error, "a datagram could not be sent");
+                    unsent.push(bytes);
                 }
             }
+            if unsent.is_empty() {
+                return;
+            }
+            for bytes in unsent {
+                self.endpoint.handle_unsent(now, bytes);
+            }
+            // Which may lead to more.
+            self.drain_endpoint(now);
         }
     }
 }
