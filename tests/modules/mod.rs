@@ -6,6 +6,5 @@ mod contract;
 mod examples;
 mod misbehaving;
 mod mysql;
-mod mysql_load;
 mod objects;
 mod refused;
