@@ -39,6 +39,7 @@ lint: ## Checks layout, lints and documentation.
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
 
 bench: packages ## Measures speed.
+	@.ci/need-packages $(PLUGIN_PACKAGES) $(MODULE_PACKAGES)
 	cargo bench --workspace --benches
 
 prompts: ## Makes the shipped prompts again from their texts.
