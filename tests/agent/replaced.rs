@@ -349,7 +349,7 @@ transition "gone" A - hangup / { set($event=relieved); postEvent(witness, event)
 
 #[test]
 fn rfc5589_7_an_attended_transfer_over_a_lossy_wire() {
-    for seed in 0..20 {
+    for seed in 0..60 {
         let wire = WireConfig {
             jitter: Duration::from_millis(20),
             loss: if seed == 0 { 0.0 } else { 0.15 },

@@ -176,7 +176,6 @@ impl InviteUsage {
         };
         let is_up = match self.state {
             State::Confirmed => true,
-            State::Accepted => !change.is_invite(),
             State::Inviting => !change.is_invite() && self.may_request_early(),
             _ => false,
         };
@@ -245,7 +244,7 @@ impl InviteUsage {
                 self.on_change_failure(now, change, token, outcome);
             }
         }
-        self.send_next_info();
+        self.send_waiting();
         self.send_next_change();
     }
 

@@ -67,7 +67,7 @@ impl InviteUsage {
     pub(super) fn terminate(&mut self) {
         if self.state != State::Terminated {
             self.state = State::Terminated;
-            self.infos.clear();
+            self.waiting.clear();
             self.cancel_reinvite();
             self.events.push_back(Event::Ended);
         }

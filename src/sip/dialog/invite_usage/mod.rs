@@ -47,14 +47,14 @@ use smallvec::SmallVec;
 
 pub use self::changes::{Change, MAX_CHANGES};
 pub use self::fork::MAX_FORKS;
-pub use self::outgoing::{Content, MAX_INFOS, MAX_REQUESTS};
+pub use self::outgoing::{Content, MAX_REQUESTS, MAX_WAITING};
 pub use self::reliable::can_reliable;
 pub use self::types::{Command, Due, Event, ForkId, Line, OfferId, RequestToken};
 
 use self::changes::Changes;
 use self::fork::Forks;
 use self::offer::Exchange;
-use self::outgoing::{Info, Sent};
+use self::outgoing::{Sent, Waiting};
 use self::refresh::Refresh;
 use self::reliable::Reliable;
 use super::Dialog;
@@ -138,8 +138,8 @@ pub struct InviteUsage {
     next_token: u32,
     /// Our requests without final response.
     sent: SmallVec<[Sent; 1]>,
-    /// INFO requests that wait for the response to the one before.
-    infos: VecDeque<Info>,
+    /// Requests of the session that wait for their turn.
+    waiting: VecDeque<Waiting>,
     changes: Changes,
     /// Answers challenges (RFC 3261 §22).
     digest: Option<Box<DigestClient>>,
@@ -232,7 +232,7 @@ impl InviteUsage {
             first_token: 0,
             next_token: 0,
             sent: SmallVec::new(),
-            infos: VecDeque::new(),
+            waiting: VecDeque::new(),
             changes: Changes::default(),
             digest: None,
             refresh: None,

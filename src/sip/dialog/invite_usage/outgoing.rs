@@ -1,5 +1,6 @@
 //! Our requests inside the dialog: how they are sent, and what their responses mean.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -15,8 +16,8 @@ use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 /// needs. More than any script has a use for.
 pub const MAX_REQUESTS: usize = 32;
 
-/// INFO requests that may wait: more than anyone types.
-pub const MAX_INFOS: usize = 64;
+/// Requests that may wait for their turn, most of them INFO: more than anyone types.
+pub const MAX_WAITING: usize = 64;
 
 /// A request that has no final response yet.
 #[derive(Debug)]
@@ -41,10 +42,12 @@ pub(super) enum Purpose {
     Other(Method),
 }
 
-/// An INFO that waits for its turn.
+/// A request that waits for its turn: for the ACK of our 2xx, or, if it is an INFO, for the response to the one
+/// before.
 #[derive(Debug)]
-pub(super) struct Info {
+pub(super) struct Waiting {
     token: RequestToken,
+    method: Method,
     headers: Vec<Line>,
     body: Content,
 }
@@ -60,10 +63,12 @@ pub struct Content {
 
 impl InviteUsage {
     /// Sends a request in the current dialog, before the answer in the early one. [`Event::Done`] tells
-    /// what became of it. INFO goes out one after the other (RFC 6086 §4.2.2 wants them in order), others at once.
+    /// what became of it. INFO goes out one after the other (RFC 6086 §4.2.2 wants them in order), others at once,
+    /// but none between our 2xx and its ACK: one that overtook the 2xx would find no dialog there, and its 481 would
+    /// be the end of the call.
     ///
-    /// `None`, and nothing is sent: there is no dialog that the peer knows, [`MAX_REQUESTS`] or
-    /// [`MAX_INFOS`] are waiting, or `method` is one of the call's own (INVITE, ACK, BYE, CANCEL, PRACK,
+    /// `None`, and nothing is sent: there is no dialog that the peer knows, [`MAX_REQUESTS`] are open or
+    /// [`MAX_WAITING`] waiting, or `method` is one of the call's own (INVITE, ACK, BYE, CANCEL, PRACK,
     /// UPDATE).
     pub fn send_request(
         &mut self,
@@ -76,25 +81,18 @@ impl InviteUsage {
         if is_ours || !self.may_request() {
             return None;
         }
-        let is_full = match method {
-            Method::Info => self.infos.len() >= MAX_INFOS,
-            _ => self.sent.len() >= MAX_REQUESTS,
-        };
-        if is_full {
+        let is_full = method != Method::Info && self.sent.len() >= MAX_REQUESTS;
+        if is_full || self.waiting.len() >= MAX_WAITING {
             return None;
         }
         let token = self.new_token();
-        if method == Method::Info {
-            let headers = headers.to_vec();
-            self.infos.push_back(Info {
-                token,
-                headers,
-                body,
-            });
-            self.send_next_info();
-        } else {
-            self.send_other(token, method, headers, body);
-        }
+        self.waiting.push_back(Waiting {
+            token,
+            method,
+            headers: headers.to_vec(),
+            body,
+        });
+        self.send_waiting();
         Some(token)
     }
 
@@ -126,14 +124,24 @@ impl InviteUsage {
         self.send_as(token, fork, Purpose::Other(method), request);
     }
 
-    pub(super) fn send_next_info(&mut self) {
-        let is_info = |sent: &Sent| matches!(sent.purpose, Purpose::Other(Method::Info));
-        if self.sent.iter().any(is_info) || !self.may_request() {
+    /// Sends what waits and need not wait any more.
+    pub(super) fn send_waiting(&mut self) {
+        if self.state == State::Accepted || !self.may_request() {
             return;
         }
-        if let Some(info) = self.infos.pop_front() {
-            self.send_other(info.token, Method::Info, &info.headers, info.body);
+        let is_info = |sent: &Sent| matches!(sent.purpose, Purpose::Other(Method::Info));
+        let mut is_info_open = self.sent.iter().any(is_info);
+        let mut kept = VecDeque::new();
+        while let Some(next) = self.waiting.pop_front() {
+            let is_info = next.method == Method::Info;
+            if is_info && is_info_open {
+                kept.push_back(next);
+                continue;
+            }
+            is_info_open |= is_info;
+            self.send_other(next.token, next.method, &next.headers, next.body);
         }
+        self.waiting = kept;
     }
 
     pub(super) fn send(&mut self, fork: ForkId, purpose: Purpose, request: Request) {
@@ -294,6 +302,6 @@ impl InviteUsage {
             }
             Purpose::Other(method) => self.on_request_done(sent.token, method, outcome),
         }
-        self.send_next_info();
+        self.send_waiting();
     }
 }

@@ -349,6 +349,25 @@ fn infos_go_out_one_after_the_other() {
 }
 
 #[test]
+fn requests_and_then_the_bye_wait_for_the_ack_so_that_none_overtakes_the_answer() {
+    let mut usage = accepted();
+    commands(&mut usage);
+    for method in [Method::Refer, Method::Info, Method::Info] {
+        assert!(usage.send_request(method, &[], text("1")).is_some());
+    }
+    usage.hang_up();
+    assert!(usage.poll_command().is_none());
+    usage.handle_ack(&inside("ACK", 1));
+    let sent: Vec<_> = std::iter::from_fn(|| usage.poll_command())
+        .map(|command| match command {
+            Command::Request { request, .. } => request.method,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(sent, [Method::Refer, Method::Info, Method::Bye]);
+}
+
+#[test]
 fn other_requests_go_out_at_once_and_the_calls_own_are_not_for_the_session() {
     let mut usage = confirmed();
     for method in [Method::Refer, Method::Message, Method::Notify] {

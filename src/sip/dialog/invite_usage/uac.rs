@@ -254,7 +254,7 @@ impl InviteUsage {
             let (id, fork) = (OfferId::Success(token), id);
             self.events.push_back(Event::Offer { id, fork, offer });
         }
-        self.send_next_info();
+        self.send_waiting();
         self.send_next_change();
     }
 

@@ -148,6 +148,7 @@ impl InviteUsage {
             let answer = description(&ack.headers, &ack.body);
             self.events.push_back(Event::Answer { fork, answer });
         }
+        self.send_waiting();
         self.send_wanted_bye();
         self.send_next_change();
     }
