@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use muleteer_http::Aside;
 use muleteer_sdk::module::*;
 use reqwest::Method;
 
 use crate::client::{Clients, clients};
-use crate::file::Aside;
 use crate::request::{Body, Request};
 use crate::response::{self, Answer};
 
@@ -184,10 +184,15 @@ fn get_file(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
         async move {
             // Before the request: where no file can be made, none need be fetched.
             match Aside::create(&path).await {
-                Ok(aside) => Answer::of(request, move |page| aside.fill(page, most)).await,
+                Ok(aside) => {
+                    Answer::of(request, move |page| async move {
+                        Ok(aside.fill(page, most).await?)
+                    })
+                    .await
+                }
                 Err(broken) => Answer {
                     head: None,
-                    body: Err(broken),
+                    body: Err(broken.into()),
                 },
             }
         },

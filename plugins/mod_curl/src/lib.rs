@@ -3,7 +3,6 @@
 mod actions;
 mod client;
 mod config;
-mod file;
 mod request;
 mod response;
 

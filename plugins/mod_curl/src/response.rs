@@ -1,12 +1,10 @@
 //! What comes back.
 
-use std::ops::Deref;
-
+use muleteer_http::{Broken, cause};
 use muleteer_sdk::module::*;
 use reqwest::Response;
 use reqwest::header::HeaderMap;
 
-use crate::client::cause;
 use crate::request::{MAX_HEADERS, Request};
 
 /// The longest header of an answer that becomes a variable, in bytes.
@@ -24,32 +22,34 @@ pub struct Answer<T> {
     /// What began to come.
     pub head: Option<Head>,
     /// What became of the body.
-    pub body: Result<T, Broken>,
+    pub body: Result<T, Failed>,
 }
 
-/// Why there is no whole answer.
+/// Why there is none that the script wants.
 #[derive(Debug)]
-pub enum Broken {
-    /// The transfer.
-    Transfer(String),
+pub enum Failed {
     /// The status.
     Status(u16),
-    /// More bytes than allowed.
-    TooLarge(u64),
-    /// The file that gets it.
-    File(String),
+    /// It is not whole.
+    Broken(Broken),
+}
+
+impl From<Broken> for Failed {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
 }
 
 impl<T> Answer<T> {
     /// Sends a request and has its answer taken.
     pub async fn of<F>(request: Request, take: impl FnOnce(Response) -> F) -> Self
     where
-        F: Future<Output = Result<T, Broken>>,
+        F: Future<Output = Result<T, Failed>>,
     {
         let response = match request.builder.send().await {
             Ok(response) => response,
             Err(error) => {
-                let body = Err(Broken::Transfer(cause(&error)));
+                let body = Err(Broken::Transfer(cause(&error)).into());
                 return Self { head: None, body };
             }
         };
@@ -59,7 +59,7 @@ impl<T> Answer<T> {
             headers: response.headers().clone(),
         });
         let body = match status.as_u16() {
-            status @ 400.. if request.fails_on_error => Err(Broken::Status(status)),
+            status @ 400.. if request.fails_on_error => Err(Failed::Status(status)),
             _ => take(response).await,
         };
         Self { head, body }
@@ -84,14 +84,11 @@ impl<T> Answer<T> {
         }
         match self.body {
             Ok(body) => Ok(body),
-            Err(broken) => {
-                let (errno, text) = match broken {
-                    Broken::Transfer(text) => ("general", text),
-                    Broken::Status(status) => ("general", format!("the answer is {status}")),
-                    Broken::TooLarge(most) => {
-                        ("general", format!("the answer has more than {most} bytes"))
-                    }
-                    Broken::File(text) => ("file", text),
+            Err(failed) => {
+                let (errno, text) = match failed {
+                    Failed::Status(status) => ("general", format!("the answer is {status}")),
+                    Failed::Broken(Broken::File(text)) => ("file", text),
+                    Failed::Broken(broken) => ("general", broken.to_string()),
                 };
                 cx.set("curl.err", &text)?;
                 Err(Failure::errno(errno, text))
@@ -103,28 +100,11 @@ impl<T> Answer<T> {
 /// The body as text, if it is not larger than this.
 ///
 /// # Errors
-/// [`Broken`].
-pub async fn text(mut response: Response, most: u64) -> Result<String, Broken> {
-    let mut body = Vec::new();
-    while let Some(chunk) = chunk(&mut response).await? {
-        if (body.len() + chunk.len()) as u64 > most {
-            return Err(Broken::TooLarge(most));
-        }
-        body.extend_from_slice(&chunk);
-    }
+/// [`Failed::Broken`].
+pub async fn text(response: Response, most: u64) -> Result<String, Failed> {
+    let body = muleteer_http::bytes(response, most).await?;
     Ok(match String::from_utf8(body) {
         Ok(text) => text,
         Err(bytes) => String::from_utf8_lossy(bytes.as_bytes()).into_owned(),
     })
-}
-
-/// The next part of a body.
-///
-/// # Errors
-/// [`Broken::Transfer`].
-pub async fn chunk(
-    response: &mut Response,
-) -> Result<Option<impl Deref<Target = [u8]> + use<>>, Broken> {
-    let chunk = response.chunk().await;
-    chunk.map_err(|error| Broken::Transfer(cause(&error)))
 }

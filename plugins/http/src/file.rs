@@ -7,7 +7,8 @@ use reqwest::Response;
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
 
-use crate::response::{Broken, chunk};
+use crate::Broken;
+use crate::body::chunk;
 
 /// A file that is removed again unless it is kept.
 pub struct Aside {
@@ -21,16 +22,19 @@ impl Aside {
     ///
     /// # Errors
     /// [`Broken::File`]: such as a folder that is not there.
-    pub async fn create(target: &str) -> Result<Self, Broken> {
+    pub async fn create(target: impl Into<PathBuf>) -> Result<Self, Broken> {
+        let target = target.into();
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
-        let path = PathBuf::from(format!("{target}.{process}-{number}.part"));
+        let mut path = target.clone().into_os_string();
+        path.push(format!(".{process}-{number}.part"));
+        let path = PathBuf::from(path);
         let file = File::create_new(&path).await;
         let file = file.map_err(|error| broken(&path, &error))?;
         Ok(Self {
             path,
-            target: target.into(),
+            target,
             file: Some(file),
         })
     }
