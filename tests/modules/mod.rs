@@ -1,6 +1,7 @@
 //! Action modules that are shared objects: loaded, called, and kept from doing harm.
 #![allow(unsafe_code, reason = "looking into what was written in C")]
 
+mod aws;
 mod calls;
 mod contract;
 mod examples;
