@@ -301,7 +301,10 @@ impl Sys {
 
 impl DialOut {
     fn read(section: &mut Section<'_>) -> DialOut {
+        let default = DialOut::default();
+        let ring_s = section.integer("ring_s", default.ring.as_secs(), 5..=3_600);
         DialOut {
+            ring: Duration::from_secs(ring_s),
             pins: section.any_settings("pins", Vec::new()),
         }
     }

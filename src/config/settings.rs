@@ -364,10 +364,21 @@ impl Default for Sys {
 }
 
 /// `[dial_out]`: calls that the server starts.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DialOut {
+    /// `ring_s`: how long such a call may ring before it is cancelled.
+    pub ring: Duration,
     /// `pins`: identities that the function `dial_pin` calls with.
     pub pins: Vec<DialPin>,
+}
+
+impl Default for DialOut {
+    fn default() -> Self {
+        Self {
+            ring: Duration::from_secs(180),
+            pins: Vec::new(),
+        }
+    }
 }
 
 /// `[limits]`: when to refuse. What is refused gets 503; calls in progress go on.

@@ -325,6 +325,8 @@ impl Server {
                 deadline: config.sys.deadline,
             }),
             monitor,
+                ring: config.dial_out.ring,
+                give_up: timers(config).give_up(),
             stats: stats.clone(),
         });
         let endpoint_config = EndpointConfig {
@@ -693,11 +695,7 @@ fn endpoint_config(config: &Config, acceptors: &[StreamAcceptor]) -> EndpointCon
         port: Some(acceptor.local().port()),
     });
     EndpointConfig {
-        timers: TimerValues {
-            t1: sip.t1,
-            t2: sip.t2,
-            t4: sip.t4,
-        },
+        timers: timers(config),
         server_header: sip.server_header.clone(),
         supported: supported(sip),
         alias: sent_by.is_some(),
@@ -721,6 +719,11 @@ fn delivery_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> De
         if matches!(transport, Transport::Udp | Transport::Tcp) {
             reach.add(*transport, local.ip());
         }
+fn timers(config: &Config) -> TimerValues {
+    let config::Sip { t1, t2, t4, .. } = config.sip;
+    TimerValues { t1, t2, t4 }
+}
+
         reach.add(Transport::Tls, local.ip());
     }
     DeliveryConfig {

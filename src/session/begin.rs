@@ -46,6 +46,10 @@ pub struct Settings {
     pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
+    /// How long a call that we place may ring.
+    pub ring: Duration,
+    /// How long a response may be waited for: 64*T1.
+    pub give_up: Duration,
     /// Which sessions are recorded in the monitoring store by themselves.
     pub following: Following,
     /// Whether provisional responses are reliable.
@@ -309,6 +313,7 @@ fn usage_setup(id: &SessionId, settings: &Settings) -> UsageSetup {
     UsageSetup {
         reliable: settings.reliable,
         seed: session_number(id),
+        give_up: settings.give_up,
     }
 }
 
@@ -321,6 +326,8 @@ fn setup(id: SessionId, settings: &Settings) -> CallSetup {
         secure_signalling: false,
         dtmf: settings.dtmf,
         linger: settings.linger,
+        ring: settings.ring,
+        give_up: settings.give_up,
         session_timer: settings.session_timer,
         reliable: settings.reliable,
         name: settings.name.clone(),

@@ -141,7 +141,9 @@ impl SessionEvent {
             Self::News(event) if event.kind == EventKind::Subscription && !is_end(event) => {
                 Urgency::Ordinary
             }
-            Self::Ack(_) | Self::Cancel(_) | Self::Response(..) => Urgency::Vital,
+            // A reliable one comes again, any other can be done without.
+            Self::Response(_, response) if response.status.is_provisional() => Urgency::Ordinary,
+            Self::Ack(_) | Self::Cancel(_) => Urgency::Vital,
             _ => Urgency::Once,
         }
     }

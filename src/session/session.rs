@@ -38,10 +38,10 @@ pub enum Origin {
 pub struct Session {
     call: Call,
     application: Option<Running>,
-    /// While the INVITE of a caller has no final response: when to tell that it is being worked on, and
-    /// when to give up.
+    /// While the INVITE of a caller has no final response: when to tell that it is being worked on.
     ring_at: Option<Instant>,
     has_rung: bool,
+    /// While the INVITE, of either side, has none: when to give up.
     answer_by: Option<Instant>,
     /// When the caller's INVITE expires, if it says so.
     expires_at: Option<Instant>,
@@ -80,12 +80,15 @@ impl Session {
     }
 
     /// Tells a caller that waits for an answer that it is being worked on, at first after a moment and
-    /// then every minute (RFC 3261 §13.3.1.1), but not for ever.
-    fn mind_caller(&mut self, now: Instant) {
+    /// then every minute (RFC 3261 §13.3.1.1), but not for ever. Nor does a call of ours ring for ever.
+    fn mind_answer(&mut self, now: Instant) {
         if !self.call.is_pending() {
             (self.ring_at, self.answer_by, self.expires_at) = (None, None, None);
         } else if self.expires_at.is_some_and(|at| at <= now) {
             self.call.expire();
+        } else if !self.incoming && self.answer_by.is_some_and(|at| at <= now) {
+            tracing::info!("nobody answered in time: the call is cancelled");
+            self.call.time_out();
         } else if self.answer_by.is_some_and(|at| at <= now) {
             tracing::warn!("the application did not answer in time: the call is refused");
             self.call
@@ -163,6 +166,8 @@ impl SessionCore for Session {
             self.answer_by = Some(now + ANSWER_WITHIN);
             self.expires_at = self.expires().map(|after| now + after);
             self.tell(now, CallEvent::Invite);
+        } else {
+            self.answer_by = Some(now + self.call.ring_limit());
         }
         self.pump(now);
     }
@@ -235,7 +240,7 @@ impl SessionCore for Session {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.call.usage_mut().begin_turn(now);
-        self.mind_caller(now);
+        self.mind_answer(now);
         self.call.handle_timeout(now);
         if let Some(application) = self.application.as_mut().filter(|_| !self.forced) {
             application.handle_timeout(now, &mut self.call);

@@ -42,13 +42,15 @@ use crate::media::{
 use crate::plugin::module;
 use crate::rtp::srtp::SrtpSuite;
 
-/// Events that may wait for one session. More than a call makes in a second; a flood beyond it is
-/// refused at the door.
-pub(super) const MAILBOX: usize = 64;
-/// Of these for events without which a call would not end.
-const RESERVED: usize = 16;
-/// And of those for the ones that come once each, which no peer can flood.
-const RESERVED_FOR_ONCE: usize = 8;
+/// Events that may wait for one session. Room that nobody uses takes no memory.
+pub(super) const MAILBOX: usize = 128;
+/// Of these for events without which a call would not end. The rest is more than a call makes in a second;
+/// a flood beyond it is refused at the door.
+const RESERVED: usize = 80;
+/// And of those for the ones that come once each: the final responses to all requests that a session may
+/// have out ([`MAX_REQUESTS`](crate::sip::dialog::invite_usage::MAX_REQUESTS)), those of the forks of its
+/// INVITE, and what it waits for besides. So no peer can flood them.
+const RESERVED_FOR_ONCE: usize = 72;
 /// After how long a busy media thread is asked again.
 const BUSY: Duration = Duration::from_millis(5);
 /// How often. After a second it is not busy but broken.

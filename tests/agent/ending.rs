@@ -3,8 +3,12 @@
 use muleteer::dsm::Answer;
 use muleteer::media::MediaEvent;
 use muleteer::session::{ActionToken, SessionEvent};
+use muleteer::sip::dialog::invite_usage::RequestToken;
+use muleteer::sip::endpoint::Event;
+use muleteer::sip::message::{Request, Response, StatusCode};
 
-use super::{Scene, diagram};
+use super::outgoing::phone;
+use super::{PEER, Scene, diagram};
 use crate::support::agent::LINGER;
 
 const LINGER_MS: u64 = LINGER.as_millis() as u64;
@@ -293,5 +297,52 @@ fn a_flood_of_keys_does_not_displace_the_hang_up() {
     scene.with_agent(|agent, now| agent.release(now, "a.wav"));
     scene.run(100);
     assert_eq!(scene.media(), ["append a.wav", "append b.wav"]);
+    scene.ends_clean();
+}
+
+/// The peer sends 60 provisional responses to the request with this token while the session has no turn, and
+/// then this final one.
+fn flood(scene: &mut Scene, request: &Request, token: RequestToken, status: StatusCode) {
+    let progress = Response::answering(request, StatusCode::SESSION_PROGRESS, Some("peer"));
+    let end = Response::answering(request, status, Some("peer"));
+    scene.with_agent(|agent, now| {
+        let id = agent.calls[0].id.clone();
+        let transaction = agent.router.client(&id, token).expect("a request of ours");
+        for response in std::iter::repeat_n(progress, 60).chain([end]) {
+            let event = Event::Response {
+                transaction,
+                response,
+            };
+            agent.router.handle_event(now, event);
+        }
+        agent.settle(now);
+    });
+}
+
+#[test]
+fn provisional_responses_to_our_bye_do_not_displace_its_end() {
+    let mut scene = call_with("transition \"key\" A - key / stop(true); -> A;");
+    scene.peer().confirms_bye = false;
+    scene.press("1");
+    let bye = scene.peer().last_request("BYE").unwrap();
+    flood(&mut scene, &bye, RequestToken(0), StatusCode::OK);
+    assert!(scene.is_over());
+    scene.ends_clean();
+}
+
+#[test]
+fn provisional_responses_to_our_invite_do_not_displace_the_end_of_a_cancelled_call() {
+    let mut scene = Scene::new("nobody", None);
+    let (dial, _reports) = phone(&format!("bob@{PEER}"), Vec::new());
+    scene.with_agent(|agent, now| agent.dial(now, dial));
+    scene.run(50);
+    let invite = scene.peer().last_request("INVITE").unwrap();
+    scene.peer().respond(&invite, 180, "peer", "");
+    scene.run(50);
+    scene.with_agent(|agent, now| agent.terminate(now));
+    scene.run(50);
+    let end = StatusCode::REQUEST_TERMINATED;
+    flood(&mut scene, &invite, RequestToken(0), end);
+    assert!(scene.is_over());
     scene.ends_clean();
 }

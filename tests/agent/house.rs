@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use muleteer::sip::dialog::Dialog;
@@ -115,6 +115,7 @@ impl House {
         UsageSetup {
             reliable: ReliablePolicy::Supported,
             seed: self.next,
+            give_up: Duration::from_secs(32),
         }
     }
 

@@ -321,3 +321,19 @@ fn an_answer_that_only_a_provisional_response_had_holds() {
     assert!(call.reports().contains(&Report::Answered("PCMU", None)));
     call.scene.ends_clean();
 }
+
+#[test]
+fn a_call_that_was_answered_is_not_bound_to_the_time_of_ringing() {
+    let mut scene = Scene::new("nobody", None);
+    let (mut dial, _reports) = phone(&format!("bob@{PEER}"), Vec::new());
+    dial.application = Application::Echo;
+    scene.with_agent(|agent, now| agent.dial(now, dial));
+    scene.run(50);
+    let invite = scene.peer().last_request("INVITE").unwrap();
+    let answer = scene.peer().offer("sendrecv");
+    scene.peer().respond(&invite, 200, "bob", &answer);
+    scene.run(200_000);
+    let ends = ["CANCEL", "BYE"].map(|method| scene.peer().count(method));
+    assert_eq!(ends, [0, 0]);
+    assert!(!scene.is_over());
+}

@@ -68,6 +68,7 @@ impl Party {
         UsageSetup {
             reliable: ReliablePolicy::Supported,
             seed: self.seed,
+            give_up: Duration::from_secs(32),
         }
     }
 

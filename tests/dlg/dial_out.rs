@@ -240,3 +240,46 @@ fn dlg_35_a_challenge_is_answered_with_name_and_password() {
         scene.ends_clean();
     }
 }
+
+/// What the script of the second call has heard, and with which status.
+fn heard(scene: &mut Scene) -> Vec<String> {
+    let told = told(scene);
+    let words = told.iter();
+    words
+        .map(|told| format!("{} {}", told["event"], told["code"]))
+        .collect()
+}
+
+#[test]
+fn a_call_that_rings_for_too_long_is_cancelled_and_fails_with_408() {
+    let mut scene = scene(&format!("{CALL} dlg.dialout(a);"));
+    told(&mut scene);
+    respond(&mut scene, 180);
+    scene.run(179_000);
+    assert_eq!(scene.peer().count("CANCEL"), 0);
+    scene.run(1_000);
+    assert_eq!(scene.peer().count("CANCEL"), 1);
+    let cancel = scene.peer().last_request("CANCEL").unwrap();
+    scene.peer().respond(&cancel, 200, "bob", "");
+    respond(&mut scene, 487);
+    assert_eq!(heard(&mut scene), ["ringing 180", "failed 408"]);
+    scene.bye();
+    assert!(scene.is_over());
+    scene.ends_clean();
+}
+
+#[test]
+fn an_answer_that_crosses_the_end_of_ringing_is_acknowledged_and_ended() {
+    let mut scene = scene(&format!("{CALL} dlg.dialout(a);"));
+    told(&mut scene);
+    respond(&mut scene, 180);
+    scene.run(180_000);
+    assert_eq!(scene.peer().count("CANCEL"), 1);
+    respond(&mut scene, 200);
+    let counts = ["ACK", "BYE"].map(|method| scene.peer().count(method));
+    assert_eq!(counts, [1, 1]);
+    assert_eq!(heard(&mut scene), ["ringing 180", "failed 408"]);
+    scene.bye();
+    assert!(scene.is_over());
+    scene.ends_clean();
+}

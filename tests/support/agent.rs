@@ -57,10 +57,10 @@ use super::studio::{Studio, Tape};
 use super::wire::Node;
 
 /// Events that may wait for one session, as in the server.
-const MAILBOX: usize = 64;
+const MAILBOX: usize = 128;
 /// Of these for events without which a call would not end, and for those that come once.
-const RESERVED: usize = 16;
-const RESERVED_FOR_ONCE: usize = 8;
+const RESERVED: usize = 80;
+const RESERVED_FOR_ONCE: usize = 72;
 
 /// How long a diagram may work on after a handled hang-up.
 pub const LINGER: Duration = Duration::from_secs(20);
@@ -226,6 +226,8 @@ impl Agent {
                 srtp_keys: KeySource::new([seed; 32]),
                 dtmf: Dtmf::default(),
                 linger: LINGER,
+                ring: Duration::from_secs(180),
+                give_up: Duration::from_secs(32),
                 following: Following::default(),
                 reliable: ReliablePolicy::Supported,
                 user_agent: "agent".to_owned(),

@@ -82,6 +82,10 @@ pub struct CallSetup {
     pub dtmf: Dtmf,
     /// How long a diagram may work on after a handled hang-up.
     pub linger: Duration,
+    /// How long a call that we place may ring.
+    pub ring: Duration,
+    /// How long a response may be waited for: 64*T1.
+    pub give_up: Duration,
     /// How the session is refreshed; None: not at all.
     pub session_timer: Option<SessionTimerSettings>,
     /// Whether provisional responses are reliable.
@@ -168,6 +172,7 @@ impl Call {
 
     /// Begins the session timer, if there is one, before anything is sent.
     pub fn begin(&mut self, now: Instant) {
+        self.usage.begin_turn(now);
         if let Some(settings) = self.setup.session_timer {
             self.usage.set_session_timer(now, settings);
         }
@@ -181,6 +186,11 @@ impl Call {
     /// How long an application may work on after a handled hang-up.
     pub fn linger(&self) -> Duration {
         self.setup.linger
+    }
+
+    /// How long a call that we place may ring.
+    pub fn ring_limit(&self) -> Duration {
+        self.setup.ring
     }
 
     /// The codec audio is sent with, once negotiated.

@@ -92,8 +92,10 @@ impl Call {
         let setup = UsageSetup {
             reliable: self.setup.reliable,
             seed,
+            give_up: self.setup.give_up,
         };
         let mut usage = InviteUsage::uas(transaction, invite, dialog, setup);
+        usage.begin_turn(now);
         usage.succeed(&self.usage);
         if let Some(timer) = self.setup.session_timer {
             usage.set_session_timer(now, timer);

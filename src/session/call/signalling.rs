@@ -9,7 +9,8 @@ use smallvec::SmallVec;
 use super::{Answer, Call, CallEvent};
 use crate::sdp::{Direction, NegotiatedAudio, NegotiationError};
 use crate::sip::dialog::invite_usage::{
-    Change, Content, Due, Event as UsageEvent, ForkId, Line, OfferId, RequestToken, SDP,
+    Change, Content, Due, Event as UsageEvent, ForkId, InviteUsage, Line, OfferId, RequestToken,
+    SDP,
 };
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response, StatusCode, body};
@@ -79,6 +80,12 @@ impl Call {
         self.pump();
     }
 
+    /// Nobody has answered our INVITE in time: it is cancelled, and counts as without response.
+    pub fn time_out(&mut self) {
+        self.usage.time_out();
+        self.pump();
+    }
+
     /// Whether the caller got a provisional response above 100.
     pub fn has_progressed(&self) -> bool {
         self.progress.is_some()
@@ -86,7 +93,8 @@ impl Call {
 
     /// When [`handle_timeout`](Self::handle_timeout) is wanted.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let usage = self.usage.poll_timeout().into_iter();
+        let usages = self.replaced.iter().chain([&self.usage]);
+        let usage = usages.filter_map(InviteUsage::poll_timeout);
         let transfers = self.transfer_timeout().into_iter();
         usage.chain(transfers).chain(self.referred_timeout()).min()
     }
@@ -95,10 +103,12 @@ impl Call {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.give_up_transfers(now);
         self.expire_referred(now);
-        if self.usage.poll_timeout().is_some_and(|at| at <= now) {
-            self.usage.handle_timeout(now);
-            self.pump();
+        for usage in self.replaced.iter_mut().chain([&mut self.usage]) {
+            if usage.poll_timeout().is_some_and(|at| at <= now) {
+                usage.handle_timeout(now);
+            }
         }
+        self.pump();
     }
 
     /// Ends the call in the way its state asks for.

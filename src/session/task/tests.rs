@@ -97,6 +97,8 @@ pub(in crate::session) fn context() -> (Arc<SessionContext>, mpsc::Receiver<SipC
             srtp_keys: crate::rtp::srtp::KeySource::new([0; 32]),
             dtmf: Default::default(),
             linger: Duration::ZERO,
+            ring: Duration::from_secs(180),
+            give_up: Duration::from_secs(32),
             following: Default::default(),
             session_timer: None,
             reliable: crate::sip::dialog::capabilities::ReliablePolicy::Off,
@@ -464,5 +466,12 @@ fn what_a_peer_repeats_takes_no_room_from_what_comes_once() {
     assert_eq!(taken, [true; 4]);
     assert!(own.post(SessionEvent::Media(MediaEvent::Silence)).is_err());
     let rest = fill(&|| SessionEvent::Media(MediaEvent::NoAudio { version: 2 }));
-    assert_eq!((ordinary, of_peer, rest), (MAILBOX - 16, 8, 4));
+    assert_eq!(
+        (ordinary, of_peer, rest),
+        (
+            MAILBOX - RESERVED,
+            RESERVED - RESERVED_FOR_ONCE,
+            RESERVED_FOR_ONCE - 4
+        )
+    );
 }

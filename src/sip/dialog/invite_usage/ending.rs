@@ -1,7 +1,11 @@
 //! The end of the call: CANCEL, BYE, or the refusal of an INVITE (RFC 3261 §15).
 
+use std::time::Instant;
+
 use super::outgoing::{Purpose, Sent};
-use super::{Command, Event, ForkId, InviteUsage, Line, RequestToken, Role, State, add_lines};
+use super::{
+    Command, END_MARGIN, Event, ForkId, InviteUsage, Line, RequestToken, Role, State, add_lines,
+};
 use crate::sip::message::{Method, StatusCode};
 
 impl InviteUsage {
@@ -19,7 +23,7 @@ impl InviteUsage {
             }
             (State::Inviting, Role::Uac { token, .. }) => {
                 let invite = *token;
-                self.state = State::Cancelling;
+                self.begin_end(State::Cancelling);
                 self.commands.push_back(Command::Cancel { invite });
             }
             (State::Accepted | State::Confirmed, _) => {
@@ -28,6 +32,37 @@ impl InviteUsage {
                 self.send_wanted_bye();
             }
             (State::Cancelling | State::Terminating | State::Terminated, _) => {}
+        }
+    }
+
+    /// Gives up an INVITE of ours that nobody has answered for too long: it is cancelled, and its end is
+    /// [`Event::NoResponse`] with 408.
+    pub fn time_out(&mut self) {
+        if self.state == State::Inviting && matches!(self.role, Role::Uac { .. }) {
+            self.timed_out = true;
+            self.hang_up();
+        }
+    }
+
+    /// CANCEL or BYE goes out. Its transaction ends in time, but what tells of that may be lost.
+    pub(super) fn begin_end(&mut self, state: State) {
+        self.state = state;
+        self.end_by = self.turn.map(|now| now + self.give_up + END_MARGIN);
+    }
+
+    /// Whether CANCEL or BYE is out.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.state, State::Cancelling | State::Terminating)
+    }
+
+    /// Ends a call whose end nobody has confirmed.
+    pub(super) fn mind_end(&mut self, now: Instant) {
+        if !self.is_ending() || self.end_by.is_none_or(|at| at > now) {
+            return;
+        }
+        match self.state {
+            State::Cancelling => self.on_invite_lost(StatusCode::REQUEST_TIMEOUT),
+            _ => self.terminate(),
         }
     }
 
@@ -45,7 +80,7 @@ impl InviteUsage {
         let mut request = fork.dialog.next_request(Method::Bye);
         add_lines(&mut request.headers, &self.bye_lines);
         let fork = fork.id;
-        self.state = State::Terminating;
+        self.begin_end(State::Terminating);
         if let Some(pending) = self.pending.take() {
             let status = StatusCode::REQUEST_TERMINATED;
             self.refuse(pending.transaction, &pending.request, status);

@@ -39,7 +39,7 @@ mod uas;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -110,6 +110,8 @@ pub struct UsageSetup {
     pub reliable: ReliablePolicy,
     /// Source of random waits and first numbers; different for each call.
     pub seed: u64,
+    /// How long a response may be waited for: 64*T1.
+    pub give_up: Duration,
 }
 
 /// One call's SIP side. See the module's documentation.
@@ -118,6 +120,14 @@ pub struct InviteUsage {
     role: Role,
     forks: Forks,
     state: State,
+    /// The time of the turn that the session is in.
+    turn: Option<Instant>,
+    /// See [`UsageSetup::give_up`].
+    give_up: Duration,
+    /// When CANCEL or BYE is out: when the call is over, whatever the peer does.
+    end_by: Option<Instant>,
+    /// UAC: nobody answered in time, so the INVITE is being cancelled.
+    timed_out: bool,
     /// UAS: the dialog is known to the peer by a provisional response.
     is_announced: bool,
     reliable: Reliable,
@@ -154,6 +164,9 @@ pub struct InviteUsage {
 /// ask, and each may find a nonce stale once.
 const MAX_ANSWERS: u8 = 6;
 
+/// How much longer than a transaction its end is waited for: to the transaction belongs the first word.
+const END_MARGIN: Duration = Duration::from_secs(5);
+
 /// The type of session descriptions.
 pub const SDP: &str = "application/sdp";
 
@@ -181,7 +194,7 @@ impl InviteUsage {
             role,
             Forks::of(dialog, exchange),
             reliable,
-            supported,
+            (supported, setup.give_up),
             random,
         )
     }
@@ -199,7 +212,7 @@ impl InviteUsage {
         let random = SmallRng::seed_from_u64(setup.seed);
         let (forks, reliable) = (Forks::default(), Reliable::unused());
         let supported = setup.reliable.supported_line();
-        let mut usage = Self::new(role, forks, reliable, supported, random);
+        let mut usage = Self::new(role, forks, reliable, (supported, setup.give_up), random);
         usage.next_token = 1;
         usage.commands.push_back(Command::Request {
             token,
@@ -213,13 +226,17 @@ impl InviteUsage {
         role: Role,
         forks: Forks,
         reliable: Reliable,
-        supported: &'static str,
+        (supported, give_up): (&'static str, Duration),
         random: SmallRng,
     ) -> Self {
         Self {
             role,
             forks,
             state: State::Inviting,
+            turn: None,
+            give_up,
+            end_by: None,
+            timed_out: false,
             is_announced: false,
             reliable,
             supported,
@@ -258,14 +275,21 @@ impl InviteUsage {
         self.events.pop_front()
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is wanted: a refused re-INVITE is to be tried again, or
-    /// the session to be refreshed.
+    /// Learns the time at the beginning of each turn, before anything else happens in it.
+    pub fn begin_turn(&mut self, now: Instant) {
+        self.turn = Some(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is wanted: a refused re-INVITE is to be tried again,
+    /// the session to be refreshed, or its end to be waited for no longer.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let retry_at = match self.state {
             State::Confirmed | State::Inviting => self.changes.retry_at(),
             _ => None,
         };
-        retry_at.into_iter().chain(self.refresh_at()).min()
+        let end_by = self.end_by.filter(|_| self.is_ending());
+        let all = [retry_at, self.refresh_at(), end_by];
+        all.into_iter().flatten().min()
     }
 
     /// Takes the time.
@@ -273,6 +297,7 @@ impl InviteUsage {
         self.changes.handle_timeout(now);
         self.send_next_change();
         self.mind_refresh(now);
+        self.mind_end(now);
     }
 
     /// The INVITE that began the call.

@@ -7,12 +7,11 @@ use crate::sip::dialog::session_timer::{self, AfterRefusal, SessionTimer, Sessio
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{Method, Request, Response};
 
-/// A session timer, and the time of the turn that the session is in.
+/// A session timer.
 #[derive(Debug)]
 pub(super) struct Refresh {
     timer: SessionTimer,
     settings: SessionTimerSettings,
-    now: Instant,
 }
 
 impl Refresh {
@@ -38,18 +37,8 @@ impl InviteUsage {
                 }
             }
         }
-        self.refresh = Some(Box::new(Refresh {
-            timer,
-            settings,
-            now,
-        }));
-    }
-
-    /// Learns the time at the beginning of each turn, before anything else happens in it.
-    pub fn begin_turn(&mut self, now: Instant) {
-        if let Some(refresh) = &mut self.refresh {
-            refresh.now = now;
-        }
+        self.refresh = Some(Box::new(Refresh { timer, settings }));
+        self.turn = Some(now);
     }
 
     /// The interval of the session in seconds and whether we refresh it, once that is agreed.
@@ -97,10 +86,11 @@ impl InviteUsage {
         transaction: TransactionId,
         request: &Request,
     ) -> bool {
-        let Some(refresh) = self.refresh.as_mut().filter(|_| refreshes(&request.method)) else {
+        let timed = self.refresh.as_mut().zip(self.turn);
+        let Some((refresh, now)) = timed.filter(|_| refreshes(&request.method)) else {
             return true;
         };
-        refresh.timer.handle_request(refresh.now, request);
+        refresh.timer.handle_request(now, request);
         let Err(refusal) = session_timer::judge(&refresh.settings, request) else {
             return true;
         };
@@ -112,8 +102,9 @@ impl InviteUsage {
 
     /// Adds what a 2xx of ours to an INVITE or UPDATE has.
     pub(super) fn write_interval(&mut self, response: &mut Response) {
-        if let Some(refresh) = self.refresh.as_mut().filter(|_| is_refreshed_by(response)) {
-            refresh.timer.write_success(refresh.now, response);
+        let timed = self.refresh.as_mut().zip(self.turn);
+        if let Some((refresh, now)) = timed.filter(|_| is_refreshed_by(response)) {
+            refresh.timer.write_success(now, response);
         }
     }
 
@@ -126,24 +117,25 @@ impl InviteUsage {
 
     /// Takes a 2xx to an INVITE or UPDATE of ours.
     pub(super) fn note_interval(&mut self, response: &Response) {
-        if let Some(refresh) = self.refresh.as_mut().filter(|_| is_refreshed_by(response)) {
-            refresh.timer.handle_success(refresh.now, response);
+        let timed = self.refresh.as_mut().zip(self.turn);
+        if let Some((refresh, now)) = timed.filter(|_| is_refreshed_by(response)) {
+            refresh.timer.handle_success(now, response);
         }
     }
 
     /// Takes another final response to an INVITE or UPDATE of ours. True: a 422 asks for a longer interval,
     /// and the request is to be sent again.
     pub(super) fn obeys_interval(&mut self, response: &Response) -> bool {
-        let Some(refresh) = &mut self.refresh else {
+        let Some((refresh, now)) = self.refresh.as_mut().zip(self.turn) else {
             return false;
         };
-        refresh.timer.handle_refusal(refresh.now, response) == AfterRefusal::SendAgain
+        refresh.timer.handle_refusal(now, response) == AfterRefusal::SendAgain
     }
 
     /// An INVITE or UPDATE of ours got no response.
     pub(super) fn postpone_refresh(&mut self) {
-        if let Some(refresh) = &mut self.refresh {
-            refresh.timer.postpone(refresh.now);
+        if let Some((refresh, now)) = self.refresh.as_mut().zip(self.turn) {
+            refresh.timer.postpone(now);
         }
     }
 }

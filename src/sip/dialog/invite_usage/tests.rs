@@ -14,6 +14,7 @@ fn now() -> Instant {
 const SETUP: UsageSetup = UsageSetup {
     reliable: ReliablePolicy::Supported,
     seed: 1,
+    give_up: Duration::from_secs(32),
 };
 
 const INVITE: TransactionId = TransactionId(0);
@@ -845,4 +846,31 @@ fn rfc3261_22_2_a_challenge_is_answered_by_the_same_request_with_a_higher_number
     assert!(!usage.is_terminated());
     usage.handle_response(now(), token, status(&second, 200));
     assert!(usage.is_terminated());
+}
+
+#[test]
+fn a_bye_whose_end_nobody_tells_ends_the_call_all_the_same() {
+    let mut usage = accepted();
+    usage.handle_ack(&inside("ACK", 1));
+    let begin = now();
+    usage.begin_turn(begin);
+    usage.hang_up();
+    events(&mut usage);
+    let end = begin + SETUP.give_up + END_MARGIN;
+    assert_eq!(usage.poll_timeout(), Some(end));
+    usage.handle_timeout(end);
+    assert_eq!(events(&mut usage), ["Ended"]);
+    assert_eq!(usage.poll_timeout(), None);
+}
+
+#[test]
+fn a_cancelled_invite_whose_end_nobody_tells_ends_the_call_all_the_same() {
+    let mut usage = uac();
+    let begin = now();
+    usage.begin_turn(begin);
+    usage.hang_up();
+    let end = begin + SETUP.give_up + END_MARGIN;
+    assert_eq!(usage.poll_timeout(), Some(end));
+    usage.handle_timeout(end);
+    assert_eq!(events(&mut usage), ["NoResponse", "Ended"]);
 }

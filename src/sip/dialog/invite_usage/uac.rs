@@ -28,8 +28,13 @@ impl InviteUsage {
 
     fn on_invite_failure(&mut self, response: Response) {
         if matches!(self.state, State::Inviting | State::Cancelling) {
-            let response = Box::new(response);
-            self.events.push_back(Event::Refused { response });
+            let status = StatusCode::REQUEST_TIMEOUT;
+            self.events.push_back(match self.timed_out {
+                true => Event::NoResponse { status },
+                false => Event::Refused {
+                    response: Box::new(response),
+                },
+            });
             self.terminate();
         }
     }
@@ -220,6 +225,10 @@ impl InviteUsage {
                 self.events.push_back(Event::RemoteHangup { headers });
                 return self.terminate();
             }
+            if self.timed_out {
+                let status = StatusCode::REQUEST_TIMEOUT;
+                self.events.push_back(Event::NoResponse { status });
+            }
             // The answer crossed our CANCEL: the call is up, so it has to be ended.
             return self.hang_up();
         }
@@ -285,7 +294,7 @@ impl InviteUsage {
             refusal.reason = "Unusable answer".to_owned();
             let response = Box::new(refusal);
             self.events.push_back(Event::Refused { response });
-            self.state = State::Terminating;
+            self.begin_end(State::Terminating);
         }
         let Some(Farewell { ack, bye, next_hop }) = farewell else {
             if is_first {
