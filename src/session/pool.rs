@@ -261,15 +261,18 @@ impl SessionPool {
                     ruri = %Excerpt(&new.request.uri), application = new.application.name, "request"
                 );
                 let (transaction, request) = (new.transaction, new.request.clone());
-                match RequestSession::new(new, context.settings.linger) {
-                    Ok(session) => {
+                let linger = context.settings.linger;
+                match guarded(&context, || RequestSession::new(new, linger)) {
+                    Some(Ok(session)) => {
                         drop(request);
                         Task::new(id, context, Box::new(session), None, mailbox)
                             .run()
                             .await;
                     }
-                    Err(error) => {
-                        tracing::error!("the request is refused: {error}");
+                    failed => {
+                        if let Some(Err(error)) = failed {
+                            tracing::error!("the request is refused: {error}");
+                        }
                         let response = Box::new(request::fault(&request, &id));
                         let refusal = Refusal {
                             transaction,

@@ -445,3 +445,28 @@ fn same_seed_and_inputs_give_the_same_bytes() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_request_that_nobody_answers_is_forgotten_when_its_client_has_given_up() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut probe = Probe::over(transport);
+        probe.receive(&in_dialog("INFO", "z9hG4bK1", 2));
+        probe.receive(&in_dialog("BYE", "z9hG4bK2", 3));
+        let [
+            _,
+            Event::Request {
+                transaction,
+                request,
+                ..
+            },
+        ] = &probe.events()[..]
+        else {
+            panic!("two requests");
+        };
+        probe.respond(*transaction, request, StatusCode::SESSION_PROGRESS);
+        assert_eq!(probe.pass_all(), 32);
+        assert!(probe.is_empty());
+        assert_eq!(probe.sent_names(), ["183"]);
+        assert_eq!(probe.endpoint.stats().unanswered_requests, 2);
+    }
+}

@@ -112,6 +112,8 @@ pub struct EndpointStats {
     pub stray_acks: u64,
     /// Responses of the TU to a transaction that is over or has its final response.
     pub late_responses: u64,
+    /// Requests other than INVITE that the TU did not answer for 64×T1: a fault of ours.
+    pub unanswered_requests: u64,
     /// 2xx responses that were never acknowledged.
     pub ack_timeouts: u64,
     /// Client transactions that got no final response.

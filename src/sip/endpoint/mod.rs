@@ -286,7 +286,11 @@ impl Endpoint {
 
     /// Takes something the TU has to know.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.core.events.pop_front()
+        let event = self.core.events.pop_front();
+        if event.is_none() {
+            self.uas.settle_fresh();
+        }
+        event
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) has to be called, `None` for never.

@@ -22,6 +22,8 @@ pub(super) struct Uas {
     by_key: HashMap<ServerKey, TransactionId>,
     by_merge: HashMap<MergeKey, TransactionId>,
     by_ack: HashMap<AckKey, TransactionId>,
+    /// A request that has just come. Its end is put on the clock when the TU has not refused it at once.
+    fresh: Option<TransactionId>,
     keys: KeyMaker,
     /// Bytes of all `last` in `table`.
     retained_bytes: usize,
@@ -60,6 +62,7 @@ impl Uas {
             by_key: HashMap::new(),
             by_merge: HashMap::new(),
             by_ack: HashMap::new(),
+            fresh: None,
             keys: KeyMaker::new(seed),
             retained_bytes: 0,
             tag_secret: seed,
@@ -117,7 +120,7 @@ impl Uas {
             let bytes = core.write(response);
             return core.transmit(reply_flow, bytes);
         }
-        let id = self.open(core, &request.method, reply_flow, key, merge);
+        let id = self.open(core, now, &request.method, reply_flow, key, merge);
         if request.method == Method::Invite {
             let trying = Response::answering(&request, StatusCode::TRYING, None);
             let transmit = self.answer(core, now, id, trying);
@@ -384,6 +387,7 @@ impl Uas {
     fn open(
         &mut self,
         core: &mut Core,
+        now: Instant,
         method: &Method,
         flow: Flow,
         key: ServerKey,
@@ -391,7 +395,7 @@ impl Uas {
     ) -> TransactionId {
         core.stats.requests += 1;
         let id = self.table.insert(ServerTransaction {
-            machine: Machine::new(core, method, flow),
+            machine: Machine::new(core, now, method, flow),
             flow,
             last: Bytes::new(),
             key,
@@ -405,7 +409,15 @@ impl Uas {
         if let Some(merge) = merge {
             self.by_merge.insert(merge, id);
         }
+        self.fresh = Some(id);
         id
+    }
+
+    /// The TU has seen all that came.
+    pub(super) fn settle_fresh(&mut self) {
+        if let Some(id) = self.fresh.take() {
+            self.table.schedule(id);
+        }
     }
 
     /// Runs the timers of a transaction that are due, and forgets it when it is over.
@@ -427,6 +439,7 @@ impl Uas {
                     core.events
                         .push_back(Event::PrackTimeout { transaction: id });
                 }
+                TimerAction::GiveUp => core.stats.unanswered_requests += 1,
                 TimerAction::AckTimeout => {
                     core.stats.ack_timeouts += 1;
                     core.events.push_back(Event::AckTimeout { transaction: id });
@@ -486,6 +499,7 @@ enum TimerAction {
     RetransmitReliable,
     PrackTimeout,
     AckTimeout,
+    GiveUp,
 }
 
 impl ServerTransaction {
@@ -501,11 +515,11 @@ impl ServerTransaction {
 }
 
 impl Machine {
-    fn new(core: &Core, method: &Method, flow: Flow) -> Self {
+    fn new(core: &Core, now: Instant, method: &Method, flow: Flow) -> Self {
         let (values, reliability) = (core.config.timers, flow.reliability());
         match method {
             Method::Invite => Self::Invite(InviteServer::new(values, reliability)),
-            _ => Self::NonInvite(NonInviteServer::new(values, reliability)),
+            _ => Self::NonInvite(NonInviteServer::new(now, values, reliability)),
         }
     }
 
@@ -562,11 +576,13 @@ impl Machine {
                 })
             }
             Self::NonInvite(machine) => {
-                use non_invite_server::Input;
+                use non_invite_server::{Action, Input};
                 let timer = machine.expired(now)?;
                 // A non-INVITE server sends nothing by itself (RFC 3261 §17.2.2).
-                machine.handle(now, Input::Timer(timer));
-                Some(TimerAction::Nothing)
+                Some(match machine.handle(now, Input::Timer(timer)) {
+                    Action::GiveUp => TimerAction::GiveUp,
+                    Action::Absorb | Action::Send | Action::Retransmit => TimerAction::Nothing,
+                })
             }
         }
     }

@@ -40,6 +40,8 @@ pub enum Action {
     Send,
     /// Send the last response again.
     Retransmit,
+    /// The TU has not answered, and nobody waits for it any more.
+    GiveUp,
 }
 
 /// One request other than INVITE, ACK and CANCEL that we received.
@@ -51,11 +53,14 @@ impl States for State {
 
 impl NonInviteServer {
     /// Starts in Trying.
-    pub fn new(values: TimerValues, reliability: Reliability) -> Self {
-        Self::starting(State::Trying, values, reliability)
+    pub fn new(now: Instant, values: TimerValues, reliability: Reliability) -> Self {
+        let mut machine = Self::starting(State::Trying, values, reliability);
+        machine.timers.end(now, Timer::Unanswered, values.give_up());
+        machine
     }
 
-    /// Takes one input at `now`. Figure 8 of RFC 3261 is this `match`.
+    /// Takes one input at `now`. Figure 8 of RFC 3261 is this `match`, with an end for what the TU leaves
+    /// without a final response.
     pub fn handle(&mut self, now: Instant, input: Input) -> Action {
         use State::{Completed, Proceeding, Terminated, Trying};
         match (self.state, input) {
@@ -66,6 +71,9 @@ impl NonInviteServer {
                 self.go(Completed, Action::Send)
             }
             (Proceeding | Completed, Input::Request) => Action::Retransmit,
+            (Trying | Proceeding, Input::Timer(Timer::Unanswered)) => {
+                self.go(Terminated, Action::GiveUp)
+            }
             (Completed, Input::Timer(Timer::J)) => self.go(Terminated, Action::Absorb),
             _ => Action::Absorb,
         }

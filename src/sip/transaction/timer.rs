@@ -24,7 +24,7 @@ impl Default for TimerValues {
 }
 
 impl TimerValues {
-    /// Returns 64×T1, the time after which a transaction gives up: timers B, F, H, J, L and M, and
+    /// Returns 64×T1, the time after which a transaction gives up: timers B, F, H, J, L and M,
     /// the wait of RFC 3261 §9.1 for the end of a cancelled INVITE.
     pub fn give_up(&self) -> Duration {
         self.t1 * 64
@@ -53,7 +53,7 @@ impl Reliability {
     }
 }
 
-/// A timer of RFC 3261 Appendix A or RFC 6026 §7, and two that the RFC describes without a letter.
+/// A timer of RFC 3261 Appendix A or RFC 6026 §7, and those that the RFC describes without a letter.
 /// C is not here: only proxies have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timer {
@@ -89,6 +89,9 @@ pub enum Timer {
     Prack,
     /// End of a cancelled INVITE that gets no final response: 64×T1 (RFC 3261 §9.1).
     Cancel,
+    /// Non-INVITE server that the TU does not answer: 64×T1, after which the client has given up too
+    /// (its timer F).
+    Unanswered,
 }
 
 /// RFC 3261 §17.1.1.2: at least 32 seconds, whatever T1 is.
