@@ -192,9 +192,10 @@ impl Plan {
             let line = tell(&report, record.as_deref());
             say!("{:7.1} s  {line}", began.elapsed().as_secs_f64());
         }
-        server
-            .drain(Duration::from_secs(1), std::future::pending())
-            .await;
+        let drained = server.drain(Duration::from_secs(1), std::future::pending());
+        if let Err(error) = drained.await {
+            complain!("{error}");
+        }
         code
     }
 }

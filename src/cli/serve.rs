@@ -1,10 +1,13 @@
 //! `muleteer serve`: runs the server until a signal ends it.
 #![allow(clippy::disallowed_methods)]
 
+use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::runtime::{Builder, Handle};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::coalescing::coalesce;
 use super::output::{complain, say};
@@ -45,33 +48,67 @@ pub fn run(args: &ServeArgs) -> Exit {
         tracing::warn!("{notice}");
     }
     raise_file_limit();
-    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let mut threads = Builder::new_multi_thread();
     let runtime = match start_runtime(coalesce(threads.worker_threads(WORKERS))) {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let exit = runtime.block_on(serve(config, args));
-    // A file system that does not answer must not keep the server from ending.
+    // Signals, and the time that the end may take, are a matter of this thread alone: whatever holds the
+    // worker, it hears them.
+    let own = match start_runtime(&mut Builder::new_current_thread()) {
+        Ok(own) => own,
+        Err(exit) => return exit,
+    };
+    let exit = own.block_on(serve(config, args, runtime.handle()));
+    // Nothing that does not answer, file system or module, must keep the server from ending.
     runtime.shutdown_timeout(LAST_FILES);
+    own.shutdown_background();
     exit
 }
 
-async fn serve(config: Config, args: &ServeArgs) -> Exit {
+/// The signals that a server heeds.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    user1: Signal,
+    user2: Signal,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
+            user2: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// Waits for one that ends the server.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn serve(config: Config, args: &ServeArgs, workers: &Handle) -> Exit {
     // Caught before any call is taken, so that none is lost to an early signal.
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-        signal(SignalKind::user_defined1()),
-        signal(SignalKind::user_defined2()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup), Ok(mut user1), Ok(mut user2)) =
-        signals
-    else {
-        complain!("cannot listen for signals");
-        return Exit::Usage;
+    let mut signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            complain!("cannot listen for signals: {error}");
+            return Exit::Usage;
+        }
     };
-    let server = match Server::start(&config, &mut Ids::from_os()) {
+    let started = {
+        let _workers = workers.enter();
+        Server::start(&config, &mut Ids::from_os())
+    };
+    let server = match started {
         Ok(server) => server,
         Err(error) => {
             complain!("{error}");
@@ -88,38 +125,64 @@ async fn serve(config: Config, args: &ServeArgs) -> Exit {
         }
     };
     greet(&server);
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => reload(&server, args).await,
-            _ = user1.recv() => server.signal(1).await,
-            _ = user2.recv() => server.signal(2).await,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            () = server.failed() => {
-                // Nobody could be told to end; this logs why.
-                server.drain(Duration::ZERO, std::future::ready(())).await;
-                complain!("the signalling task has failed: the log says why; no call is taken any more");
-                return Exit::Fault;
-            }
-        }
+    if !attend(&server, args, &mut signals).await {
+        // Nobody could be told to end; this logs why.
+        let _ = server.drain(Duration::ZERO, std::future::ready(())).await;
+        complain!("the signalling task has failed: the log says why; no call is taken any more");
+        return Exit::Fault;
     }
     let calls = server.stats().sessions_active.value();
     say!("Stopping: {calls} calls are asked to end; a second signal ends them at once.");
-    let second_signal = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let drained = server.drain(config.shutdown.grace, signals.end());
+    match drained.await {
+        Ok(0) => Exit::Good,
+        Ok(left) => {
+            say!("{left} calls had to be ended by force.");
+            Exit::Good
         }
-    };
-    let left = server.drain(config.shutdown.grace, second_signal).await;
-    if left > 0 {
-        say!("{left} calls had to be ended by force.");
+        Err(error) => {
+            complain!("{error}");
+            Exit::Fault
+        }
     }
-    Exit::Good
+}
+
+/// Does what signals ask for until one ends the server. False: the signalling task is gone.
+async fn attend(server: &Server, args: &ServeArgs, signals: &mut Signals) -> bool {
+    // A disk may take its time over a reload, and other signals do not wait for that. A second one does.
+    let mut reloading: Option<Pin<Box<dyn Future<Output = ()>>>> = None;
+    loop {
+        let is_idle = reloading.is_none();
+        let reloaded = async {
+            match &mut reloading {
+                Some(reload) => reload.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = reloaded => reloading = None,
+            _ = signals.hangup.recv(), if is_idle => {
+                reloading = Some(Box::pin(reload(server, args)));
+            }
+            _ = signals.user1.recv() => server.signal(1).await,
+            _ = signals.user2.recv() => server.signal(2).await,
+            _ = signals.terminate.recv() => return true,
+            _ = signals.interrupt.recv() => return true,
+            () = server.failed() => return false,
+        }
+    }
 }
 
 async fn reload(server: &Server, args: &ServeArgs) {
-    let outcome = match args.load_config() {
+    let args = args.clone();
+    let loaded = match tokio::task::spawn_blocking(move || args.load_config()).await {
+        Ok(loaded) => loaded,
+        Err(fault) => {
+            tracing::error!(%fault, "nothing was reloaded: reading the configuration failed");
+            return;
+        }
+    };
+    let outcome = match loaded {
         Ok(config) => server
             .reload(&config)
             .await

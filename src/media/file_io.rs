@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 
@@ -58,11 +58,13 @@ pub struct FileIo {
     thread: Thread,
 }
 
-/// The file thread itself. Dropping it finishes every recording and ends the thread.
+/// The file thread itself. Dropping it finishes every recording and ends the thread, unless it was
+/// [left behind](FileThread::end).
 pub(super) struct FileThread {
     io: FileIo,
     stop: Arc<AtomicBool>,
     joined: Option<JoinHandle<()>>,
+    left: AtomicBool,
 }
 
 /// Something the file thread is to drop.
@@ -102,17 +104,32 @@ impl FileThread {
             joined: Some(joined),
         })
     }
+            left: AtomicBool::new(false),
 
     pub(super) fn io(&self) -> &FileIo {
         &self.io
     }
+    /// Finishes every recording and ends the thread, but waits no longer than until `deadline`. False: the
+    /// disk takes longer, and the thread is left behind.
+    pub(super) fn end(&self, deadline: Instant) -> bool {
+        self.stop();
+        let ended = self.joined.as_ref().is_none_or(|it| ended_by(it, deadline));
+        self.left.store(!ended, Ordering::Relaxed);
+        ended
+    }
+
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.io.wake();
+    }
+
 }
 
 impl Drop for FileThread {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        self.io.wake();
-        if let Some(thread) = self.joined.take() {
+        self.stop();
+        let is_left = self.left.load(Ordering::Relaxed);
+        if let Some(thread) = self.joined.take().filter(|_| !is_left) {
             // A panic there has been reported already; there is nothing to add.
             let _ = thread.join();
         }
@@ -122,6 +139,19 @@ impl Drop for FileThread {
 impl FileIo {
     /// Creates the file and returns where a stream is to put its samples.
     ///
+/// Waits until `thread` has ended, but not beyond `deadline`.
+pub(super) fn ended_by(thread: &JoinHandle<()>, deadline: Instant) -> bool {
+    /// The system can wait for the end of a thread, or until a time, but not for both.
+    const MOMENT: Duration = Duration::from_millis(2);
+    while !thread.is_finished() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(MOMENT);
+    }
+    true
+}
+
     /// The file is playable from the first second on, also after a crash; while it is written it is
     /// locked, so that nobody takes it for one that a crash left. `done` is called when the returned sink
     /// is dropped and the last sample is written, or when the disk refuses more. Touches the disk: call it

@@ -6,13 +6,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::command::{EventSink, MediaCommand, RoomEventSink, StreamId};
 use super::core::Core;
-use super::file_io::{FileIo, FileThread};
+use super::file_io::{FileIo, FileThread, ended_by};
 use super::playout::Playout;
 use super::ports::{OpenError, PortAllocator};
 use super::room_handle::RoomHandle;
@@ -63,11 +63,13 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
-/// The media threads and the file thread. Dropping it ends them all; recordings are completed.
+/// The media threads and the file thread. Dropping it ends them all, and completes recordings, unless they
+/// were [left behind](MediaPool::end).
 pub struct MediaPool {
     threads: Vec<MediaThread>,
     ports: PortAllocator,
     max_streams: usize,
+    left: AtomicBool,
     /// After `threads`: they hand over their last recordings before it ends.
     files: FileThread,
 }
@@ -107,6 +109,7 @@ impl MediaPool {
             threads,
             ports,
             max_streams: config.max_streams,
+            left: AtomicBool::new(false),
             files,
         })
     }
@@ -208,14 +211,33 @@ impl MediaPool {
             .map(|thread| thread.shared.rooms.load(Ordering::Relaxed))
             .sum()
     }
-}
 
-impl Drop for MediaPool {
-    fn drop(&mut self) {
+    /// Ends the threads and completes recordings, but waits no longer than until `deadline`: call it where
+    /// waiting is allowed. False: a disk or a thread takes longer. Then that is left behind, and dropping the
+    /// pool does not wait for it.
+    pub fn end(&self, deadline: Instant) -> bool {
+        self.stop();
+        let mut threads = self.threads.iter().filter_map(|it| it.joined.as_ref());
+        let media = threads.all(|thread| ended_by(thread, deadline));
+        self.left.store(!media, Ordering::Relaxed);
+        // After them: they hand over their last recordings.
+        self.files.end(deadline) && media
+    }
+
+    fn stop(&self) {
         for thread in &self.threads {
             thread.shared.stop();
             thread.shared.unpark();
         }
+    }
+}
+
+impl Drop for MediaPool {
+    fn drop(&mut self) {
+        if self.left.load(Ordering::Relaxed) {
+            return;
+        }
+        self.stop();
         for thread in &mut self.threads {
             if let Some(joined) = thread.joined.take() {
                 // A panic there has been reported already; there is nothing to add.

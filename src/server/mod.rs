@@ -74,6 +74,19 @@ const LAST_REGISTERS: Duration = Duration::from_secs(2);
 /// How long BYE may take to be answered once every session has been told to end.
 const LAST_BYES: Duration = Duration::from_secs(4);
 
+/// How long the signalling task may take to end when nobody needs it any more.
+const LAST_TURN: Duration = Duration::from_secs(2);
+/// How long the disk may take to complete recordings at the very end.
+const LAST_SAMPLES: Duration = Duration::from_secs(5);
+
+/// The signalling task hangs, and with it every session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the signalling task does not answer: a module that blocks may hold its thread. It is given up, and its calls \
+     with it"
+)]
+pub struct GivenUp;
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -312,6 +325,8 @@ impl Server {
                 srtp_keys: KeySource::new(ids.seed()),
                 dtmf: config.dtmf,
                 linger: config.dsm.linger,
+                ring: config.dial_out.ring,
+                give_up: timers(config).give_up(),
                 following: following.clone(),
                 reliable: config.sip.reliable,
                 session_timer: config.sip.session_timer,
@@ -325,8 +340,6 @@ impl Server {
                 deadline: config.sys.deadline,
             }),
             monitor,
-                ring: config.dial_out.ring,
-                give_up: timers(config).give_up(),
             stats: stats.clone(),
         });
         let endpoint_config = EndpointConfig {
@@ -471,10 +484,18 @@ impl Server {
     }
 
     /// Ends the server: refuses new calls, asks every session to end, gives them `grace`, ends what
-    /// is left with BYE, and joins its threads. `hurry` cuts the grace short.
+    /// is left with BYE, and ends its threads. `hurry` cuts the grace short. Each step has a limit of its own;
+    /// run this on another thread than that of the sessions, and it ends even if that one hangs.
     ///
     /// Returns the number of calls that had to be ended by force.
-    pub async fn drain(mut self, grace: Duration, hurry: impl Future<Output = ()>) -> usize {
+    ///
+    /// # Errors
+    /// [`GivenUp`] when the signalling task does not answer.
+    pub async fn drain(
+        mut self,
+        grace: Duration,
+        hurry: impl Future<Output = ()>,
+    ) -> Result<usize, GivenUp> {
         self.tell(Control::Drain).await;
         let registrations = self.registrar.take().map(Registrar::end);
         let willing = async {
@@ -486,21 +507,26 @@ impl Server {
         // Both outcomes lead to the same question: how many are left?
         let _ = timeout(grace, willing).await;
         let left = match timeout(LAST_BYES, self.remains()).await {
-            Ok(remains) => remains.map_or(0, |remains| remains.sessions),
-            Err(_) => {
-                tracing::error!("the signalling task does not answer: it is given up");
-                self.driver.abort();
-                0
-            }
+            Ok(remains) => Ok(remains.map_or(0, |remains| remains.sessions)),
+            Err(_) => Err(GivenUp),
         };
-        if left > 0 {
-            self.tell(Control::Terminate).await;
-            let _ = timeout(LAST_BYES, self.idle()).await;
+        match left {
+            Ok(0) => {}
+            Ok(_) => {
+                self.tell(Control::Terminate).await;
+                let _ = timeout(LAST_BYES, self.idle()).await;
+            }
+            Err(why) => {
+                tracing::error!("{why}");
+                self.driver.abort();
+            }
         }
         if let Some(registrations) = registrations {
             registrations.wait(Instant::now() + LAST_REGISTERS).await;
         }
-        self.log_counters().await;
+        if left.is_ok() {
+            self.log_counters().await;
+        }
         let Self {
             control,
             admin,
@@ -508,15 +534,17 @@ impl Server {
             context,
             ..
         } = self;
-        // The signalling task ends with its last control sender, the media threads with the
-        // last holder of the context.
+        // The signalling task ends with its last control sender.
         if let Some(admin) = admin {
             admin.abort();
         }
-        drop((control, context));
-        if let Err(fault) = driver.await {
-            tracing::error!(%fault, "the signalling task did not end well");
+        drop(control);
+        match timeout(LAST_TURN, driver).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::error!(%fault, "the signalling task did not end well"),
+            Err(_) => tracing::error!("the signalling task does not end: it is left behind"),
         }
+        end_media(context).await;
         left
     }
 
@@ -537,9 +565,20 @@ impl Server {
     }
 
     async fn tell(&self, control: Control) {
-        if self.control.send(control).await.is_err() {
-            tracing::error!("the signalling task is gone");
+        match timeout(LAST_BYES, self.control.send(control)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!("the signalling task is gone"),
+            Err(_) => tracing::error!("the signalling task does not listen"),
         }
+    }
+}
+
+/// Ends the media threads where waiting is allowed. What a disk holds that does not answer is left behind.
+async fn end_media(context: Arc<SessionContext>) {
+    let deadline = Instant::now() + LAST_SAMPLES;
+    let ended = tokio::task::spawn_blocking(move || context.media.end(deadline));
+    if !matches!(ended.await, Ok(true)) {
+        tracing::error!("the disk does not answer: what is not yet written of recordings is lost");
     }
 }
 
@@ -684,6 +723,11 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
+fn timers(config: &Config) -> TimerValues {
+    let config::Sip { t1, t2, t4, .. } = config.sip;
+    TimerValues { t1, t2, t4 }
+}
+
 fn endpoint_config(config: &Config, acceptors: &[StreamAcceptor]) -> EndpointConfig {
     let sip = &config.sip;
     let mut acceptors = acceptors.iter();
@@ -719,11 +763,6 @@ fn delivery_config(config: &Config, listening: &[(Transport, SocketAddr)]) -> De
         if matches!(transport, Transport::Udp | Transport::Tcp) {
             reach.add(*transport, local.ip());
         }
-fn timers(config: &Config) -> TimerValues {
-    let config::Sip { t1, t2, t4, .. } = config.sip;
-    TimerValues { t1, t2, t4 }
-}
-
         reach.add(Transport::Tls, local.ip());
     }
     DeliveryConfig {

@@ -5,7 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
@@ -62,6 +62,9 @@ impl Registrar {
     }
 }
 
+/// How long a task may take to let go of what it has.
+const LET_GO: Duration = Duration::from_secs(1);
+
 /// A task that takes bindings back.
 pub(super) struct Ending(JoinHandle<()>);
 
@@ -71,8 +74,9 @@ impl Ending {
         if timeout_at(latest.into(), &mut self.0).await.is_err() {
             tracing::warn!("not every registration could be taken back");
             self.0.abort();
-            // It was just told to; this only waits until it has let go of its channels.
-            let _ = self.0.await;
+            // It was just told to; this only waits until it has let go of its channels, unless it never has a
+            // turn again.
+            let _ = timeout_at((latest + LET_GO).into(), self.0).await;
         }
     }
 }

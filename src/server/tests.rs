@@ -19,5 +19,5 @@ async fn whoever_runs_a_server_learns_that_its_signalling_task_is_gone() {
     assert!(failed.is_ok());
     // What is left is ended without it.
     let ended = server.drain(Duration::from_secs(60), std::future::pending());
-    assert_eq!(timeout(Duration::from_secs(60), ended).await, Ok(0));
+    assert_eq!(timeout(Duration::from_secs(60), ended).await, Ok(Ok(0)));
 }

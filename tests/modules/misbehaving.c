@@ -3,8 +3,10 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const ml_host *host;
 static atomic_int cancelled, freed;
@@ -21,6 +23,16 @@ struct job {
     uint64_t handle;
     char variable[32];
 };
+
+/* Never comes back. */
+static ml_status hang(void *self, ml_call *call, const ml_text *args, size_t n)
+{
+    (void)self, (void)call, (void)args, (void)n;
+    fprintf(stderr, "mod_misbehaving hangs\n");
+    for (;;)
+        pause();
+    return ML_DONE;
+}
 
 static void release(void *data)
 {
@@ -191,7 +203,7 @@ const ml_module *muleteer_module(void)
         ACTION("freed", tell_freed, NULL),  ACTION("status", answer, &odd),
         ACTION("pending", answer, &pending), ACTION("tail", answer, &tail),
         ACTION("thrown", answer, &thrown),  ACTION("unwanted", unwanted, NULL),
-        ACTION("values", values, NULL),
+        ACTION("values", values, NULL),     ACTION("hang", hang, NULL),
     };
     enum { COUNT = sizeof list / sizeof *list };
     static const ml_action *actions[COUNT];

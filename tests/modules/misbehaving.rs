@@ -9,8 +9,11 @@ use muleteer::dsm::{
 };
 use muleteer::plugin::module::{Counts, Modules, give_up};
 
+use rustix::process::Signal;
+
 use super::objects::{Run, compile, loaded, source};
-use crate::support::process::Folder;
+use crate::support::caller::Caller;
+use crate::support::process::{Folder, ServerProcess};
 
 /// The module, in a folder of its own.
 fn misbehaving() -> (Folder, Modules) {
@@ -137,4 +140,25 @@ fn a_completion_after_the_end_of_the_session_is_late() {
         "misbehaving.freed($cancelled, $freed)",
     );
     assert_eq!((run.var("cancelled"), run.var("freed")), ("1", "1"));
+}
+
+#[tokio::test]
+async fn a_module_that_hangs_does_not_keep_the_server_from_ending() {
+    let (folder, _modules) = misbehaving();
+    let text = "import(mod_misbehaving);\ninitial state A enter { misbehaving.hang(); };\n";
+    folder.write("hang.dsm", text);
+    let path = folder.as_setting("dsm.path");
+    let modules = format!("dsm.modules=[\"{}\"]", folder.path().display());
+    let mut server = ServerProcess::start(&["--set", &path, "--set", &modules]);
+    let mut caller = Caller::new(server.address, "hang").await;
+    let offer = caller.offer(40_000);
+    let invite = caller.request("INVITE", &offer);
+    caller.send(invite).await;
+    server.process.line("mod_misbehaving hangs");
+
+    server.process.signal(Signal::TERM);
+    server.process.line("a second signal ends them at once");
+    server.process.signal(Signal::TERM);
+    let ended = server.process.ended().expect_code(3);
+    ended.expect("the signalling task does not answer");
 }

@@ -71,5 +71,6 @@ impl TestServer {
         self.server
             .drain(Duration::from_secs(2), std::future::pending())
             .await
+            .expect("a signalling task that answers")
     }
 }

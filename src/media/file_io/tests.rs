@@ -224,3 +224,30 @@ fn a_thousand_recordings_lose_nothing() {
         assert_eq!(end.length, Duration::from_secs(2));
     }
 }
+
+#[test]
+fn a_disk_that_hangs_does_not_keep_whoever_ends_the_thread() {
+    let thread = FileThread::start().unwrap();
+    let (storage, gate, _written) = disk(1);
+    let (done, ended) = done();
+    let mut sink = thread
+        .io()
+        .record_to(storage, request(Path::new("hung.wav")), done)
+        .unwrap();
+    sink.write(160, None, None);
+    drop(sink);
+    assert!(!thread.end(Instant::now() + Duration::from_millis(50)));
+    // It does not wait either.
+    drop(thread);
+    assert!(ended.try_recv().is_err());
+    drop(gate);
+}
+
+#[test]
+fn the_end_of_the_thread_completes_recordings() {
+    let folder = tempfile::tempdir().unwrap();
+    let thread = FileThread::start().unwrap();
+    let (_sink, ended) = record(thread.io(), &folder.path().join("a.wav"));
+    assert!(thread.end(Instant::now() + PATIENCE));
+    assert!(ended.try_recv().is_ok_and(|ended| ended.complete));
+}
