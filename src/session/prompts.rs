@@ -15,6 +15,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +36,8 @@ use crate::media::{FileIo, open_sound};
 const RECHECK: Duration = Duration::from_secs(1);
 /// What a file in memory may play at least, before it is taken to be a mistake.
 const LONGEST_IN_MEMORY: Duration = Duration::from_secs(600);
+/// Names of written files that are remembered without a look at their age.
+const MIN_CROWD: usize = 256;
 /// Names remembered as missing.
 const MAX_MISSING: usize = 4096;
 /// Bytes of a name that is remembered; a longer one, which may come from the network, is looked up each time.
@@ -54,9 +57,13 @@ pub struct PromptStore {
 #[derive(Debug, Default)]
 struct Cache {
     entries: HashMap<Key, Entry>,
+    /// And since when.
     missing: HashMap<AudioFile, (Instant, PromptError)>,
-    /// How often [`PromptStore::changed`] was called: what was missing before may be there now.
-    changes: u64,
+    /// Names of files that the server has written lately, without their folders, and when. What was known of
+    /// them before is not true any more.
+    written: HashMap<OsString, Instant>,
+    /// With so many of these, old ones are looked for.
+    crowded: usize,
     bytes: usize,
     clock: u64,
 }
@@ -102,6 +109,19 @@ struct Loaded {
     length: u64,
 }
 
+impl Cache {
+    /// Whether the server has written a file of this name after `since`.
+    fn is_overtaken(&self, file: &AudioFile, since: Instant) -> bool {
+        let name = match file {
+            AudioFile::Name(name) => Path::new(name).file_name(),
+            AudioFile::Path(path) => path.file_name(),
+            AudioFile::Memory(_) => None,
+        };
+        let written = name.and_then(|name| self.written.get(name));
+        written.is_some_and(|at| *at >= since)
+    }
+}
+
 impl PromptStore {
     /// A store over `roots`, searched in order, that keeps about `limit_bytes` of audio and loads no
     /// file that plays longer than `longest_whole`.
@@ -127,18 +147,21 @@ impl PromptStore {
         let mut cache = self.lock();
         if let Some((at, error)) = cache.missing.get(file)
             && at.elapsed() < self.recheck
+            && !cache.is_overtaken(file, *at)
         {
             return Some(Err(error.clone()));
         }
         cache.clock += 1;
         let clock = cache.clock;
-        let entry = cache.entries.get_mut(&Key {
+        let key = Key {
             file: file.clone(),
             encoding,
-        })?;
-        if entry.checked.elapsed() >= self.recheck {
+        };
+        let checked = cache.entries.get(&key)?.checked;
+        if checked.elapsed() >= self.recheck || cache.is_overtaken(file, checked) {
             return None;
         }
+        let entry = cache.entries.get_mut(&key)?;
         entry.last_use = clock;
         entry.cell.get().map(|loaded| Ok(loaded.playable.clone()))
     }
@@ -159,7 +182,7 @@ impl PromptStore {
             file: file.clone(),
             encoding,
         };
-        let changes = self.lock().changes;
+        let since = Instant::now();
         self.forget_if_changed(&key).await;
         let cell = self.cell(&key);
         let this = self.clone();
@@ -185,15 +208,17 @@ impl PromptStore {
             Err(error) => {
                 // What failed is tried again next time, what is missing a little later.
                 let mut cache = self.lock();
-                cache.remove(&key);
+                // Another one may be loading since the file was written.
+                let entry = cache.entries.get(&key);
+                if entry.is_some_and(|entry| Arc::ptr_eq(&entry.cell, &cell)) {
+                    cache.remove(&key);
+                }
                 let lasting = matches!(error, PromptError::Missing { .. } | PromptError::Name(_));
-                if lasting && cache.changes == changes && name_bytes(file) <= MAX_MISSING_NAME {
+                if lasting && name_bytes(file) <= MAX_MISSING_NAME {
                     if cache.missing.len() >= MAX_MISSING {
                         cache.missing.clear();
                     }
-                    cache
-                        .missing
-                        .insert(key.file, (Instant::now(), error.clone()));
+                    cache.missing.insert(key.file, (since, error.clone()));
                 }
                 Err(error)
             }
@@ -252,28 +277,23 @@ impl PromptStore {
     }
 
     /// Notes that the server has written `path`: it is read anew when it is asked for next, whatever
-    /// name it is asked for by.
+    /// name it is asked for by. Whoever waits for it already gets what is being read. Costs the same however
+    /// much is in memory.
     pub fn changed(&self, path: &Path) {
-        let mut cache = self.lock();
-        cache.changes += 1;
-        cache.missing.clear();
         // The same file may be known by another way to its folder, so only its name counts.
-        let is_written = |entry: &Entry| {
-            let loaded = entry.cell.get();
-            loaded.is_none_or(|loaded| loaded.path.file_name() == path.file_name())
-        };
-        let entries = cache.entries.iter();
-        let stale: Vec<Key> = entries
-            .filter(|(_, entry)| is_written(entry))
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in &stale {
-            cache.remove(key);
+        let Some(name) = path.file_name() else { return };
+        let mut cache = self.lock();
+        cache.written.insert(name.to_owned(), Instant::now());
+        if cache.written.len() >= cache.crowded.max(MIN_CROWD) {
+            // What is older is found out by a look at the disk.
+            cache.written.retain(|_, at| at.elapsed() < self.recheck);
+            cache.crowded = 2 * cache.written.len();
         }
     }
 
     /// Bytes of audio in memory.
-    pub fn memory_bytes(&self) -> usize {
+    #[cfg(test)]
+    fn memory_bytes(&self) -> usize {
         self.lock().bytes
     }
 
@@ -293,18 +313,25 @@ impl PromptStore {
 
     /// Drops an entry whose file is no longer the one that was read.
     async fn forget_if_changed(&self, key: &Key) {
-        let loaded = self
-            .lock()
-            .entries
-            .get(key)
-            .and_then(|entry| entry.cell.get().cloned());
+        let looked = Instant::now();
+        let loaded = {
+            let mut cache = self.lock();
+            let Some(entry) = cache.entries.get(key) else {
+                return;
+            };
+            let (checked, loaded) = (entry.checked, entry.cell.get().cloned());
+            if cache.is_overtaken(&key.file, checked) {
+                return cache.remove(key);
+            }
+            loaded
+        };
         let Some(loaded) = loaded else { return };
         let known = (loaded.modified, loaded.length);
         let now = tokio::task::spawn_blocking(move || stamp(&loaded.path)).await;
         let mut cache = self.lock();
         if matches!(now, Ok(Ok(stamp)) if stamp == known) {
             if let Some(entry) = cache.entries.get_mut(key) {
-                entry.checked = Instant::now();
+                entry.checked = looked;
             }
         } else {
             cache.remove(key);

@@ -377,3 +377,35 @@ async fn missing_names_of_any_length_cost_no_memory() {
     assert!(folder.store.cached(&named(&short), PCMU.into()).is_some());
     assert!(folder.store.cached(&named(&long), PCMU.into()).is_none());
 }
+
+#[tokio::test]
+async fn what_is_written_overtakes_that_file_and_nothing_else() {
+    let folder = Folder::new(1 << 20);
+    folder.write("a.wav", 80);
+    folder.write("b.wav", 80);
+    let key = |name: &str| Key {
+        file: named(name),
+        encoding: PCMU.into(),
+    };
+    // Somebody waits for each of them, and the third is known to be missing.
+    let [a, b] = ["a.wav", "b.wav"].map(|name| folder.store.cell(&key(name)));
+    assert!(folder.load("c.wav").await.is_err());
+    folder.store.changed(&folder.folder.path().join("a.wav"));
+    assert!(folder.store.cached(&named("c.wav"), PCMU.into()).is_some());
+    for (name, cell, stays) in [("a.wav", a, false), ("b.wav", b, true)] {
+        folder.store.forget_if_changed(&key(name)).await;
+        let now = folder.store.cell(&key(name));
+        assert_eq!(Arc::ptr_eq(&cell, &now), stays, "{name}");
+    }
+}
+
+#[test]
+fn names_of_written_files_do_not_pile_up() {
+    let mut folder = Folder::new(1 << 20);
+    folder.pass_time(Duration::ZERO);
+    for number in 0..10 * MIN_CROWD {
+        let name = format!("{number}.wav");
+        folder.store.changed(Path::new(&name));
+    }
+    assert!(folder.store.lock().written.len() < MIN_CROWD);
+}
