@@ -45,6 +45,11 @@ pub trait MediaIo {
     /// Opens or closes an RTCP port beside the stream's; what comes there goes to
     /// [`Core::handle_control_datagram`]. Without one, RTCP shares the port of RTP.
     fn control_port(&mut self, stream: StreamId, open: bool);
+    /// Whether the RTCP port is still being opened. Nothing can be sent by it meanwhile.
+    fn awaits_control_port(&self, stream: StreamId) -> bool {
+        let _ = stream;
+        false
+    }
     /// Takes something whose destructor is too slow for a media thread.
     fn retire(&mut self, retired: Retired);
     /// The stream is gone: close its socket.

@@ -1,5 +1,5 @@
-//! SHELL. The file thread: writes recordings down, reads files that are played, and drops what media
-//! threads are done with.
+//! SHELL. The file thread: writes recordings down, reads files that are played, opens RTCP ports, and drops
+//! what media threads are done with.
 //!
 //! Media threads must neither wait for a disk nor free memory, so both happen here. Recordings
 //! come by a ring of samples each ([`crate::audio::recorder`]), everything else by one bounded
@@ -19,9 +19,10 @@ use std::time::{Duration, Instant};
 use crossbeam_queue::ArrayQueue;
 
 use super::command::RoomEventSink;
+use super::control_port::ControlOrder;
 use super::core::Retired;
 use super::file_player::{Player, Players};
-use super::sockets::Opened;
+use super::sockets::{Opened, Port};
 use crate::audio::decode::DecodeError;
 use crate::audio::recorder::{
     self, EndCause, RecorderSink, RecorderSource, RecordingEnded, RecordingPlan, Sides,
@@ -63,8 +64,8 @@ pub struct FileIo {
 pub(super) struct FileThread {
     io: FileIo,
     stop: Arc<AtomicBool>,
-    joined: Option<JoinHandle<()>>,
     left: AtomicBool,
+    joined: Option<JoinHandle<()>>,
 }
 
 /// Something the file thread is to drop.
@@ -72,11 +73,13 @@ pub(super) enum Discarded {
     Retired(#[allow(dead_code)] Retired),
     Opened(#[allow(dead_code)] Box<Opened>),
     RoomSink(#[allow(dead_code)] RoomEventSink),
+    Port(#[allow(dead_code)] Box<Port>),
 }
 
 enum Job {
     Record(Box<Recording>),
     Play(Box<Player>),
+    OpenControl(ControlOrder),
     /// Nothing but to be dropped here.
     Discard(#[allow(dead_code)] Discarded),
 }
@@ -101,14 +104,11 @@ impl FileThread {
         Ok(Self {
             io,
             stop,
+            left: AtomicBool::new(false),
             joined: Some(joined),
         })
     }
-            left: AtomicBool::new(false),
 
-    pub(super) fn io(&self) -> &FileIo {
-        &self.io
-    }
     /// Finishes every recording and ends the thread, but waits no longer than until `deadline`. False: the
     /// disk takes longer, and the thread is left behind.
     pub(super) fn end(&self, deadline: Instant) -> bool {
@@ -123,6 +123,9 @@ impl FileThread {
         self.io.wake();
     }
 
+    pub(super) fn io(&self) -> &FileIo {
+        &self.io
+    }
 }
 
 impl Drop for FileThread {
@@ -136,9 +139,6 @@ impl Drop for FileThread {
     }
 }
 
-impl FileIo {
-    /// Creates the file and returns where a stream is to put its samples.
-    ///
 /// Waits until `thread` has ended, but not beyond `deadline`.
 pub(super) fn ended_by(thread: &JoinHandle<()>, deadline: Instant) -> bool {
     /// The system can wait for the end of a thread, or until a time, but not for both.
@@ -152,6 +152,9 @@ pub(super) fn ended_by(thread: &JoinHandle<()>, deadline: Instant) -> bool {
     true
 }
 
+impl FileIo {
+    /// Creates the file and returns where a stream is to put its samples.
+    ///
     /// The file is playable from the first second on, also after a crash; while it is written it is
     /// locked, so that nobody takes it for one that a crash left. `done` is called when the returned sink
     /// is dropped and the last sample is written, or when the disk refuses more. Touches the disk: call it
@@ -232,6 +235,13 @@ pub(super) fn ended_by(thread: &JoinHandle<()>, deadline: Instant) -> bool {
         Ok(sound)
     }
 
+    /// Has a port opened. Gives it up and returns false if too much waits already. Does not wait or allocate.
+    pub(super) fn open_control(&self, order: ControlOrder) -> bool {
+        let taken = self.queue.push(Job::OpenControl(order)).is_ok();
+        self.wake();
+        taken
+    }
+
     /// Leaves `thing` to be dropped by the file thread at its next wake-up, see
     /// [`FileIo::wake`]; drops it here if too much waits already. Does not wait or allocate.
     pub(super) fn discard(&self, thing: Discarded) {
@@ -261,6 +271,7 @@ impl Worker {
                 match job {
                     Job::Record(recording) => self.recordings.push(*recording),
                     Job::Play(player) => self.players.add(*player),
+                    Job::OpenControl(order) => order.carry_out(),
                     Job::Discard(_) => {}
                 }
             }

@@ -13,6 +13,7 @@
 
 mod coder;
 mod command;
+mod control_port;
 mod core;
 mod decoding;
 mod digits;

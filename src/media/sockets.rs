@@ -15,7 +15,6 @@ use rustix::time::Timespec;
 use socket2::SockRef;
 
 use super::command::{EventSink, StreamId};
-use super::ports::bind_udp;
 
 /// A stream's ways to the world: to its peer and to its session.
 pub(super) struct Opened {
@@ -29,7 +28,9 @@ pub(super) enum Control {
     /// By the port of RTP.
     Shared,
     /// By the port above it.
-    Own(Port),
+    Own(Box<Port>),
+    /// That port is being opened: not yet.
+    Opening,
     /// That port was taken: not at all.
     None,
 }
@@ -70,12 +71,11 @@ impl Port {
         }
     }
 
-    /// A socket at the port above this one's, for RTCP.
-    pub(super) fn next_port(&self) -> io::Result<Port> {
-        let mut address = self.socket.local_addr()?;
-        let port = address.port().checked_add(1);
-        address.set_port(port.ok_or(io::ErrorKind::AddrNotAvailable)?);
-        bind_udp(address).map(Port::new)
+    /// The address of the port above this one's, for RTCP.
+    pub(super) fn next_address(&self) -> Option<SocketAddr> {
+        let address = self.socket.local_addr().ok()?;
+        let port = address.port().checked_add(1)?;
+        Some(SocketAddr::new(address.ip(), port))
     }
 
     /// Sends one packet; false if the system did not take it.

@@ -301,12 +301,16 @@ impl Stream {
         if self.report_at.is_some_and(|at| now < at) {
             return;
         }
+        if !reports.shares_port() && reports.next_due().is_some_and(|due| due <= now) {
+            turn.io.control_port(turn.id, true);
+            if turn.io.awaits_control_port(turn.id) {
+                self.report_at = Some(now + PORT_WAIT);
+                return;
+            }
+        }
         let is_due = reports.is_due(now);
         self.report_at = reports.next_due();
         if is_due {
-            if !reports.shares_port() {
-                turn.io.control_port(turn.id, true);
-            }
             self.send_report(now, clock, tick, turn);
         }
     }
@@ -558,5 +562,7 @@ impl Stream {
 
 /// Packets that a jitter buffer may hold back, and more.
 const MAX_UNHEARD: usize = 50;
+/// How long the first report waits before it looks again whether its port is open.
+const PORT_WAIT: Duration = Duration::from_millis(100);
 /// Side rooms that one peer is heard in at a time.
 pub const MAX_TEES: usize = 8;

@@ -18,9 +18,10 @@ use std::time::{Duration, Instant};
 use crossbeam_queue::ArrayQueue;
 
 use super::command::{MediaCommand, MediaEvent, RoomCommand, RoomEvent, RoomEventSink, StreamId};
+use super::control_port::ControlOrder;
 use super::core::{Core, MediaIo, MovingStream, Retired};
 use super::file_io::{Discarded, FileIo};
-use super::sockets::{Control, Opened, Ready, Sockets};
+use super::sockets::{Control, Opened, Port, Ready, Sockets};
 use super::stats::MediaStats;
 use crate::audio::playlist::RoomId;
 
@@ -36,6 +37,8 @@ pub(super) enum Request {
     Arrive(StreamId, Option<Box<Moving>>),
     OpenRoom(RoomId, RoomEventSink),
     Room(RoomId, RoomCommand),
+    /// The RTCP port that was ordered for a stream; `None`: it cannot be had.
+    ControlPort(StreamId, Option<Box<Port>>),
 }
 
 /// A stream between two threads.
@@ -52,7 +55,7 @@ impl Request {
             Self::Command(_, command) => matches!(command, MediaCommand::Close),
             Self::Room(_, command) => matches!(command, RoomCommand::Close),
             Self::Expect(_) | Self::Depart(..) | Self::Arrive(..) => true,
-            Self::Open(..) | Self::OpenRoom(..) => false,
+            Self::Open(..) | Self::OpenRoom(..) | Self::ControlPort(..) => false,
         }
     }
 
@@ -60,7 +63,11 @@ impl Request {
     fn stream(&self) -> Option<StreamId> {
         match self {
             Self::Command(id, _) | Self::Expect(id) | Self::Depart(id, _) => Some(*id),
-            Self::Open(..) | Self::Arrive(..) | Self::OpenRoom(..) | Self::Room(..) => None,
+            Self::Open(..)
+            | Self::Arrive(..)
+            | Self::OpenRoom(..)
+            | Self::Room(..)
+            | Self::ControlPort(..) => None,
         }
     }
 }
@@ -317,6 +324,7 @@ impl Worker {
                 self.core
                     .handle_room_command(now, id, command, &mut self.world);
             }
+            Request::ControlPort(id, port) => self.world.take_control(id, port),
         }
     }
 
@@ -399,8 +407,11 @@ impl World {
     /// Takes a stream from another thread.
     fn adopt(&mut self, id: StreamId, mut opened: Box<Opened>) {
         self.sockets.adopt(id, &mut opened.port);
-        if let Control::Own(port) = &mut opened.control {
-            self.sockets.adopt_control(id, port);
+        match &mut opened.control {
+            Control::Own(port) => self.sockets.adopt_control(id, port),
+            // What its former thread has ordered arrives there: it asks again.
+            Control::Opening => opened.control = Control::Shared,
+            Control::Shared | Control::None => {}
         }
         if opened.port.is_unsettled() {
             self.turned.push(id);
@@ -414,6 +425,21 @@ impl World {
             self.rooms.resize_with(index + 1, || None);
         }
         self.rooms[index] = Some(sink);
+    }
+
+    /// Takes the RTCP port that was ordered for a stream, if that still waits for it.
+    fn take_control(&mut self, id: StreamId, port: Option<Box<Port>>) {
+        let stream = stream_of(&mut self.streams, id);
+        let waiting = stream.filter(|stream| matches!(stream.control, Control::Opening));
+        match (waiting, port) {
+            (Some(stream), Some(mut port)) => {
+                self.sockets.add_control(id, &mut port);
+                stream.control = Control::Own(port);
+            }
+            (Some(stream), None) => stream.control = Control::None,
+            (None, Some(port)) => self.discard(Discarded::Port(port)),
+            (None, None) => {}
+        }
     }
 
     fn stream(&mut self, id: StreamId) -> Option<&mut Opened> {
@@ -445,7 +471,7 @@ impl World {
         match (&mut stream.control, control) {
             (_, false) => stream.port.receive(out),
             (Control::Own(port), true) => port.receive(out),
-            (Control::Shared | Control::None, true) => None,
+            (Control::Shared | Control::Opening | Control::None, true) => None,
         }
     }
 
@@ -500,7 +526,7 @@ impl MediaIo for World {
         let sent = match &mut stream.control {
             Control::Shared => stream.port.send(destination, packet),
             Control::Own(port) => port.send(destination, packet),
-            Control::None => false,
+            Control::Opening | Control::None => false,
         };
         if sent {
             self.shared.stats.rtcp_sent.increment();
@@ -513,25 +539,31 @@ impl MediaIo for World {
         };
         match (&stream.control, open) {
             (Control::Shared, true) => {
-                stream.control = match stream.port.next_port() {
-                    Ok(mut port) => {
-                        self.sockets.add_control(id, &mut port);
-                        Control::Own(port)
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "a call goes without RTCP: its port is taken");
-                        Control::None
-                    }
+                let order = |address| ControlOrder {
+                    id,
+                    address,
+                    thread: self.shared.clone(),
+                };
+                let order = stream.port.next_address().map(order);
+                stream.control = match order.is_some_and(|order| self.files.open_control(order)) {
+                    true => Control::Opening,
+                    false => Control::None,
                 };
             }
-            (Control::Own(_) | Control::None, false) => {
+            (Control::Own(_) | Control::Opening | Control::None, false) => {
                 let before = std::mem::replace(&mut stream.control, Control::Shared);
-                if let Control::Own(port) = &before {
-                    self.sockets.forget(port);
+                if let Control::Own(port) = before {
+                    self.sockets.forget(&port);
+                    self.discard(Discarded::Port(port));
                 }
             }
             _ => {}
         }
+    }
+
+    fn awaits_control_port(&self, id: StreamId) -> bool {
+        let stream = self.streams.get(id.index()).and_then(Option::as_deref);
+        stream.is_some_and(|stream| matches!(stream.control, Control::Opening))
     }
 
     fn event(&mut self, id: StreamId, event: MediaEvent) {
