@@ -22,6 +22,7 @@ mod overrides;
 mod parse;
 mod reader;
 mod registration;
+mod reload;
 mod schema;
 mod settings;
 mod sip_values;

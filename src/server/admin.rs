@@ -88,6 +88,12 @@ impl Admin {
     }
 
     async fn reload(&mut self, config: Box<Config>) -> Result<Vec<String>, StartError> {
+        let ignored = config.unheeded(&self.config);
+        if !ignored.is_empty() {
+            let sections = ignored.join(", ");
+            tracing::warn!("changed, but heeded only after a restart: {sections}");
+        }
+        let config = Box::new(config.reloaded(&self.config));
         let (before, tls) = (self.deployment.clone(), self.tls.clone());
         let wanted = config.clone();
         let read = move || -> Result<_, StartError> {
