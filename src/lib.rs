@@ -20,13 +20,13 @@ pub mod dsm; // CORE: the state diagram language: front end, program, engine
 pub(crate) mod excerpt; // what peers wrote, cut for log lines
 pub mod ids; // random identifiers
 pub mod lsp; // CORE: the language server for editors
-pub mod media; // CORE core.rs, playlist; SHELL thread.rs, file_io.rs
+pub mod media; // CORE core.rs and what it drives; SHELL thread.rs, sockets.rs, pool.rs, file_io.rs, file_player.rs
 pub mod net; // SHELL: SIP sockets and the signalling task
 pub mod plugin; // SHELL: shared objects that are loaded at the start
 pub mod rtp; // CORE: packets, telephone events, jitter buffer
 pub mod sdp; // CORE: session descriptions, offer and answer
-pub mod server; // wiring: the only spawner
-pub mod session; // CORE session.rs, router.rs; SHELL task.rs
+pub mod server; // wiring: builds all parts, starts and ends them
+pub mod session; // CORE but for task.rs, pool.rs, prompts.rs, recordings.rs, local
 pub mod sip; // CORE: messages, transactions, dialogs
 pub mod stats; // every counter under its name
 pub mod suggest; // "did you mean"

@@ -246,7 +246,6 @@ impl Sender {
         self.seal(&format, timestamp, len, turn.packet)
     }
 
-    /// Notes that a packet of `len` bytes was sent.
     /// Sends the packet of `len` bytes in the turn's buffer, which is sealed by that if it has to be.
     pub(super) fn transmit(
         &mut self,

@@ -1,9 +1,9 @@
 //! Puts a server together, starts it, and ends it without losing a call.
 //!
 //! [`Server::start`] builds every part from a [`Config`]: it loads diagrams and mapping, opens all
-//! sockets, starts the media threads and the signalling task. Nothing else in the crate spawns
-//! long-lived threads or tasks, except the pools it hands out. [`Server::drain`] is the one way to
-//! stop.
+//! sockets, starts the media threads, the signalling task and those of `admin`, `registrar` and `monitor`.
+//! What comes and goes is started by its owner: sessions by `session::pool`, connections by `net`, threads of
+//! modules by `plugin`. [`Server::drain`] is the one way to stop.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod admin;
