@@ -40,16 +40,6 @@ impl Tone {
             off: Duration::from_secs(4),
         }),
     };
-    /// Ringing in most of Europe: 425 Hz, 1 s in 5.
-    pub const RINGING_EU: Tone = Tone {
-        frequency_hz: 425.0,
-        second_hz: None,
-        peak: 8_000,
-        cadence: Some(Cadence {
-            on: Duration::from_secs(1),
-            off: Duration::from_secs(4),
-        }),
-    };
     /// Busy in most of Europe: 425 Hz, half a second on and off.
     pub const BUSY_EU: Tone = Tone {
         frequency_hz: 425.0,

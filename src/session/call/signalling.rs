@@ -129,11 +129,6 @@ impl Call {
         self.change(Method::Invite, true, headers)
     }
 
-    /// Asks the peer for an offer by a re-INVITE without one.
-    pub fn reinvite_for_offer(&mut self, headers: &[Line]) -> Option<RequestToken> {
-        self.change(Method::Invite, false, headers)
-    }
-
     /// Negotiates anew by UPDATE, before the answer too (RFC 3311). Only with a peer whose Allow has it.
     pub fn update(&mut self, headers: &[Line]) -> Option<RequestToken> {
         self.change(Method::Update, true, headers)
@@ -147,12 +142,6 @@ impl Call {
     /// Holds the peer by re-INVITE: we send, it is to be silent (RFC 3264 §8.4).
     pub fn hold(&mut self) -> Option<RequestToken> {
         self.negotiation.set_direction(Direction::SendOnly);
-        self.reinvite(&[])
-    }
-
-    /// Takes the peer off hold by re-INVITE.
-    pub fn unhold(&mut self) -> Option<RequestToken> {
-        self.negotiation.set_direction(Direction::SendRecv);
         self.reinvite(&[])
     }
 

@@ -13,7 +13,6 @@ impl StatusCode {
     pub const SESSION_PROGRESS: Self = Self(183);
     pub const OK: Self = Self(200);
     pub const ACCEPTED: Self = Self(202);
-    pub const MOVED_TEMPORARILY: Self = Self(302);
     pub const BAD_REQUEST: Self = Self(400);
     pub const UNAUTHORIZED: Self = Self(401);
     pub const FORBIDDEN: Self = Self(403);
@@ -43,8 +42,6 @@ impl StatusCode {
     pub const SERVICE_UNAVAILABLE: Self = Self(503);
     pub const SERVER_TIME_OUT: Self = Self(504);
     pub const VERSION_NOT_SUPPORTED: Self = Self(505);
-    pub const MESSAGE_TOO_LARGE: Self = Self(513);
-    pub const BUSY_EVERYWHERE: Self = Self(600);
     pub const DECLINE: Self = Self(603);
 }
 
