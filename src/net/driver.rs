@@ -464,6 +464,11 @@ impl Driver {
                 token,
                 request,
             } => self.router.handle_group(&session, token, request),
+            SipCommand::RoomQuestion {
+                session,
+                token,
+                question,
+            } => self.router.answer_room(&session, token, question),
             SipCommand::Room { session, request } => {
                 self.router.handle_room(&session, request);
             }

@@ -11,7 +11,7 @@ use super::dial_out::DialOut;
 use super::local::LocalWork;
 use super::monitoring::{Question, Write};
 use super::outside::OutsideWork;
-use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomRequest};
+use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomQuestion, RoomRequest};
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
@@ -214,6 +214,8 @@ pub enum Work {
     Mail(Mail),
     /// For the router as well.
     Group(GroupRequest),
+    /// The same; the answer to a size is a number.
+    Room(RoomQuestion),
     /// Something on the machine itself.
     Local(LocalWork),
     /// For the owner of the monitoring store; the answer is an attribute.
@@ -302,7 +304,7 @@ pub enum SessionOutput {
     GiveUp(Ticket),
     /// Tell the owner of the monitoring store.
     Monitor(Write),
-    /// Ask about conference rooms; [`SessionEvent::Room`] answers.
+    /// Take or give up seats in conference rooms; [`SessionEvent::Room`] answers.
     Room(RoomRequest),
     /// Have the session's stream do something in a room; [`SessionEvent::InRoom`] answers, in order.
     InRoom(Arc<Room>, InRoom),

@@ -23,7 +23,7 @@ use super::outside::{OutsideRequest, OutsideWork};
 use super::prompts::PromptStore;
 use super::recordings::Recordings;
 use super::request::{self, NewRequest, RequestSession};
-use super::room::RoomRequest;
+use super::room::{RoomQuestion, RoomRequest};
 use super::router::NewCall;
 use super::session::Session;
 use super::system::{SystemSession, SystemStart};
@@ -72,7 +72,16 @@ pub enum SipCommand {
         /// What.
         request: GroupRequest,
     },
-    /// Do something about conference rooms; [`SessionEvent::Room`] tells the session how it went.
+    /// Answer a question about a conference room; [`SessionEvent::Performed`] brings the answer.
+    RoomQuestion {
+        /// The session.
+        session: SessionId,
+        /// Names the work for it.
+        token: ActionToken,
+        /// What.
+        question: RoomQuestion,
+    },
+    /// Take or give up seats in conference rooms; [`SessionEvent::Room`] tells the session how it went.
     Room {
         /// The session.
         session: SessionId,

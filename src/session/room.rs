@@ -200,6 +200,11 @@ pub enum RoomRequest {
     Leave(Seat),
     /// Give all seats up.
     LeaveAll,
+}
+
+/// What a session, with a call or without, asks of a room that it need not be in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomQuestion {
     /// Count the members.
     Size(Box<str>),
     /// Send every member an event with this number.
@@ -223,10 +228,6 @@ pub enum RoomAnswer {
     },
     /// The seats are given up, or were never taken.
     Left,
-    /// Members of a room; 0 for one that does not exist.
-    Size(usize),
-    /// The event is on its way to so many.
-    Posted(usize),
 }
 
 #[cfg(test)]

@@ -317,6 +317,15 @@ impl<S: SessionCore> Task<S> {
                 };
                 return self.context.sip.send(command).await.is_ok();
             }
+            Work::Room(question) => {
+                let session = self.id.clone();
+                let command = SipCommand::RoomQuestion {
+                    session,
+                    token,
+                    question,
+                };
+                return self.context.sip.send(command).await.is_ok();
+            }
             Work::Local(work) => {
                 let done = self.context.local.perform(work);
                 self.work.spawn(async move { performed(token, done.await) });

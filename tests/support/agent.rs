@@ -680,6 +680,10 @@ impl Agent {
             } => self.router.handle_group(&id, token, request),
             SessionOutput::Perform {
                 token,
+                work: Work::Room(question),
+            } => self.router.answer_room(&id, token, question),
+            SessionOutput::Perform {
+                token,
                 work: Work::Local(work),
             } => {
                 self.local_work.push((id, token, work));

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Mailbox, Router};
-use crate::session::event::{Params, SessionEvent, SessionId};
-use crate::session::room::{Room, RoomAnswer, RoomRequest, Seat};
+use crate::dsm::{ActionResult, Answer};
+use crate::session::event::{ActionToken, Params, SessionEvent, SessionId};
+use crate::session::room::{Room, RoomAnswer, RoomQuestion, RoomRequest, Seat};
 
 /// `#id` of the event when somebody came.
 const JOINED: u32 = 1;
@@ -36,14 +37,25 @@ impl<M: Mailbox> Router<M> {
                 self.leave_all(session);
                 RoomAnswer::Left
             }
-            RoomRequest::Size(room) => RoomAnswer::Size(self.members(&room)),
-            RoomRequest::Post { room, id } => {
-                let members = self.members(&room);
-                self.tell_room(&room, id, session, members, None);
-                RoomAnswer::Posted(members)
-            }
         };
         self.deliver(session, SessionEvent::Room(answer));
+    }
+
+    /// Answers what `session` asks.
+    pub fn answer_room(&mut self, session: &SessionId, token: ActionToken, question: RoomQuestion) {
+        let result = self.ask_room(session, question);
+        self.deliver(session, SessionEvent::Performed(token, result));
+    }
+
+    fn ask_room(&mut self, session: &SessionId, question: RoomQuestion) -> ActionResult {
+        Ok(match question {
+            RoomQuestion::Size(room) => Answer::Value(self.members(&room).into()),
+            RoomQuestion::Post { room, id } => {
+                let members = self.members(&room);
+                self.tell_room(&room, id, session, members, None);
+                Answer::Nothing
+            }
+        })
     }
 
     /// How many members a room has.
@@ -202,8 +214,9 @@ mod tests {
 
         fn size(&mut self, room: &str) -> usize {
             let anyone = *self.people.keys().next().unwrap();
-            match self.ask(anyone, RoomRequest::Size(room.into())) {
-                RoomAnswer::Size(members) => members,
+            let size = RoomQuestion::Size(room.into());
+            match self.router.ask_room(&id(anyone), size) {
+                Ok(Answer::Value(members)) => members.as_u64().unwrap() as usize,
                 other => panic!("{other:?}"),
             }
         }
@@ -301,14 +314,18 @@ mod tests {
         house.enter("ann", "blue");
         house.enter("bob", "blue");
         house.told("ann");
-        let post = |room: &str| RoomRequest::Post {
-            room: room.into(),
-            id: 17,
+        let post = |house: &mut House, room: &str| {
+            let room = room.into();
+            let question = RoomQuestion::Post { room, id: 17 };
+            assert_eq!(
+                house.router.ask_room(&id("cid"), question),
+                Ok(Answer::Nothing)
+            );
         };
-        assert_eq!(house.ask("cid", post("blue")), RoomAnswer::Posted(2));
+        post(&mut house, "blue");
         assert_eq!(house.told("ann"), ["17 blue 2 cid"]);
         assert_eq!(house.told("bob"), ["17 blue 2 cid"]);
-        assert_eq!(house.ask("cid", post("green")), RoomAnswer::Posted(0));
+        post(&mut house, "green");
         assert_eq!(house.router.rooms.len(), 1);
     }
 

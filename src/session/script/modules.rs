@@ -1,9 +1,10 @@
-//! What actions of compiled-in modules ask for that need no call: groups, monitoring, the machine.
+//! What actions of compiled-in modules ask for that need no call: groups, rooms, monitoring, the machine.
 
 use crate::dsm::{ModuleCall, Values};
 use crate::session::event::{GroupRequest, SessionId, Work};
 use crate::session::local::LocalWork;
 use crate::session::monitoring::{Name, Question, Value, Write};
+use crate::session::room::RoomQuestion;
 
 /// What an action becomes.
 pub enum Asked {
@@ -17,6 +18,7 @@ pub enum Asked {
 pub fn read(call: &ModuleCall, own: &SessionId, variables: &Values) -> Option<Asked> {
     match &*call.module {
         "mod_sys" => LocalWork::of(call).map(|work| Asked::Work(Work::Local(work))),
+        "mod_conference" => room(call).map(|question| Asked::Work(Work::Room(question))),
         "mod_groups" => group(call).map(|request| Asked::Work(Work::Group(request))),
         "mod_monitoring" => monitoring(call, own, variables),
         _ => None,
@@ -31,6 +33,20 @@ fn group(call: &ModuleCall) -> Option<GroupRequest> {
         "groups.leaveAll" => GroupRequest::LeaveAll,
         "groups.get" => GroupRequest::Members(group),
         "groups.getSize" => GroupRequest::Size(group),
+        _ => return None,
+    })
+}
+
+fn room(call: &ModuleCall) -> Option<RoomQuestion> {
+    let argument = |at: usize| call.arguments.get(at).map_or("", String::as_str);
+    let room = argument(0).into();
+    Some(match &*call.name {
+        "conference.size" => RoomQuestion::Size(room),
+        // The action has seen to it that it is a number.
+        "conference.postEvent" => RoomQuestion::Post {
+            room,
+            id: argument(1).trim().parse().ok()?,
+        },
         _ => return None,
     })
 }

@@ -75,7 +75,6 @@ enum Pending {
     Done,
     /// The router's word that the seat is given up again which the stream did not get to.
     Undone(InRoomError),
-    Size,
     /// A file to be mixed in.
     MixIn {
         path: String,
@@ -95,19 +94,6 @@ impl Conference {
         Some(match action.name.as_str() {
             "conference.join" | "conference.rejoin" => self.join(call, argument(0), argument(1)),
             "conference.leave" => self.leave(call),
-            "conference.size" => {
-                self.ask(call, RoomRequest::Size(argument(0).into()), Pending::Size)
-            }
-            "conference.postEvent" => {
-                let Ok(id) = argument(1).parse() else {
-                    return Some(failed(
-                        Errno::ARG,
-                        "the id of a conference event is no number",
-                    ));
-                };
-                let room = argument(0).into();
-                self.ask(call, RoomRequest::Post { room, id }, Pending::Done)
-            }
             "conference.setPlayoutType" => {
                 call.media(MediaCommand::SetPlayout(playout(argument(0))));
                 Performed::Done
@@ -161,7 +147,6 @@ impl Conference {
                 }
             }
             (Pending::Undone(error), _) => Err(exception(&error.to_string()).into()),
-            (Pending::Size, RoomAnswer::Size(members)) => Ok(Answer::Value(members.into())),
             (Pending::Done, _) => Ok(Answer::Nothing),
             (pending, _) => {
                 // Of a request before the one that is waited for.
