@@ -95,6 +95,10 @@ pub const COMMANDS: &[(&str, &str)] = &[
         "session ID          postEvent reaches this session; replays",
     ),
     (
+        "member",
+        "member GROUP ID     this session is in the group; replays",
+    ),
+    (
         "fail",
         "fail NAME|DI        this action of a module fails, or all DI calls; replays",
     ),

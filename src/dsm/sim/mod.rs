@@ -156,6 +156,9 @@ impl<'a> Simulator<'a> {
                 "{module} is a stand-in: it shows its actions and does nothing"
             ));
         }
+        for note in stands_for(&simulator.library.diagrams) {
+            reply.note(note);
+        }
         simulator.input(Input::Event(Event::new(EventKind::Start)), &mut reply);
         Ok((simulator, reply))
     }
@@ -466,6 +469,27 @@ impl Library {
         let diagrams = load_set(&files, provider, registry).diagrams;
         Ok(Self { diagrams, files })
     }
+}
+
+/// What actions of imported modules do here in place of what they do in a call.
+fn stands_for(diagrams: &DiagramSet) -> impl Iterator<Item = &'static str> {
+    const NOTES: [(&str, &str); 2] = [
+        (
+            "mod_sys",
+            "mod_sys touches nothing: files are in memory, commands give no output and status 0, the time of \
+             day stands still; 'missing' and 'holds' say what is on the machine",
+        ),
+        (
+            "mod_groups",
+            "mod_groups: this call is alone; 'member GROUP ID' puts somebody else into a group",
+        ),
+    ];
+    let imported = |name: &str| {
+        let mut all = diagrams.iter().flat_map(|diagram| diagram.imports());
+        all.any(|import| import == name)
+    };
+    let notes = NOTES.into_iter().filter(move |(name, _)| imported(name));
+    notes.map(|(_, note)| note)
 }
 
 /// A run that has not started yet, in a world of these facts.

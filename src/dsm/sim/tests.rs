@@ -356,6 +356,7 @@ fn typed() -> impl Strategy<Value = String> {
         "prompt \"a b\" c",
         "promptset s",
         "session q",
+        "member g q",
         "fail DI",
         "fail x",
         "expect $tries 0",
@@ -392,4 +393,81 @@ proptest! {
         let failures: Vec<_> = outcome.failures.iter().map(ToString::to_string).collect();
         prop_assert!(failures.is_empty(), "{failures:?}\n{test}");
     }
+}
+
+/// What a diagram does with groups and on the machine, told by its variables.
+const DESK: &str = r#"
+import(mod_groups);
+import(mod_sys);
+initial state A;
+transition "up" A - sessionStart / {
+  groups.join(g); groups.getSize($n=g); groups.get($m=g);
+  groups.postEvent(g); set($heard=$errno);
+  groups.leave(g); groups.getSize($left=g);
+  sys.mkdir(/d); set($made=$errno); sys.mkdir(/d); set($again=$errno);
+  sys.tmpnam(t); sys.rename($t, /d/f);
+  if sys.file_exists(/d/f) { set($moved=yes); }
+  if sys.file_not_exists($t) { set($gone=yes); }
+  sys.unlink(/d/f); set($deleted=$errno); sys.unlink(/d/f); set($twice=$errno);
+  set($a_size=2); set($a_0=x); set($a_1=x); sys.unlinkArray(a, /d); set($array=$errno);
+  sys.unlink(/d); set($folder=$errno); sys.mkdirRecursive(/d); set($there=$errno);
+  sys.popen($o="rm -rf /"); sys.getTimestamp(at);
+} -> A;
+"#;
+
+#[test]
+fn groups_and_files_are_in_memory() {
+    let files = Files([("menu.dsm".to_owned(), DESK.to_owned())].into());
+    let (shown, test) = session(
+        &files,
+        &[
+            "sessionStart",
+            "expect $n 1",
+            "expect $m[0] LTAG",
+            "expect $heard arg",
+            "expect $left 0",
+            "expect $made \"\"",
+            "expect $again file",
+            "expect $moved yes",
+            "expect $gone yes",
+            "expect $deleted \"\"",
+            "expect $twice file",
+            "expect $array file",
+            "expect $folder file",
+            "expect $there \"\"",
+            "expect $o \"\"",
+            "expect $o.status 0",
+            "expect $at.tv_usec 0",
+            "member g bob",
+            "expect $n 2",
+            "expect $m[1] bob",
+            "expect $heard \"\"",
+            "expect $left 1",
+            "missing /d/f",
+            "expect $moved yes",
+        ],
+    );
+    assert!(!shown.contains("not as expected"), "{shown}");
+    let test = test.expect("it can be saved");
+    let read = Expectation::parse(&test).unwrap();
+    let outcome = read.run("menu.dsm", "", &files, &registry());
+    assert!(
+        outcome.failures.is_empty(),
+        "{:?}\n{test}",
+        outcome.failures
+    );
+}
+
+#[test]
+fn what_a_module_does_not_do_here_is_said_at_the_start() {
+    let files = Files([("menu.dsm".to_owned(), DESK.to_owned())].into());
+    let (_, reply) = Simulator::new("menu.dsm", &[], &files, &TwoSeconds).unwrap();
+    let notes = reply.lines.iter().filter(|line| line.tone == Tone::Note);
+    let notes: Vec<_> = notes.map(|line| line.text.as_str()).collect();
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with("mod_sys touches nothing"))
+    );
+    assert!(notes.iter().any(|note| note.contains("'member GROUP ID'")));
 }

@@ -170,6 +170,10 @@ pub(super) const SETUP: &[(&str, &str)] = &[
     ("promptset", "the name of a prompt set"),
     ("session", "the id of a session"),
     (
+        "member",
+        "the name of a group and the id of a session in it",
+    ),
+    (
         "fail",
         "DI or the name of a module's action, such as conference.join; for files there is 'missing'",
     ),

@@ -22,6 +22,8 @@ pub enum Fact {
     PromptSet(String),
     /// Events can be posted to this session.
     Session(String),
+    /// Another session is in a group.
+    Member(String, String),
     /// This action of a module fails, or `DI`.
     Failing(String),
     /// This condition of a module holds.
@@ -52,6 +54,11 @@ impl Fact {
             }),
             "promptset" => one(Fact::PromptSet),
             "session" => one(Fact::Session),
+            "member" => match value(rest) {
+                Ok((_, "")) => Err(bad()),
+                Ok((group, id)) => whole_value(id.trim_start()).map(|id| Fact::Member(group, id)),
+                Err(error) => Err(error),
+            },
             "fail" => match whole_value(rest) {
                 // Names of modules' actions have a dot; nothing else can fail by its name.
                 Ok(name) if name == "DI" || name.contains('.') => Ok(Fact::Failing(name)),
@@ -76,6 +83,7 @@ impl Fact {
             Fact::Prompt(name, set) => drop(host.prompts.insert((name, set))),
             Fact::PromptSet(name) => drop(host.prompt_sets.insert(name)),
             Fact::Session(id) => drop(host.sessions.insert(id)),
+            Fact::Member(group, id) => drop(host.members.insert((group, id))),
             Fact::Failing(name) => drop(host.failing.insert(name)),
             Fact::Holding(name) => drop(host.holding.insert(name)),
         }
@@ -100,6 +108,7 @@ impl fmt::Display for Fact {
             Fact::Prompt(name, set) => write!(f, "prompt {} {}", written(name), written(set)),
             Fact::PromptSet(name) => write!(f, "promptset {}", written(name)),
             Fact::Session(id) => write!(f, "session {}", written(id)),
+            Fact::Member(group, id) => write!(f, "member {} {}", written(group), written(id)),
             Fact::Failing(name) => write!(f, "fail {}", written(name)),
             Fact::Holding(name) => write!(f, "holds {}", written(name)),
         }
@@ -122,6 +131,7 @@ mod tests {
             Fact::Prompt(String::new(), "de".into()),
             Fact::PromptSet(odd()),
             Fact::Session(odd()),
+            Fact::Member(odd(), "x".into()),
             Fact::Failing("conference.join".into()),
             Fact::Holding("sys.file_exists".into()),
         ] {

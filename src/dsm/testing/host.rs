@@ -18,6 +18,7 @@ use crate::dsm::registry::{Module, ModuleArguments, Registry};
 use crate::dsm::value::Values;
 
 use super::coverage::Visits;
+use super::sandbox::Sandbox;
 
 /// The recording host.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,8 @@ pub struct TestHost {
     pub prompt_sets: HashSet<String>,
     /// Sessions and queues that events can be posted to, besides the own one.
     pub sessions: HashSet<String>,
+    /// Other sessions that are in groups: the group and the id of each.
+    pub members: BTreeSet<(String, String)>,
     /// Names of actions of modules, and `DI`, that fail.
     pub failing: HashSet<String>,
     /// Names of conditions of modules that hold; others do not.
@@ -46,6 +49,8 @@ pub struct TestHost {
     recording: bool,
     /// What modules keep in the session.
     objects: Objects,
+    /// What some modules act on.
+    pub(super) sandbox: Sandbox,
     /// Random numbers that were drawn.
     drawn: u64,
 }
@@ -261,7 +266,8 @@ impl TestHost {
         if self.failing.contains(&call.name) {
             return ActionError::errno(Errno::GENERAL, "the action failed").into();
         }
-        ActionOutcome::done()
+        let done = self.act_in_memory(call);
+        done.map_or_else(ActionOutcome::done, ActionOutcome::Done)
     }
 
     /// Writes down an action that always works.
@@ -364,8 +370,9 @@ impl ActionContext for TestHost {
                     json!(group),
                     named(params)
                 ));
-                match self.failing.contains(&*action.name()) {
-                    true => ActionError::errno(Errno::ARG, "nobody is in the group").into(),
+                let nobody = self.others(group).next().is_none();
+                match nobody || self.failing.contains(&*action.name()) {
+                    true => ActionError::errno(Errno::ARG, "nobody else is in the group").into(),
                     false => ActionOutcome::done(),
                 }
             }
@@ -404,7 +411,9 @@ impl ActionContext for TestHost {
     }
 
     fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> Verdict {
-        Verdict::Known(self.holding.contains(&condition.name))
+        let seen = self.seen_in_memory(condition);
+        let holds = || self.holding.contains(&condition.name);
+        Verdict::Known(seen.unwrap_or_else(holds))
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {

@@ -13,6 +13,7 @@ pub mod explore;
 mod fact;
 pub mod host;
 pub mod run;
+mod sandbox;
 mod update;
 
 pub use coverage::Coverage;

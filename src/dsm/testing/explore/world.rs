@@ -20,11 +20,16 @@ pub enum Question {
     Prompt(String, String),
     PromptSet(String),
     Session(String),
+    /// Whether somebody else is in it.
+    Group(String),
     /// The name of a module's action, or `DI`.
     Call(String),
     /// The name of a module's condition.
     Condition(String),
 }
+
+/// Who else is in a group.
+const OTHER: &str = "OTHER";
 
 /// Which of them do.
 pub type Answers = BTreeMap<Question, bool>;
@@ -77,7 +82,7 @@ impl World {
             }
             HostAction::Di(_) => Question::Call("DI".to_owned()),
             HostAction::Module(call) => Question::Call(call.name.clone()),
-            HostAction::PostToGroup { .. } => Question::Call(action.name().into_owned()),
+            HostAction::PostToGroup { group, .. } => Question::Group(group.clone()),
             _ => return None,
         })
     }
@@ -120,6 +125,7 @@ impl Question {
             (Question::Prompt(name, set), true) => Fact::Prompt(name, set),
             (Question::PromptSet(set), true) => Fact::PromptSet(set),
             (Question::Session(id), true) => Fact::Session(id),
+            (Question::Group(group), true) => Fact::Member(group, OTHER.to_owned()),
             (Question::Call(name), false) => Fact::Failing(name),
             (Question::Condition(name), true) => Fact::Holding(name),
             _ => return None,
