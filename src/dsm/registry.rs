@@ -681,6 +681,21 @@ mod tests {
     }
 
     #[test]
+    fn commas_in_parentheses_and_quotes_separate_no_arguments_of_modules() {
+        let registry = Registry::core();
+        let modules = registry.modules().filter_map(|name| registry.module(name));
+        for signature in modules.flat_map(|module| module.actions()) {
+            let separates = !matches!(signature.separator, Separator::None | Separator::Equals);
+            if !separates || signature.parameters.len() < 2 {
+                continue;
+            }
+            let written = bind(signature, Some(r#"f(a,b), "c\",d", e"#), &mut Vec::new()).written;
+            assert_eq!(written[0], "f(a,b)", "{}", signature.name);
+            assert!(written[1].starts_with(r#""c\",d""#), "{}", signature.name);
+        }
+    }
+
+    #[test]
     fn every_action_runs_with_any_arguments() {
         let texts = [
             "",

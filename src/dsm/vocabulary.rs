@@ -4,9 +4,6 @@
 /// A word and what it stands for.
 pub type Word = (&'static str, &'static str);
 
-/// Modules that diagrams written for SEMS import and that this version of the server does not have.
-pub const MODULES_TO_COME: &[&str] = &["mod_zrtp"];
-
 /// Modules of this project that are objects of their own: built apart, and found in the folders of modules.
 pub const LOADABLE_MODULES: &[&str] = &[
     "mod_aws",

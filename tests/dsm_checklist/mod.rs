@@ -2,6 +2,7 @@
 //! are data in `tests/fixtures/dsm/checklist`; the first file says how one is written.
 
 mod calls;
+mod modules;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{fs, iter};
 
+use muleteer::dsm::module::ModuleEvent;
 use muleteer::dsm::vocabulary::{ERRORS, EXCEPTIONS, SELECT_MEANINGS, VARIABLES, Word};
 use muleteer::dsm::{
     EventCondition, FAMILIES, Registry, SELECTS, Signature, event_condition, event_conditions,
@@ -65,7 +66,10 @@ fn page() -> String {
                 (_, Some(known)) => {
                     put(&format!("- condition `{}`: {}\n", known.usage(), known.doc))
                 }
-                _ => put(&asked(module.condition_signature(name), name)),
+                _ => match module.events().find(|event| event.name == name) {
+                    Some(event) => put(&raised(event)),
+                    None => put(&asked(module.condition_signature(name), name)),
+                },
             }
         }
     }
@@ -107,6 +111,13 @@ fn asked(condition: Option<&Signature>, name: &str) -> String {
         Some(condition) => format!("- condition `{}`: {}\n", condition.usage(), condition.doc),
         None => format!("- condition `{name}`\n"),
     }
+}
+
+fn raised(event: &ModuleEvent) -> String {
+    let params = event.parameters.iter();
+    let params = params.map(|it| format!("  - `#{}`: {}\n", it.name, it.doc));
+    let first = format!("- `{}`: {}\n", event.name, event.doc);
+    iter::once(first).chain(params).collect()
 }
 
 fn condition(event: &EventCondition) -> String {

@@ -1,5 +1,6 @@
 //! `mod_conference`: rooms, side rooms, and sounds mixed into what the caller hears.
 
+use super::dialog::{checked, named};
 use super::{Done, Outcome, Then, bad_argument, module_call};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
@@ -11,7 +12,7 @@ pub const NAME: &str = "mod_conference";
 const ROOM: Parameter = need("room", Kind::Value);
 const MODE: Parameter = may("mode", Kind::Value);
 const FILE: Parameter = need("file", Kind::AudioFile);
-const OBJECT: Parameter = may("name", Kind::Value);
+const OBJECT: Parameter = may("name", Kind::NameValue);
 const THROWS: &[&str] = &["conference #cause"];
 const FILE_THROWS: &[&str] = &["conference #cause", "file #path"];
 
@@ -26,7 +27,7 @@ pub fn module() -> Module {
 const SIGNATURES: &[Signature] = &[
     takes(
         "conference.join",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[ROOM, MODE],
         checked,
         "Becomes a member of a room and puts it at the end of the playlist; the mode is 'speakonly', \
@@ -36,7 +37,7 @@ const SIGNATURES: &[Signature] = &[
     .throws(THROWS),
     takes(
         "conference.rejoin",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[ROOM, MODE],
         checked,
         "The same; in the room that one is in already only the mode changes.",
@@ -53,14 +54,15 @@ const SIGNATURES: &[Signature] = &[
     .errno(&["script"]),
     takes(
         "conference.size",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[ROOM, need("variable", Kind::Name)],
         size,
         "Counts the members of a room.",
-    ),
+    )
+    .errno(&[]),
     takes(
         "conference.postEvent",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[ROOM, need("id", Kind::Value)],
         post_event,
         "Raises 'event' with #type 'conference_event' and this #id at every member.",
@@ -75,9 +77,9 @@ const SIGNATURES: &[Signature] = &[
     ),
     takes(
         "conference.teejoin",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[ROOM, OBJECT],
-        checked,
+        |a, s| named(a, s, 1, Then::ClearFailure),
         "What the caller says is heard in this room, too, whatever else it is used for.",
     )
     .errno(&[])
@@ -86,13 +88,13 @@ const SIGNATURES: &[Signature] = &[
         "conference.teeleave",
         Separator::None,
         &[OBJECT],
-        checked,
+        |a, s| named(a, s, 0, Then::ClearFailure),
         "Ends that.",
     )
     .errno(&["script"]),
     takes(
         "conference.setupMixIn",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[need("level", Kind::Value), may("seconds", Kind::Value)],
         module_call,
         "Prepares sounds over what is heard: their level from 0 to 1, and after how many seconds each \
@@ -109,7 +111,7 @@ const SIGNATURES: &[Signature] = &[
     .throws(FILE_THROWS),
     takes(
         "conference.playMixInList",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[FILE, may("loop", Kind::Flag("loop"))],
         module_call,
         "Adds a file to the list that is mixed into what is heard; 'true' repeats it for ever.",
@@ -132,25 +134,17 @@ const SIGNATURES: &[Signature] = &[
     ),
 ];
 
-/// An action whose success clears `$errno` and `$strerror`.
-fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    Ok(match module_call(arguments, scope)? {
-        Outcome::Perform(action, _) => Outcome::Perform(action, Then::ClearFailure),
-        other => other,
-    })
-}
-
 fn size(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let variable = arguments.name(1).to_owned();
     Ok(match module_call(arguments, scope)? {
-        Outcome::Perform(action, _) => Outcome::Perform(action, Then::Store(variable)),
+        Outcome::Perform(action, _) => Outcome::Perform(action, Then::StoreOrEmpty(variable)),
         other => other,
     })
 }
 
 fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    match arguments.unsigned(1, scope) {
-        Some(_) => checked(arguments, scope),
-        None => bad_argument("the id of a conference event is no number"),
+    match arguments.text(1, scope).trim().parse::<u32>() {
+        Ok(_) => checked(arguments, scope),
+        Err(_) => bad_argument("the id of a conference event is no number"),
     }
 }

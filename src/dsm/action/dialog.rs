@@ -48,7 +48,7 @@ const CONDITIONS: &[Signature] = &[
 const SIGNATURES: &[Signature] = &[
     takes(
         "dlg.reply",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[CODE, REASON],
         reply,
         "Replies to the INVITE of the caller, without a session description. $dlg.reply.hdrs has header \
@@ -57,7 +57,7 @@ const SIGNATURES: &[Signature] = &[
     .errno(ANSWER),
     takes(
         "dlg.replyRequest",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[CODE, REASON],
         reply,
         "The same for the request of the 'sipRequest' or 'invite' being processed; set \
@@ -67,7 +67,7 @@ const SIGNATURES: &[Signature] = &[
     .throws(THROWS),
     takes(
         "dlg.acceptInvite",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[may("code", Kind::Value), REASON],
         accept,
         "Replies to the INVITE of the caller with a session description: 200 OK, or 180 to 199 for media \
@@ -84,7 +84,7 @@ const SIGNATURES: &[Signature] = &[
     .errno(ANSWER),
     takes(
         "dlg.connectCalleeRelayed",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[need("party", Kind::Value), need("uri", Kind::Value)],
         module_call,
         "Invites a callee with the INVITE of the caller.",
@@ -106,7 +106,7 @@ const SIGNATURES: &[Signature] = &[
     .sets(&["$PREFIX_ltag"]),
     takes(
         "dlg.getRequestBody",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         PART,
         part,
         "The body of this type, or the part of it, of the request being processed. Without one the \
@@ -115,7 +115,7 @@ const SIGNATURES: &[Signature] = &[
     .throws(THROWS),
     takes(
         "dlg.getReplyBody",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         PART,
         part,
         "The same of the reply of the 'sipReply' being processed.",
@@ -125,19 +125,19 @@ const SIGNATURES: &[Signature] = &[
         "dlg.getOtherId",
         Separator::None,
         &[VARIABLE],
-        store,
+        tell,
         "The id of the second leg; empty without one.",
     ),
     takes(
         "dlg.getRtpRelayMode",
         Separator::None,
         &[VARIABLE],
-        store,
+        tell,
         "RTP_Direct, RTP_Relay or RTP_Transcoding.",
     ),
     takes(
         "dlg.refer",
-        Separator::Commas(3),
+        Separator::OuterCommas(3),
         &[
             need("target", Kind::Value),
             may("seconds", Kind::Value),
@@ -152,7 +152,7 @@ const SIGNATURES: &[Signature] = &[
     .throws(&["sbc #cause"]),
     takes(
         "dlg.notifyRefer",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[CODE, REASON],
         reply,
         "Tells the peer what became of the latest REFER that dlg.replyRequest took with a 2xx and whose end is \
@@ -161,7 +161,7 @@ const SIGNATURES: &[Signature] = &[
     .errno(&["arg", "dlg"]),
     takes(
         "dlg.info",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[TYPE, may("body", Kind::Value)],
         info,
         "Sends an INFO in the established call; \\r\\n in the body is a line break, an empty type sends none.",
@@ -170,7 +170,7 @@ const SIGNATURES: &[Signature] = &[
     .throws(&["sbc #cause"]),
     takes(
         "dlg.message",
-        Separator::Commas(3),
+        Separator::OuterCommas(3),
         &[need("to", Kind::Value), need("text", Kind::Value), may("type", Kind::Value)],
         checked,
         "Sends a MESSAGE outside the call, also without one; its answer comes as 'sipReply'. \\r\\n in the text is a \
@@ -181,7 +181,7 @@ const SIGNATURES: &[Signature] = &[
     .errno(&["arg", "general"]),
     takes(
         "dlg.relayReply",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[CODE, REASON],
         module_call,
         "Answers the request that came from the second leg.",
@@ -191,7 +191,7 @@ const SIGNATURES: &[Signature] = &[
     .unavailable(),
     takes(
         "dlg.relayError",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[CODE, REASON],
         module_call,
         "Another name of dlg.relayReply.",
@@ -201,7 +201,7 @@ const SIGNATURES: &[Signature] = &[
     .unavailable(),
     takes(
         "dlg.addReplyBodyPart",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[TYPE, need("text", Kind::Value)],
         module_call,
         "Adds a part to the reply being relayed.",
@@ -270,10 +270,10 @@ pub(super) fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done 
     then(arguments, scope, Then::ClearFailure)
 }
 
-/// An action whose result one variable gets.
-fn store(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+/// An action that cannot fail and whose result one variable gets.
+fn tell(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let variable = arguments.name(0).to_owned();
-    then(arguments, scope, Then::Store(variable))
+    then(arguments, scope, Then::StoreOrRemove(variable))
 }
 
 fn then(arguments: &Arguments<'_>, scope: &mut Scope<'_>, then: Then) -> Done {
@@ -292,8 +292,13 @@ fn part(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     named(arguments, scope, 1, Then::StoreOrRemove(variable))
 }
 
-/// The argument at `index` names a variable: of `$name` what that contains, or if it is empty, `name`.
-fn named(arguments: &Arguments<'_>, scope: &mut Scope<'_>, index: usize, after: Then) -> Done {
+/// The argument at `index` names a variable or object: of `$name` what that contains, or if it is empty, `name`.
+pub(super) fn named(
+    arguments: &Arguments<'_>,
+    scope: &mut Scope<'_>,
+    index: usize,
+    after: Then,
+) -> Done {
     let name = arguments.variable_name(index, scope);
     match module_call(arguments, scope)? {
         Outcome::Perform(HostAction::Module(mut call), _) => {

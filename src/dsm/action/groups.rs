@@ -1,6 +1,6 @@
 //! `mod_groups`: named sets of sessions.
 
-use super::{Done, Outcome, Then, module_call, perform_checked};
+use super::{Done, Outcome, Then, module_call};
 use crate::dsm::argument::{Arguments, named_values};
 use crate::dsm::expr::Scope;
 use crate::dsm::host::HostAction;
@@ -63,7 +63,7 @@ const SIGNATURES: &[Signature] = &[
     ),
     takes(
         POST_EVENT,
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[GROUP, may("list", Kind::Names)],
         post_event,
         "Sends an 'event' with the variables of the list to every member but this session, which need not \
@@ -91,5 +91,6 @@ fn store(arguments: &Arguments<'_>, scope: &mut Scope<'_>, then: Then) -> Done {
 fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let (group, list) = (arguments.owned(0, scope), arguments.owned(1, scope));
     let params = named_values(&list, scope)?;
-    perform_checked(HostAction::PostToGroup { group, params })
+    let action = HostAction::PostToGroup { group, params };
+    Ok(Outcome::Perform(action, Then::ClearFailure))
 }

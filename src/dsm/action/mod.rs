@@ -21,6 +21,7 @@ mod timer;
 mod uri;
 pub mod utils;
 mod variables;
+mod zrtp;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -143,6 +144,7 @@ pub fn modules() -> impl Iterator<Item = Module> {
         sys::module(),
         uri::module(),
         utils::module(),
+        zrtp::module(),
     ]
     .into_iter()
 }

@@ -32,7 +32,7 @@ const fn write(
 ) -> Signature {
     let separator = match parameters.len() {
         0 | 1 => Separator::None,
-        count => Separator::Commas(count),
+        count => Separator::OuterCommas(count),
     };
     takes(name, separator, parameters, module_call, doc)
 }
@@ -81,7 +81,7 @@ const SIGNATURES: &[Signature] = &[
     ),
     takes(
         "monitoring.getGlobal",
-        Separator::Commas(3),
+        Separator::OuterCommas(3),
         &[VARIABLE, ID, ATTRIBUTE],
         get,
         "The same of the record with this id.",

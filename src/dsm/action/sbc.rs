@@ -50,7 +50,7 @@ const LEG_CONDITIONS: &[Signature] = &[
 const fn leg(name: &'static str, parameters: &'static [Parameter], doc: &'static str) -> Signature {
     let separator = match parameters.len() {
         0 | 1 => Separator::None,
-        count => Separator::Commas(count),
+        count => Separator::OuterCommas(count),
     };
     takes(name, separator, parameters, module_call, doc)
         .throws(&["sbc #cause"])
@@ -147,7 +147,7 @@ const SIGNATURES: &[Signature] = &[
     ),
     takes(
         "sbc.testSDPConnectionAddress",
-        Separator::EveryComma,
+        Separator::OuterCommas(usize::MAX),
         &[any("address", Kind::Value)],
         module_call,
         "Looks for the address of the reply's SDP in a list; $match_connection_addr becomes true or \

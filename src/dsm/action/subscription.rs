@@ -36,7 +36,7 @@ const SIGNATURES: &[Signature] = &[
     .sets(&["$STRUCT.handle"]),
     takes(
         "subscription.refresh",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[HANDLE, may("seconds", Kind::Value)],
         refresh,
         "Subscribes again, for so many seconds or what is usual for the event package.",

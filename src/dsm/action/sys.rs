@@ -45,7 +45,7 @@ const SIGNATURES: &[Signature] = &[
     .errno(FAILS),
     takes(
         "sys.rename",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[need("from", Kind::Value), need("to", Kind::Value)],
         checked,
         "Moves a file, also to another file system; a file that is there already is replaced.",
@@ -61,7 +61,7 @@ const SIGNATURES: &[Signature] = &[
     .errno(FAILS),
     takes(
         "sys.unlinkArray",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[need("array", Kind::NamePrefix), need("folder", Kind::Value)],
         unlink_array,
         "Deletes the files $array_0, $array_1, .. of a folder, as many as $array_size says, and goes on \
@@ -72,7 +72,7 @@ const SIGNATURES: &[Signature] = &[
         "sys.tmpnam",
         Separator::None,
         &[need("variable", Kind::NameValue)],
-        |a, s| named(a, s, Then::ClearErrno),
+        |a, s| named(a, s, Then::ClearFailure),
         "Makes an empty file with a new name in the folder for temporary files; the variable gets its \
          path. It stays until it is deleted.",
     )
@@ -81,7 +81,7 @@ const SIGNATURES: &[Signature] = &[
         "sys.popen",
         Separator::Equals,
         &[need("variable", Kind::Name), COMMAND],
-        module_call,
+        checked,
         "Has the shell run a command. The variable gets its standard output, $variable.status its exit \
          code, or 128 and the number of the signal that ended it.",
     )
@@ -96,7 +96,7 @@ const SIGNATURES: &[Signature] = &[
     ),
     takes(
         "sys.subTimestamp",
-        Separator::Commas(2),
+        Separator::OuterCommas(2),
         &[need("a", Kind::NamePrefix), need("b", Kind::NamePrefix)],
         sub_timestamp,
         "The time from b to a, into $a.tv_sec and $a.tv_usec, and as whole milliseconds into $a.msec.",
@@ -127,9 +127,9 @@ const CONDITIONS: &[Signature] = &[
     ),
 ];
 
-/// An action whose success clears `$errno`.
+/// An action whose success clears `$errno` and `$strerror`.
 fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    then(module_call(arguments, scope)?, Then::ClearErrno)
+    then(module_call(arguments, scope)?, Then::ClearFailure)
 }
 
 fn unlink(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
@@ -156,7 +156,7 @@ fn unlink_array(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     };
     let list: Vec<String> = std::iter::once(folder).chain((0..size).map(name)).collect();
     scope.spend(list.iter().map(|name| name.len() + NAME.len()).sum());
-    then(call(arguments, list), Then::ClearErrno)
+    then(call(arguments, list), Then::ClearFailure)
 }
 
 /// Gives the host the name of a variable.

@@ -274,7 +274,7 @@ fn separator(of: &str, number: u32, parameters: &[Parameter]) -> Read<Separator>
     Ok(match number {
         abi::SEPARATOR_NONE => Separator::None,
         abi::SEPARATOR_EQUALS => Separator::Equals,
-        abi::SEPARATOR_COMMAS => Separator::Commas(parameters.len().max(1)),
+        abi::SEPARATOR_COMMAS => Separator::OuterCommas(parameters.len().max(1)),
         abi::SEPARATOR_EVERY_COMMA => Separator::EveryComma,
         abi::SEPARATOR_LAST_COMMA => Separator::LastComma(match parameters.last() {
             Some(last) if last.required => Second::Word,
