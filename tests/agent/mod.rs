@@ -13,6 +13,7 @@ mod echo;
 mod ending;
 mod house;
 mod limits;
+mod members;
 mod order;
 pub mod outgoing;
 mod prompts;
