@@ -7,7 +7,7 @@
 //! ended. Dropping it ends the recording; the source then empties the ring and knows that it has all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::silence::is_sound;
@@ -146,6 +146,8 @@ struct Progress {
     complete: AtomicU64,
     /// Why the sink takes no more, a [`EndCause`].
     cause: AtomicU8,
+    /// The sink is to take no more.
+    stopped: AtomicBool,
 }
 
 const RUNNING: u64 = u64::MAX;
@@ -159,6 +161,7 @@ impl Default for Progress {
             written: AtomicU64::new(0),
             complete: AtomicU64::new(RUNNING),
             cause: AtomicU8::new(EndCause::Stopped as u8),
+            stopped: AtomicBool::new(false),
         }
     }
 }
@@ -183,6 +186,11 @@ impl RecordingMeter {
             Some(bytes) => self.frames() * bytes,
             None => self.progress.written.load(Ordering::Relaxed),
         }
+    }
+
+    /// Ends the recording, wherever it is taken from, within its next frame.
+    pub fn stop(&self) {
+        self.progress.stopped.store(true, Ordering::Relaxed);
     }
 
     fn frames(&self) -> u64 {
@@ -246,9 +254,12 @@ impl RecorderSink {
         }
     }
 
-    /// Whether a limit is reached, or nobody writes any more.
+    /// Whether a limit is reached, it was [stopped](RecordingMeter::stop), or nobody writes any more.
     pub fn is_finished(&self) -> bool {
-        self.remaining == 0 || self.quiet >= self.patience || self.samples.is_abandoned()
+        self.remaining == 0
+            || self.quiet >= self.patience
+            || self.progress.stopped.load(Ordering::Relaxed)
+            || self.samples.is_abandoned()
     }
 
     /// Samples that the ring has room for.

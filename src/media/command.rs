@@ -276,7 +276,7 @@ pub enum Audience {
 pub enum RoomEvent {
     /// Another member speaks most, or nobody who is still a member has spoken.
     ActiveSpeaker(Option<StreamId>),
-    /// The recording has reached its limit, or could not be begun.
+    /// The recording has reached its limit, was stopped, or could not be begun.
     RecordingEnded,
     /// The room hit a fault of ours and is gone.
     Failed,

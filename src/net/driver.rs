@@ -469,9 +469,12 @@ impl Driver {
                 token,
                 question,
             } => self.router.answer_room(&session, token, question),
-            SipCommand::Room { session, request } => {
-                self.router.handle_room(&session, request);
-            }
+            SipCommand::Room {
+                session,
+                stream,
+                request,
+            } => self.router.handle_room(&session, stream, request),
+            SipCommand::Speaker { room, speaker } => self.router.on_speaker(&room, speaker),
             SipCommand::Outside(outside) => self.on_outside(now, *outside),
             SipCommand::OutsideWork {
                 session,

@@ -89,6 +89,10 @@ pub enum SessionEvent {
     RecordingBegun(Result<RecordingMeter, RecordError>),
     /// A recording is complete: nothing more is written to its file.
     RecordingEnded(RecordingEnded),
+    /// The same of a recording of a room.
+    RoomRecordingBegun(Result<RecordingMeter, RecordError>),
+    /// The same of a recording of a room.
+    RoomRecordingEnded(RecordingEnded),
     /// Another session posted an event.
     Posted(Arc<Params>),
     /// A module raised an event of its own.
@@ -316,6 +320,16 @@ pub enum SessionOutput {
         /// What of it and how long.
         options: RecordOptions,
         /// Samples per second of the stream.
+        sample_rate: u32,
+    },
+    /// Record a room into a new file. [`SessionEvent::RoomRecordingBegun`] answers, and
+    /// [`SessionEvent::RoomRecordingEnded`] follows in the end.
+    RecordRoom {
+        /// The room.
+        room: Arc<Room>,
+        /// Which.
+        file: AudioFile,
+        /// Samples per second.
         sample_rate: u32,
     },
     /// The session is over; nothing follows.

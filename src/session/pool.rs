@@ -31,7 +31,7 @@ use super::task::{MAILBOX, Task, TaskMailbox, open_stream};
 use crate::control::Components;
 use crate::dsm::module::ModuleEvent;
 use crate::excerpt::Excerpt;
-use crate::media::{MediaPool, StreamHandle};
+use crate::media::{MediaPool, StreamHandle, StreamId};
 use crate::sip::dialog::invite_usage::Command;
 use crate::stats::Stats;
 
@@ -85,8 +85,17 @@ pub enum SipCommand {
     Room {
         /// The session.
         session: SessionId,
+        /// What it speaks by.
+        stream: Option<StreamId>,
         /// What.
         request: RoomRequest,
+    },
+    /// Tell those who want to know who speaks most in a room.
+    Speaker {
+        /// The room.
+        room: Arc<str>,
+        /// Who speaks; `None`: nobody.
+        speaker: Option<StreamId>,
     },
     /// Send a request outside dialogs.
     Outside(Box<OutsideRequest>),

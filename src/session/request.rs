@@ -199,6 +199,8 @@ impl SessionCore for RequestSession {
             | SessionEvent::Prompt(_)
             | SessionEvent::RecordingBegun(_)
             | SessionEvent::RecordingEnded(_)
+            | SessionEvent::RoomRecordingBegun(_)
+            | SessionEvent::RoomRecordingEnded(_)
             | SessionEvent::Room(_)
             | SessionEvent::InRoom(_) => {}
         }

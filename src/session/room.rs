@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::audio::playlist::RoomId;
 use crate::audio::prompt::Prompt;
-use crate::media::{FeedError, MoveBusy, OpenError, RoomEvent, RoomEventSink, RoomHandle};
+use crate::media::{
+    FeedError, MoveBusy, OpenError, RoomCommand, RoomEvent, RoomEventSink, RoomHandle,
+};
 
 /// How often the sound of a room is opened anew after a fault of ours. What fails so often fails always.
 const MAX_FAULTS: u32 = 3;
@@ -19,6 +21,8 @@ pub struct Room {
     name: Box<str>,
     /// Session tasks alone take this lock, each for a moment.
     sound: Mutex<Sound>,
+    /// Somebody wants to know who speaks most. The router sets it, media threads read it.
+    is_followed: Arc<AtomicBool>,
 }
 
 /// What is heard in a room.
@@ -29,6 +33,8 @@ struct Sound {
     /// What was opened last, perhaps gone since.
     last: Option<RoomId>,
     faults: u32,
+    /// How many are heard at a time; `None`: all.
+    speakers: Option<usize>,
 }
 
 struct Open {
@@ -43,6 +49,7 @@ impl Room {
         Self {
             name: name.into(),
             sound: Mutex::default(),
+            is_followed: Arc::default(),
         }
     }
 
@@ -81,6 +88,10 @@ impl Room {
             }
             true
         }))?);
+        if sound.speakers.is_some() {
+            // The first order to a room finds its way.
+            let _ = handle.command(RoomCommand::SetMaxSpeakers(sound.speakers));
+        }
         sound.last = Some(handle.id());
         sound.open = Some(Open {
             handle: handle.clone(),
@@ -93,6 +104,17 @@ impl Room {
     pub fn open_sound(&self) -> Option<Arc<RoomHandle>> {
         let sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
         sound.open.as_ref().map(|open| open.handle.clone())
+    }
+
+    /// Notes how many are heard at a time, for when its sound is opened anew.
+    pub fn set_speakers(&self, most: Option<usize>) {
+        let mut sound = self.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        sound.speakers = most;
+    }
+
+    /// Whether anybody wants to know who speaks most.
+    pub fn is_followed(&self) -> &Arc<AtomicBool> {
+        &self.is_followed
     }
 
     /// What media threads call its sound, or called it before it failed; `None` if there was none ever.
@@ -161,7 +183,7 @@ impl Mode {
     }
 }
 
-/// What the stream of a session does in a room. All but `Change` and `Leave` are answered with
+/// What the stream of a session does in a room. All but `Change`, `Leave` and `Speakers` are answered with
 /// [`SessionEvent::InRoom`](super::event::SessionEvent::InRoom).
 #[derive(Debug, Clone)]
 pub enum InRoom {
@@ -175,6 +197,15 @@ pub enum InRoom {
     Tee(u32),
     /// Plays a sound to all other members.
     Announce(Arc<Prompt>),
+    /// Lets only so many members be heard at a time, the loudest; `None`: all.
+    Speakers(Option<usize>),
+}
+
+impl InRoom {
+    /// Whether the session is told what came of it.
+    pub fn is_answered(&self) -> bool {
+        !matches!(self, Self::Change(_) | Self::Leave | Self::Speakers(_))
+    }
 }
 
 /// What a session is in a room for. It has one seat of each name at most.
@@ -202,7 +233,7 @@ pub enum RoomRequest {
     LeaveAll,
 }
 
-/// What a session, with a call or without, asks of a room that it need not be in.
+/// What a session asks of a room besides its seats, most of it without a call as well.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoomQuestion {
     /// Count the members.
@@ -214,6 +245,9 @@ pub enum RoomQuestion {
         /// `#id`.
         id: u32,
     },
+    /// Whether the session is told who speaks most in the room of its playlist. Fails with
+    /// [`Errno::SCRIPT`](crate::dsm::Errno::SCRIPT) if it is in none.
+    Follow(bool),
 }
 
 /// What a session is told about a [`RoomRequest`].

@@ -221,6 +221,12 @@ impl SessionCore for Session {
             SessionEvent::Prompt(prompt) => self.tell(now, CallEvent::Prompt(prompt)),
             SessionEvent::RecordingBegun(begun) => self.tell(now, CallEvent::RecordingBegun(begun)),
             SessionEvent::RecordingEnded(ended) => self.tell(now, CallEvent::RecordingEnded(ended)),
+            SessionEvent::RoomRecordingBegun(begun) => {
+                self.tell(now, CallEvent::RoomRecordingBegun(begun));
+            }
+            SessionEvent::RoomRecordingEnded(ended) => {
+                self.tell(now, CallEvent::RoomRecordingEnded(ended));
+            }
             SessionEvent::Room(answer) => self.tell(now, CallEvent::Room(answer)),
             SessionEvent::InRoom(done) => self.tell(now, CallEvent::InRoom(done)),
             SessionEvent::Raised(event, params) => {

@@ -146,6 +146,8 @@ impl SessionCore for SystemSession {
             | SessionEvent::Prompt(_)
             | SessionEvent::RecordingBegun(_)
             | SessionEvent::RecordingEnded(_)
+            | SessionEvent::RoomRecordingBegun(_)
+            | SessionEvent::RoomRecordingEnded(_)
             | SessionEvent::Room(_)
             | SessionEvent::InRoom(_) => {}
         }

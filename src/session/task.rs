@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod late;
+mod rooms;
 
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,16 +30,13 @@ use super::monitoring::{Reply, Write};
 use super::pool::{self, SessionContext, SipCommand};
 use super::prompts::Playable;
 use super::recordings::Wanted;
-use super::room::{InRoom, InRoomError, Mode, Room, RoomRequest};
+use super::room::{InRoomError, Room, RoomRequest};
 use super::router::{Mailbox, Undelivered};
-use crate::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
-use crate::audio::recorder::{RecorderSink, RecordingEnded};
+use crate::audio::playlist::PlaylistItem;
+use crate::audio::recorder::{RecorderSink, RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
-use crate::dsm::{ActionError, ActionResult, Answer, Errno};
-use crate::media::{
-    Audience, FeedError, FiguresSink, MediaBusy, MediaCommand, MediaEvent, MoveBusy, OpenError,
-    RoomCommand, RoomHandle, StreamHandle,
-};
+use crate::dsm::{ActionError, ActionResult, Answer, Errno, RecordOptions};
+use crate::media::{FiguresSink, MediaBusy, MediaCommand, MediaEvent, OpenError, StreamHandle};
 use crate::plugin::module;
 use crate::rtp::srtp::SrtpSuite;
 
@@ -103,13 +101,21 @@ pub(super) struct Task<S> {
     work: JoinSet<Completion>,
     /// Of `work`: recordings that are being begun, are running, or being completed.
     recordings: usize,
+    /// The recording of a room that it began last.
+    of_room: Option<RecordingMeter>,
 }
 
 /// Work done outside the task.
 enum Completion {
     Event(SessionEvent),
-    RecordingBegun(Result<Begun, RecordError>),
-    RecordingEnded(PathBuf, RecordingEnded),
+    RecordingBegun(Whose, Result<Begun, RecordError>),
+    RecordingEnded(Whose, PathBuf, RecordingEnded),
+}
+
+/// What is recorded.
+enum Whose {
+    Call,
+    Room(Arc<Room>),
 }
 
 /// A recording whose file is open.
@@ -152,6 +158,7 @@ impl<S: SessionCore> Task<S> {
             has_record: false,
             work: JoinSet::new(),
             recordings: 0,
+            of_room: None,
         }
     }
 
@@ -247,13 +254,24 @@ impl<S: SessionCore> Task<S> {
                     options,
                     sample_rate,
                 } => {
-                    let begin = self.begin_recording(Wanted {
+                    let wanted = Wanted {
                         file,
                         options,
                         sample_rate,
-                    });
-                    self.recordings += 1;
-                    self.work.spawn_blocking(begin);
+                    };
+                    self.begin_recording(Whose::Call, wanted);
+                }
+                SessionOutput::RecordRoom {
+                    room,
+                    file,
+                    sample_rate,
+                } => {
+                    let wanted = Wanted {
+                        file,
+                        options: RecordOptions::default(),
+                        sample_rate,
+                    };
+                    self.begin_recording(Whose::Room(room), wanted);
                 }
                 SessionOutput::Ended => return true,
             }
@@ -262,8 +280,11 @@ impl<S: SessionCore> Task<S> {
 
     /// False: the signalling task is gone.
     async fn ask_about_rooms(&mut self, request: RoomRequest) -> bool {
-        let session = self.id.clone();
-        let command = SipCommand::Room { session, request };
+        let command = SipCommand::Room {
+            session: self.id.clone(),
+            stream: self.stream.as_ref().map(StreamHandle::id),
+            request,
+        };
         self.context.sip.send(command).await.is_ok()
     }
 
@@ -385,11 +406,14 @@ impl<S: SessionCore> Task<S> {
     async fn complete(&mut self, completed: Result<Completion, JoinError>) -> Option<SessionEvent> {
         match completed {
             Ok(Completion::Event(event)) => Some(event),
-            Ok(Completion::RecordingBegun(begun)) => Some(self.on_begun(begun).await),
-            Ok(Completion::RecordingEnded(path, ended)) => {
+            Ok(Completion::RecordingBegun(whose, begun)) => Some(self.on_begun(whose, begun).await),
+            Ok(Completion::RecordingEnded(whose, path, ended)) => {
                 self.recordings -= 1;
                 self.context.prompts.changed(&path);
-                Some(SessionEvent::RecordingEnded(ended))
+                Some(match whose {
+                    Whose::Call => SessionEvent::RecordingEnded(ended),
+                    Whose::Room(_) => SessionEvent::RoomRecordingEnded(ended),
+                })
             }
             Err(fault) => {
                 tracing::error!(session = %self.id, %fault, "work for this call failed");
@@ -426,73 +450,11 @@ impl<S: SessionCore> Task<S> {
         Err(InRoomError::Busy)
     }
 
-    /// Has the stream do something in a room, and tells the session how that went.
-    async fn in_room(&mut self, room: &Room, act: InRoom) {
-        let is_answered = !matches!(act, InRoom::Change(_) | InRoom::Leave);
-        let done = self.act_in(room, act).await;
-        if let Err(error) = &done {
-            tracing::warn!(session = %self.id, room = room.name(), %error, "this call does not get its part in a room");
-        }
-        if is_answered {
-            let now = Instant::now();
-            self.guarded(|session| session.handle_event(now, SessionEvent::InRoom(done)));
-        }
-    }
-
-    async fn act_in(&mut self, room: &Room, act: InRoom) -> Result<RoomId, InRoomError> {
-        let Some(stream) = &mut self.stream else {
-            return Err(InRoomError::NoAudio);
-        };
-        let seat = |room: RoomId, mode: Mode| RoomSeat {
-            room,
-            hears: mode.hears,
-            speaks: mode.speaks,
-        };
-        let (id, command) = match act {
-            InRoom::Take(mode) => {
-                let sound = open_sound(&self.context, room).await?;
-                let moved = wait_for(|| stream.move_to(&sound).ok().map(Ok));
-                moved.await.unwrap_or(Err(MoveBusy))?;
-                let seat = seat(sound.id(), mode);
-                (seat.room, MediaCommand::Append(PlaylistItem::Room(seat)))
-            }
-            InRoom::Change(mode) => {
-                let seat = seat(present_sound(room)?.id(), mode);
-                (seat.room, MediaCommand::SetSeat(seat))
-            }
-            InRoom::Leave => {
-                // The session has counted it, so the stream has to hear of it, even when the room has
-                // failed for good.
-                let id = room.last_id().ok_or(InRoomError::NoAudio)?;
-                (id, MediaCommand::LeaveRoom(id))
-            }
-            InRoom::Tee(number) => {
-                let sound = open_sound(&self.context, room).await?;
-                let feed = wait_for(|| match sound.feed() {
-                    Err(FeedError::Busy) => None,
-                    made => Some(made),
-                });
-                let feed = feed.await.unwrap_or(Err(FeedError::Busy))?;
-                (sound.id(), MediaCommand::StartTee(number, feed))
-            }
-            InRoom::Announce(prompt) => {
-                let sound = present_sound(room)?;
-                let to = Audience::AllBut(stream.id());
-                let play = || RoomCommand::Play {
-                    prompt: prompt.clone(),
-                    to,
-                };
-                let played = wait_for(|| sound.command(play()).ok());
-                return played.await.map(|()| sound.id()).ok_or(InRoomError::Busy);
-            }
-        };
-        self.command(command).await.map(|()| id)
-    }
-
-    /// What opens the file of a recording; it may wait for the disk.
-    fn begin_recording(&self, wanted: Wanted) -> impl FnOnce() -> Completion + Send + 'static {
+    /// Opens the file of a recording, which may wait for the disk.
+    fn begin_recording(&mut self, whose: Whose, wanted: Wanted) {
         let context = self.context.clone();
-        move || {
+        self.recordings += 1;
+        self.work.spawn_blocking(move || {
             let (done, ended) = oneshot::channel();
             let done = Box::new(move |how| {
                 // The session does not wait for ever.
@@ -501,30 +463,47 @@ impl<S: SessionCore> Task<S> {
             let begun = context
                 .recordings
                 .begin(&wanted, context.media.files(), done);
-            Completion::RecordingBegun(begun.map(|(path, sink)| Begun { path, sink, ended }))
-        }
+            let begun = begun.map(|(path, sink)| Begun { path, sink, ended });
+            Completion::RecordingBegun(whose, begun)
+        });
     }
 
-    /// Gives an open file to the stream, and waits for its end besides everything else.
-    async fn on_begun(&mut self, begun: Result<Begun, RecordError>) -> SessionEvent {
-        SessionEvent::RecordingBegun(match begun {
+    /// Gives an open file to the stream or room, and waits for its end besides everything else.
+    async fn on_begun(&mut self, whose: Whose, begun: Result<Begun, RecordError>) -> SessionEvent {
+        let room = match &whose {
+            Whose::Call => None,
+            Whose::Room(room) => Some(room.clone()),
+        };
+        let begun = match begun {
             Ok(Begun { path, sink, ended }) => {
                 // While it is written, what was known of the file or of its lack is wrong.
                 self.context.prompts.changed(&path);
                 let meter = sink.meter();
                 self.work.spawn(async move {
                     let ended = ended.await.unwrap_or(RecordingEnded::LOST);
-                    Completion::RecordingEnded(path, ended)
+                    Completion::RecordingEnded(whose, path, ended)
                 });
-                // Without a stream the sink is dropped, and the recording is complete at once.
-                let _ = self.command(MediaCommand::StartRecording(sink)).await;
+                // Without a stream or room the sink is dropped, and the recording is complete at once.
+                match &room {
+                    None => drop(self.command(MediaCommand::StartRecording(sink)).await),
+                    // A call that is over is in no room.
+                    Some(_) if self.stream.is_none() => drop(sink),
+                    Some(room) => {
+                        self.of_room = Some(meter.clone());
+                        rooms::record(&self.context, room, sink).await;
+                    }
+                }
                 Ok(meter)
             }
             Err(error) => {
                 self.recordings -= 1;
                 Err(error)
             }
-        })
+        };
+        match room {
+            None => SessionEvent::RecordingBegun(begun),
+            Some(_) => SessionEvent::RoomRecordingBegun(begun),
+        }
     }
 
     /// One line on the audio of the call, if there was any.
@@ -571,6 +550,9 @@ impl<S: SessionCore> Task<S> {
     /// Closes the stream and waits until its recordings are complete, unless the disk takes too long.
     async fn complete_recordings(&mut self) {
         self.stream = None;
+        if let Some(recording) = &self.of_room {
+            recording.stop();
+        }
         let complete = async {
             while self.recordings > 0
                 && let Some(completed) = self.work.join_next().await
@@ -606,20 +588,6 @@ impl<S: SessionCore> Task<S> {
 
 fn performed(token: ActionToken, result: ActionResult) -> Completion {
     Completion::Event(SessionEvent::Performed(token, result))
-}
-
-/// The sound of `room`, which its members have opened.
-fn present_sound(room: &Room) -> Result<Arc<RoomHandle>, InRoomError> {
-    room.open_sound().ok_or(InRoomError::NoAudio)
-}
-
-/// The sound of `room`, which is opened if need be.
-async fn open_sound(context: &SessionContext, room: &Room) -> Result<Arc<RoomHandle>, InRoomError> {
-    let open = || match room.sound(|sink| context.media.open_room(sink)) {
-        Err(InRoomError::Open(OpenError::Busy)) => None,
-        opened => Some(opened),
-    };
-    wait_for(open).await.unwrap_or(Err(InRoomError::Busy))
 }
 
 /// Tries until it gives something, but no longer than a second.

@@ -7,7 +7,7 @@ use muleteer::audio::Prompt;
 use muleteer::session::event::{Params, SessionId};
 use muleteer::session::monitoring::{Question, Reply, Search};
 
-use super::{Scene, diagram};
+use super::{Scene, diagram, shipped};
 use crate::support::audio::{level, ms_of, sine};
 
 /// Tells what happened: events of rooms, exceptions, and the end of the actions of a key.
@@ -15,6 +15,10 @@ const REST: &str = r##"
 transition "room" T - event(#type == conference_event) / {
   sets($event="#(room) #(id) #(participants)");
   postEvent(witness, event);
+} -> T;
+transition "speaker" T - event(#type == conference_speaker) / {
+  sets($speaker="#(room) #(member)");
+  postEvent(witness, speaker);
 } -> T;
 transition "failed" T - exception / {
   set($thrown=#type); set($cause=#cause); set($path=#path);
@@ -485,6 +489,7 @@ fn a_list_of_sounds_goes_on_after_a_single_one() {
     ]);
     for key in ['1', '2', '1', '5', '1'] {
         let told = press(&mut scene, 0, key);
+        // What is not there disturbs nothing.
         let is_heard = key != '5';
         assert_eq!(told[0].contains_key("errno"), is_heard, "{told:?}");
         let heard = listen(&mut scene, BEEP, 2);
@@ -549,6 +554,193 @@ fn mixing_in_throws_without_a_mixer_or_a_file() {
         assert_eq!((&*told["thrown"], &*told["path"]), (thrown, path), "{key}");
         assert_ne!(told["cause"].is_empty(), path.is_empty(), "{key}");
     }
+}
+
+#[test]
+fn a_gain_is_how_loud_the_room_hears_a_caller() {
+    let mut scene = with_callers(
+        2,
+        &[
+            "conference.join(r);",
+            "conference.gain(-20);",
+            "conference.gain(6);",
+            "conference.gain(0);",
+            "conference.gain(loud);",
+            "conference.gain(19);",
+            "conference.gain(-60.5);",
+        ],
+    );
+    press(&mut scene, 0, '0');
+    press(&mut scene, 1, '0');
+    let mut after = |key| {
+        let errno = errno(&mut scene, 0, key);
+        let heard = loudness(&mut scene, &[(0, 700.0, 1.0)], 1);
+        (errno, (heard[0] / 1_000.0).round())
+    };
+    let errno = |errno: &str, heard| (errno.to_owned(), heard);
+    assert_eq!(after('1'), errno("", 1.0));
+    assert_eq!(after('2'), errno("", 20.0));
+    assert_eq!(after('3'), errno("", 10.0));
+    for key in "456".chars() {
+        assert_eq!(after(key), errno("arg", 10.0));
+    }
+}
+
+/// Callers speak for a second, each at a pitch and a loudness; how loud another one hears each pitch then.
+fn loudness(scene: &mut Scene, talkers: &[(usize, f64, f64)], listener: usize) -> Vec<f64> {
+    let voice = |hertz, part| {
+        let pcm = sine(hertz, 1_000).into_iter();
+        pcm.map(|sample| (f64::from(sample) * part) as i16)
+            .collect()
+    };
+    let voices: Vec<Vec<i16>> = talkers
+        .iter()
+        .map(|&(_, hertz, part)| voice(hertz, part))
+        .collect();
+    for at in (0..8_000).step_by(160) {
+        let now = scene.world.now;
+        for (&(call, ..), voice) in talkers.iter().zip(&voices) {
+            scene.studio().say(now, call, &voice[at..at + 160]);
+        }
+        scene.run(20);
+        if at == 4_000 {
+            scene.studio().heard(listener);
+        }
+    }
+    let heard = scene.studio().heard(listener).0;
+    // All of it is speech: the end of the voices is still on its way.
+    let heard = &heard[..heard.len().min(3_200)];
+    talkers
+        .iter()
+        .map(|&(_, hertz, _)| level(heard, hertz))
+        .collect()
+}
+
+#[test]
+fn of_several_speakers_only_the_loudest_are_heard() {
+    let mut scene = with_callers(
+        3,
+        &[
+            "conference.join(r);",
+            "conference.speakers(1);",
+            "conference.speakers();",
+            "conference.speakers(0);",
+            "conference.speakers(few);",
+        ],
+    );
+    let told = press(&mut scene, 0, '1');
+    assert_eq!(told[0]["thrown"], "conference", "it is in no room");
+    for caller in 0..3 {
+        press(&mut scene, caller, '0');
+    }
+    let talkers = [(1, 700.0, 0.3), (2, 1_100.0, 1.0)];
+    for (key, both) in [('2', true), ('1', false), ('3', true), ('1', false)] {
+        assert_eq!(errno(&mut scene, 0, key), "");
+        let heard = loudness(&mut scene, &talkers, 0);
+        assert!(heard[1] > 8_000.0, "{heard:?}");
+        assert_eq!(heard[0] > 2_000.0, both, "{key}: {heard:?}");
+    }
+    assert_eq!(errno(&mut scene, 0, '4'), "arg");
+}
+
+#[test]
+fn who_speaks_most_is_told_to_whom_asks() {
+    let mut scene = with_callers(
+        3,
+        &[
+            "conference.join(r);",
+            "conference.followSpeaker();",
+            "conference.followSpeaker(false);",
+            "conference.leave();",
+        ],
+    );
+    assert_eq!(errno(&mut scene, 0, '1'), "script");
+    for caller in 0..3 {
+        press(&mut scene, caller, '0');
+    }
+    let ids: Vec<_> = scene
+        .agent()
+        .calls
+        .iter()
+        .map(|call| call.id.to_string())
+        .collect();
+    let speaks = |scene: &mut Scene, call: usize| {
+        loudness(scene, &[(call, 700.0, 1.0)], 0);
+        let told = told(scene);
+        let told = told.iter().filter_map(|told| told.get("speaker"));
+        told.cloned().collect::<Vec<_>>()
+    };
+    assert!(speaks(&mut scene, 1).is_empty(), "nobody asks");
+    assert_eq!(errno(&mut scene, 0, '1'), "");
+    assert_eq!(speaks(&mut scene, 2), [format!("r {}", ids[2])]);
+    assert_eq!(speaks(&mut scene, 1), [format!("r {}", ids[1])]);
+    let told = press(&mut scene, 1, '3');
+    assert!(
+        told.iter()
+            .any(|told| told.get("speaker").is_some_and(|it| it == "r "))
+    );
+    assert_eq!(errno(&mut scene, 0, '2'), "");
+    assert!(speaks(&mut scene, 2).is_empty());
+}
+
+#[test]
+fn a_room_is_recorded_until_the_script_stops_that_or_leaves() {
+    let mut scene = with_callers(
+        2,
+        &[
+            "conference.join(r);",
+            "conference.record(\"all.wav\");",
+            "conference.stopRecord();",
+            "conference.leave();",
+            "conference.record(\"../all.wav\");",
+            "conference.record(\"again.wav\");",
+        ],
+    );
+    assert_eq!(press(&mut scene, 0, '1')[0]["thrown"], "conference");
+    assert_eq!(errno(&mut scene, 0, '2'), "script");
+    for caller in 0..2 {
+        press(&mut scene, caller, '0');
+    }
+    let told = press(&mut scene, 0, '4');
+    assert_eq!(
+        (&*told[0]["thrown"], &*told[0]["path"]),
+        ("file", "../all.wav")
+    );
+    assert_eq!(errno(&mut scene, 0, '1'), "");
+    assert_eq!(errno(&mut scene, 0, '1'), "script", "one at a time");
+    hears(&mut scene, &[0, 1]);
+    assert_eq!(errno(&mut scene, 0, '2'), "");
+    let recorded = scene
+        .agent()
+        .recordings
+        .remove("all.wav")
+        .expect("a recording");
+    for pitch in [400.0, 700.0] {
+        assert!(ms_of(&recorded, pitch) > 400, "{pitch}");
+    }
+    assert_eq!(errno(&mut scene, 0, '2'), "script");
+    // The call of another member may end it, and its own leaving.
+    assert_eq!(errno(&mut scene, 0, '1') + &errno(&mut scene, 1, '5'), "");
+    assert!(scene.agent().recordings.contains_key("all.wav"));
+    press(&mut scene, 1, '3');
+    scene.run(100);
+    assert!(scene.agent().recordings.contains_key("again.wav"));
+    assert_eq!(errno(&mut scene, 1, '2'), "", "it ended well");
+}
+
+#[test]
+fn a_room_takes_as_many_as_its_diagram_allows() {
+    let settings = [("max_participants", "1"), ("first_participant", "")];
+    let mut scene = Scene::new("club", shipped("conference", &settings));
+    scene.peer().new_call("conference");
+    scene.call();
+    scene.peer().new_call("conference");
+    scene.peer().invite();
+    scene.run(100);
+    assert_eq!(scene.peer().statuses("INVITE"), [100, 486]);
+    scene.peer().same_branch("ACK");
+    scene.run(100);
+    assert_eq!(scene.agent().live(), 1);
 }
 
 /// What an operator does with callers that wait: takes one into a room, and then into another.

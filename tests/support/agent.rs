@@ -110,6 +110,8 @@ pub struct AgentCall {
     mailbox: Queue,
     /// What is being recorded.
     tape: Option<Tape>,
+    /// The same of a room.
+    room_tape: Option<Tape>,
 }
 
 /// See the module's documentation.
@@ -580,6 +582,7 @@ impl Agent {
             session: Some(session),
             mailbox: mailbox.clone(),
             tape: None,
+            room_tape: None,
         });
         if let Some(studio) = &mut self.studio {
             studio.open();
@@ -644,9 +647,29 @@ impl Agent {
                     session.handle_event(now, SessionEvent::Prompt(result));
                 }
             }
-            SessionOutput::Room(request) => self.router.handle_room(&id, request),
+            SessionOutput::Room(request) => {
+                let stream = self.studio.as_ref().map(|studio| studio.stream(number));
+                self.router.handle_room(&id, stream, request);
+            }
+            SessionOutput::RecordRoom {
+                room,
+                file,
+                sample_rate,
+            } => {
+                let plan = RecordingPlan::new(sample_rate);
+                let begun = self.writable(&file).map(|name| {
+                    let (sink, source) = recorder(plan);
+                    let meter = sink.meter();
+                    self.calls[number].room_tape = Some(Tape::new(name, source));
+                    let studio = self.studio.as_mut().expect("rooms with sound");
+                    studio.record(now, &room, sink);
+                    meter
+                });
+                let begun = SessionEvent::RoomRecordingBegun(begun);
+                self.router.deliver(&id, begun);
+            }
             SessionOutput::InRoom(room, act) => {
-                let is_answered = !matches!(act, InRoom::Change(_) | InRoom::Leave);
+                let is_answered = act.is_answered();
                 self.calls[number].acts.push(format!("{act:?}"));
                 let changes = matches!(act, InRoom::Take(_) | InRoom::Leave);
                 let done = match &mut self.studio {
@@ -785,7 +808,24 @@ impl Agent {
             some = true;
             let _ = self.calls[number].mailbox.post(SessionEvent::Media(event));
         }
+        for (room, speaker) in self
+            .studio
+            .as_mut()
+            .map(Studio::speakers)
+            .unwrap_or_default()
+        {
+            some = true;
+            self.router.on_speaker(&room, speaker);
+        }
         for call in &mut self.calls {
+            let complete = call.room_tape.as_mut().and_then(Tape::advance);
+            if let Some((pcm, _, ended)) = complete
+                && let Some(Tape { name, .. }) = call.room_tape.take()
+            {
+                some = true;
+                self.recordings.insert(name, pcm);
+                let _ = call.mailbox.post(SessionEvent::RoomRecordingEnded(ended));
+            }
             let complete = call.tape.as_mut().and_then(Tape::advance);
             if let Some((pcm, rate, ended)) = complete
                 && let Some(Tape { name, .. }) = call.tape.take()
@@ -800,13 +840,8 @@ impl Agent {
         some
     }
 
-    fn record(
-        &mut self,
-        now: Instant,
-        number: usize,
-        file: &AudioFile,
-        plan: RecordingPlan,
-    ) -> Result<RecordingMeter, RecordError> {
+    /// The name of a file that can be recorded into.
+    fn writable(&self, file: &AudioFile) -> Result<String, RecordError> {
         let name = file.to_string();
         if safe_path::join(Path::new("/recordings"), &name).is_none() {
             return Err(RecordError::Name(name));
@@ -815,6 +850,17 @@ impl Agent {
             let cause = "read-only file system".to_owned();
             return Err(RecordError::Unwritable { path: name, cause });
         }
+        Ok(name)
+    }
+
+    fn record(
+        &mut self,
+        now: Instant,
+        number: usize,
+        file: &AudioFile,
+        plan: RecordingPlan,
+    ) -> Result<RecordingMeter, RecordError> {
+        let name = self.writable(file)?;
         let (sink, source) = recorder(plan);
         let meter = sink.meter();
         self.calls[number].tape = Some(Tape::new(name, source));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use muleteer::audio::feed::Feeds;
@@ -42,6 +43,7 @@ struct World {
     /// The next thing that a room tells meets a fault.
     panics: bool,
     failed: Vec<RoomId>,
+    speakers: Vec<(RoomId, Option<StreamId>)>,
     sent: Vec<(usize, Vec<u8>)>,
     events: Vec<(usize, MediaEvent)>,
     /// By the number of the call.
@@ -79,8 +81,10 @@ impl MediaIo for World {
             !std::mem::take(&mut self.panics),
             "a fault made by the test"
         );
-        if event == RoomEvent::Failed {
-            self.failed.push(id);
+        match event {
+            RoomEvent::Failed => self.failed.push(id),
+            RoomEvent::ActiveSpeaker(speaker) => self.speakers.push((id, speaker)),
+            _ => {}
         }
     }
 }
@@ -156,9 +160,42 @@ impl Studio {
                 self.order(now, id, RoomCommand::Play { prompt, to });
                 return Ok(id);
             }
+            InRoom::Speakers(most) => {
+                self.order(now, id, RoomCommand::SetMaxSpeakers(most));
+                return Ok(id);
+            }
         };
         self.command(now, call, command);
         Ok(id)
+    }
+
+    /// What a call speaks by.
+    pub fn stream(&self, call: usize) -> StreamId {
+        self.world.ids[call]
+    }
+
+    /// Records a room.
+    pub fn record(&mut self, now: Instant, room: &Arc<Room>, sink: RecorderSink) {
+        let known = self
+            .rooms
+            .iter()
+            .rev()
+            .find(|known| Arc::ptr_eq(&known.room, room));
+        if let Some(id) = known.map(|known| known.id) {
+            self.order(now, id, RoomCommand::StartRecording(Box::new(sink)));
+        }
+    }
+
+    /// Who began to speak most in which room, where somebody wants to know.
+    pub fn speakers(&mut self) -> Vec<(String, Option<StreamId>)> {
+        let told = std::mem::take(&mut self.world.speakers);
+        let room = |id: RoomId| self.rooms.iter().find(|known| known.id == id);
+        let told = told.into_iter().filter_map(|(id, speaker)| {
+            let room = &room(id)?.room;
+            let is_followed = room.is_followed().load(Ordering::Relaxed);
+            is_followed.then(|| (room.name().to_owned(), speaker))
+        });
+        told.collect()
     }
 
     /// The next event of a room, such as the first word in it, is a fault.

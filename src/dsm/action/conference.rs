@@ -126,6 +126,52 @@ const SIGNATURES: &[Signature] = &[
     )
     .throws(FILE_THROWS),
     takes(
+        "conference.gain",
+        Separator::None,
+        &[need("dB", Kind::Value)],
+        gain,
+        "How much louder the room hears the caller, in dB from -60 to 18; 0 at the start. An extension.",
+    )
+    .errno(&["arg"]),
+    takes(
+        "conference.speakers",
+        Separator::None,
+        &[may("number", Kind::Value)],
+        speakers,
+        "Lets only so many be heard at a time in the room that was joined, the loudest; without a number, or \
+         with 0, all. An extension.",
+    )
+    .errno(&["arg"])
+    .throws(THROWS),
+    takes(
+        "conference.followSpeaker",
+        Separator::None,
+        &[may("switch", Kind::Value)],
+        checked,
+        "Raises 'event' with #type 'conference_speaker' and #member whenever another member of the room that \
+         was joined speaks most; empty: nobody who is still there. Anything but 'true' ends that. An extension.",
+    )
+    .errno(&["script"]),
+    takes(
+        "conference.record",
+        Separator::None,
+        &[need("file", Kind::NewFile)],
+        checked,
+        "Records all that is said and played in the room that was joined, until conference.stopRecord, the limit \
+         of the server, or the call is in the room no more; 'recordEnd' tells of the limit. Ends another recording \
+         of the room. An extension.",
+    )
+    .errno(&["script"])
+    .throws(FILE_THROWS),
+    takes(
+        "conference.stopRecord",
+        Separator::None,
+        &[],
+        checked,
+        "Ends the recording that this call has begun in a room; its file is complete then. An extension.",
+    )
+    .errno(&["script", "file"]),
+    takes(
         "conference.flushMixInList",
         Separator::None,
         &[],
@@ -140,6 +186,24 @@ fn size(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
         Outcome::Perform(action, _) => Outcome::Perform(action, Then::StoreOrEmpty(variable)),
         other => other,
     })
+}
+
+/// Decibels that a voice can be made softer and louder by.
+const GAIN: std::ops::RangeInclusive<f32> = -60.0..=18.0;
+
+fn gain(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    match arguments.text(0, scope).trim().parse::<f32>() {
+        Ok(decibels) if GAIN.contains(&decibels) => checked(arguments, scope),
+        _ => bad_argument("a gain is a number of decibels from -60 to 18"),
+    }
+}
+
+fn speakers(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    match arguments.text(0, scope).trim() {
+        "" => checked(arguments, scope),
+        number if number.parse::<u16>().is_ok() => checked(arguments, scope),
+        _ => bad_argument("what is heard at a time is a number of members"),
+    }
 }
 
 fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {

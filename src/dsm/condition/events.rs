@@ -271,6 +271,7 @@ pub static CORE: &[EventCondition] = &[
                 "lost",
                 "milliseconds that are missing because the disk was too slow",
             ),
+            ("room", "the room, of a recording of one"),
         ]],
     ),
     event(
@@ -278,7 +279,10 @@ pub static CORE: &[EventCondition] = &[
         Event,
         "Somebody posted an event; its parameters are what the sender gave.",
         &[&[
-            ("type", "conference_event, if a conference room sent it"),
+            (
+                "type",
+                "conference_event, if a conference room sent it; conference_speaker, if another speaks most there",
+            ),
             (
                 "id",
                 "number of a conference event: 1 somebody joined, 2 somebody left, others by conference.postEvent",

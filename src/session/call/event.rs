@@ -99,6 +99,10 @@ pub enum CallEvent {
     RecordingBegun(Result<RecordingMeter, RecordError>),
     /// A recording is complete.
     RecordingEnded(RecordingEnded),
+    /// The same of a recording of a room.
+    RoomRecordingBegun(Result<RecordingMeter, RecordError>),
+    /// The same of a recording of a room.
+    RoomRecordingEnded(RecordingEnded),
     /// What came of a request about conference rooms.
     Room(RoomAnswer),
     /// What came of an act in a room, and which room that is to media threads.

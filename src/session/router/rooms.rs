@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::{Mailbox, Router};
-use crate::dsm::{ActionResult, Answer};
+use crate::dsm::{ActionError, ActionResult, Answer, Errno};
+use crate::media::StreamId;
 use crate::session::event::{ActionToken, Params, SessionEvent, SessionId};
 use crate::session::room::{Room, RoomAnswer, RoomQuestion, RoomRequest, Seat};
 
@@ -20,15 +22,29 @@ pub(super) type Rooms = HashMap<Box<str>, Members>;
 #[derive(Debug)]
 pub(super) struct Members {
     room: Arc<Room>,
-    /// How many seats each has.
-    seats: BTreeMap<SessionId, usize>,
+    seats: BTreeMap<SessionId, Member>,
+}
+
+#[derive(Debug, Default)]
+struct Member {
+    /// How many seats it has.
+    seats: usize,
+    /// What it speaks by.
+    stream: Option<StreamId>,
+    /// It wants to know who speaks most.
+    follows: bool,
 }
 
 impl<M: Mailbox> Router<M> {
-    /// Does what `session` asks for and tells it how it went.
-    pub fn handle_room(&mut self, session: &SessionId, request: RoomRequest) {
+    /// Does what `session`, which speaks by `stream`, asks for and tells it how it went.
+    pub fn handle_room(
+        &mut self,
+        session: &SessionId,
+        stream: Option<StreamId>,
+        request: RoomRequest,
+    ) {
         let answer = match request {
-            RoomRequest::Enter { room, seat } => self.enter(session, &room, seat),
+            RoomRequest::Enter { room, seat } => self.enter(session, stream, &room, seat),
             RoomRequest::Leave(seat) => {
                 self.leave(session, &seat);
                 RoomAnswer::Left
@@ -55,7 +71,59 @@ impl<M: Mailbox> Router<M> {
                 self.tell_room(&room, id, session, members, None);
                 Answer::Nothing
             }
+            RoomQuestion::Follow(follows) => {
+                if !self.follow(session, follows) {
+                    let text = "no room has been joined";
+                    return Err(ActionError::errno(Errno::SCRIPT, text));
+                }
+                Answer::Nothing
+            }
         })
+    }
+
+    /// Another member speaks most in a room, or nobody.
+    pub fn on_speaker(&mut self, name: &str, speaker: Option<StreamId>) {
+        let Some(room) = self.rooms.get(name) else {
+            return;
+        };
+        let mut members = room.seats.iter();
+        let member = match speaker {
+            Some(_) => match members.find(|(_, member)| member.stream == speaker) {
+                Some((id, _)) => id.to_string(),
+                // It has just left.
+                None => return,
+            },
+            None => String::new(),
+        };
+        let params = Arc::new(Params::from([
+            ("type".to_owned(), "conference_speaker".to_owned()),
+            ("room".to_owned(), name.to_owned()),
+            ("member".to_owned(), member),
+        ]));
+        for (follower, _) in room.seats.iter().filter(|(_, member)| member.follows) {
+            self.deliver(follower, SessionEvent::Posted(params.clone()));
+        }
+    }
+
+    /// Notes whether a session is told who speaks most where its playlist is. False: that is in no room.
+    fn follow(&mut self, session: &SessionId, follows: bool) -> bool {
+        let seats = self.sessions.get(session).map(|entry| &entry.seats);
+        let mut seats = seats.into_iter().flatten();
+        let seat = seats.find(|(seat, _)| *seat == Seat::Playlist);
+        let Some(name) = seat.map(|(_, name)| name.clone()) else {
+            return false;
+        };
+        self.set_follows(session, &name, follows);
+        true
+    }
+
+    fn set_follows(&mut self, session: &SessionId, name: &str, follows: bool) {
+        if let Some(room) = self.rooms.get_mut(name)
+            && let Some(member) = room.seats.get_mut(session)
+        {
+            member.follows = follows;
+            room.note_followers();
+        }
     }
 
     /// How many members a room has.
@@ -63,7 +131,13 @@ impl<M: Mailbox> Router<M> {
         self.rooms.get(room).map_or(0, |room| room.seats.len())
     }
 
-    fn enter(&mut self, session: &SessionId, name: &str, seat: Seat) -> RoomAnswer {
+    fn enter(
+        &mut self,
+        session: &SessionId,
+        stream: Option<StreamId>,
+        name: &str,
+        seat: Seat,
+    ) -> RoomAnswer {
         let Some(entry) = self.sessions.get(session) else {
             // Nobody is left to read it.
             return RoomAnswer::Left;
@@ -74,7 +148,7 @@ impl<M: Mailbox> Router<M> {
             if held.is_some() {
                 self.leave(session, &seat);
             }
-            self.sit_down(session, name, seat);
+            self.sit_down(session, stream, name, seat);
         }
         let room = &self.rooms[name];
         RoomAnswer::Entered {
@@ -83,7 +157,7 @@ impl<M: Mailbox> Router<M> {
         }
     }
 
-    fn sit_down(&mut self, session: &SessionId, name: &str, seat: Seat) {
+    fn sit_down(&mut self, session: &SessionId, stream: Option<StreamId>, name: &str, seat: Seat) {
         if let Some(entry) = self.sessions.get_mut(session) {
             entry.seats.push((seat, name.into()));
         }
@@ -91,9 +165,10 @@ impl<M: Mailbox> Router<M> {
             room: Arc::new(Room::new(name)),
             seats: BTreeMap::new(),
         });
-        let seats = room.seats.entry(session.clone()).or_default();
-        *seats += 1;
-        let (is_new, members) = (*seats == 1, room.seats.len());
+        let member = room.seats.entry(session.clone()).or_default();
+        member.seats += 1;
+        member.stream = stream;
+        let (is_new, members) = (member.seats == 1, room.seats.len());
         if is_new {
             // The newcomer hears of itself only if nobody else does.
             let newcomer = Some(session).filter(|_| members > 1);
@@ -107,6 +182,9 @@ impl<M: Mailbox> Router<M> {
         };
         if let Some(at) = entry.seats.iter().position(|(own, _)| own == seat) {
             let (_, room) = entry.seats.remove(at);
+            if *seat == Seat::Playlist {
+                self.set_follows(session, &room, false);
+            }
             self.stand_up(session, &room);
         }
     }
@@ -124,14 +202,15 @@ impl<M: Mailbox> Router<M> {
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
-        let Some(seats) = room.seats.get_mut(session) else {
+        let Some(member) = room.seats.get_mut(session) else {
             return;
         };
-        *seats -= 1;
-        if *seats > 0 {
+        member.seats -= 1;
+        if member.seats > 0 {
             return;
         }
         room.seats.remove(session);
+        room.note_followers();
         let members = room.seats.len();
         if members == 0 {
             self.rooms.remove(name);
@@ -164,6 +243,14 @@ impl<M: Mailbox> Router<M> {
     }
 }
 
+impl Members {
+    /// Media threads tell who speaks most only where somebody wants to know.
+    fn note_followers(&self) {
+        let followed = self.seats.values().any(|member| member.follows);
+        self.room.is_followed().store(followed, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Limits;
@@ -190,7 +277,8 @@ mod tests {
         }
 
         fn ask(&mut self, who: &str, request: RoomRequest) -> RoomAnswer {
-            self.router.handle_room(&id(who), request);
+            self.router
+                .handle_room(&id(who), Some(stream(who)), request);
             let answers = self.people[who].answers.take();
             answers.into_iter().next_back().expect("an answer")
         }
@@ -236,6 +324,11 @@ mod tests {
 
     fn id(name: &str) -> SessionId {
         SessionId(name.into())
+    }
+
+    /// What somebody speaks by.
+    fn stream(name: &str) -> StreamId {
+        StreamId::new(name.as_bytes()[0].into(), 1)
     }
 
     const NOTHING: [&str; 0] = [];
@@ -327,6 +420,40 @@ mod tests {
         assert_eq!(house.told("bob"), ["17 blue 2 cid"]);
         post(&mut house, "green");
         assert_eq!(house.router.rooms.len(), 1);
+    }
+
+    #[test]
+    fn who_speaks_most_is_told_to_whom_wants_to_know() {
+        let mut house = House::new(&["ann", "bob", "cid"]);
+        for who in ["ann", "bob"] {
+            house.enter(who, "blue");
+        }
+        let follow = |house: &mut House, who: &str, follows| {
+            let question = RoomQuestion::Follow(follows);
+            house.router.ask_room(&id(who), question).is_ok()
+        };
+        assert!(!follow(&mut house, "cid", true), "it is in no room");
+        house.enter_as("cid", "blue", Seat::Tee("x".into()));
+        assert!(!follow(&mut house, "cid", true), "it hears nothing of it");
+        let is_followed = house.router.rooms["blue"].room.is_followed().clone();
+        let followed = || is_followed.load(Ordering::Relaxed);
+        assert!(!followed());
+        assert!(follow(&mut house, "ann", true) && followed());
+        for name in ["ann", "bob"] {
+            house.people[name].posted.take();
+        }
+        for speaker in [Some("bob"), None, Some("nobody")] {
+            house.router.on_speaker("blue", speaker.map(stream));
+        }
+        let told = house.people["ann"].posted.take();
+        let members: Vec<_> = told.iter().map(|told| &*told["member"]).collect();
+        assert_eq!(members, ["bob", ""]);
+        assert_eq!(told[0]["type"], "conference_speaker");
+        assert!(house.people["bob"].posted.take().is_empty());
+        assert!(follow(&mut house, "ann", false) && !followed());
+        assert!(follow(&mut house, "bob", true) && followed());
+        house.leave("bob");
+        assert!(!followed());
     }
 
     #[test]

@@ -47,6 +47,7 @@ fn room(call: &ModuleCall) -> Option<RoomQuestion> {
             room,
             id: argument(1).trim().parse().ok()?,
         },
+        "conference.followSpeaker" => RoomQuestion::Follow(matches!(argument(0), "" | "true")),
         _ => return None,
     })
 }

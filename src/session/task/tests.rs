@@ -11,10 +11,12 @@ use super::*;
 use crate::codec::Codecs;
 use crate::control::{Calling, Component, Components, Function};
 use crate::dsm::DiCall;
+use crate::media::FeedError;
 use crate::media::{MediaConfig, MediaPool, Playout};
 use crate::sdp::Capabilities;
 use crate::session::begin::Settings;
 use crate::session::prompts::PromptStore;
+use crate::session::room::{InRoom, Mode};
 use crate::sip::dialog::invite_usage::Command;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{Headers, Method, Request, SipUri};
@@ -426,7 +428,7 @@ async fn seats_in_rooms_are_given_up_before_anything_is_waited_for() {
     task.recordings = 1;
     task.work.spawn(async move {
         let ended = slow.await.unwrap_or(RecordingEnded::LOST);
-        Completion::RecordingEnded(PathBuf::new(), ended)
+        Completion::RecordingEnded(Whose::Call, PathBuf::new(), ended)
     });
     let running = tokio::spawn(task.run());
     let request = |command: Option<SipCommand>| match command {

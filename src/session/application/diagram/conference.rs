@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::room_recording::RoomRecording;
 use super::sound::Settled;
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::dsm::{ActionError, Answer, Errno, Exception, ModuleCall};
@@ -28,6 +29,7 @@ pub(super) struct Conference {
     tees: BTreeMap<Box<str>, (u32, Arc<Room>)>,
     last_tee: u32,
     mix_in: Option<MixIn>,
+    pub recording: RoomRecording,
     pending: Option<Pending>,
     /// What the stream is doing in rooms, in order.
     acts: VecDeque<Act>,
@@ -112,6 +114,18 @@ impl Conference {
                 Performed::Done
             }
             "conference.announce" => self.announce(call, argument(0)),
+            "conference.gain" => {
+                // The action has seen to it that it is a number.
+                let decibels: f32 = argument(0).trim().parse().unwrap_or(0.0);
+                call.media(MediaCommand::SetRoomGain(10_f32.powf(decibels / 20.0)));
+                Performed::Done
+            }
+            "conference.speakers" => self.speakers(call, argument(0)),
+            "conference.record" => match &self.taken {
+                Some(taken) => self.recording.begin(call, &taken.room, argument(0)),
+                None => throw(NO_ROOM),
+            },
+            "conference.stopRecord" => self.recording.stop(),
             _ => return None,
         })
     }
@@ -121,6 +135,7 @@ impl Conference {
         let result = match (self.pending.take()?, answer) {
             (Pending::Join(mode), RoomAnswer::Entered { room, .. }) => {
                 if let Some(left) = self.taken.take() {
+                    self.recording.leave();
                     call.in_room(&left.room, InRoom::Leave);
                 }
                 self.act(call, &room, InRoom::Take(mode), Act::Join);
@@ -335,6 +350,7 @@ impl Conference {
                 false => failed(Errno::SCRIPT, "no room has been joined"),
             };
         };
+        self.recording.leave();
         call.in_room(&taken.room, InRoom::Leave);
         call.note_room(None);
         self.ask(call, RoomRequest::Leave(Seat::Playlist), Pending::Done)
@@ -395,13 +411,23 @@ impl Conference {
 
     fn announce(&mut self, call: &mut Call, path: &str) -> Performed {
         let Some(taken) = &self.taken else {
-            return throw("no room has been joined");
+            return throw(NO_ROOM);
         };
         let room = taken.room.clone();
         call.load_prompt(AudioFile::Name(path.to_owned()), false);
         let path = path.to_owned();
         self.pending = Some(Pending::Announce { path, room });
         Performed::Pending
+    }
+
+    /// Of no number, or of 0, all are heard.
+    fn speakers(&mut self, call: &mut Call, number: &str) -> Performed {
+        let Some(taken) = &self.taken else {
+            return throw(NO_ROOM);
+        };
+        let most = number.trim().parse().ok().filter(|most| *most > 0);
+        call.in_room(&taken.room, InRoom::Speakers(most));
+        Performed::Done
     }
 
     fn begin_tee(&mut self, call: &mut Call, name: Box<str>, room: Arc<Room>, act: Act) {
@@ -451,6 +477,7 @@ fn failed(errno: Errno, text: &str) -> Performed {
     Performed::Failed(ActionError::errno(errno, text), None)
 }
 
+const NO_ROOM: &str = "no room has been joined";
 /// What 'jb' stands for: enough for most networks.
 const FIXED_DELAY: Duration = Duration::from_millis(60);
 /// A day.

@@ -87,8 +87,8 @@ pub(super) fn invite() -> Step<Afterwards> {
     }
 }
 
-/// The event of a recording that has ended by itself; `None` if it was ended.
-pub(super) fn record_end(ended: &RecordingEnded) -> Option<Step<Afterwards>> {
+/// The event of a recording, of the call or of a room, that has ended by itself; `None` if it was ended.
+pub(super) fn record_end(ended: &RecordingEnded, room: Option<&str>) -> Option<Step<Afterwards>> {
     let cause = match ended.cause {
         EndCause::Stopped => return None,
         EndCause::Length => "length",
@@ -98,7 +98,8 @@ pub(super) fn record_end(ended: &RecordingEnded) -> Option<Step<Afterwards>> {
     let event = Event::new(EventKind::RecordEnd)
         .with("cause", cause)
         .with("length", ended.length.as_millis().to_string())
-        .with("lost", ended.lost.as_millis().to_string());
+        .with("lost", ended.lost.as_millis().to_string())
+        .with("room", room.unwrap_or_default());
     Some(Step {
         event,
         afterwards: Afterwards::Nothing,
@@ -189,6 +190,8 @@ pub(super) fn step_of(event: CallEvent) -> Option<Step<Afterwards>> {
         | CallEvent::Prompt(_)
         | CallEvent::RecordingBegun(_)
         | CallEvent::RecordingEnded(_)
+        | CallEvent::RoomRecordingBegun(_)
+        | CallEvent::RoomRecordingEnded(_)
         | CallEvent::Room(_)
         | CallEvent::InRoom(_)
         | CallEvent::Performed(..)

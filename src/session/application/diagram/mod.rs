@@ -9,6 +9,7 @@ mod dialog;
 mod event;
 mod host;
 mod invite_headers;
+mod room_recording;
 mod sound;
 
 use std::time::Instant;
@@ -127,7 +128,18 @@ impl Diagram {
             CallEvent::RecordingEnded(ended) => {
                 let stopped = self.sound.is_stopping();
                 let settled = self.sound.on_recording_ended(call, ended);
-                if !stopped && let Some(step) = record_end(&ended) {
+                if !stopped && let Some(step) = record_end(&ended, None) {
+                    self.enqueue(now, call, step);
+                }
+                self.go_on(now, call, settled);
+            }
+            CallEvent::RoomRecordingBegun(begun) => {
+                let settled = self.conference.recording.on_begun(begun);
+                self.go_on(now, call, settled);
+            }
+            CallEvent::RoomRecordingEnded(ended) => {
+                let (settled, step) = self.conference.recording.on_ended(ended);
+                if let Some(step) = step {
                     self.enqueue(now, call, step);
                 }
                 self.go_on(now, call, settled);

@@ -365,7 +365,8 @@ fn load(call: &mut Call, path: &str) {
     call.load_prompt(AudioFile::Name(path.to_owned()), false);
 }
 
-fn outcome(ended: RecordingEnded) -> ActionResult {
+/// How a script learns that its recording has ended.
+pub(super) fn outcome(ended: RecordingEnded) -> ActionResult {
     let fault = |text: String| Err(ActionError::errno(Errno::FILE, text));
     if !ended.complete {
         return fault("the recording is cut short: the disk did not take all of it".to_owned());
