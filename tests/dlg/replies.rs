@@ -187,6 +187,7 @@ fn dlg_13_to_16_media_before_the_answer() {
     scene.press("1");
     scene.run(100);
     assert_eq!(scene.peer().statuses("INVITE"), [100, 183, 200]);
+    assert!(!scene.peer().last_response().body.is_empty());
     scene.peer().ack("");
     scene.run(100);
     // No second start of the session.

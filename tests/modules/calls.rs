@@ -8,7 +8,11 @@ use crate::support::process::{Folder, ServerProcess};
 
 /// A server with this diagram as the application `main`.
 fn server(diagram: &str, settings: &[&str]) -> ServerProcess {
-    let diagrams = Folder::new(&[("main.dsm", diagram)]);
+    server_with(&[("main.dsm", diagram)], settings)
+}
+
+fn server_with(diagrams: &[(&str, &str)], settings: &[&str]) -> ServerProcess {
+    let diagrams = Folder::new(diagrams);
     let modules = format!("dsm.modules=[{:?}]", examples().display().to_string());
     let path = diagrams.as_setting("dsm.path");
     let mut arguments = vec![
@@ -111,17 +115,18 @@ async fn a_diagram_without_a_call_has_modules_too() {
 
 #[tokio::test]
 async fn a_module_may_change_our_session_description() {
-    let mut server = server(
-        "import(mod_example);\n\
+    let main = "import(mod_example);\n\
          initial state START enter { example.sign(); };\n\
          state END;\n\
-         transition \"in\" START - sessionStart / stop(true) -> END;\n",
-        &[],
-    );
+         transition \"in\" START - sessionStart / stop(true) -> END;\n";
+    // However many diagrams import it, it is asked once.
+    let other = "import(mod_example);\ninitial state A;\n";
+    let diagrams = [("main.dsm", main), ("b.dsm", other), ("c.dsm", other)];
+    let mut server = server_with(&diagrams, &[]);
     let mut caller = Caller::new(server.address, "main").await;
     let answer = caller.call(40_000).await;
     let body = String::from_utf8_lossy(&answer.body).into_owned();
-    assert!(body.contains("a=x-example:1\r\n"), "{body}");
+    assert_eq!(body.matches("a=x-example:1\r\n").count(), 1, "{body}");
     let bye = caller.server_request().await;
     caller.confirm(&bye).await;
     server.process.line("counted to 0");
