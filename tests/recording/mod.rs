@@ -19,7 +19,10 @@ initial state GREET enter { setPrompts(english); };
 state RECORD;
 state LISTEN;
 state END;
-transition "answered" GREET - sessionStart / playPrompt(greeting) -> GREET;
+transition "answered" GREET - sessionStart / {
+  playSilence(1500);
+  playPrompt(greeting);
+} -> GREET;
 transition "greeted" GREET - noAudio / {
   sets($message="box/@(local_tag).wav");
   recordFile($message);
@@ -36,6 +39,9 @@ transition "trouble" (GREET, RECORD, LISTEN) - exception / {
 } -> END;
 transition "gone" (GREET, RECORD, LISTEN, END) - hangup / stop(false) -> END;
 "#;
+
+/// What callers hear first, behind a pause in which they begin to listen.
+const GREETING: &str = "audio/demo/nothing_heard.wav";
 
 /// Records into a file called like the user it was called as, says so, and hangs up.
 const SCRIBE: &str = r#"
@@ -61,7 +67,7 @@ fn server(folder: &Folder, more: &[&str]) -> ServerProcess {
 }
 
 fn voicebox() -> (Folder, String) {
-    let greeting = project_root().join("audio/digits/1.wav");
+    let greeting = project_root().join(GREETING);
     let folder = Folder::new(&[
         ("voicebox.dsm", VOICEBOX),
         (
@@ -91,9 +97,11 @@ fn a_message_is_greeted_recorded_and_played_back() {
     let (folder, path) = voicebox();
     let sets = ["--set", &path, "--set", "dsm.prompt_sets=[\"english\"]"];
     let server = server(&folder, &sets);
-    // The phone waits while it is greeted, and then speaks.
+    // Both processes run by the clock, so whatever has to come first has a second and a half to do so on a busy
+    // machine: the phone listens before it is greeted, speaks when the server records, and has spoken when it
+    // presses the key.
     let words = audio::wav(&project_root().join("audio/demo/goodbye.wav"));
-    let mut speech = vec![0; 9_600];
+    let mut speech = vec![0; 36_000];
     speech.extend(&words);
     folder.write("speech.wav", audio::wav_file(&speech));
     let heard = folder.file("heard.wav");
@@ -101,21 +109,23 @@ fn a_message_is_greeted_recorded_and_played_back() {
     call.arg("call").arg(server.uri("voicebox"));
     call.arg("--play").arg(folder.file("speech.wav"));
     call.arg("--record").arg(&heard);
-    call.args(["--dtmf", ",,,,#", "--duration", "60", "--codec", "PCMU"]);
+    call.args(["--dtmf", ",,,,,#", "--duration", "60", "--codec", "PCMU"]);
     Process::start(&mut call)
         .ended()
         .expect_code(0)
         .expect("pressed #")
         .expect("the other side hung up");
 
+    // A machine without time drops pieces, so it is enough to know again what is there.
     let heard = audio::wav(&heard);
-    let greeting = audio::wav(&project_root().join("audio/digits/1.wav"));
-    assert!(audio::position_of(&greeting, &heard[..12_000]) < 0.5);
+    let greeting = audio::wav(&project_root().join(GREETING));
+    let (before, after) = heard.split_at(40_000);
+    assert!(audio::share_of(&greeting, before) >= 0.5);
     // What was said comes back after it was said.
-    assert!(audio::position_of(&words, &heard) > 4.0);
+    assert!(audio::share_of(&words, after) > 0.5);
     let recorded = files(&folder.file("recordings/box"));
     assert_eq!(recorded.len(), 1, "{recorded:?}");
-    audio::position_of(&words, &audio::wav(&recorded[0]));
+    assert!(audio::share_of(&words, &audio::wav(&recorded[0])) > 0.5);
     server.stop();
 }
 
