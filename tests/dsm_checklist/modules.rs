@@ -198,3 +198,17 @@ fn what_can_fail_forgets_earlier_failures_when_it_works_and_the_rest_leaves_them
         assert_eq!((found[0], found[1]), expected, "{call}");
     }
 }
+
+#[test]
+fn without_zrtp_all_but_switching_it_off_fails_and_no_condition_holds() {
+    let calls = NEVER_WORKS.iter().map(|name| call_of(name));
+    for call in calls.chain(["zrtp.setEnabled(true)"]) {
+        let actions = format!(
+            "{call}; if zrtp.securityEvent {{ set($held=on); }} \
+             if zrtp.protocolEvent(#event == ZRTP_EVENT_IS_SECURE) {{ set($held=on); }}"
+        );
+        let variables = after("mod_zrtp", &actions);
+        assert_eq!(variables.get("errno"), Some("config"), "{call}");
+        assert_eq!(variables.get("held"), None);
+    }
+}

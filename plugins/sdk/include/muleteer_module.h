@@ -122,7 +122,7 @@ typedef struct ml_parameter {
 
 #define ML_SEPARATOR_NONE 0        /* at most one argument, which may hold anything */
 #define ML_SEPARATOR_EQUALS 1      /* the first = */
-#define ML_SEPARATOR_COMMAS 2      /* commas; the last argument may hold some */
+#define ML_SEPARATOR_COMMAS 2      /* outer commas; the last argument may hold some */
 #define ML_SEPARATOR_EVERY_COMMA 3 /* every comma */
 /*
  * The last comma outside quotes and parentheses, if what follows can be the second of two arguments:

@@ -102,7 +102,7 @@ async fn open_sound(context: &SessionContext, room: &Room) -> Result<Arc<RoomHan
 }
 
 /// `sink`, which also has those told who speaks most that want to know.
-fn telling(context: &SessionContext, room: &Room, sink: RoomEventSink) -> RoomEventSink {
+pub(super) fn telling(context: &SessionContext, room: &Room, sink: RoomEventSink) -> RoomEventSink {
     let name: Arc<str> = room.name().into();
     let is_followed = room.is_followed().clone();
     // The room is not to keep the signalling task from ending.

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::super::local::{Local, LocalPolicy};
@@ -11,8 +12,7 @@ use super::*;
 use crate::codec::Codecs;
 use crate::control::{Calling, Component, Components, Function};
 use crate::dsm::DiCall;
-use crate::media::FeedError;
-use crate::media::{MediaConfig, MediaPool, Playout};
+use crate::media::{FeedError, MediaConfig, MediaPool, Playout, RoomEvent};
 use crate::sdp::Capabilities;
 use crate::session::begin::Settings;
 use crate::session::prompts::PromptStore;
@@ -443,6 +443,47 @@ async fn seats_in_rooms_are_given_up_before_anything_is_waited_for() {
     assert!(!running.is_finished());
     drop(_disk);
     assert!(is_ended(commands.recv().await, "member"));
+}
+
+#[tokio::test]
+async fn a_recording_of_a_room_ends_with_its_call() {
+    let (context, _commands) = context();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.wav");
+    let room = Arc::new(Room::new("blue"));
+    let record = SessionOutput::RecordRoom {
+        room: room.clone(),
+        file: AudioFile::Path(path.as_path().into()),
+        sample_rate: 8_000,
+    };
+    let began = Instant::now();
+    let begun = told(&context, vec![record], 1).await;
+    assert!(matches!(
+        begun[..],
+        [SessionEvent::RoomRecordingBegun(Ok(_))]
+    ));
+    // Nobody had to give it up.
+    assert!(began.elapsed() < FINISH_RECORDING);
+    hound::WavReader::open(&path).unwrap();
+    assert_eq!(Arc::strong_count(&room), 1);
+}
+
+#[tokio::test]
+async fn who_speaks_most_is_told_where_somebody_follows() {
+    let (context, mut commands) = context();
+    let room = Room::new("blue");
+    let sink = rooms::telling(&context, &room, Box::new(|_| true));
+    assert!(sink(RoomEvent::ActiveSpeaker(None)));
+    assert!(commands.try_recv().is_err());
+    room.is_followed().store(true, Ordering::Relaxed);
+    assert!(sink(RoomEvent::ActiveSpeaker(None)) && sink(RoomEvent::RecordingEnded));
+    let told = commands.try_recv();
+    assert!(matches!(told, Ok(SipCommand::Speaker { room, speaker: None }) if &*room == "blue"));
+    assert!(commands.try_recv().is_err());
+    // It keeps nobody from ending.
+    drop(context);
+    assert!(sink(RoomEvent::ActiveSpeaker(None)));
+    assert!(commands.recv().await.is_none());
 }
 
 #[test]

@@ -151,8 +151,8 @@ impl Action {
         self
     }
 
-    /// What it takes. Several are separated by commas, and the last may hold commas, unless
-    /// [`equals`](Self::equals) or [`every_comma`](Self::every_comma) says otherwise; a single one may
+    /// What it takes. Several are separated by commas outside quotes and parentheses, and the last may hold
+    /// commas, unless [`equals`](Self::equals) or [`every_comma`](Self::every_comma) says otherwise; a single one may
     /// hold anything.
     pub const fn parameters(mut self, parameters: &'static [Parameter]) -> Self {
         self.parameters = parameters;
