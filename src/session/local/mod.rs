@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod files;
+mod place;
 mod process;
 
 use std::path::PathBuf;
