@@ -60,12 +60,15 @@ pub enum Command {
     /// Runs FILE without a call: type what happens (`sessionStart`, `key 1`, `hangup`, `wait 5s`) and see
     /// transitions, states, actions, variables. Time passes only when told to. Other diagrams of the
     /// folder can be called. `help` lists the commands; `save FILE.expect` keeps what was done as a test.
+    /// Actions of loaded modules run for real, and again when all is replayed, unless `skip` or `fail` names
+    /// them.
     Sim(SimArgs),
     /// Run tests of state diagrams
     ///
     /// A test is a file NAME.expect beside NAME.dsm: events, and what the diagram has to do for each.
     /// docs/testing-diagrams.md describes the format. The last line is "N passed, M failed"; the exit code is 1
-    /// if a test fails and 2 if a path cannot be read or holds no test.
+    /// if a test fails and 2 if a path cannot be read or holds no test. Actions of loaded modules run for
+    /// real, unless the test says `skip` or `fail`.
     Test(TestArgs),
     /// Serve an editor: diagnostics, completion, navigation and renaming in state diagrams
     ///
@@ -219,7 +222,8 @@ pub struct TestArgs {
     /// Try diagrams without tests: every event and failure that their conditions look at
     ///
     /// Reports calls that hang up and are not ended (exit code 1), exceptions that nobody handles, and
-    /// states and transitions that cannot be reached, with the shortest way to each.
+    /// states and transitions that cannot be reached, with the shortest way to each. Actions of loaded modules
+    /// do not run: each is taken to work, and to fail in every way that it declares.
     #[arg(long, conflicts_with_all = ["update", "junit", "jobs"])]
     pub explore: bool,
 

@@ -601,6 +601,19 @@ pub trait ActionContext {
         Verdict::Known(false)
     }
 
+    /// Whether the code of this action of a loaded module runs. If not, it comes to
+    /// [`perform`](Self::perform) like one of a module that is compiled in.
+    fn runs(&self, action: &str) -> bool {
+        let _ = action;
+        true
+    }
+
+    /// The same of a condition, which else comes to [`test`](Self::test).
+    fn asks(&self, condition: &str) -> bool {
+        let _ = condition;
+        true
+    }
+
     /// The objects that modules keep in the session; `None` if it has none.
     fn objects(&mut self) -> Option<&mut Objects> {
         None

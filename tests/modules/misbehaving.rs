@@ -16,7 +16,7 @@ use crate::support::caller::Caller;
 use crate::support::process::{Folder, ServerProcess};
 
 /// The module, in a folder of its own.
-fn misbehaving() -> (Folder, Modules) {
+pub fn misbehaving() -> (Folder, Modules) {
     let folder = Folder::new(&[]);
     compile(
         &source("misbehaving.c"),
@@ -27,7 +27,7 @@ fn misbehaving() -> (Folder, Modules) {
     (folder, modules)
 }
 
-fn counts(modules: &Modules) -> Counts {
+pub fn counts(modules: &Modules) -> Counts {
     modules.counts("mod_misbehaving")
 }
 

@@ -121,10 +121,23 @@ pub static FAMILIES: [(&str, &[Signature]); 9] = [
 
 /// Does an action of a loaded module.
 pub fn code(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    match arguments.signature.code {
-        Some(code) => code.run(arguments, scope),
-        None => Ok(Outcome::Next),
+    let signature = arguments.signature;
+    match signature.code {
+        Some(code) if scope.host.runs(&signature.name) => code.run(arguments, scope),
+        _ => stand_in(arguments, scope),
     }
+}
+
+/// Leaves an action of a loaded module to the host.
+fn stand_in(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+    let then = match arguments.signature.errno {
+        Some(_) => Then::ClearFailure,
+        None => Then::Nothing,
+    };
+    Ok(match module_call(arguments, scope)? {
+        Outcome::Perform(action, _) => Outcome::Perform(action, then),
+        other => other,
+    })
 }
 
 /// All core signatures.

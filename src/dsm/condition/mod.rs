@@ -49,9 +49,22 @@ pub enum Test {
 /// A condition of a loaded module with its arguments.
 #[derive(Clone, Debug)]
 pub struct CodeTest {
-    signature: Arc<Signature>,
+    pub signature: Arc<Signature>,
     code: &'static dyn ConditionCode,
     pub arguments: Box<[Argument]>,
+}
+
+impl CodeTest {
+    /// As it comes to the host where the code does not run.
+    fn call(&self, scope: &Scope<'_>) -> ModuleCall {
+        let written = |argument: &&Argument| !matches!(argument, Argument::Absent);
+        let arguments = self.arguments.iter().filter(written);
+        ModuleCall {
+            module: self.signature.module().unwrap_or_default().to_owned(),
+            name: self.signature.name.to_string(),
+            arguments: arguments.map(|one| one.text(scope).into_owned()).collect(),
+        }
+    }
 }
 
 impl PartialEq for CodeTest {
@@ -167,25 +180,20 @@ impl Test {
                 if let Some(verdict) = scope.verdicts.meet() {
                     return Some(verdict);
                 }
+                let arguments = arguments.iter();
                 let call = ModuleCall {
                     module: module.to_string(),
                     name: name.to_string(),
-                    arguments: arguments
-                        .iter()
-                        .map(|x| x.eval(scope).into_owned())
-                        .collect(),
+                    arguments: arguments.map(|x| x.eval(scope).into_owned()).collect(),
                 };
-                match scope.host.test(&call, scope.variables) {
-                    Verdict::Known(verdict) => {
-                        scope.verdicts.note(verdict);
-                        verdict
-                    }
-                    Verdict::Pending => return None,
-                }
+                return ask(&call, scope);
             }
             Test::Code(test) => {
                 if let Some(verdict) = scope.verdicts.meet() {
                     return Some(verdict);
+                }
+                if !scope.host.asks(&test.signature.name) {
+                    return ask(&test.call(scope), scope);
                 }
                 let arguments = Arguments {
                     signature: &test.signature,
@@ -197,6 +205,17 @@ impl Test {
             }
             Test::Values(condition, arguments) => condition.holds(arguments, scope),
         })
+    }
+}
+
+/// Has the host test a condition of a module; `None` if that has to be waited for.
+fn ask(call: &ModuleCall, scope: &mut Scope<'_>) -> Option<bool> {
+    match scope.host.test(call, scope.variables) {
+        Verdict::Known(verdict) => {
+            scope.verdicts.note(verdict);
+            Some(verdict)
+        }
+        Verdict::Pending => None,
     }
 }
 

@@ -100,11 +100,15 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ),
     (
         "fail",
-        "fail NAME|DI        this action of a module fails, or all DI calls; replays",
+        "fail NAME|DI [HOW]  this action of a module fails, or all DI calls; replays",
+    ),
+    (
+        "skip",
+        "skip NAME           this action of a loaded module does not run; replays",
     ),
     (
         "holds",
-        "holds NAME          this condition of a module holds; replays",
+        "holds NAME [false]  this condition of a module holds; replays",
     ),
     (
         "expect",

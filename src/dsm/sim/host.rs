@@ -119,6 +119,14 @@ impl ActionContext for SimHost<'_> {
         self.record.test(condition, variables)
     }
 
+    fn runs(&self, action: &str) -> bool {
+        self.record.runs(action)
+    }
+
+    fn asks(&self, condition: &str) -> bool {
+        self.record.asks(condition)
+    }
+
     fn objects(&mut self) -> Option<&mut Objects> {
         self.record.objects()
     }

@@ -177,9 +177,10 @@ pub(super) const SETUP: &[(&str, &str)] = &[
         "fail",
         "DI or the name of a module's action, such as conference.join; for files there is 'missing'",
     ),
+    ("skip", "the name of a loaded module's action"),
     (
         "holds",
-        "the name of a module's condition, such as sys.file_exists",
+        "the name of a module's condition, such as sys.file_exists, and perhaps true or false",
     ),
 ];
 

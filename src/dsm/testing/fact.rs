@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::expect::{BadLineCause, SETUP, value, whole_value, written};
 use super::host::TestHost;
+use crate::dsm::host::{ActionError, Errno, Exception};
 use crate::dsm::value::{TooManyValues, Values};
 
 /// One setup line.
@@ -24,11 +25,28 @@ pub enum Fact {
     Session(String),
     /// Another session is in a group.
     Member(String, String),
-    /// This action of a module fails, or `DI`.
-    Failing(String),
-    /// This condition of a module holds.
-    Holding(String),
+    /// This action of a module fails, or `DI`; one of a loaded module does not run.
+    Failing(String, Fault),
+    /// This action of a loaded module does not run, and works.
+    Skipped(String),
+    /// This condition of a module holds, or does not; one of a loaded module does not run.
+    Holding(String, bool),
 }
+
+/// How an action of a module fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// As most do: with the errno `general`, `DI` with `config`.
+    #[default]
+    Usual,
+    /// With this errno.
+    Errno(String),
+    /// With an exception of this type.
+    Throws(String),
+}
+
+/// Stands before the type of an exception.
+const THROWS: &str = "throws";
 
 impl Fact {
     /// Reads a line that begins with `word`; `None` if it is no word for a fact.
@@ -59,13 +77,19 @@ impl Fact {
                 Ok((group, id)) => whole_value(id.trim_start()).map(|id| Fact::Member(group, id)),
                 Err(error) => Err(error),
             },
-            "fail" => match whole_value(rest) {
-                // Names of modules' actions have a dot; nothing else can fail by its name.
-                Ok(name) if name == "DI" || name.contains('.') => Ok(Fact::Failing(name)),
+            "fail" => match value(rest).map(|(name, fault)| (name, Fault::parse(fault))) {
+                // Names of modules' actions have a dot, but for some of loaded modules, whose faults are
+                // written; nothing else can fail by its name.
+                Ok((name, Ok(Fault::Usual))) if name != "DI" && !name.contains('.') => Err(bad()),
+                Ok((name, Ok(fault))) if !name.is_empty() => Ok(Fact::Failing(name, fault)),
                 _ => Err(bad()),
             },
-            "holds" => match whole_value(rest) {
-                Ok(name) if name.contains('.') => Ok(Fact::Holding(name)),
+            "skip" => one(Fact::Skipped),
+            "holds" => match value(rest).map(|(name, verdict)| (name, verdict.trim())) {
+                Ok((name, "")) if name.contains('.') => Ok(Fact::Holding(name, true)),
+                Ok((name, verdict @ ("true" | "false"))) if !name.is_empty() => {
+                    Ok(Fact::Holding(name, verdict == "true"))
+                }
                 _ => Err(bad()),
             },
             _ => return None,
@@ -84,8 +108,9 @@ impl Fact {
             Fact::PromptSet(name) => drop(host.prompt_sets.insert(name)),
             Fact::Session(id) => drop(host.sessions.insert(id)),
             Fact::Member(group, id) => drop(host.members.insert((group, id))),
-            Fact::Failing(name) => drop(host.failing.insert(name)),
-            Fact::Holding(name) => drop(host.holding.insert(name)),
+            Fact::Failing(name, fault) => drop(host.failing.insert(name, fault)),
+            Fact::Skipped(name) => drop(host.skipped.insert(name)),
+            Fact::Holding(name, verdict) => drop(host.holding.insert(name, verdict)),
         }
         Ok(())
     }
@@ -109,9 +134,44 @@ impl fmt::Display for Fact {
             Fact::PromptSet(name) => write!(f, "promptset {}", written(name)),
             Fact::Session(id) => write!(f, "session {}", written(id)),
             Fact::Member(group, id) => write!(f, "member {} {}", written(group), written(id)),
-            Fact::Failing(name) => write!(f, "fail {}", written(name)),
-            Fact::Holding(name) => write!(f, "holds {}", written(name)),
+            Fact::Failing(name, Fault::Usual) => write!(f, "fail {}", written(name)),
+            Fact::Failing(name, Fault::Errno(word)) => {
+                write!(f, "fail {} {}", written(name), written(word))
+            }
+            Fact::Failing(name, Fault::Throws(kind)) => {
+                write!(f, "fail {} {THROWS} {}", written(name), written(kind))
+            }
+            Fact::Skipped(name) => write!(f, "skip {}", written(name)),
+            Fact::Holding(name, true) if name.contains('.') => {
+                write!(f, "holds {}", written(name))
+            }
+            Fact::Holding(name, verdict) => write!(f, "holds {} {verdict}", written(name)),
         }
+    }
+}
+
+impl Fault {
+    /// Reads what follows the name of the action.
+    fn parse(text: &str) -> Result<Self, BadLineCause> {
+        let text = text.trim();
+        match text.split_once(char::is_whitespace) {
+            _ if text.is_empty() => Ok(Fault::Usual),
+            Some((THROWS, kind)) => whole_value(kind.trim_start()).map(Fault::Throws),
+            _ => whole_value(text).map(Fault::Errno),
+        }
+    }
+
+    /// What an action comes to that fails like this; `usual` is the errno if none is told.
+    pub(super) fn error(&self, usual: Errno) -> ActionError {
+        let errno = match self {
+            Fault::Usual => usual,
+            Fault::Errno(word) => Errno(word.clone().into()),
+            Fault::Throws(kind) => {
+                let exception = Exception::new(kind.as_str());
+                return exception.with("cause", "the action failed").into();
+            }
+        };
+        ActionError::errno(errno, "the action failed")
     }
 }
 
@@ -132,8 +192,13 @@ mod tests {
             Fact::PromptSet(odd()),
             Fact::Session(odd()),
             Fact::Member(odd(), "x".into()),
-            Fact::Failing("conference.join".into()),
-            Fact::Holding("sys.file_exists".into()),
+            Fact::Failing("conference.join".into(), Fault::Usual),
+            Fact::Failing("curl.get".into(), Fault::Errno("arg".into())),
+            Fact::Failing("py".into(), Fault::Throws(odd())),
+            Fact::Skipped("py".into()),
+            Fact::Holding("sys.file_exists".into(), true),
+            Fact::Holding("ready".into(), true),
+            Fact::Holding("sys.file_exists".into(), false),
         ] {
             let line = fact.to_string();
             let (word, rest) = line.split_once(' ').unwrap();

@@ -3,7 +3,7 @@
 //! Knows which files, prompts and sessions exist, because a test says so. Its record has the format
 //! that [`expect`](super::expect) files compare with.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -18,6 +18,7 @@ use crate::dsm::registry::{Module, ModuleArguments, Registry};
 use crate::dsm::value::Values;
 
 use super::coverage::Visits;
+use super::fact::Fault;
 use super::sandbox::Sandbox;
 
 /// The recording host.
@@ -33,10 +34,12 @@ pub struct TestHost {
     pub sessions: HashSet<String>,
     /// Other sessions that are in groups: the group and the id of each.
     pub members: BTreeSet<(String, String)>,
-    /// Names of actions of modules, and `DI`, that fail.
-    pub failing: HashSet<String>,
-    /// Names of conditions of modules that hold; others do not.
-    pub holding: HashSet<String>,
+    /// Names of actions of modules, and `DI`, that fail, and how.
+    pub failing: HashMap<String, Fault>,
+    /// Names of actions of loaded modules that do not run, and work.
+    pub skipped: HashSet<String>,
+    /// Names of conditions of modules, and whether they hold. Others do not, but those of loaded modules run.
+    pub holding: HashMap<String, bool>,
     /// Whether the diagram runs without a call, so that media throws.
     pub system: bool,
     /// What happened since the record was last taken.
@@ -211,8 +214,8 @@ impl TestHost {
             let _ = write!(line, " {argument}");
         }
         self.act(line);
-        if self.failing.contains("DI") {
-            return ActionError::errno(Errno::CONFIG, "the call failed").into();
+        if let Some(fault) = self.failing.get("DI") {
+            return fault.error(Errno::CONFIG).into();
         }
         let value = match call.function.as_str() {
             "array" => json!(["a", 7, "c"]),
@@ -263,8 +266,8 @@ impl TestHost {
             let _ = write!(line, " {}", json!(argument));
         }
         self.act(line);
-        if self.failing.contains(&call.name) {
-            return ActionError::errno(Errno::GENERAL, "the action failed").into();
+        if let Some(fault) = self.failing.get(&call.name) {
+            return fault.error(Errno::GENERAL).into();
         }
         let done = self.act_in_memory(call);
         done.map_or_else(ActionOutcome::done, ActionOutcome::Done)
@@ -371,9 +374,12 @@ impl ActionContext for TestHost {
                     named(params)
                 ));
                 let nobody = self.others(group).next().is_none();
-                match nobody || self.failing.contains(&*action.name()) {
-                    true => ActionError::errno(Errno::ARG, "nobody else is in the group").into(),
-                    false => ActionOutcome::done(),
+                match self.failing.get(&*action.name()) {
+                    Some(fault) => fault.error(Errno::ARG).into(),
+                    None if nobody => {
+                        ActionError::errno(Errno::ARG, "nobody else is in the group").into()
+                    }
+                    None => ActionOutcome::done(),
                 }
             }
             HostAction::CreateSystemDsm {
@@ -406,13 +412,21 @@ impl ActionContext for TestHost {
         }
     }
 
+    fn runs(&self, action: &str) -> bool {
+        !self.skipped.contains(action) && !self.failing.contains_key(action)
+    }
+
+    fn asks(&self, condition: &str) -> bool {
+        !self.holding.contains_key(condition)
+    }
+
     fn objects(&mut self) -> Option<&mut Objects> {
         Some(&mut self.objects)
     }
 
     fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> Verdict {
         let seen = self.seen_in_memory(condition);
-        let holds = || self.holding.contains(&condition.name);
+        let holds = || self.holding.get(&condition.name) == Some(&true);
         Verdict::Known(seen.unwrap_or_else(holds))
     }
 

@@ -2,6 +2,7 @@
 //! conditions of the diagrams.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use crate::dsm::argument::Argument;
 use crate::dsm::comparison::{Comparison, Operand, Operator};
@@ -9,8 +10,12 @@ use crate::dsm::condition::{Condition, Test, key_code};
 use crate::dsm::event::{Event, EventKind};
 use crate::dsm::expr::Expr;
 use crate::dsm::program::{Code, DiagramSet, Instruction, Loop, StateDiagram};
+use crate::dsm::registry::Signature;
 use crate::dsm::testing::expect::is_name;
+use crate::dsm::testing::fact::Fault;
 use crate::dsm::value::{Values, integer};
+
+use super::world::LoadedNames;
 
 /// Events of one kind that differ in their parameters.
 const MAX_COMBINATIONS: usize = 64;
@@ -34,6 +39,8 @@ pub struct Alphabet {
     assigned: BTreeSet<String>,
     /// Parameters that are copied into variables.
     copies: Vec<(String, String, Vec<EventKind>)>,
+    /// What loaded modules bring.
+    pub loaded: Rc<LoadedNames>,
 }
 
 /// What a value is compared with.
@@ -164,6 +171,7 @@ impl Alphabet {
         all().for_each(|diagram| alphabet.kinds_of(diagram));
         all().for_each(|diagram| alphabet.read(diagram));
         alphabet.link();
+        alphabet.loaded = Rc::new(loaded_names(diagrams));
         alphabet
     }
 
@@ -211,6 +219,8 @@ impl Alphabet {
         for instruction in code.iter() {
             match instruction {
                 Instruction::Unless(conditions, _) => self.conditions(conditions, kinds),
+                // What a loaded module would assign is tried like what comes from outside.
+                Instruction::Action(action) if action.signature.code.is_some() => {}
                 Instruction::Action(action) => self.arguments(&action.arguments, kinds),
                 Instruction::Loop(head, _) => self.looped(head),
                 Instruction::Skip(_) | Instruction::Next => {}
@@ -418,6 +428,56 @@ impl Alphabet {
         };
         self.variables.iter().map(seen).collect()
     }
+}
+
+/// The actions and conditions of loaded modules that these diagrams use.
+fn loaded_names(diagrams: &DiagramSet) -> LoadedNames {
+    let mut names = LoadedNames::default();
+    let mut test = |conditions: &[Condition]| {
+        for condition in conditions {
+            if let Test::Code(test) = &condition.test {
+                names.conditions.insert(test.signature.name.to_string());
+            }
+        }
+    };
+    let mut actions: Vec<&Signature> = Vec::new();
+    for state in diagrams.iter().flat_map(|diagram| &diagram.states) {
+        let transitions = state.transitions.iter();
+        transitions.clone().for_each(|one| test(&one.conditions));
+        let lists = transitions.map(|one| &one.actions);
+        for instruction in lists
+            .chain([&state.enter, &state.exit])
+            .flat_map(|list| list.iter())
+        {
+            match instruction {
+                Instruction::Unless(conditions, _) => test(conditions),
+                Instruction::Action(action) => actions.push(&action.signature),
+                _ => {}
+            }
+        }
+    }
+    for signature in actions.into_iter().filter(|one| one.code.is_some()) {
+        let name = signature.name.to_string();
+        names
+            .actions
+            .entry(name)
+            .or_insert_with(|| faults(signature));
+    }
+    names
+}
+
+/// How an action says that it may fail.
+fn faults(signature: &Signature) -> Vec<Fault> {
+    let errnos = signature.errno.unwrap_or_default().iter();
+    let errnos = errnos.map(|word| Fault::Errno((*word).to_owned()));
+    // The parameters stand behind the type.
+    let types = signature
+        .throws
+        .iter()
+        .filter_map(|one| one.split_whitespace().next());
+    errnos
+        .chain(types.map(|kind| Fault::Throws(kind.to_owned())))
+        .collect()
 }
 
 fn kinds<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Vec<EventKind> {

@@ -134,7 +134,7 @@ impl Search<'_> {
                 else {
                     continue;
                 };
-                let mut world = World::default();
+                let mut world = World::new(self.alphabet.loaded.clone());
                 let system = kind.begins_without_call();
                 world.host.system = system;
                 let event = Event::new(kind);

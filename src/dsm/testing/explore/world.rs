@@ -4,11 +4,12 @@
 //! question is noted, so that the search can come back with the other answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::dsm::host::{
     ActionContext, ActionOutcome, HostAction, LogLevel, ModuleCall, Problem, Trace, Verdict,
 };
-use crate::dsm::testing::fact::Fact;
+use crate::dsm::testing::fact::{Fact, Fault};
 use crate::dsm::testing::host::{LOCAL_TAG, TestHost};
 use crate::dsm::value::Values;
 
@@ -22,10 +23,16 @@ pub enum Question {
     Session(String),
     /// Whether somebody else is in it.
     Group(String),
-    /// The name of a module's action, or `DI`.
+    /// The name of an action of a module that is compiled in, or `DI`.
     Call(String),
-    /// The name of a module's condition.
+    /// An action of a loaded module does not fail like this.
+    Fault(String, Fault),
+    /// An action of a loaded module works.
+    Loaded(String),
+    /// The name of a condition of a module that is compiled in.
     Condition(String),
+    /// The name of a condition of a loaded module.
+    LoadedCondition(String),
 }
 
 /// Who else is in a group.
@@ -34,10 +41,19 @@ const OTHER: &str = "OTHER";
 /// Which of them do.
 pub type Answers = BTreeMap<Question, bool>;
 
+/// What loaded modules bring to the diagrams. Nothing of it runs.
+#[derive(Clone, Debug, Default)]
+pub struct LoadedNames {
+    /// Actions, and how each says that it may fail.
+    pub actions: BTreeMap<String, Vec<Fault>>,
+    pub conditions: BTreeSet<String>,
+}
+
 /// A [`TestHost`] that notes questions, and which events can come.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     pub host: TestHost,
+    pub loaded: Rc<LoadedNames>,
     pub answers: Answers,
     /// Questions that had no answer.
     pub asked: Vec<Question>,
@@ -54,7 +70,15 @@ pub struct World {
 }
 
 impl World {
-    fn answer(&mut self, question: Question) {
+    /// A world in which nothing has been asked.
+    pub fn new(loaded: Rc<LoadedNames>) -> Self {
+        Self {
+            loaded,
+            ..Self::default()
+        }
+    }
+
+    fn answer(&mut self, question: Question) -> bool {
         let works = match self.answers.get(&question) {
             Some(works) => *works,
             None => {
@@ -64,6 +88,20 @@ impl World {
             }
         };
         question.tell(works, &mut self.host);
+        works
+    }
+
+    /// Decides how an action of a loaded module goes.
+    fn decide(&mut self, name: &str, faults: &[Fault]) {
+        for fault in faults {
+            if !self.answer(Question::Fault(name.to_owned(), fault.clone())) {
+                return;
+            }
+        }
+        let works = Question::Loaded(name.to_owned());
+        works.tell(true, &mut self.host);
+        // There is no other answer.
+        self.answers.insert(works, true);
     }
 
     fn question(&self, action: &HostAction) -> Option<Question> {
@@ -126,8 +164,11 @@ impl Question {
             (Question::PromptSet(set), true) => Fact::PromptSet(set),
             (Question::Session(id), true) => Fact::Session(id),
             (Question::Group(group), true) => Fact::Member(group, OTHER.to_owned()),
-            (Question::Call(name), false) => Fact::Failing(name),
-            (Question::Condition(name), true) => Fact::Holding(name),
+            (Question::Call(name), false) => Fact::Failing(name, Fault::Usual),
+            (Question::Fault(name, fault), false) => Fact::Failing(name, fault),
+            (Question::Loaded(name), true) => Fact::Skipped(name),
+            (Question::Condition(name), true) => Fact::Holding(name, true),
+            (Question::LoadedCondition(name), holds) => Fact::Holding(name, holds),
             _ => return None,
         })
     }
@@ -151,7 +192,14 @@ impl ActionContext for World {
     }
 
     fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome {
-        if let Some(question) = self.question(action) {
+        let loaded = self.loaded.clone();
+        let faults = match action {
+            HostAction::Module(call) => loaded.actions.get_key_value(&call.name),
+            _ => None,
+        };
+        if let Some((name, faults)) = faults {
+            self.decide(name, faults);
+        } else if let Some(question) = self.question(action) {
             self.answer(question);
         }
         let outcome = self.host.perform(action, variables);
@@ -162,11 +210,23 @@ impl ActionContext for World {
     }
 
     fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> Verdict {
-        // There is no leg.
-        if condition.module != "mod_sbc" {
-            self.answer(Question::Condition(condition.name.clone()));
+        let name = condition.name.clone();
+        if self.loaded.conditions.contains(&name) {
+            self.answer(Question::LoadedCondition(name));
+        } else if condition.module != "mod_sbc" {
+            // There is no leg.
+            self.answer(Question::Condition(name));
         }
         self.host.test(condition, variables)
+    }
+
+    /// Trying everything must not send requests, write files or fill databases.
+    fn runs(&self, _: &str) -> bool {
+        false
+    }
+
+    fn asks(&self, _: &str) -> bool {
+        false
     }
 
     fn log(&mut self, level: LogLevel, text: &str) {
