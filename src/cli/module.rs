@@ -42,7 +42,20 @@ fn found(config: &Option<PathBuf>, folders: &ModuleFolders) -> Result<Modules, E
 }
 
 fn list(modules: &Modules, json: bool) -> Exit {
+    let mut unreadable = false;
+    for (folder, error) in modules.unreadable() {
+        complain!("{}: {error}", folder.display());
+        unreadable = true;
+    }
     let listed = modules.list();
+    if listed.is_empty() && !unreadable {
+        let folders = modules.folders().iter();
+        let folders: Vec<_> = folders.map(|one| one.display().to_string()).collect();
+        complain!(
+            "there is no module, no file libmod_NAME.so, in {}; --modules names another folder",
+            folders.join(", ")
+        );
+    }
     let printed = match json {
         true => {
             let all: Vec<Value> = listed.iter().map(as_json).collect();
@@ -51,6 +64,7 @@ fn list(modules: &Modules, json: bool) -> Exit {
         false => print_out(listed.iter().map(as_text).collect::<String>()),
     };
     match printed {
+        Exit::Good if unreadable => Exit::Usage,
         Exit::Good if listed.iter().any(|one| one.found.is_err()) => Exit::Input,
         exit => exit,
     }

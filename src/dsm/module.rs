@@ -282,6 +282,9 @@ impl Objects {
 pub trait ModuleSource: fmt::Debug + Send + Sync {
     /// The module of this name, or why it cannot be had. The same for every call.
     fn module(&self, name: &str) -> Result<&'static Module, NoModule>;
+
+    /// The names of what looks like a module, in order. Loads none of them.
+    fn names(&self) -> Vec<String>;
 }
 
 /// Why a module cannot be had. The text is for people.

@@ -13,6 +13,9 @@ pub const MAX_VALUES: usize = 20_000;
 /// Bytes of all names and values of one session.
 pub const MAX_VALUE_BYTES: usize = 8 << 20;
 
+/// Room that a value may keep beyond what it needs.
+const ROOMY: usize = 64;
+
 /// A value was not stored: [`MAX_VALUES`] or [`MAX_VALUE_BYTES`] would be passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("more than {MAX_VALUES} values or {MAX_VALUE_BYTES} bytes of them")]
@@ -37,19 +40,40 @@ impl Values {
     /// [`TooManyValues`] if it does not fit; the old value then stays.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> Result<(), TooManyValues> {
         let value = value.into();
-        let old = self.map.get(name).map_or(0, |old| name.len() + old.len());
-        let bytes = self.bytes - old + name.len() + value.len();
-        if bytes > MAX_VALUE_BYTES || (old == 0 && self.map.len() >= MAX_VALUES) {
-            return Err(TooManyValues);
-        }
-        self.bytes = bytes;
+        let is_full = self.map.len() >= MAX_VALUES;
         match self.map.get_mut(name) {
-            Some(slot) => *slot = value,
+            Some(slot) => {
+                self.bytes = fit(self.bytes - slot.len(), value.len())?;
+                *slot = value;
+            }
+            None if is_full => return Err(TooManyValues),
             None => {
+                self.bytes = fit(self.bytes, name.len() + value.len())?;
                 self.map.insert(name.into(), value);
             }
         }
         Ok(())
+    }
+
+    /// The same for a text that somebody else keeps: it is copied to where the old one is, if it fits well.
+    ///
+    /// # Errors
+    /// As [`Values::set`].
+    pub fn copy(&mut self, name: &str, value: &str) -> Result<(), TooManyValues> {
+        let fits = |slot: &String| {
+            // A module in C may give a part of the old value.
+            let is_part = slot.as_bytes().as_ptr_range().contains(&value.as_ptr());
+            slot.capacity() <= ROOMY.max(2 * value.len()) && !is_part
+        };
+        match self.map.get_mut(name) {
+            Some(slot) if fits(slot) => {
+                self.bytes = fit(self.bytes - slot.len(), value.len())?;
+                slot.clear();
+                slot.push_str(value);
+                Ok(())
+            }
+            _ => self.set(name, value),
+        }
     }
 
     /// The same for building: a value that does not fit is left out.
@@ -165,6 +189,14 @@ impl Values {
     }
 }
 
+/// So many bytes and more, if that is not too much.
+fn fit(bytes: usize, more: usize) -> Result<usize, TooManyValues> {
+    match bytes + more {
+        bytes if bytes > MAX_VALUE_BYTES => Err(TooManyValues),
+        bytes => Ok(bytes),
+    }
+}
+
 /// Reads an unsigned number: leading blanks, up to ten digits, then nothing or a blank, CR or LF.
 /// Empty text is 0; `None` for anything else.
 pub fn unsigned(text: &str) -> Option<u32> {
@@ -246,6 +278,25 @@ pub fn decimal(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_is_copied_counts_as_one_that_is_set() {
+        let mut values = Values::new();
+        for text in ["", "short", &"x".repeat(1_000), "y", ""] {
+            values.copy("a", text).unwrap();
+            assert_eq!(
+                (values.get("a"), values.bytes()),
+                (Some(text), 1 + text.len())
+            );
+        }
+        let large = "x".repeat(MAX_VALUE_BYTES);
+        assert_eq!(values.copy("a", &large), Err(TooManyValues));
+        assert_eq!(values.copy("b", &large), Err(TooManyValues));
+        assert_eq!(
+            (values.get("a"), values.len(), values.bytes()),
+            (Some(""), 1, 1)
+        );
+    }
 
     #[test]
     fn numbers_are_written_as_short_as_they_can_be() {

@@ -118,8 +118,13 @@ impl SourceProvider for Text {
 
 /// An application of this name that runs the diagram `text`.
 pub fn diagram(name: &str, text: &str) -> DiagramApplication {
+    diagram_of(name, text, &Registry::default())
+}
+
+/// The same over what this registry knows.
+pub fn diagram_of(name: &str, text: &str, registry: &Registry) -> DiagramApplication {
     let files = [(name.to_owned(), format!("{name}.dsm"))];
-    let set = load_set(&files, &Text(text.to_owned()), &Registry::default());
+    let set = load_set(&files, &Text(text.to_owned()), registry);
     let loaded = &set.loaded[0];
     assert!(loaded.diagram.is_some(), "{}", loaded.render());
     DiagramApplication {

@@ -171,6 +171,13 @@ static ml_status values(void *self, ml_call *call, const ml_text *args, size_t n
         && host->object_get(call, text("missing"), 1) == NULL
         && host->replace_sdp(call, text("v=0")) == ML_NOT_HERE
         && host->raise_event(host, text("x"), text("foreign"), NULL, 0) == ML_UNKNOWN;
+    /* A part of a value may replace it. */
+    ml_text own = text("own");
+    host->set(call, ML_VARIABLE, own, text("0123456789"));
+    good = good && host->get(call, ML_VARIABLE, own, &value)
+        && host->set(call, ML_VARIABLE, own, (ml_text){value.ptr + 1, value.len - 1}) == ML_OK
+        && host->get(call, ML_VARIABLE, own, &value)
+        && value.len == 9 && memcmp(value.ptr, "123456789", 9) == 0;
     host->set(call, ML_VARIABLE, text("values"), text(good ? "as expected" : "odd"));
     return ML_DONE;
 }

@@ -45,6 +45,12 @@ pub fn all() -> &'static Path {
     BUILT.get_or_init(|| build(&crates()))
 }
 
+/// The same with the module of the tests of hooks.
+pub fn hooked() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build(&["mod_hooked".to_owned()]))
+}
+
 /// Builds these crates, and gives the folder with their objects.
 fn build(crates: &[String]) -> PathBuf {
     let tests = std::env::current_exe().expect("a path");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use muleteer::plugin::module::{ModuleError, Modules};
 
@@ -47,7 +48,7 @@ fn a_module_that_breaks_the_contract_is_named_with_the_reason() {
         ),
         (
             "-DNO_ENTRY",
-            "no module, it has no function muleteer_module",
+            "no module of this name, it exports neither muleteer_mod_bad nor muleteer_module",
         ),
         ("-DNOTHING", "the table of the module is no valid pointer"),
         (
@@ -117,7 +118,29 @@ fn a_file_that_is_no_object_is_named() {
     let folder = Folder::new(&[("libmod_text.so", "not an object")]);
     let error = modules_in(&folder).load("mod_text").unwrap_err();
     assert!(matches!(error, ModuleError::Open { .. }), "{error}");
-    assert!(error.to_string().contains("libmod_text.so"), "{error}");
+    let error = error.to_string();
+    let reason = "/libmod_text.so: no shared object that can be loaded: file too short";
+    assert!(error.ends_with(reason), "{error}");
+    assert_eq!(error.matches("libmod_text.so").count(), 1, "{error}");
+}
+
+#[test]
+fn what_only_looks_like_a_file_is_told_too() {
+    let folder = Folder::new(&[]);
+    std::fs::create_dir(folder.file("libmod_folder.so")).unwrap();
+    std::os::unix::fs::symlink("/no/such/file", folder.file("libmod_link.so")).unwrap();
+    let modules = modules_in(&folder);
+    let reason = |name: &str| modules.load(name).unwrap_err().to_string();
+    assert!(
+        reason("mod_folder").contains("Is a directory"),
+        "{}",
+        reason("mod_folder")
+    );
+    assert!(
+        reason("mod_link").contains("No such file"),
+        "{}",
+        reason("mod_link")
+    );
 }
 
 #[test]
@@ -155,6 +178,22 @@ fn the_list_shows_the_good_and_the_bad() {
     let ended = Process::start(&mut command).ended().expect_code(1);
     let ended = ended.expect("mod_bad 1").expect("bad.run([text])");
     ended.expect("mod_text  refused: ");
+}
+
+#[test]
+fn a_list_of_nothing_says_where_there_is_nothing() {
+    let folder = Folder::new(&[("other.so", "")]);
+    let list = |folder: &Path| {
+        let mut command = muleteer();
+        command.args(["module", "list", "--modules"]).arg(folder);
+        Process::start(&mut command).ended()
+    };
+    let ended = list(folder.path()).expect_code(0);
+    let none = format!("no file libmod_NAME.so, in {};", folder.path().display());
+    ended.expect(&none);
+    let missing = folder.file("missing");
+    let ended = list(&missing).expect_code(2);
+    ended.expect(&format!("{}: No such file or directory", missing.display()));
 }
 
 #[test]

@@ -367,7 +367,10 @@ struct ml_host {
     ml_code (*replace_sdp)(ml_call *call, ml_text sdp);
 };
 
-/* The one exported function. */
+/*
+ * The one exported function. It may also be called muleteer_ and the name of the module, such as
+ * muleteer_mod_tiny, so that several modules can be linked into one program.
+ */
 const ml_module *muleteer_module(void);
 
 #ifdef __cplusplus

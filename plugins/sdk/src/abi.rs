@@ -63,6 +63,18 @@ impl Text {
         let bytes = unsafe { std::slice::from_raw_parts(self.ptr, self.len) };
         std::str::from_utf8(bytes).ok()
     }
+
+    /// A text of the host, whose bytes are not looked at.
+    ///
+    /// # Safety
+    /// As [`Text::get`], and they are UTF-8.
+    pub unsafe fn trusted<'a>(self) -> &'a str {
+        if self.len == 0 || self.ptr.is_null() {
+            return "";
+        }
+        // SAFETY: not null, and the caller vouches for the rest.
+        unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(self.ptr, self.len)) }
+    }
 }
 
 /// A buffer of the server for a line of text.

@@ -230,3 +230,27 @@ fn events_and_hooks_reach_the_session() {
     t.end_session();
     assert!(t.logged().contains(&format!("{id} ends")));
 }
+
+/// A second module in one binary, as a test of several crates has it.
+mod other {
+    use super::*;
+
+    export_module! {
+        name: "mod_other",
+        doc: "Not the one above.",
+        actions: [action("other.who", |cx, _| {
+            cx.set("who", "other")?;
+            Ok(Flow::Next)
+        })],
+    }
+}
+
+#[test]
+fn several_modules_can_be_linked_into_one_binary() {
+    let mut t = ModuleTest::new(other::muleteer_module());
+    assert_eq!(t.run("other.who", &[]), Outcome::Done);
+    assert_eq!(t.var("who"), "other");
+    let mut t = tiny();
+    assert_eq!(t.run("tiny.twice", &["x", "a"]), Outcome::Done);
+    assert_eq!(t.var("x"), "aa");
+}

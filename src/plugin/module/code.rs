@@ -1,4 +1,4 @@
-//! Actions, conditions and hooks of loaded modules as the engine calls them.
+//! Actions and conditions of loaded modules as the engine calls them.
 
 use std::ffi::c_void;
 
@@ -6,13 +6,11 @@ use muleteer_sdk::abi::Text;
 use muleteer_sdk::module::abi::{self, Status};
 use smallvec::SmallVec;
 
-use super::call::{Call, Place, Tail, TailAction, failure};
+use super::call::{Call, Place, Tail, TailAction, Told, failure};
 use super::loader::Loaded;
 use super::pending;
 use super::table::{ActionFacts, ConditionFacts};
-use crate::dsm::module::{
-    ActionCode, ConditionCode, Heard, Hooks, Moment, MomentKind, Past, Resume, Resumption,
-};
+use crate::dsm::module::{ActionCode, ConditionCode, Past, Resume, Resumption};
 use crate::dsm::{
     Argument, Arguments, Exception, HostAction, Outcome, Scope, Then, TooManyValues, Values,
     set_errno,
@@ -53,7 +51,7 @@ impl ActionCode for LoadedAction {
             // SAFETY: the function is that of the table, the call is live, the texts are lent.
             let status =
                 unsafe { (self.run)(self.this, call.as_abi(), texts.as_ptr(), texts.len()) };
-            ended(call, status)
+            ended(&mut call, status)
         })
     }
 }
@@ -100,96 +98,31 @@ impl ConditionCode for LoadedCondition {
     }
 }
 
-/// Says what went wrong where a script cannot learn it by an exception.
-fn complain(call: &mut Call<'_, '_>, status: Status, what: &str) {
+/// Says what went wrong with a condition: a script cannot learn it by an exception.
+fn complain(call: &mut Call<'_, '_>, status: Status, name: &str) {
+    if status == abi::FAILED {
+        let (errno, text) = failure(call.told());
+        if set_errno(&errno, &text, call.scope.variables).is_ok() {
+            return;
+        }
+        call.told().failure = Some((errno.0.into_owned(), text));
+    }
     let module = call.module.name;
-    match (status, call.said.exception.take()) {
+    tracing::warn!("{module}: {name} {}", wrong(call.told(), status));
+}
+
+/// What went wrong, for the log.
+pub(super) fn wrong(told: &mut Told, status: Status) -> String {
+    match (status, told.exception.take()) {
         (abi::FAILED, _) => {
-            let (errno, text) = failure(&mut call.said);
-            if set_errno(&errno, &text, call.scope.variables).is_err() {
-                tracing::warn!("{module}: {what}: {errno}: {text}");
-            }
+            let (errno, text) = failure(told);
+            format!("fails: {errno}: {text}")
         }
         (abi::THROWN, Some(exception)) => {
             let cause = exception.cause().unwrap_or_default();
-            tracing::warn!("{module}: {what}: {exception}: {cause}");
+            format!("throws {exception}: {cause}")
         }
-        (status, _) => tracing::warn!("{module}: {what} answers {status}, which means nothing"),
-    }
-}
-
-/// What a module hears of.
-#[derive(Debug)]
-pub(super) struct LoadedHooks {
-    module: &'static Loaded,
-    hooks: HookTable,
-}
-
-#[derive(Clone, Copy)]
-struct HookTable(&'static abi::Hooks);
-
-impl std::fmt::Debug for HookTable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("hooks")
-    }
-}
-
-impl LoadedHooks {
-    pub fn new(module: &'static Loaded, hooks: &'static abi::Hooks) -> Self {
-        let hooks = HookTable(hooks);
-        Self { module, hooks }
-    }
-}
-
-impl Hooks for LoadedHooks {
-    fn module(&self) -> &'static str {
-        self.module.name
-    }
-
-    fn wants(&self, kind: MomentKind) -> bool {
-        let hooks = self.hooks.0;
-        match kind {
-            MomentKind::SessionStart => hooks.session_start.is_some(),
-            MomentKind::Invite => hooks.invite.is_some(),
-            MomentKind::Request => hooks.request.is_some(),
-            MomentKind::Reply => hooks.reply.is_some(),
-            MomentKind::BeforeDestroy => hooks.before_destroy.is_some(),
-            MomentKind::Offer => hooks.sdp_offer.is_some(),
-            MomentKind::Answer => hooks.sdp_answer.is_some(),
-        }
-    }
-
-    fn hear(&self, moment: Moment<'_>, scope: &mut Scope<'_>) -> Heard {
-        let hooks = self.hooks.0;
-        let place = match moment {
-            Moment::Offer(_) | Moment::Answer(..) => Place::Description,
-            _ => Place::Aside,
-        };
-        let mut call = Call::new(self.module, scope, place);
-        let (this, live) = (hooks.this, call.as_abi());
-        // SAFETY: the functions are those of the table, the call is live, the texts are lent.
-        let status = unsafe {
-            let plain = |hook: Option<abi::Hook>| hook.map(|hook| hook(this, live));
-            match moment {
-                Moment::SessionStart => plain(hooks.session_start),
-                Moment::Invite => plain(hooks.invite),
-                Moment::Request => plain(hooks.request),
-                Moment::Reply => plain(hooks.reply),
-                Moment::BeforeDestroy => plain(hooks.before_destroy),
-                Moment::Offer(sdp) => hooks.sdp_offer.map(|hook| hook(this, live, Text::new(sdp))),
-                Moment::Answer(offer, sdp) => hooks
-                    .sdp_answer
-                    .map(|hook| hook(this, live, Text::new(offer), Text::new(sdp))),
-            }
-        };
-        match status.unwrap_or(abi::DONE) {
-            abi::DONE => call.said.sdp.take().map_or(Heard::Nothing, Heard::Replaced),
-            abi::BREAK if moment.kind() == MomentKind::Invite => Heard::AnswersItself,
-            other => {
-                complain(&mut call, other, "a hook");
-                Heard::Nothing
-            }
-        }
+        (status, _) => format!("answers {status}, which means nothing"),
     }
 }
 
@@ -242,47 +175,48 @@ impl Resume for Continuation {
         };
         let mut call = Call::new(self.module, scope, Place::Action);
         call.sets_errno = self.sets_errno;
-        call.past = past.clone();
+        call.told().past = Some(past.clone());
         // SAFETY: the function and its data are of this module, the call is live.
         let status = unsafe { (given.resume)(call.as_abi(), given.data) };
-        ended(call, status)
+        ended(&mut call, status)
     }
 }
 
 /// What the engine does after an action has answered.
-fn ended(mut call: Call<'_, '_>, status: Status) -> Done {
-    let pending = call.pending.take();
-    if status == abi::PENDING
-        && let Some(ticket) = pending
-    {
-        return Ok(Outcome::Perform(HostAction::Wait(ticket), Then::Nothing));
-    }
-    if let Some(ticket) = pending {
+fn ended(call: &mut Call<'_, '_>, status: Status) -> Done {
+    let mut told = match call.told.take() {
+        // The usual case: nothing else is to be looked at.
+        None if status == abi::DONE => return worked(call.sets_errno, call.scope.variables),
+        told => told.unwrap_or_default(),
+    };
+    if let Some(ticket) = told.pending.take() {
+        if status == abi::PENDING {
+            return Ok(Outcome::Perform(HostAction::Wait(ticket), Then::Nothing));
+        }
         // It made a handle and did not want it.
         pending::give_up(ticket.handle);
     }
-    let said = &mut call.said;
-    let diagram = said.diagram.take().unwrap_or_default();
+    let diagram = told.diagram.take().unwrap_or_default();
     match status {
         abi::DONE => worked(call.sets_errno, call.scope.variables),
-        abi::TAIL => match call.tail.take() {
-            Some(tail) => follow(&mut call, tail),
-            None => Err(nonsense(&call, status)),
+        abi::TAIL => match told.tail.take() {
+            Some(tail) => follow(call, tail),
+            None => Err(nonsense(call, status)),
         },
         abi::FAILED => {
-            let (errno, text) = failure(said);
+            let (errno, text) = failure(&mut told);
             Ok(Outcome::Fail(errno, text))
         }
-        abi::THROWN => match said.exception.take() {
+        abi::THROWN => match told.exception.take() {
             Some(exception) => Err(exception),
-            None => Err(nonsense(&call, status)),
+            None => Err(nonsense(call, status)),
         },
         abi::BREAK => Ok(Outcome::Break),
         abi::REPOST => Ok(Outcome::Repost),
         abi::RETURN => Ok(Outcome::Return),
         abi::JUMP => Ok(Outcome::Jump(diagram)),
         abi::CALL => Ok(Outcome::Call(diagram)),
-        other => Err(nonsense(&call, other)),
+        other => Err(nonsense(call, other)),
     }
 }
 
@@ -352,48 +286,56 @@ fn follow(call: &mut Call<'_, '_>, tail: Tail) -> Done {
     }
 }
 
-/// The arguments of a call as a module gets them. They are copies: what the module changes cannot
-/// change them.
+/// The arguments of a call as a module gets them: what stands in the program itself, and copies of
+/// values, so that what the module changes cannot change them.
 fn given_texts<T>(
     kinds: &[u32],
     arguments: &Arguments<'_>,
     scope: &mut Scope<'_>,
     work: impl FnOnce(&mut Scope<'_>, &[Text]) -> T,
 ) -> T {
-    let mut bytes: SmallVec<[u8; 256]> = SmallVec::new();
-    let mut ends: SmallVec<[Option<usize>; 8]> = SmallVec::new();
+    let mut texts: SmallVec<[Text; 8]> = SmallVec::new();
+    let mut copies: SmallVec<[u8; 128]> = SmallVec::new();
+    // Which texts are copies, and where each begins: they may move while others are added.
+    let mut copied: SmallVec<[(usize, usize); 4]> = SmallVec::new();
     for (index, argument) in arguments.list.iter().enumerate() {
-        let kind = kinds.get(index).or(kinds.last()).copied();
-        match (kind, argument) {
-            (_, Argument::Absent) => {
-                ends.push(None);
-                continue;
+        let kind = kinds
+            .get(index)
+            .or(kinds.last())
+            .copied()
+            .unwrap_or_default();
+        let text = written(argument, kind).unwrap_or_else(|| {
+            copied.push((index, copies.len()));
+            let start = copies.len();
+            match kind {
+                abi::KIND_NAME_VALUE | abi::KIND_NAME_PREFIX => {
+                    copies.extend_from_slice(arguments.variable_name(index, scope).as_bytes());
+                }
+                _ => copies.extend_from_slice(argument.text(scope).as_bytes()),
             }
-            (Some(abi::KIND_NAME_VALUE | abi::KIND_NAME_PREFIX), _) => {
-                bytes.extend_from_slice(arguments.variable_name(index, scope).as_bytes());
+            Text {
+                len: copies.len() - start,
+                ..abi::ABSENT
             }
-            (Some(abi::KIND_RAW | abi::KIND_SQL), Argument::Template(template)) => {
-                bytes.extend_from_slice(template.source().as_bytes());
-            }
-            (_, argument) => bytes.extend_from_slice(argument.text(scope).as_bytes()),
-        }
-        ends.push(Some(bytes.len()));
+        });
+        scope.spend(text.len);
+        texts.push(text);
     }
-    scope.spend(bytes.len());
-    let mut start = 0;
-    let texts: SmallVec<[Text; 8]> = ends
-        .iter()
-        .map(|end| match end {
-            None => abi::ABSENT,
-            Some(end) => {
-                let text = Text {
-                    ptr: bytes[start..].as_ptr(),
-                    len: end - start,
-                };
-                start = *end;
-                text
-            }
-        })
-        .collect();
+    for (index, start) in copied {
+        texts[index].ptr = copies[start..].as_ptr();
+    }
     work(scope, &texts)
+}
+
+/// What stands in the program itself, and lives as long as that; `None` if the session has to be asked.
+fn written(argument: &Argument, kind: u32) -> Option<Text> {
+    match argument {
+        Argument::Absent => Some(abi::ABSENT),
+        Argument::Name(name) => Some(Text::new(name)),
+        Argument::Template(template) => {
+            let is_raw = matches!(kind, abi::KIND_RAW | abi::KIND_SQL);
+            is_raw.then(|| Text::new(template.source()))
+        }
+        argument => argument.literal().map(Text::new),
+    }
 }

@@ -1,7 +1,7 @@
 //! Why a module is refused.
 
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -16,9 +16,7 @@ pub enum ModuleError {
         name: String,
     },
     /// No folder has it.
-    #[error(
-        "{file} is in none of the folders {folders}; `make plugins` builds the modules of plugins/"
-    )]
+    #[error("{file} is in none of the folders {folders}, which --modules or [dsm] modules names")]
     NotFound {
         /// The file that was looked for.
         file: String,
@@ -42,7 +40,7 @@ pub enum ModuleError {
         what: &'static str,
     },
     /// The dynamic linker refuses it.
-    #[error("{}: {problem}", file.display())]
+    #[error("{}: no shared object that can be loaded: {problem}", file.display())]
     Open {
         /// The file.
         file: PathBuf,
@@ -50,10 +48,16 @@ pub enum ModuleError {
         problem: String,
     },
     /// It is a shared object, but no module.
-    #[error("{}: no module, it has no function {}", file.display(), muleteer_sdk::module::abi::ENTRY)]
+    #[error(
+        "{}: no module of this name, it exports neither {own} nor {}",
+        file.display(),
+        muleteer_sdk::module::abi::ENTRY
+    )]
     NoEntry {
         /// The file.
         file: PathBuf,
+        /// What it may export besides `muleteer_module`.
+        own: String,
     },
     /// Its table breaks the contract.
     #[error("{}: {source}", file.display())]
@@ -164,9 +168,11 @@ pub enum ModuleTableError {
     },
 }
 
-/// The linker's own words, which are behind "dlopen failed".
-pub(super) fn reason(error: &libloading::Error) -> String {
-    error
+/// The linker's own words, which are behind "dlopen failed", without the file.
+pub(super) fn reason(error: &libloading::Error, file: &Path) -> String {
+    let said = error
         .source()
-        .map_or_else(|| error.to_string(), ToString::to_string)
+        .map_or_else(|| error.to_string(), ToString::to_string);
+    let file = format!("{}: ", file.display());
+    said.strip_prefix(&file).unwrap_or(&said).to_owned()
 }

@@ -7,14 +7,15 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use muleteer_sdk::abi::Message;
 use muleteer_sdk::module::abi;
 
-use super::code::{LoadedAction, LoadedCondition, LoadedHooks};
+use super::code::{LoadedAction, LoadedCondition};
 use super::error::{ModuleError, reason};
+use super::hooks::LoadedHooks;
 use super::host::Own;
 use super::table;
 use crate::config::Config;
@@ -42,6 +43,8 @@ pub(super) struct Loaded {
     /// Made once the actions, which point here, are.
     module: OnceLock<Module>,
     faults: [AtomicU64; 4],
+    /// Hooks that took too long.
+    slow: AtomicU64,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -63,7 +66,7 @@ pub(super) enum Fault {
     Never,
 }
 
-/// How often a module did what wrong with the handles of its pending actions.
+/// How often a module did what wrong: with the handles of its pending actions, and in its hooks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Completed twice.
@@ -74,6 +77,8 @@ pub struct Counts {
     pub invented: u64,
     /// Not completed in time.
     pub never: u64,
+    /// Hooks that kept the sessions of their thread waiting.
+    pub slow: u64,
 }
 
 impl Loaded {
@@ -99,6 +104,16 @@ impl Loaded {
         }
     }
 
+    /// Counts a hook that took long, and logs the first one.
+    pub(super) fn note_slow(&self, hook: &str, took: Duration) {
+        if self.slow.fetch_add(1, Ordering::Relaxed) == 0 {
+            let (name, ms) = (self.name, took.as_millis());
+            tracing::warn!(
+                "{name}: the hook {hook} took {ms} ms, in which other calls waited; this is logged once"
+            );
+        }
+    }
+
     fn module(&'static self) -> &'static Module {
         self.module.get_or_init(|| Module::new(self.name))
     }
@@ -110,6 +125,7 @@ impl Loaded {
             late: count(Fault::Late),
             invented: count(Fault::Invented),
             never: count(Fault::Never),
+            slow: self.slow.load(Ordering::Relaxed),
         }
     }
 }
@@ -167,6 +183,18 @@ impl Modules {
         Self::new(folder.into_iter().collect(), BTreeMap::new())
     }
 
+    /// Where they are looked for.
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
+    /// The folders that cannot be looked into.
+    pub fn unreadable(&self) -> Vec<(&Path, std::io::Error)> {
+        let folders = self.folders.iter();
+        let errors = folders.filter_map(|folder| Some((&**folder, fs::read_dir(folder).err()?)));
+        errors.collect()
+    }
+
     /// The core, the modules that are compiled in, and these.
     pub fn registry(&self) -> Registry {
         Registry::core().with_source(Arc::new(self.clone()))
@@ -191,8 +219,8 @@ impl Modules {
             .map_or_else(|_| Counts::default(), Loaded::counts)
     }
 
-    /// Everything in the folders that looks like a module, in order of names. Loads all of it.
-    pub fn list(&self) -> Vec<Listed> {
+    /// The names of everything in the folders that looks like a module, in order.
+    fn found_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for folder in &self.folders {
             // A folder that is not there has no modules.
@@ -205,10 +233,17 @@ impl Modules {
         }
         names.sort_unstable();
         names.dedup();
-        let listed = names.into_iter().map(|name| {
+        names
+    }
+
+    /// Everything in the folders that looks like a module, in order of names. Loads all of it.
+    pub fn list(&self) -> Vec<Listed> {
+        let listed = self.found_names().into_iter().map(|name| {
             let file = format!("lib{name}.so");
             let files = self.folders.iter().map(|folder| folder.join(&file));
-            let file = files.into_iter().find(|file| file.is_file());
+            let file = files
+                .into_iter()
+                .find(|file| file.symlink_metadata().is_ok());
             let found = self.find_and_load(&name).map(|loaded| Description {
                 version: loaded.version,
                 doc: loaded.doc,
@@ -255,7 +290,8 @@ impl Modules {
         }
         let file = format!("lib{name}.so");
         let mut paths = self.folders.iter().map(|folder| folder.join(&file));
-        let found = paths.find(|path| path.is_file());
+        // What is there and is no file is told apart when it is opened.
+        let found = paths.find(|path| path.symlink_metadata().is_ok());
         found.ok_or_else(|| {
             let folders: Vec<_> = self
                 .folders
@@ -277,13 +313,20 @@ impl Modules {
         let library = unsafe { Library::open(Some(OsStr::new(&file)), RTLD_NOW | RTLD_LOCAL) };
         let library = library.map_err(|error| ModuleError::Open {
             file: file.clone(),
-            problem: reason(&error),
+            problem: reason(&error, &file),
         })?;
         // Never closed: its functions, texts and threads are there until the process ends.
         let library: &'static Library = Box::leak(Box::new(library));
-        // SAFETY: the contract gives the function this type.
-        let entry = unsafe { library.get::<abi::Entry>(abi::ENTRY) };
-        let entry = entry.map_err(|_| ModuleError::NoEntry { file: file.clone() })?;
+        let own = format!("{}{name}", abi::ENTRY_PREFIX);
+        // SAFETY: the contract gives both functions this type.
+        let entry = unsafe {
+            let entry = library.get::<abi::Entry>(own.as_str());
+            entry.or_else(|_| library.get::<abi::Entry>(abi::ENTRY))
+        };
+        let entry = entry.map_err(|_| ModuleError::NoEntry {
+            file: file.clone(),
+            own,
+        })?;
         // SAFETY: the contract lets it be called at any time, and keeps its table for ever.
         let facts = unsafe { table::read(entry(), name) };
         let facts = facts.map_err(|source| ModuleError::Table {
@@ -309,6 +352,10 @@ impl ModuleSource for Modules {
             _ => NoModule::Refused(error.to_string()),
         })
     }
+
+    fn names(&self) -> Vec<String> {
+        self.found_names()
+    }
 }
 
 impl Loaded {
@@ -322,6 +369,7 @@ impl Loaded {
             events: facts.events.clone(),
             module: OnceLock::new(),
             faults: Default::default(),
+            slow: AtomicU64::new(0),
         }));
         let mut module = Module::new(name);
         for action in facts.actions {

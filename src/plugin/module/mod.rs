@@ -12,6 +12,7 @@
 mod call;
 mod code;
 mod error;
+mod hooks;
 mod host;
 mod loader;
 mod pending;

@@ -9,8 +9,12 @@ pub use crate::abi::{Message, Text};
 pub const ABI_MAJOR: u16 = 1;
 /// Counts additions at the end of structures.
 pub const ABI_MINOR: u16 = 0;
-/// The name of the exported function, an [`Entry`].
+/// The name of the exported function, an [`Entry`]. The other one that a server looks for is
+/// [`ENTRY_PREFIX`] and the name of the module, which is what
+/// [`export_module!`](crate::export_module) exports.
 pub const ENTRY: &str = "muleteer_module";
+/// See [`ENTRY`].
+pub const ENTRY_PREFIX: &str = "muleteer_";
 /// Most elements of each table of a module, an action or a condition.
 pub const MAX_ENTRIES: usize = 1_000;
 

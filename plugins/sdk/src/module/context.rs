@@ -208,10 +208,8 @@ impl Context<'_> {
         let mut value = abi::ABSENT;
         // SAFETY: the call is live, the texts are lent for this call.
         unsafe { (self.host.resolve)(self.call, Text::new(text), &mut value) };
-        // SAFETY: the value is valid until the next host function.
-        unsafe { value.get(usize::MAX) }
-            .unwrap_or_default()
-            .to_owned()
+        // SAFETY: the value is UTF-8, and valid until the next host function.
+        unsafe { value.trusted() }.to_owned()
     }
 
     /// Does an action of the server that does not wait, such as `setTimer`. The arguments are values,
@@ -389,8 +387,8 @@ impl Context<'_> {
         if !found {
             return None;
         }
-        // SAFETY: the value is valid until the next host function.
-        unsafe { value.get(usize::MAX) }.map(str::to_owned)
+        // SAFETY: the value is UTF-8, and valid until the next host function.
+        Some(unsafe { value.trusted() }.to_owned())
     }
 
     fn assign(&mut self, scope: abi::ScopeKind, name: &str, value: &str) -> Result<(), Failure> {
@@ -421,9 +419,9 @@ unsafe extern "C" fn collect(user: *mut c_void, name: Text, value: Text) -> bool
     // SAFETY: `each` gives its list, and the host lends the texts for this call.
     let (found, name, value) = unsafe {
         let found = &mut *user.cast::<Vec<(String, String)>>();
-        (found, name.get(usize::MAX), value.get(usize::MAX))
+        (found, name.trusted(), value.trusted())
     };
-    found.extend(name.zip(value).map(|(n, v)| (n.to_owned(), v.to_owned())));
+    found.push((name.to_owned(), value.to_owned()));
     true
 }
 
@@ -461,8 +459,8 @@ impl<'a> Args<'a> {
     /// The argument; empty if it was not written.
     pub fn text(&self, index: usize) -> &'a str {
         let text = self.list.get(index).copied().unwrap_or(abi::ABSENT);
-        // SAFETY: the host lends the texts for this call.
-        unsafe { text.get(usize::MAX) }.unwrap_or_default()
+        // SAFETY: the texts are UTF-8, and the host lends them for this call.
+        unsafe { text.trusted() }
     }
 
     /// The argument, if it was written.

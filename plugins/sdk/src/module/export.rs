@@ -15,7 +15,10 @@ use super::declare::{
 use super::failure::{Exception, Failure};
 use super::host::{Host, check, pairs};
 
-/// Exports a module from a shared object. All but the name may be left out; the order is fixed.
+/// Exports a module from a shared object. All but name and doc may be left out; the order is fixed.
+///
+/// It makes a function `muleteer_module()`, for tests. The symbol has the name of the module in it,
+/// `muleteer_mod_tiny`, so that several modules can be linked into one program.
 ///
 /// ```
 /// use muleteer_sdk::module::*;
@@ -43,7 +46,7 @@ use super::host::{Host, check, pairs};
 #[macro_export]
 macro_rules! export_module {
     (
-        name: $name:expr, doc: $doc:expr
+        name: $name:literal, doc: $doc:expr
         $(, load: $load:expr)?
         $(, actions: [$($action:expr),* $(,)?])?
         $(, conditions: [$($condition:expr),* $(,)?])?
@@ -53,7 +56,7 @@ macro_rules! export_module {
     ) => {
         /// Gives the server the module of this object.
         #[allow(unsafe_code)]
-        #[unsafe(no_mangle)]
+        #[unsafe(export_name = concat!("muleteer_", $name))]
         pub extern "C" fn muleteer_module() -> &'static $crate::module::abi::Module {
             #[allow(unused_assignments, unused_mut)]
             static DECLARATION: $crate::module::Declaration = {
@@ -480,7 +483,7 @@ unsafe extern "C" fn sdp_offer(this: *mut c_void, call: *mut abi::Call, sdp: Tex
     // SAFETY: as in `hook`; the text is lent for this call.
     unsafe {
         hook(this, call, |hooks, cx| {
-            let sdp = sdp.get(usize::MAX).unwrap_or_default();
+            let sdp = sdp.trusted();
             let changed = hooks.sdp_offer.map_or(Ok(None), |hook| hook(cx, sdp))?;
             replace_sdp(cx, changed)
         })
@@ -496,8 +499,7 @@ unsafe extern "C" fn sdp_answer(
     // SAFETY: as in `hook`; the texts are lent for this call.
     unsafe {
         hook(this, call, |hooks, cx| {
-            let offer = offer.get(usize::MAX).unwrap_or_default();
-            let sdp = sdp.get(usize::MAX).unwrap_or_default();
+            let (offer, sdp) = (offer.trusted(), sdp.trusted());
             let changed = hooks
                 .sdp_answer
                 .map_or(Ok(None), |hook| hook(cx, offer, sdp))?;
