@@ -64,7 +64,7 @@ pub(crate) use module::Takes;
 pub use module::{ModuleSource, NoModule};
 pub use program::{DiagramSet, StateDiagram};
 pub(crate) use registry::{Kind, Parameter, Role, Second, Separator};
-pub use registry::{Module, ModuleArguments, Registry, Signature};
+pub use registry::{Module, ModuleArguments, Presence, Registry, Signature};
 pub use source::SourceProvider;
 pub use syntax::KEYWORDS;
 pub use value::{MAX_VALUE_BYTES, MAX_VALUES, TooManyValues, Values};

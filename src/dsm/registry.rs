@@ -14,6 +14,7 @@ use super::event::EventKind;
 use super::module::{
     ActionCode, ConditionCode, Example, Hooks, ModuleEvent, ModuleSource, NoModule, Takes,
 };
+use super::vocabulary::LOADABLE_MODULES;
 
 /// An action: its name, what it takes, what it does.
 #[derive(Clone, Debug)]
@@ -185,6 +186,17 @@ pub struct Module {
     actions: BTreeMap<String, Arc<Signature>>,
     conditions: BTreeMap<String, ConditionKind>,
     hooks: Option<&'static dyn Hooks>,
+}
+
+/// Where a module is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// In the server, or added as if it were.
+    Server,
+    /// In a folder of modules.
+    Object,
+    /// Not here: it has to be built first.
+    Absent,
 }
 
 /// How the arguments of a module's action are read.
@@ -391,6 +403,19 @@ impl Registry {
     /// The names of the modules that can be imported.
     pub fn modules(&self) -> impl Iterator<Item = &str> {
         self.modules.keys().map(String::as_str)
+    }
+
+    /// Every module that a diagram may import, also those of this project that are not here. Loads none.
+    pub fn importable(&self) -> BTreeMap<String, Presence> {
+        let absent = LOADABLE_MODULES
+            .iter()
+            .map(|name| ((*name).to_owned(), Presence::Absent));
+        let found = self.source.iter().flat_map(|source| source.names());
+        let found = found.map(|name| (name, Presence::Object));
+        let own = self
+            .modules()
+            .map(|name| (name.to_owned(), Presence::Server));
+        absent.chain(found).chain(own).collect()
     }
 
     /// A module that can be imported.

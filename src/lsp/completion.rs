@@ -15,7 +15,8 @@ use super::server::{Client, Refusal};
 use super::workspace::{Cursor, Workspace};
 use crate::dsm::symbols::{ArgumentSpot, Entity, Occurrence, Place, Spot, Wanted, spot};
 use crate::dsm::{
-    EventKind, EventParameter, SELECTS, Signature, SourceProvider, diagram_files, folder, join,
+    EventKind, EventParameter, Presence, SELECTS, Signature, SourceProvider, diagram_files, folder,
+    join,
 };
 
 /// Answers a request.
@@ -53,8 +54,13 @@ fn at_place(workspace: &mut Workspace, cursor: &Cursor, spot: &Spot, offers: &mu
         Place::Condition => conditions(workspace, cursor, offers),
         Place::Statement => statements(workspace, cursor, offers),
         Place::Module => {
-            for module in workspace.registry.modules() {
-                offers.plain(module, CompletionItemKind::MODULE, None);
+            for (module, presence) in workspace.registry.importable() {
+                let detail = match presence {
+                    Presence::Server => None,
+                    Presence::Object => Some("loadable"),
+                    Presence::Absent => Some("not here: `make plugins` builds it"),
+                };
+                offers.plain(&module, CompletionItemKind::MODULE, detail);
             }
         }
         Place::Include => includes(workspace, cursor, offers),

@@ -65,6 +65,7 @@ fn describe(workspace: &mut Workspace, cursor: &Cursor, name: &Occurrence) -> Op
             let imports = &analysis.index.imports;
             condition_in_reach(&workspace.registry, imports, &name.name)
         }
+        Entity::Module => Some(imported(&workspace.registry, &name.name)),
         Entity::State => Some(state(analysis, &name.name)),
         Entity::Function => Some(function(analysis, &name.name)),
         Entity::Variable | Entity::Collection => Some(variable(workspace, cursor, name)),
@@ -156,6 +157,22 @@ fn module_condition(module: &Module, name: &str) -> Option<String> {
     }
     let _ = write!(text, "\n\nFrom `{}`.", module.name());
     Some(text)
+}
+
+/// What the import of a module brings, or why it brings nothing.
+fn imported(registry: &Registry, name: &str) -> String {
+    let Some(module) = registry.module(name) else {
+        let why = registry.refusal(name).map(|why| why.to_string());
+        return format!("`{name}` cannot be used. {}", why.unwrap_or_default());
+    };
+    let mut text = "```dsm\n".to_owned();
+    for action in module.actions() {
+        let _ = writeln!(text, "{}", action.usage());
+    }
+    for condition in module.conditions() {
+        let _ = writeln!(text, "{condition}  -- a condition");
+    }
+    format!("{text}```\n`{name}` brings these.")
 }
 
 /// All of a module, as a page.

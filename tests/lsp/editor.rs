@@ -81,8 +81,20 @@ impl Editor {
         editor
     }
 
+    /// The same over the modules of this registry.
+    pub fn over(fixture: &str, registry: Registry) -> Self {
+        let mut editor = Self::closed_over(fixture, json!({}), registry);
+        let path = editor.cursor.0.clone();
+        editor.open(&path);
+        editor
+    }
+
     /// The same with nothing open.
     pub fn closed(fixture: &str, capabilities: Value) -> Self {
+        Self::closed_over(fixture, capabilities, Registry::default())
+    }
+
+    fn closed_over(fixture: &str, capabilities: Value, mut registry: Registry) -> Self {
         let mut files = split(fixture);
         let mut cursor = (String::new(), Value::Null);
         for (path, text) in &mut files {
@@ -91,7 +103,6 @@ impl Editor {
                 text.replace_range(at..at + CURSOR.len(), "");
             }
         }
-        let mut registry = Registry::default();
         let module = Module::new("mod_dlg").action("dlg.reply", ModuleArguments::List);
         registry.add_module(module.condition("dlg.isReplied"));
         let rooted = files

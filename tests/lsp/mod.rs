@@ -4,5 +4,6 @@ mod diagnose;
 mod editor;
 mod features;
 mod life;
+mod modules;
 mod navigate;
 mod program;

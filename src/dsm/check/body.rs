@@ -24,7 +24,7 @@ pub struct Bodies<'t> {
     text: &'t Text,
     imports: Vec<&'t Module>,
     /// Modules that do not exist, whose names are not looked for.
-    unknown_modules: Vec<&'t str>,
+    unknown_modules: Vec<Box<str>>,
     functions: HashMap<&'t str, Vec<Instruction>>,
     /// The names of all functions, also of those further down.
     function_names: HashSet<&'t str>,
@@ -61,15 +61,15 @@ impl<'t> Bodies<'t> {
     }
 
     /// Takes note of a module that does not exist.
-    pub fn import_unknown(&mut self, module: &'t str) {
-        self.unknown_modules
-            .push(module.strip_prefix("mod_").unwrap_or(module));
+    pub fn import_unknown(&mut self, module: &str) {
+        let prefix = module.strip_prefix("mod_").unwrap_or(module);
+        self.unknown_modules.push(prefix.into());
     }
 
     /// Whether a name would belong to a module that does not exist.
     fn is_of_unknown_module(&self, name: &str) -> bool {
         let prefix = name.split_once('.').map_or(name, |(prefix, _)| prefix);
-        self.unknown_modules.contains(&prefix)
+        self.unknown_modules.iter().any(|known| **known == *prefix)
     }
 
     /// Remembers a function; the first of one name counts.

@@ -161,11 +161,16 @@ impl<'t> Check<'t> {
                 self.report(finding.hint(format!("{missing}`make plugins` builds it")));
             }
             missing => {
-                let near = closest(name.text, self.registry.modules());
+                let all = self.registry.importable();
+                let near = closest(name.text, all.keys().map(String::as_str));
                 self.bodies.import_unknown(name.text);
-                // Its names would all be unknown too.
-                if let Some(module) = near.and_then(|near| self.registry.module(near)) {
-                    self.bodies.import(module);
+                // Its names would all be unknown too. An object is not loaded for a name that is similar.
+                let own = near.filter(|near| self.registry.is_compiled_in(near));
+                match own.and_then(|near| self.registry.module(near)) {
+                    Some(module) => self.bodies.import(module),
+                    None => near
+                        .into_iter()
+                        .for_each(|near| self.bodies.import_unknown(near)),
                 }
                 let hint = near.map(|near| format!("did you mean '{near}'?"));
                 let hint = hint.or_else(|| missing.map(|missing| missing.to_string()));
