@@ -28,7 +28,7 @@ use super::program::{State, StateDiagram, StateId, Target, Transition};
 use super::registry::Registry;
 use super::source::{SourceMap, Span};
 use super::syntax::ast;
-use super::vocabulary::{LOADABLE_MODULES, MODULES_TO_COME};
+use super::vocabulary::LOADABLE_MODULES;
 use crate::suggest::closest;
 use body::Bodies;
 
@@ -145,12 +145,6 @@ impl<'t> Check<'t> {
                 let message = format!("the module '{}' cannot be used: {why}", name.text);
                 let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
                 self.report(finding.hint("`muleteer module list` shows what there is"));
-            }
-            None if MODULES_TO_COME.contains(&name.text) => {
-                self.bodies.import_unknown(name.text);
-                let message = format!("this version of the server has no module '{}'", name.text);
-                let finding = Diagnostic::new(code::UNKNOWN_MODULE, name.span, message);
-                self.report(finding.hint("it is a module of SEMS that is still to come"));
             }
             missing if LOADABLE_MODULES.contains(&name.text) => {
                 self.bodies.import_unknown(name.text);
