@@ -39,10 +39,15 @@ pub fn run(args: &CheckArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    let mut brought_well = true;
     let registry = match &args.config {
         // It has been read above.
         Some(file) => match config::load(Some(file), &[]) {
-            Ok(config) => Modules::of(&config).registry(),
+            Ok(config) => {
+                let modules = Modules::of(&config);
+                brought_well = complain_of_modules(&modules, &config.dsm.preload);
+                modules.registry()
+            }
             Err(error) => {
                 complain!("{error}");
                 return Exit::Usage;
@@ -55,9 +60,17 @@ pub fn run(args: &CheckArgs) -> Exit {
     let all_read = complain_of_paths(&paths, &checked);
     match printed(print(&checked, args.format)) {
         Exit::Good if !all_read => Exit::Usage,
-        Exit::Good if checked.worst() == Some(Severity::Error) => Exit::Input,
+        Exit::Good if checked.worst() == Some(Severity::Error) || !brought_well => Exit::Input,
         exit => exit,
     }
+}
+
+/// Says which preloaded modules cannot give the diagrams that they bring; whether all can.
+fn complain_of_modules(modules: &Modules, preload: &[String]) -> bool {
+    let failed = preload
+        .iter()
+        .filter_map(|name| modules.diagrams(name).err());
+    failed.map(|error| complain!("{error}")).count() == 0
 }
 
 /// Says which paths name nothing to check; whether all do.

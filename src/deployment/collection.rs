@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::DeploymentError;
+use super::brought::Brought;
 use super::conf_file::Settings;
 use super::prompts::PromptLists;
 use crate::config::Config;
 use crate::control::MONITORING;
 use crate::dsm::loader::{FileSystem, find_diagrams};
-use crate::dsm::{DiagramSet, Loaded, Registry, Severity, StateDiagram, load_set};
+use crate::dsm::{DiagramSet, Loaded, Registry, Severity, SourceProvider, StateDiagram, load_set};
 use crate::ids::{Draws, Ids};
+use crate::plugin::module::Modules;
 use crate::session::catalog::DiagramApplication;
 use crate::session::prompt_sets::PromptSets;
 
@@ -49,14 +51,19 @@ enum Values {
 }
 
 impl Collection {
-    /// Loads what `[dsm]` of the main configuration names.
+    /// Loads what `[dsm]` of the main configuration names, and what preloaded modules bring.
     ///
     /// # Errors
     /// [`DeploymentError`] for folders, diagrams and names.
-    pub fn main(config: &Config, registry: &Registry) -> Result<Self, DeploymentError> {
-        let files = find_diagrams(&config.dsm.path)
+    pub fn main(
+        config: &Config,
+        modules: &Modules,
+        registry: &Registry,
+    ) -> Result<Self, DeploymentError> {
+        let mut files = find_diagrams(&config.dsm.path)
             .map_err(|(folder, source)| DeploymentError::DiagramFolder { folder, source })?;
-        let (diagrams, fingerprint) = load(&files, registry)?;
+        let brought = Brought::add_to(&mut files, modules, &config.dsm.preload)?;
+        let (diagrams, fingerprint) = load(&files, &brought, registry)?;
         let main = Self {
             name: MAIN.to_owned(),
             applications: match &config.dsm.register {
@@ -111,7 +118,7 @@ impl Collection {
                 .map_err(|(folder, source)| DeploymentError::DiagramFolder { folder, source })?,
             None => Vec::new(),
         };
-        let (diagrams, fingerprint) = load(&files, registry)?;
+        let (diagrams, fingerprint) = load(&files, &FileSystem, registry)?;
         let bundle = Self {
             name: name.to_owned(),
             applications: match settings.list("register_apps") {
@@ -145,7 +152,11 @@ impl Collection {
         folder: &Path,
         registry: &Registry,
     ) -> Result<(), DeploymentError> {
-        let (added, _) = load(&[(name.to_owned(), path_of(folder, name))], registry)?;
+        let (added, _) = load(
+            &[(name.to_owned(), path_of(folder, name))],
+            &FileSystem,
+            registry,
+        )?;
         let all = self.diagrams.iter().chain(added.iter()).cloned();
         self.diagrams = Arc::new(DiagramSet::new(all));
         Ok(())
@@ -291,10 +302,11 @@ fn draws() -> Draws {
 /// Loads diagrams given as (name, path), and a number that changes with their texts.
 fn load(
     files: &[(String, String)],
+    provider: &dyn SourceProvider,
     registry: &Registry,
 ) -> Result<(Arc<DiagramSet>, u64), DeploymentError> {
     use std::hash::{DefaultHasher, Hash, Hasher};
-    let set = load_set(files, &FileSystem, registry);
+    let set = load_set(files, provider, registry);
     // Notes are for who writes a diagram: `muleteer check` shows them.
     let render = |one: &Loaded| one.render_from(Severity::Warning);
     let text: String = set.loaded.iter().map(render).collect();

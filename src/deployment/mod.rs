@@ -4,6 +4,7 @@
 //! given to. A change makes a new one; running calls keep what they started with.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod brought;
 mod collection;
 mod conf_file;
 mod prompts;
@@ -18,7 +19,7 @@ use self::collection::{Collection, MAIN};
 pub use self::prompts::PromptLists;
 use crate::config::{Config, MonitorSelect};
 use crate::dsm::Registry;
-use crate::plugin::module::Modules;
+use crate::plugin::module::{ModuleError, Modules};
 use crate::session::catalog::{Catalog, DiagramApplication};
 use crate::session::monitor_select::MonitorSelection;
 use crate::session::prompt_sets::PromptSets;
@@ -77,6 +78,19 @@ pub enum DeploymentError {
         names: String,
         /// What to do.
         remedy: String,
+    },
+    /// A module does not give its diagrams.
+    #[error("{0}\nthis is a module that [dsm] preload names")]
+    Module(ModuleError),
+    /// A module brings a diagram whose name is taken.
+    #[error("{module} brings an application {name}, but there is {path}: rename one")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The module.
+        module: String,
+        /// The diagram that has it.
+        path: String,
     },
     /// A panic while it was read.
     #[error("a fault in this server: see the log above")]
@@ -296,8 +310,9 @@ impl Deployment {
     }
 
     fn with_main(config: &Config) -> Result<Self, DeploymentError> {
-        let registry = Modules::of(config).registry();
-        let main = Collection::main(config, &registry)?;
+        let modules = Modules::of(config);
+        let registry = modules.registry();
+        let main = Collection::main(config, &modules, &registry)?;
         let inbound_start_diag = match config.dsm.inbound_start_diag.as_deref() {
             Some(SELECTED) => {
                 let rules = config.dsm.monitor_select.clone();

@@ -52,6 +52,23 @@ pub struct Bound<'t> {
     pub surplus: Option<&'t str>,
 }
 
+impl Bound<'_> {
+    /// An argument that is the same whenever the diagram runs; `None`: it is not, or is not written.
+    pub fn literal(&self, index: usize) -> Option<&str> {
+        match self.arguments.get(index)? {
+            Argument::Value(value) => value.literal(),
+            Argument::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The same of all arguments.
+    pub fn literals(&self) -> Vec<Option<&str>> {
+        let all = 0..self.arguments.len();
+        all.map(|index| self.literal(index)).collect()
+    }
+}
+
 /// Splits and classifies the arguments of a call.
 pub fn bind<'t>(
     signature: &Signature,
@@ -231,6 +248,7 @@ fn classify<'t>(kind: Kind, part: &'t str, findings: &mut Vec<Finding<'t>>) -> A
             Argument::Value(Expr::parse(value.unwrap_or(&text).trim(), quoted))
         }
         Kind::Literal => Argument::Name(text.trim().into()),
+        Kind::Code => Argument::Name(part.trim().into()),
         Kind::Name | Kind::Removed | Kind::Collection => {
             Argument::Name(text.strip_prefix('$').unwrap_or(&text).into())
         }
@@ -293,7 +311,7 @@ pub fn given(signature: &Signature, texts: &[&str]) -> Option<Box<[Argument]>> {
 fn value(kind: Kind, text: &str) -> Argument {
     let literal = |text: &str| Expr::Text(text.into());
     match kind {
-        Kind::Literal => Argument::Name(text.into()),
+        Kind::Literal | Kind::Code => Argument::Name(text.into()),
         Kind::Name | Kind::Removed | Kind::Collection | Kind::Target => {
             classify(kind, text, &mut Vec::new())
         }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::action::{Outcome, Then, set_errno};
 use super::argument::Arguments;
+use super::condition::decided;
 use super::event::{Event, EventKind};
 use super::expr::{Scope, Verdicts};
 use super::host::{
@@ -159,13 +160,17 @@ impl Engine {
                     None => Ok(None),
                 })
             }
-            Waiting::Branch => self.note_verdict(result, &mut run).map(|()| None),
-            Waiting::Transition => match self.note_verdict(result, &mut run) {
-                Ok(()) => {
+            Waiting::Branch => match self.verdict(result, &mut run, host) {
+                Some(noted) => noted.map(|()| None),
+                None => return self.suspend(run, Waiting::Branch),
+            },
+            Waiting::Transition => match self.verdict(result, &mut run, host) {
+                Some(Ok(())) => {
                     let flow = self.find_transition(&mut run, host);
                     return self.proceed(run, flow, host);
                 }
-                Err(exception) => Err(exception),
+                Some(Err(exception)) => Err(exception),
+                None => return self.suspend(run, Waiting::Transition),
             },
         };
         match end {
@@ -177,18 +182,24 @@ impl Engine {
         }
     }
 
-    /// Takes what became of a condition; one that failed does not hold.
-    fn note_verdict(&mut self, result: ActionResult, run: &mut Run) -> Result<(), Exception> {
-        let verdict = match result {
-            Ok(answer) => answer == Answer::Value(true.into()),
-            Err(ActionError::Errno { errno, text }) => {
-                set_errno(&errno, &text, &mut self.variables)?;
-                false
-            }
-            Err(ActionError::Exception(exception)) => return Err(exception),
-        };
-        run.verdicts.note(verdict);
-        Ok(())
+    /// Takes what became of a condition; `None` if there is more to wait for.
+    fn verdict(
+        &mut self,
+        result: ActionResult,
+        run: &mut Run,
+        host: &mut dyn ActionContext,
+    ) -> Option<Result<(), Exception>> {
+        let mut scope = scope(
+            &mut self.variables,
+            run.kind,
+            &mut self.event,
+            &mut run.exception,
+            &mut run.verdicts,
+            host,
+        );
+        let decided = decided(result, &mut scope);
+        run.steps = run.steps.saturating_add(1 + work(&scope));
+        Some(decided?.map(|verdict| run.verdicts.note(verdict)))
     }
 
     /// Lets code outside the diagram work in its session, between events.

@@ -13,9 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::action::{Outcome, Run};
-use super::argument::Arguments;
+use super::argument::{Arguments, Bound};
 use super::condition::EventParameter;
-use super::expr::Scope;
+use super::diagnostic::code;
+use super::expr::{Finding, Scope};
 use super::host::{ActionResult, Errno, Exception};
 use super::registry::{Module, Parameter, Role, Separator, Signature, takes};
 
@@ -26,12 +27,67 @@ pub const MAX_OBJECTS: usize = 1_000;
 pub trait ActionCode: fmt::Debug + Sync {
     /// Does the action.
     fn run(&self, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Result<Outcome, Exception>;
+
+    /// Looks at arguments when a diagram is loaded; `None`: one that is not known yet, or not written.
+    ///
+    /// # Errors
+    /// What is wrong with them: the diagram is refused.
+    fn check(&self, _arguments: &[Option<&str>]) -> Result<(), Refused> {
+        Ok(())
+    }
+}
+
+/// What is wrong with arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// For people.
+    pub text: String,
+    /// Which argument.
+    pub argument: usize,
+    /// The byte in it.
+    pub at: usize,
+}
+
+impl Refused {
+    /// The finding, about the line where it is.
+    pub(super) fn finding<'t>(self, bound: &Bound<'t>) -> Finding<'t> {
+        let written = bound.written.get(self.argument).copied();
+        let same = bound.literal(self.argument) == written;
+        let about = written.map(|written| match written.get(self.at..) {
+            Some(rest) if same && !rest.is_empty() => {
+                rest.split_once('\n').map_or(rest, |(line, _)| line)
+            }
+            _ => written,
+        });
+        Finding {
+            code: code::REFUSED_ARGUMENT,
+            message: self.text,
+            about,
+        }
+    }
+}
+
+/// What a condition answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tested {
+    /// Whether it holds.
+    Known(bool),
+    /// The module has to be waited for.
+    Wait(Ticket),
 }
 
 /// The code of a condition.
 pub trait ConditionCode: fmt::Debug + Sync {
     /// Whether it holds. One that cannot say does not hold.
-    fn test(&self, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> bool;
+    fn test(&self, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Tested;
+
+    /// As [`ActionCode::check`].
+    ///
+    /// # Errors
+    /// As there.
+    fn check(&self, _arguments: &[Option<&str>]) -> Result<(), Refused> {
+        Ok(())
+    }
 }
 
 /// What a module hears of sessions whose diagrams import it.
@@ -41,6 +97,9 @@ pub trait Hooks: fmt::Debug + Sync {
 
     /// Whether it hears of such moments.
     fn wants(&self, kind: MomentKind) -> bool;
+
+    /// The names and texts of the diagrams that it brings now, or what it says instead.
+    fn diagrams(&self) -> Result<Vec<(String, String)>, String>;
 
     /// Tells it.
     fn hear(&self, moment: Moment<'_>, scope: &mut Scope<'_>) -> Heard;
@@ -163,10 +222,13 @@ pub enum Past {
     Thrown(Exception),
 }
 
-/// What goes on with an action that waited, on its session.
+/// What goes on with an action or a condition that waited, on its session.
 pub trait Resume: Send {
-    /// Goes on.
+    /// Goes on with an action.
     fn resume(self: Box<Self>, past: &Past, scope: &mut Scope<'_>) -> Result<Outcome, Exception>;
+
+    /// Goes on with a condition.
+    fn decide(self: Box<Self>, scope: &mut Scope<'_>) -> Tested;
 }
 
 /// A [`Resume`] to be used once. Dropped unused, it is given up.
@@ -183,6 +245,12 @@ impl Resumption {
     pub(super) fn resume(&self, past: &Past, scope: &mut Scope<'_>) -> Result<Outcome, Exception> {
         let resume = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         resume.map_or(Ok(Outcome::Next), |resume| resume.resume(past, scope))
+    }
+
+    /// Goes on with a condition; a second time it does not hold.
+    pub(super) fn decide(&self, scope: &mut Scope<'_>) -> Tested {
+        let resume = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        resume.map_or(Tested::Known(false), |resume| resume.decide(scope))
     }
 }
 

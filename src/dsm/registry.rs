@@ -107,6 +107,8 @@ pub enum Kind {
     Replacement,
     /// A name that is taken as written.
     Literal,
+    /// Code of another language, whose quotes are its own.
+    Code,
     /// An argument of `DI`.
     Di,
 }

@@ -5,6 +5,7 @@ use muleteer::dsm::source::EntryKind;
 use muleteer::dsm::{Checked, Severity, SourceProvider, check_paths, load, testing};
 
 use super::{check, check_text, codes};
+use crate::modules::objects;
 
 /// One file of any bytes, which is not text or cannot be read.
 struct Bytes(Option<Vec<u8>>);
@@ -74,6 +75,17 @@ pub fn unprintable() -> Vec<(&'static str, Checked)> {
         (
             "not-utf8",
             check_bytes(b"initial state A enter { log(2, gr\xfcn); };"),
+        ),
+        (
+            "refused-argument",
+            Checked {
+                loaded: vec![objects::loaded(
+                    &objects::modules(),
+                    "import(mod_example);\ninitial state A;\n\
+                     transition \"t\" A - example.is_even(x) -> A;",
+                )],
+                unreadable: Vec::new(),
+            },
         ),
         (
             "file-not-found",

@@ -35,6 +35,10 @@ static const ml_parameter takes[] = {
 static const ml_action action = {
 #ifdef SMALL_ACTION
     .size = 8,
+#elif defined OLD
+    .size = offsetof(ml_action, check),
+    /* Not there for who was built with 1.0: must not be looked at. */
+    .check = (ml_check)1,
 #else
     .size = sizeof(ml_action),
 #endif
@@ -68,7 +72,15 @@ const ml_module *muleteer_module(void)
 #endif
     };
     (void)run;
-    static const ml_hooks hooks = {.size = sizeof(ml_hooks), .load = load};
+    static const ml_hooks hooks = {
+#ifdef OLD
+        .size = offsetof(ml_hooks, diagrams),
+        .diagrams = (ml_code(*)(void *, ml_sink, void *, ml_message *))1,
+#else
+        .size = sizeof(ml_hooks),
+#endif
+        .load = load,
+    };
     static const ml_module module = {
 #ifdef SMALL
         .size = 16,
@@ -107,19 +119,21 @@ const ml_module *muleteer_module(void)
 const size_t muleteer_layout[] = {
     sizeof(ml_text), sizeof(ml_message), sizeof(ml_pair), sizeof(ml_parameter), sizeof(ml_example),
     sizeof(ml_action), sizeof(ml_condition), sizeof(ml_event), sizeof(ml_hooks), sizeof(ml_module),
-    sizeof(ml_audio), sizeof(ml_host),
+    sizeof(ml_audio), sizeof(ml_host), sizeof(ml_finding),
     offsetof(ml_parameter, kind), offsetof(ml_parameter, flags),
     offsetof(ml_example, expect), offsetof(ml_example, expect_count),
     offsetof(ml_action, separator), offsetof(ml_action, flags), offsetof(ml_action, name),
     offsetof(ml_action, doc), offsetof(ml_action, parameters), offsetof(ml_action, throws_),
     offsetof(ml_action, errnos), offsetof(ml_action, sets), offsetof(ml_action, examples),
-    offsetof(ml_action, self), offsetof(ml_action, run),
+    offsetof(ml_action, self), offsetof(ml_action, run), offsetof(ml_action, check),
     offsetof(ml_condition, separator), offsetof(ml_condition, name), offsetof(ml_condition, doc),
     offsetof(ml_condition, parameters), offsetof(ml_condition, self), offsetof(ml_condition, test),
+    offsetof(ml_condition, check), offsetof(ml_finding, argument), offsetof(ml_finding, at),
     offsetof(ml_event, name), offsetof(ml_event, doc), offsetof(ml_event, parameters),
     offsetof(ml_hooks, self), offsetof(ml_hooks, load), offsetof(ml_hooks, session_start),
     offsetof(ml_hooks, invite), offsetof(ml_hooks, request), offsetof(ml_hooks, reply),
     offsetof(ml_hooks, before_destroy), offsetof(ml_hooks, sdp_offer), offsetof(ml_hooks, sdp_answer),
+    offsetof(ml_hooks, diagrams),
     offsetof(ml_module, abi_major), offsetof(ml_module, abi_minor), offsetof(ml_module, name),
     offsetof(ml_module, version), offsetof(ml_module, doc), offsetof(ml_module, actions),
     offsetof(ml_module, conditions), offsetof(ml_module, events), offsetof(ml_module, hooks),
@@ -140,7 +154,7 @@ const size_t muleteer_layout[] = {
     ML_VARIABLE, ML_PARAM, ML_SELECT, ML_HEADER, ML_BODY, ML_OUTCOME, ML_FACT,
     ML_KIND_VALUE, ML_KIND_NAME, ML_KIND_NAME_VALUE, ML_KIND_NAME_PREFIX, ML_KIND_LITERAL,
     ML_KIND_TEMPLATE, ML_KIND_RAW, ML_KIND_SQL, ML_KIND_FLAG, ML_KIND_AUDIO_FILE, ML_KIND_NEW_FILE,
-    ML_KIND_NAMES, ML_KIND_COLLECTION,
+    ML_KIND_NAMES, ML_KIND_COLLECTION, ML_KIND_CODE,
     ML_PARAMETER_REQUIRED, ML_PARAMETER_REPEATED,
     ML_SEPARATOR_NONE, ML_SEPARATOR_EQUALS, ML_SEPARATOR_COMMAS, ML_SEPARATOR_EVERY_COMMA,
     ML_ACTION_SETS_ERRNO, ML_ACTION_CANCELLABLE, ML_ACTION_ASSIGNS_ANY, ML_ACTION_ESCAPES,

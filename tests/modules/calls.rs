@@ -132,3 +132,38 @@ async fn a_module_may_change_our_session_description() {
     server.process.line("counted to 0");
     server.stop();
 }
+
+#[tokio::test]
+async fn a_module_brings_an_application() {
+    let server = server(
+        "initial state START;\ntransition \"bye\" START - hangup / stop(false) -> START;\n",
+        &["dsm.preload=[\"mod_example\"]"],
+    );
+    let mut caller = Caller::new(server.address, "example_beep").await;
+    assert_eq!(caller.call(40_000).await.status, StatusCode::OK);
+    let bye = caller.server_request().await;
+    caller.confirm(&bye).await;
+    server.stop();
+}
+
+#[tokio::test]
+async fn a_condition_of_a_module_may_wait() {
+    let mut server = server(
+        "import(mod_example);\n\
+         initial state START;\n\
+         transition \"no\" START - sessionStart; not example.after(20) / warn(\"odd\") -> START;\n\
+         transition \"in\" START - sessionStart; example.after(20) / {\n\
+           if example.after(20) { warn(\"waited\"); }\n\
+           stop(true);\n\
+         } -> START;\n\
+         transition \"bye\" START - hangup / stop(false) -> START;\n",
+        &[],
+    );
+    let mut caller = Caller::new(server.address, "main").await;
+    assert_eq!(caller.call(40_000).await.status, StatusCode::OK);
+    server.process.line("waited");
+    assert!(!server.process.has_written("odd"));
+    let bye = caller.server_request().await;
+    caller.confirm(&bye).await;
+    server.stop();
+}

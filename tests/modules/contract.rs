@@ -25,6 +25,7 @@ fn layout() -> Vec<usize> {
         size_of::<Module>(),
         size_of::<Audio>(),
         size_of::<Host>(),
+        size_of::<Finding>(),
     ];
     macro_rules! offsets {
         ($($structure:ident: $($member:ident)*;)*) => {
@@ -34,10 +35,12 @@ fn layout() -> Vec<usize> {
     offsets! {
         Parameter: kind flags;
         Example: expect expect_count;
-        Action: separator flags name doc parameters throws errnos sets examples this run;
-        Condition: separator name doc parameters this test;
+        Action: separator flags name doc parameters throws errnos sets examples this run check;
+        Condition: separator name doc parameters this test check;
+        Finding: argument at;
         Event: name doc parameters;
-        Hooks: this load session_start invite request reply before_destroy sdp_offer sdp_answer;
+        Hooks: this load session_start invite request reply before_destroy sdp_offer sdp_answer
+            diagrams;
         Module: abi_major abi_minor name version doc actions conditions events hooks;
         Audio: flags name bytes len;
         Host: abi_major abi_minor config log complete post raise_event get set remove remove_prefix
@@ -75,6 +78,7 @@ fn layout() -> Vec<usize> {
             KIND_NEW_FILE,
             KIND_NAMES,
             KIND_COLLECTION,
+            KIND_CODE,
         ],
         &[PARAMETER_REQUIRED, PARAMETER_REPEATED],
         &[

@@ -35,7 +35,7 @@ fn a_module_that_breaks_the_contract_is_named_with_the_reason() {
     for (flag, reason) in [
         (
             "-DWRONG_MAJOR",
-            "made for version 2.0 of the module contract; this server has 1.0: build it with the \
+            "made for version 2.1 of the module contract; this server has 1.1: build it with the \
              server's plugins/sdk",
         ),
         (
@@ -206,4 +206,26 @@ fn a_preloaded_module_that_is_refused_stops_the_start() {
     ended
         .expect("libmod_none.so is in none of the folders")
         .expect("this is a module that [dsm] preload names");
+}
+
+#[test]
+fn a_name_that_a_module_brings_may_not_be_taken() {
+    let diagrams = Folder::new(&[("example_beep.dsm", "initial state A;")]);
+    let mut command = serve("127.0.0.1:0");
+    let modules = format!("dsm.modules=[{:?}]", examples().display().to_string());
+    let path = diagrams.as_setting("dsm.path");
+    command.args(["--set", &*modules, "--set", &*path]);
+    command.args(["--set", "dsm.preload=[\"mod_example\"]"]);
+    let ended = Process::start(&mut command).ended();
+    assert_ne!(ended.status.code(), Some(0));
+    ended.expect("mod_example brings an application example_beep, but there is");
+}
+
+#[test]
+fn a_module_of_the_first_version_is_loaded() {
+    let folder = Folder::new(&[]);
+    let modules = bad(&folder, &["-DOLD"]);
+    assert_eq!(modules.diagrams("mod_bad"), Ok(Vec::new()));
+    let text = "import(mod_bad);\ninitial state A enter { bad.run(x); };";
+    assert!(loaded(&modules, text).diagram.is_some());
 }

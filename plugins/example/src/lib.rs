@@ -26,13 +26,14 @@ export_module! {
         waiting::REMIND,
         sound::BEEP,
     ],
-    conditions: [texts::IS_EVEN],
+    conditions: [texts::IS_EVEN, waiting::AFTER],
     events: [waiting::TOLD],
     hooks: Hooks {
         session_start: Some(sessions::greet),
         before_destroy: Some(sessions::say_goodbye),
         sdp_offer: Some(sessions::sign_offer),
         sdp_answer: Some(sessions::sign_answer),
+        diagrams: Some(sound::diagrams),
         ..Hooks::NONE
     },
 }

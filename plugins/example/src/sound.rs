@@ -30,6 +30,22 @@ fn beep(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
     }))
 }
 
+/// An application that beeps and hangs up.
+const DIAGRAM: &str = "import(mod_example);
+initial state START;
+transition \"call\" START - sessionStart / example.beep(200); -> BEEP;
+state BEEP;
+transition \"over\" BEEP - noAudio / stop(true); -> BEEP;
+transition \"bye\" (START, BEEP) - hangup / stop(false); -> BEEP;
+";
+
+pub fn diagrams(_: &Host) -> Result<Vec<Diagram>, String> {
+    Ok(vec![Diagram {
+        name: "example_beep".to_owned(),
+        text: DIAGRAM.to_owned(),
+    }])
+}
+
 /// A WAV file: 16-bit PCM, mono.
 fn tone(milliseconds: u32) -> Vec<u8> {
     let samples = SAMPLE_RATE / 1_000 * milliseconds;

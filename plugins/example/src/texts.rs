@@ -78,7 +78,16 @@ fn fail(_: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
 
 pub const IS_EVEN: Condition = condition("example.is_even", is_even)
     .doc("Holds for even numbers.")
-    .parameters(&[need("number", Kind::Value)]);
+    .parameters(&[need("number", Kind::Value)])
+    .check(check_number);
+
+/// A diagram that can only fail is refused; a reference is not known yet.
+fn check_number(args: &Args<'_>) -> Result<(), Finding> {
+    match args.written(0).map(|_| args.number::<i64>(0)) {
+        Some(Err(_)) => Err(Finding::new("only a number can be even")),
+        _ => Ok(()),
+    }
+}
 
 fn is_even(_: &mut Context<'_>, args: &Args<'_>) -> Result<bool, Failure> {
     Ok(args.number::<i64>(0)? % 2 == 0)

@@ -32,6 +32,16 @@ fn wait(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
     }))
 }
 
+pub const AFTER: Condition = waiting_condition("example.after", after)
+    .doc("Holds, but not before this time is over: 10 s at most.")
+    .parameters(&[need("milliseconds", Kind::Value)]);
+
+fn after(cx: &mut Context<'_>, args: &Args<'_>) -> Result<Flow, Failure> {
+    let time = args.number(0)?;
+    let deadline = Duration::from_secs(10);
+    Ok(cx.later(deadline, pause(time), |_, ()| Ok(Flow::Holds(true))))
+}
+
 pub const WORK: Action = action("example.work", work)
     .doc("Works on a thread of the module, as a library that blocks would.")
     .parameters(&[need("variable", Kind::Name), need("text", Kind::Value)])

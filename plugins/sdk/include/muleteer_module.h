@@ -31,7 +31,7 @@ extern "C" {
 #endif
 
 #define ML_ABI_MAJOR 1
-#define ML_ABI_MINOR 0
+#define ML_ABI_MINOR 1
 
 typedef struct ml_text {
     const char *ptr;
@@ -65,7 +65,7 @@ typedef int32_t ml_status;
 #define ML_RETURN 8  /* go back to the calling diagram */
 #define ML_JUMP 9    /* after flow: go to that diagram */
 #define ML_CALL 10   /* after flow: call that diagram */
-/* What a condition answers, besides ML_FAILED and ML_THROWN. */
+/* What a condition answers, besides ML_FAILED and ML_THROWN, and ML_PENDING since 1.1. */
 #define ML_FALSE 0
 #define ML_TRUE 1
 
@@ -110,6 +110,7 @@ typedef int32_t ml_code;
 #define ML_KIND_NEW_FILE 10   /* a value: an audio file that is written */
 #define ML_KIND_NAMES 11      /* a list of variable names, separated by ; */
 #define ML_KIND_COLLECTION 12 /* the name of an array or struct that is read or removed */
+#define ML_KIND_CODE 13       /* code of another language, as written: its quotes are its own; since 1.1 */
 
 #define ML_PARAMETER_REQUIRED 1
 #define ML_PARAMETER_REPEATED 2 /* the last one: any number of them */
@@ -146,6 +147,25 @@ typedef struct ml_host ml_host;
  */
 typedef ml_status (*ml_run)(void *self, ml_call *call, const ml_text *args, size_t count);
 
+/* What is wrong with arguments. */
+typedef struct ml_finding {
+    ml_message text;
+    /* Which argument, from 0. */
+    size_t argument;
+    /* The byte in it. */
+    size_t at;
+} ml_finding;
+
+/*
+ * Looks at the arguments of a call when a diagram is loaded. The `ptr` of one that is not written, or not
+ * known before the diagram runs, is NULL. Anything but ML_OK refuses the diagram, with a finding.
+ * Called by any thread; must not wait.
+ */
+typedef ml_code (*ml_check)(void *self, const ml_text *args, size_t count, ml_finding *finding);
+
+/* Takes one value; false: no more are wanted. Calls no host function. */
+typedef bool (*ml_sink)(void *user, ml_text name, ml_text value);
+
 #define ML_ACTION_SETS_ERRNO 1  /* success clears $errno and $strerror, which the host does */
 #define ML_ACTION_CANCELLABLE 2 /* a hang-up does not wait for it */
 #define ML_ACTION_ASSIGNS_ANY 4 /* assigns variables that are not named in advance */
@@ -179,9 +199,14 @@ typedef struct ml_action {
     size_t example_count;
     void *self;
     ml_run run;
+    /* Since 1.1; may be NULL. */
+    ml_check check;
 } ml_action;
 
-/* Conditions may be tested for every event: they are cheap, and change nothing if that is possible. */
+/*
+ * Conditions may be tested for every event: they are cheap, and change nothing if that is possible. One that
+ * answers ML_PENDING holds up its session until the answer of `resume`, ML_TRUE or ML_FALSE.
+ */
 typedef struct ml_condition {
     /* sizeof(ml_condition) */
     uint32_t size;
@@ -194,6 +219,8 @@ typedef struct ml_condition {
     void *self;
     /* ML_TRUE or ML_FALSE. */
     ml_run test;
+    /* Since 1.1; may be NULL. */
+    ml_check check;
 } ml_condition;
 
 /* A kind of event. A condition of its name asks for it, as `name(#param == 1)`. */
@@ -242,6 +269,12 @@ typedef struct ml_hooks {
     ml_status (*sdp_offer)(void *self, ml_call *call, ml_text sdp);
     /* The peer's offer and our answer, before it is sent; the same of the answer. */
     ml_status (*sdp_answer)(void *self, ml_call *call, ml_text offer, ml_text sdp);
+    /*
+     * Since 1.1. Of a module that [dsm] preload names: gives `sink` the name and the text of each diagram
+     * that the module brings, applications as all others. Once for each load or reload of the diagrams, by any
+     * thread. Anything but ML_OK refuses the load, with a message.
+     */
+    ml_code (*diagrams)(void *self, ml_sink sink, void *user, ml_message *problem);
 } ml_hooks;
 
 typedef struct ml_module {
@@ -282,8 +315,6 @@ typedef struct ml_audio {
 #define ML_LOG_INFO 2
 #define ML_LOG_DEBUG 3
 
-/* Takes one value; false: no more are wanted. Calls no host function. */
-typedef bool (*ml_sink)(void *user, ml_text name, ml_text value);
 /* Goes on with an action, on its session. May answer all that an action may, ML_PENDING too. */
 typedef ml_status (*ml_resume)(ml_call *call, void *data);
 /* Frees `data`. Called once, by any thread. */
@@ -336,7 +367,7 @@ struct ml_host {
     /* The diagram of ML_JUMP and ML_CALL. */
     void (*flow)(ml_call *call, ml_text diagram);
     /*
-     * Makes a handle for ML_PENDING; 0 where nothing can wait, as in a condition or hook. If no
+     * Makes a handle for ML_PENDING; 0 where nothing can wait, as in a hook. If no
      * completion comes in this time and some more, the action fails with the errno "internal".
      * `cancel`, which may be NULL, is called when the session ends, or a hang-up gives a cancellable
      * action up, or the time is over.

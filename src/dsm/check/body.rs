@@ -235,6 +235,9 @@ impl<'t> Bodies<'t> {
                 message,
             ));
         }
+        if let Some(Err(refused)) = signature.code.map(|code| code.check(&bound.literals())) {
+            found.push(refused.finding(&bound));
+        }
         lint::arguments(&signature, &bound, call.name.text, &mut found);
         self.found(found, call.span);
         self.references(&signature, &bound, call.span);

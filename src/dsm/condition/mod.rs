@@ -6,14 +6,16 @@ mod values;
 use std::fmt;
 use std::sync::Arc;
 
-use super::action::utils;
+use super::action::{set_errno, utils};
 use super::argument::{Argument, Arguments, bind, split, unquote};
 use super::comparison::Comparison;
 use super::diagnostic::code;
 use super::event::EventKind;
 use super::expr::{Expr, Finding, Scope};
-use super::host::{ModuleCall, Verdict};
-use super::module::ConditionCode;
+use super::host::{
+    ActionError, ActionOutcome, ActionResult, Answer, Exception, HostAction, ModuleCall, Verdict,
+};
+use super::module::{ConditionCode, Tested};
 use super::registry::{ConditionKind, Signature};
 use super::source::Span;
 
@@ -77,6 +79,46 @@ impl Condition {
     /// Whether it holds; `None` if that has to be waited for.
     pub fn holds(&self, event: EventKind, scope: &mut Scope<'_>) -> Option<bool> {
         Some(self.test.holds(event, scope)? != self.negated)
+    }
+}
+
+/// What became of a condition that was waited for; `None` if there is more to wait for. One that failed
+/// does not hold.
+pub fn decided(result: ActionResult, scope: &mut Scope<'_>) -> Option<Result<bool, Exception>> {
+    match result {
+        Ok(Answer::Resume(resumption)) => settled(resumption.decide(scope), scope),
+        other => Some(answered(other, scope)),
+    }
+}
+
+/// The same of what a condition answers.
+fn settled(mut tested: Tested, scope: &mut Scope<'_>) -> Option<Result<bool, Exception>> {
+    loop {
+        let ticket = match tested {
+            Tested::Known(verdict) => return Some(Ok(verdict)),
+            Tested::Wait(ticket) => ticket,
+        };
+        match scope
+            .host
+            .perform(&HostAction::Wait(ticket), scope.variables)
+        {
+            ActionOutcome::Pending => return None,
+            ActionOutcome::Done(Ok(Answer::Resume(resumption))) => {
+                tested = resumption.decide(scope);
+            }
+            ActionOutcome::Done(other) => return Some(answered(other, scope)),
+        }
+    }
+}
+
+fn answered(result: ActionResult, scope: &mut Scope<'_>) -> Result<bool, Exception> {
+    match result {
+        Ok(answer) => Ok(answer == Answer::Value(true.into())),
+        Err(ActionError::Errno { errno, text }) => {
+            set_errno(&errno, &text, scope.variables)?;
+            Ok(false)
+        }
+        Err(ActionError::Exception(exception)) => Err(exception),
     }
 }
 
@@ -145,6 +187,9 @@ impl Test {
                     let message = format!("the argument '{missing}' is missing");
                     findings.push(Finding::new(code::MISSING_ARGUMENT, text, message));
                 }
+                if let Err(refused) = code.check(&bound.literals()) {
+                    findings.push(refused.finding(&bound));
+                }
                 Test::Code(CodeTest {
                     signature: signature.clone(),
                     code: *code,
@@ -199,7 +244,9 @@ impl Test {
                     signature: &test.signature,
                     list: &test.arguments,
                 };
-                let verdict = test.code.test(&arguments, scope);
+                let tested = test.code.test(&arguments, scope);
+                // Waiting does not throw.
+                let verdict = settled(tested, scope)?.unwrap_or(false);
                 scope.verdicts.note(verdict);
                 verdict
             }

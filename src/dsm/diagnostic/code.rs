@@ -104,6 +104,8 @@ codes! {
     MISSING_ARGUMENT = Warning "missing-argument";
     /// An action that counts its arguments gets too many.
     SURPLUS_ARGUMENT = Error "surplus-argument";
+    /// A module cannot use an argument.
+    REFUSED_ARGUMENT = Error "refused-argument";
     /// An option of an action is unknown or has a wrong value; the action throws.
     BAD_OPTION = Warning "bad-option";
     /// `range` takes one or two bounds; the loop never iterates.

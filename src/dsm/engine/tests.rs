@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::dsm::host::{ActionError, Answer, Errno, LogLevel};
 use crate::dsm::load::load_set;
-use crate::dsm::module::{ActionCode, Resume, Resumption, Takes};
+use crate::dsm::module::{ActionCode, Resume, Resumption, Takes, Tested};
 use crate::dsm::registry::{Module, Registry, Role, Separator};
 use crate::dsm::source::{EntryKind, SourceProvider};
 
@@ -539,6 +539,10 @@ impl Resume for Code {
             }
             (Code::Behind, Past::Thrown(exception)) => Err(exception.clone().with("by", "code")),
         }
+    }
+
+    fn decide(self: Box<Self>, _: &mut Scope<'_>) -> Tested {
+        Tested::Known(true)
     }
 }
 

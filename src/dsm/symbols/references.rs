@@ -48,7 +48,7 @@ pub fn in_argument<'t>(signature: &Signature, index: usize, part: &'t str) -> Ve
             let sides = sides.filter(|side| side.starts_with('$') && side.len() > 1);
             sides.map(|side| reference("$", &side[1..])).collect()
         }
-        Kind::Literal => Vec::new(),
+        Kind::Literal | Kind::Code => Vec::new(),
         Kind::Di => di(part.trim()),
     }
 }

@@ -28,7 +28,9 @@ use crate::dsm::Scope;
 pub(super) enum Place {
     /// It does an action, or goes on with one.
     Action,
-    /// It tests a condition, or hears of something: nothing can wait.
+    /// It tests a condition, or goes on with one: it may wait, but no action of the server.
+    Condition(&'static str),
+    /// It hears of something: nothing can wait.
     Aside,
     /// It hears of our session description, which it may replace.
     Description,

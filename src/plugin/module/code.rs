@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use muleteer_sdk::abi::Text;
+use muleteer_sdk::abi::{Message, Text};
 use muleteer_sdk::module::abi::{self, Status};
 use smallvec::SmallVec;
 
@@ -10,7 +10,9 @@ use super::call::{Call, Place, Tail, TailAction, Told, failure};
 use super::loader::Loaded;
 use super::pending;
 use super::table::{ActionFacts, ConditionFacts};
-use crate::dsm::module::{ActionCode, ConditionCode, Past, Resume, Resumption};
+use crate::dsm::module::{
+    ActionCode, ConditionCode, Past, Refused, Resume, Resumption, Tested,
+};
 use crate::dsm::{
     Argument, Arguments, Exception, HostAction, Outcome, Scope, Then, TooManyValues, Values,
     set_errno,
@@ -26,6 +28,7 @@ pub(super) struct LoadedAction {
     sets_errno: bool,
     this: *mut c_void,
     run: abi::Run,
+    check: Option<abi::Check>,
 }
 
 // SAFETY: the contract lets any thread call an action with the `self` of its table.
@@ -39,6 +42,7 @@ impl LoadedAction {
             sets_errno: facts.takes.errno.is_some(),
             this: facts.table.this,
             run: facts.run,
+            check: facts.table.check,
         }
     }
 }
@@ -54,6 +58,10 @@ impl ActionCode for LoadedAction {
             ended(&mut call, status)
         })
     }
+
+    fn check(&self, arguments: &[Option<&str>]) -> Result<(), Refused> {
+        checked(self.check, self.this, arguments)
+    }
 }
 
 /// A condition of a module.
@@ -64,6 +72,7 @@ pub(super) struct LoadedCondition {
     kinds: &'static [u32],
     this: *mut c_void,
     test: abi::Run,
+    check: Option<abi::Check>,
 }
 
 // SAFETY: the contract lets any thread test a condition with the `self` of its table.
@@ -77,25 +86,82 @@ impl LoadedCondition {
             kinds: facts.kinds,
             this: facts.table.this,
             test: facts.test,
+            check: facts.table.check,
         }
     }
 }
 
 impl ConditionCode for LoadedCondition {
-    fn test(&self, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> bool {
+    fn test(&self, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Tested {
         given_texts(self.kinds, arguments, scope, |scope, texts| {
-            let mut call = Call::new(self.module, scope, Place::Aside);
+            let mut call = Call::new(self.module, scope, Place::Condition(self.name));
             // SAFETY: as for an action.
             let status =
                 unsafe { (self.test)(self.this, call.as_abi(), texts.as_ptr(), texts.len()) };
-            match status {
-                abi::TRUE => return true,
-                abi::FALSE => {}
-                _ => complain(&mut call, status, self.name),
-            }
-            false
+            tested(&mut call, status, self.name)
         })
     }
+
+    fn check(&self, arguments: &[Option<&str>]) -> Result<(), Refused> {
+        checked(self.check, self.this, arguments)
+    }
+}
+
+/// What the engine makes of the answer of a condition.
+fn tested(call: &mut Call<'_, '_>, status: Status, name: &str) -> Tested {
+    let pending = call.told.as_mut().and_then(|told| told.pending.take());
+    if status == abi::PENDING
+        && let Some(ticket) = pending
+    {
+        return Tested::Wait(ticket);
+    }
+    if let Some(ticket) = pending {
+        pending::give_up(ticket.handle);
+    }
+    match status {
+        abi::TRUE => return Tested::Known(true),
+        abi::FALSE => {}
+        _ => complain(call, status, name),
+    }
+    Tested::Known(false)
+}
+
+/// Longest text of a finding of a module.
+pub(super) const MAX_FINDING: usize = 1_024;
+
+/// Has a module look at arguments.
+fn checked(
+    check: Option<abi::Check>,
+    this: *mut c_void,
+    arguments: &[Option<&str>],
+) -> Result<(), Refused> {
+    let Some(check) = check else {
+        return Ok(());
+    };
+    let texts: SmallVec<[Text; 8]> = arguments
+        .iter()
+        .map(|argument| argument.map_or(abi::ABSENT, Text::new))
+        .collect();
+    let mut text = [0; MAX_FINDING];
+    let mut finding = abi::Finding {
+        text: Message {
+            ptr: text.as_mut_ptr(),
+            capacity: text.len(),
+            len: 0,
+        },
+        argument: 0,
+        at: 0,
+    };
+    // SAFETY: the function is that of the table, the texts are lent, the finding has the buffer that it names.
+    let code = unsafe { check(this, texts.as_ptr(), texts.len(), &mut finding) };
+    if code == abi::OK {
+        return Ok(());
+    }
+    Err(Refused {
+        text: said(&text, finding.text.len, "the module cannot use this"),
+        argument: finding.argument,
+        at: finding.at,
+    })
 }
 
 /// Says what went wrong with a condition: a script cannot learn it by an exception.
@@ -156,10 +222,28 @@ impl Drop for Given {
     }
 }
 
-/// What is left of an action that waited.
-pub(super) struct Continuation {
+/// What a module wrote into a buffer, as one line; `otherwise` if that is nothing.
+pub(super) fn said(buffer: &[u8], len: usize, otherwise: &str) -> String {
+    let text = String::from_utf8_lossy(&buffer[..len.min(buffer.len())]);
+    match text.is_empty() {
+        true => otherwise.to_owned(),
+        false => text.replace(char::is_control, " "),
+    }
+}
+
+/// Who waits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker {
     pub module: &'static Loaded,
+    /// Of an action: success clears `$errno`.
     pub sets_errno: bool,
+    /// The name of a condition; `None`: an action.
+    pub condition: Option<&'static str>,
+}
+
+/// What is left of an action or a condition that waited.
+pub(super) struct Continuation {
+    pub asker: Asker,
     /// `None`: the action ends as the other one did.
     pub given: Option<Given>,
 }
@@ -168,17 +252,27 @@ impl Resume for Continuation {
     fn resume(self: Box<Self>, past: &Past, scope: &mut Scope<'_>) -> Done {
         let Some(given) = &self.given else {
             return match past {
-                Past::Worked => worked(self.sets_errno, scope.variables),
+                Past::Worked => worked(self.asker.sets_errno, scope.variables),
                 Past::Failed(errno, text) => Ok(Outcome::Fail(errno.clone(), text.clone())),
                 Past::Thrown(exception) => Err(exception.clone()),
             };
         };
-        let mut call = Call::new(self.module, scope, Place::Action);
-        call.sets_errno = self.sets_errno;
+        let mut call = Call::new(self.asker.module, scope, Place::Action);
+        call.sets_errno = self.asker.sets_errno;
         call.told().past = Some(past.clone());
         // SAFETY: the function and its data are of this module, the call is live.
         let status = unsafe { (given.resume)(call.as_abi(), given.data) };
         ended(&mut call, status)
+    }
+
+    fn decide(self: Box<Self>, scope: &mut Scope<'_>) -> Tested {
+        let (Some(given), Some(name)) = (&self.given, self.asker.condition) else {
+            return Tested::Known(false);
+        };
+        let mut call = Call::new(self.asker.module, scope, Place::Condition(name));
+        // SAFETY: as above.
+        let status = unsafe { (given.resume)(call.as_abi(), given.data) };
+        tested(&mut call, status, name)
     }
 }
 
@@ -266,8 +360,11 @@ fn follow(call: &mut Call<'_, '_>, tail: Tail) -> Done {
         }
     };
     let resumption = Resumption::new(Box::new(Continuation {
-        module: call.module,
-        sets_errno: call.sets_errno,
+        asker: Asker {
+            module: call.module,
+            sets_errno: call.sets_errno,
+            condition: None,
+        },
         given: tail.given,
     }));
     let then = |then| Then::Resume(Box::new(then), resumption.clone());

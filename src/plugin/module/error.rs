@@ -67,6 +67,14 @@ pub enum ModuleError {
         /// Which rule.
         source: ModuleTableError,
     },
+    /// It does not give the diagrams that it brings.
+    #[error("{}: {problem}", file.display())]
+    Diagrams {
+        /// The file.
+        file: PathBuf,
+        /// In its own words, or what is wrong with them.
+        problem: String,
+    },
     /// It says that it cannot work here.
     #[error("{}: {problem}", file.display())]
     Refused {

@@ -9,6 +9,7 @@ use muleteer_sdk::module::abi;
 
 use super::call::{Call, Place};
 use super::code::wrong;
+use super::diagrams::offered_by;
 use super::loader::Loaded;
 use crate::dsm::Scope;
 use crate::dsm::module::{Heard, Hooks, Moment, MomentKind};
@@ -55,6 +56,14 @@ impl Hooks for LoadedHooks {
             MomentKind::Offer => hooks.sdp_offer.is_some(),
             MomentKind::Answer => hooks.sdp_answer.is_some(),
         }
+    }
+
+    fn diagrams(&self) -> Result<Vec<(String, String)>, String> {
+        let hooks = self.hooks.0;
+        let Some(diagrams) = hooks.diagrams else {
+            return Ok(Vec::new());
+        };
+        offered_by(diagrams, hooks.this)
     }
 
     fn hear(&self, moment: Moment<'_>, scope: &mut Scope<'_>) -> Heard {

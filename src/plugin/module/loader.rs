@@ -208,6 +208,20 @@ impl Modules {
         Ok(self.find_and_load(name)?.module())
     }
 
+    /// The names and texts of the diagrams that a module brings now.
+    ///
+    /// # Errors
+    /// [`ModuleError`] if it cannot be loaded or does not give them.
+    pub fn diagrams(&self, name: &str) -> Result<Vec<(String, String)>, ModuleError> {
+        let loaded = self.find_and_load(name)?;
+        let hooks = loaded.module().hooks();
+        let found = hooks.map_or_else(|| Ok(Vec::new()), |hooks| hooks.diagrams());
+        found.map_err(|problem| ModuleError::Diagrams {
+            file: self.find(name).unwrap_or_default(),
+            problem,
+        })
+    }
+
     /// What a module says of itself in a sentence.
     pub fn doc(&self, name: &str) -> Option<&'static str> {
         Some(self.find_and_load(name).ok()?.doc)

@@ -12,6 +12,7 @@
 mod call;
 mod code;
 mod error;
+mod diagrams;
 mod hooks;
 mod host;
 mod loader;

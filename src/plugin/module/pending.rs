@@ -1,4 +1,4 @@
-//! Work of modules that actions wait for.
+//! Work of modules that actions and conditions wait for.
 //!
 //! A handle is a number that is given out once. It is waited for, completed or given up, whichever comes
 //! first; whatever a module does with it later is told apart, counted and harmless.
@@ -10,7 +10,7 @@ use std::time::Duration;
 use muleteer_sdk::module::abi;
 use tokio::sync::oneshot::{self, Receiver, Sender};
 
-use super::code::{Continuation, Given};
+use super::code::{Asker, Continuation, Given};
 use super::loader::{Fault, Loaded};
 use crate::dsm::module::{Resumption, Ticket};
 use crate::dsm::{ActionError, ActionResult, Answer, Errno};
@@ -34,8 +34,7 @@ struct Table {
 }
 
 struct Waiting {
-    module: &'static Loaded,
-    sets_errno: bool,
+    asker: Asker,
     cancel: Option<abi::Cancel>,
     sender: Sender<Resumption>,
 }
@@ -69,8 +68,7 @@ impl Table {
 
 /// Makes a handle; `None` when too many are waited for.
 pub(super) fn begin(
-    module: &'static Loaded,
-    sets_errno: bool,
+    asker: Asker,
     deadline: Duration,
     cancel: Option<abi::Cancel>,
 ) -> Option<Ticket> {
@@ -82,8 +80,7 @@ pub(super) fn begin(
     let handle = table.last;
     let (sender, receiver) = oneshot::channel();
     let waiting = Waiting {
-        module,
-        sets_errno,
+        asker,
         cancel,
         sender,
     };
@@ -103,7 +100,7 @@ pub(super) fn complete(by: &'static Loaded, handle: u64, given: Given) -> bool {
     let own = table
         .waiting
         .get(&handle)
-        .is_some_and(|waiting| std::ptr::eq(waiting.module, by));
+        .is_some_and(|waiting| std::ptr::eq(waiting.asker.module, by));
     let waiting = if own {
         table.take(handle, Fault::Twice)
     } else {
@@ -117,8 +114,7 @@ pub(super) fn complete(by: &'static Loaded, handle: u64, given: Given) -> bool {
         return false;
     };
     let continuation = Continuation {
-        module: by,
-        sets_errno: waiting.sets_errno,
+        asker: waiting.asker,
         given: Some(given),
     };
     let resumption = Resumption::new(Box::new(continuation));
@@ -166,7 +162,7 @@ pub async fn wait(ticket: Ticket) -> ActionResult {
     let module = table()
         .waiting
         .get(&ticket.handle)
-        .map(|waiting| waiting.module);
+        .map(|waiting| waiting.asker.module);
     drop(guard);
     if let Some(module) = module {
         module.note(Fault::Never, ticket.handle);

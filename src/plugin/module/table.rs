@@ -3,6 +3,7 @@
 //! All of it is copied or borrowed for ever: an object is never unloaded.
 
 use std::collections::HashSet;
+use std::mem::{MaybeUninit, offset_of};
 
 use muleteer_sdk::abi::Text;
 use muleteer_sdk::module::abi;
@@ -67,7 +68,7 @@ pub(super) unsafe fn read(table: *const abi::Module, expected: &str) -> Read<Fac
             let ours = format!("{}.{}", abi::ABI_MAJOR, abi::ABI_MINOR);
             return Err(ModuleTableError::Version { major, minor, ours });
         }
-        enough::<abi::Module>(what, size)?;
+        enough(what, size, size_of::<abi::Module>())?;
         let table = &*table;
         let says = text("the name of the module", table.name)?;
         if says != expected {
@@ -96,7 +97,7 @@ pub(super) unsafe fn read(table: *const abi::Module, expected: &str) -> Read<Fac
                 .collect::<Read<_>>()?,
             hooks: match table.hooks.as_ref() {
                 None => None,
-                Some(_) => Some(structure("the hooks", table.hooks, |hooks| (*hooks).size)?),
+                Some(_) => Some(structure("the hooks", table.hooks)?),
             },
         };
         Ok(facts)
@@ -140,7 +141,7 @@ impl<'a> Names<'a> {
 unsafe fn action(found: *const abi::Action, names: &mut Names<'_>) -> Read<ActionFacts> {
     // SAFETY: as the caller of `read` says.
     unsafe {
-        let table = structure("an action", found, |found| (*found).size)?;
+        let table = structure("an action", found)?;
         let name = names.take(text("the name of an action", table.name)?)?;
         let (parameters, kinds) = parameters(name, table.parameters, table.parameter_count)?;
         let flag = |flag| table.flags & flag != 0;
@@ -174,7 +175,7 @@ unsafe fn action(found: *const abi::Action, names: &mut Names<'_>) -> Read<Actio
 unsafe fn condition(found: *const abi::Condition, names: &mut Names<'_>) -> Read<ConditionFacts> {
     // SAFETY: as the caller of `read` says.
     unsafe {
-        let table = structure("a condition", found, |found| (*found).size)?;
+        let table = structure("a condition", found)?;
         let name = names.take(text("the name of a condition", table.name)?)?;
         let (parameters, kinds) = parameters(name, table.parameters, table.parameter_count)?;
         let takes = Takes {
@@ -202,7 +203,7 @@ unsafe fn condition(found: *const abi::Condition, names: &mut Names<'_>) -> Read
 unsafe fn event(found: *const abi::Event, names: &mut Names<'_>) -> Read<&'static ModuleEvent> {
     // SAFETY: as the caller of `read` says.
     unsafe {
-        let table = structure("an event", found, |found| (*found).size)?;
+        let table = structure("an event", found)?;
         let pairs = list("parameters", table.parameters, table.parameter_count)?;
         let parameters = pairs.iter().map(|pair| {
             Ok(EventParameter {
@@ -259,6 +260,7 @@ fn kind(number: u32, name: &'static str) -> Option<Kind> {
         abi::KIND_NAME_VALUE => Kind::NameValue,
         abi::KIND_NAME_PREFIX => Kind::NamePrefix,
         abi::KIND_LITERAL => Kind::Literal,
+        abi::KIND_CODE => Kind::Code,
         abi::KIND_TEMPLATE | abi::KIND_RAW => Kind::ModuleText,
         abi::KIND_SQL => Kind::Sql,
         abi::KIND_FLAG => Kind::Flag(name),
@@ -314,23 +316,54 @@ fn no_function(name: &str) -> ModuleTableError {
     ModuleTableError::Function { name }
 }
 
+/// A structure that begins with its size, a `u32`, and whose members behind [`OLDEST`](Self::OLDEST) may be
+/// zero.
+trait Grown {
+    /// Bytes of it in version 1.0.
+    const OLDEST: usize;
+}
+
+impl Grown for abi::Action {
+    const OLDEST: usize = offset_of!(Self, check);
+}
+
+impl Grown for abi::Condition {
+    const OLDEST: usize = offset_of!(Self, check);
+}
+
+impl Grown for abi::Event {
+    const OLDEST: usize = size_of::<Self>();
+}
+
+impl Grown for abi::Hooks {
+    const OLDEST: usize = offset_of!(Self, diagrams);
+}
+
+/// A structure; what is not in one of an older version is zero.
+///
 /// # Safety
 /// `found` is null or points to a structure that begins with its size and lives for ever.
-unsafe fn structure<T>(
-    what: &'static str,
-    found: *const T,
-    size: impl Fn(*const T) -> u32,
-) -> Read<&'static T> {
+unsafe fn structure<T: Grown>(what: &'static str, found: *const T) -> Read<&'static T> {
     if found.is_null() || !found.is_aligned() {
         return Err(ModuleTableError::Pointer { what });
     }
-    enough::<T>(what, size(found))?;
     // SAFETY: as the caller says.
-    Ok(unsafe { &*found })
+    let size = unsafe { found.cast::<u32>().read() };
+    enough(what, size, T::OLDEST)?;
+    if size as usize >= size_of::<T>() {
+        // SAFETY: as the caller says.
+        return Ok(unsafe { &*found });
+    }
+    let mut whole = MaybeUninit::<T>::zeroed();
+    // SAFETY: it has so many bytes, as it says; what stays zero may be, as the trait says.
+    unsafe {
+        let bytes = whole.as_mut_ptr().cast::<u8>();
+        bytes.copy_from_nonoverlapping(found.cast(), size as usize);
+        Ok(Box::leak(Box::new(whole.assume_init())))
+    }
 }
 
-fn enough<T>(what: &'static str, size: u32) -> Read<()> {
-    let least = size_of::<T>();
+fn enough(what: &'static str, size: u32, least: usize) -> Read<()> {
     match (size as usize) < least {
         true => Err(ModuleTableError::Size { what, size, least }),
         false => Ok(()),

@@ -8,7 +8,7 @@ pub use crate::abi::{Message, Text};
 /// Modules of another major version are refused.
 pub const ABI_MAJOR: u16 = 1;
 /// Counts additions at the end of structures.
-pub const ABI_MINOR: u16 = 0;
+pub const ABI_MINOR: u16 = 1;
 /// The name of the exported function, an [`Entry`]. The other one that a server looks for is
 /// [`ENTRY_PREFIX`] and the name of the module, which is what
 /// [`export_module!`](crate::export_module) exports.
@@ -26,7 +26,7 @@ pub const DONE: Status = 0;
 pub const TRUE: Status = 1;
 /// Of a condition: it does not hold.
 pub const FALSE: Status = 0;
-/// `complete` will bring the end; only after `pend`.
+/// `complete` will bring the end, also that of a condition; only after `pend`.
 pub const PENDING: Status = 2;
 /// The outcome is that of the action given to `tail` or `play`.
 pub const TAIL: Status = 3;
@@ -107,6 +107,8 @@ pub const KIND_NEW_FILE: u32 = 10;
 pub const KIND_NAMES: u32 = 11;
 /// The name of an array or struct that is read or removed.
 pub const KIND_COLLECTION: u32 = 12;
+/// Code of another language, as written: its quotes are its own. Since 1.1.
+pub const KIND_CODE: u32 = 13;
 
 /// [`Parameter::flags`]: it has to be written.
 pub const PARAMETER_REQUIRED: u32 = 1;
@@ -198,6 +200,24 @@ pub type Run = unsafe extern "C" fn(
     count: usize,
 ) -> Status;
 
+/// What is wrong with arguments.
+#[repr(C)]
+#[expect(missing_docs, reason = "explained in the header")]
+pub struct Finding {
+    pub text: Message,
+    pub argument: usize,
+    pub at: usize,
+}
+
+/// Looks at arguments when a diagram is loaded: [`OK`], or anything else and a finding. One that is not
+/// written, or not known before the diagram runs, is [`ABSENT`].
+pub type Check = unsafe extern "C" fn(
+    this: *mut c_void,
+    args: *const Text,
+    count: usize,
+    finding: *mut Finding,
+) -> Code;
+
 /// One action.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -221,6 +241,8 @@ pub struct Action {
     pub example_count: usize,
     pub this: *mut c_void,
     pub run: Option<Run>,
+    // Since 1.1.
+    pub check: Option<Check>,
 }
 
 /// One condition.
@@ -236,6 +258,8 @@ pub struct Condition {
     pub parameter_count: usize,
     pub this: *mut c_void,
     pub test: Option<Run>,
+    // Since 1.1.
+    pub check: Option<Check>,
 }
 
 /// One kind of event that the module raises. `parameters`: names, and what each tells.
@@ -262,6 +286,14 @@ pub type OfferHook = unsafe extern "C" fn(this: *mut c_void, call: *mut Call, sd
 pub type AnswerHook =
     unsafe extern "C" fn(this: *mut c_void, call: *mut Call, offer: Text, sdp: Text) -> Status;
 
+/// Takes the name and the text of each diagram that the module brings.
+pub type Diagrams = unsafe extern "C" fn(
+    this: *mut c_void,
+    sink: Sink,
+    user: *mut c_void,
+    problem: *mut Message,
+) -> Code;
+
 /// What the module wants to hear of; each may be missing.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -278,6 +310,8 @@ pub struct Hooks {
     pub before_destroy: Option<Hook>,
     pub sdp_offer: Option<OfferHook>,
     pub sdp_answer: Option<AnswerHook>,
+    // Since 1.1.
+    pub diagrams: Option<Diagrams>,
 }
 
 /// What the exported function gives.

@@ -45,6 +45,8 @@ pub enum Flow {
     Pending,
     /// End as another action does; made by [`Context::tail`] and its relatives.
     Tail,
+    /// Of a condition that may wait: whether it holds.
+    Holds(bool),
     /// What `Err` means too; made by functions that give a flow.
     Failed(Failure),
 }

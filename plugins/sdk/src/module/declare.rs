@@ -9,6 +9,10 @@ use super::host::Host;
 pub(super) type RunFn = fn(&mut Context<'_>, &Args<'_>) -> Result<Flow, Failure>;
 /// Tests a condition.
 pub(super) type TestFn = fn(&mut Context<'_>, &Args<'_>) -> Result<bool, Failure>;
+/// Looks at arguments when a diagram is loaded.
+pub(super) type CheckFn = fn(&Args<'_>) -> Result<(), Finding>;
+/// Gives the diagrams that a module brings.
+pub(super) type DiagramsFn = fn(&Host) -> Result<Vec<Diagram>, String>;
 /// Begins a module.
 pub(super) type LoadFn = fn(&Host) -> Result<(), String>;
 /// Hears of a session.
@@ -47,6 +51,8 @@ pub enum Kind {
     Names,
     /// The name of an array or struct that is read or removed.
     Collection,
+    /// Code of another language, as written: its quotes are its own.
+    Code,
 }
 
 impl Kind {
@@ -65,6 +71,7 @@ impl Kind {
             Kind::NewFile => abi::KIND_NEW_FILE,
             Kind::Names => abi::KIND_NAMES,
             Kind::Collection => abi::KIND_COLLECTION,
+            Kind::Code => abi::KIND_CODE,
         }
     }
 }
@@ -96,6 +103,40 @@ pub const fn any(name: &'static str, kind: Kind) -> Parameter {
     parameter(name, kind, abi::PARAMETER_REPEATED)
 }
 
+/// What is wrong with arguments that a diagram is loaded with; it is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub(super) text: String,
+    pub(super) argument: usize,
+    pub(super) at: usize,
+}
+
+impl Finding {
+    /// About the first argument as a whole.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            argument: 0,
+            at: 0,
+        }
+    }
+
+    /// About the byte `at` of an argument.
+    pub fn at(mut self, argument: usize, at: usize) -> Self {
+        (self.argument, self.at) = (argument, at);
+        self
+    }
+}
+
+/// A diagram that a module brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagram {
+    /// The name of the application.
+    pub name: String,
+    /// As in a file `NAME.dsm`.
+    pub text: String,
+}
+
 /// Statements of a diagram that show an action, and the variables they leave. The tests of the server
 /// run them, so they need nothing but the module.
 #[derive(Debug, Clone, Copy)]
@@ -120,6 +161,7 @@ pub struct Action {
     pub(super) examples: [Example; MAX_EXAMPLES],
     pub(super) example_count: usize,
     pub(super) run: RunFn,
+    pub(super) check: Option<CheckFn>,
 }
 
 /// An action of this name, without parameters. Diagrams write the name as it is here, as in
@@ -141,6 +183,7 @@ pub const fn action(name: &'static str, run: RunFn) -> Action {
         examples: [NONE; MAX_EXAMPLES],
         example_count: 0,
         run,
+        check: None,
     }
 }
 
@@ -216,6 +259,13 @@ impl Action {
         self
     }
 
+    /// Looks at the arguments when a diagram is loaded, those that are known by then: the others are not
+    /// [written](Args::is_written). A finding refuses the diagram. Called by any thread; must not wait.
+    pub const fn check(mut self, check: CheckFn) -> Self {
+        self.check = Some(check);
+        self
+    }
+
     /// Adds an example; at most 8.
     pub const fn example(mut self, example: Example) -> Self {
         self.examples[self.example_count] = example;
@@ -231,7 +281,14 @@ pub struct Condition {
     pub(super) doc: &'static str,
     pub(super) separator: u32,
     pub(super) parameters: &'static [Parameter],
-    pub(super) test: TestFn,
+    pub(super) test: Test,
+    pub(super) check: Option<CheckFn>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Test {
+    AtOnce(TestFn),
+    Waiting(RunFn),
 }
 
 /// A condition of this name. It may be tested for every event, and must not wait.
@@ -241,7 +298,17 @@ pub const fn condition(name: &'static str, test: TestFn) -> Condition {
         doc: "",
         separator: abi::SEPARATOR_COMMAS,
         parameters: &[],
-        test,
+        test: Test::AtOnce(test),
+        check: None,
+    }
+}
+
+/// A condition that may wait, with [`Context::later`] and its relatives, and answers [`Flow::Holds`]. Meanwhile
+/// its session waits, also with a hang-up.
+pub const fn waiting_condition(name: &'static str, test: RunFn) -> Condition {
+    Condition {
+        test: Test::Waiting(test),
+        ..condition(name, |_, _| Ok(false))
     }
 }
 
@@ -261,6 +328,12 @@ impl Condition {
     /// Every comma separates arguments.
     pub const fn every_comma(mut self) -> Self {
         self.separator = abi::SEPARATOR_EVERY_COMMA;
+        self
+    }
+
+    /// As [`Action::check`].
+    pub const fn check(mut self, check: CheckFn) -> Self {
+        self.check = Some(check);
         self
     }
 }
@@ -342,6 +415,9 @@ pub struct Hooks {
     pub sdp_offer: Option<OfferFn>,
     /// The peer's offer and our answer, before it is sent; the same of the answer.
     pub sdp_answer: Option<AnswerFn>,
+    /// Diagrams that the module brings, if `[dsm] preload` names it: asked at each load of the diagrams, by
+    /// any thread. They are applications as all others. An error refuses the load, with this message.
+    pub diagrams: Option<DiagramsFn>,
 }
 
 impl Hooks {
@@ -354,6 +430,7 @@ impl Hooks {
         before_destroy: None,
         sdp_offer: None,
         sdp_answer: None,
+        diagrams: None,
     };
 }
 

@@ -10,10 +10,12 @@ use std::{ptr, slice};
 use super::abi::{self, Status, Text};
 use super::context::{Args, Context, Flow};
 use super::declare::{
-    Action, Condition, Declaration, Example, Hooks, InviteReply, Parameter, separator,
+    Action, CheckFn, Condition, Declaration, Example, Hooks, InviteReply, Parameter, Test,
+    separator,
 };
 use super::failure::{Exception, Failure};
 use super::host::{Host, check, pairs};
+use crate::abi::Message;
 
 /// Exports a module from a shared object. All but name and doc may be left out; the order is fixed.
 ///
@@ -225,6 +227,7 @@ fn action(action: &'static Action, this: *mut c_void) -> abi::Action {
         example_count,
         this,
         run: Some(run),
+        check: action.check.map(|_| check_action as abi::Check),
     }
 }
 
@@ -239,6 +242,7 @@ fn condition(condition: &'static Condition, this: *mut c_void) -> abi::Condition
         parameter_count,
         this,
         test: Some(test),
+        check: condition.check.map(|_| check_condition as abi::Check),
     }
 }
 
@@ -273,6 +277,7 @@ fn hooks(module: &'static Loaded) -> abi::Hooks {
         before_destroy: of.before_destroy.map(|_| before_destroy as abi::Hook),
         sdp_offer: of.sdp_offer.map(|_| sdp_offer as abi::OfferHook),
         sdp_answer: of.sdp_answer.map(|_| sdp_answer as abi::AnswerHook),
+        diagrams: of.diagrams.map(|_| diagrams as abi::Diagrams),
     }
 }
 
@@ -328,6 +333,8 @@ pub(super) fn answered(
         Ok(Flow::Call(name)) => diagram(cx, &name, abi::CALL),
         Ok(Flow::Pending) => abi::PENDING,
         Ok(Flow::Tail) => abi::TAIL,
+        Ok(Flow::Holds(true)) => abi::TRUE,
+        Ok(Flow::Holds(false)) => abi::FALSE,
         Ok(Flow::Failed(failure)) | Err(failure) => failed(cx, &failure),
     }
 }
@@ -401,19 +408,112 @@ unsafe extern "C" fn test(
         let entry = &*this.cast::<Entry<Condition>>();
         let args = arguments(args, count);
         enter(entry.module, call, |cx| {
-            match (entry.item.test)(cx, &args) {
-                Ok(true) => abi::TRUE,
-                Ok(false) => abi::FALSE,
-                Err(failure) => failed(cx, &failure),
-            }
+            answered(cx, |cx| match entry.item.test {
+                Test::AtOnce(test) => test(cx, &args).map(Flow::Holds),
+                Test::Waiting(test) => test(cx, &args),
+            })
         })
+    }
+}
+
+unsafe extern "C" fn check_action(
+    this: *mut c_void,
+    args: *const Text,
+    count: usize,
+    finding: *mut abi::Finding,
+) -> abi::Code {
+    // SAFETY: the host gives the `this` of the table, lends the arguments, and has a place for the finding.
+    unsafe {
+        let entry = &*this.cast::<Entry<Action>>();
+        check_arguments(entry.item.check, &arguments(args, count), finding)
+    }
+}
+
+unsafe extern "C" fn check_condition(
+    this: *mut c_void,
+    args: *const Text,
+    count: usize,
+    finding: *mut abi::Finding,
+) -> abi::Code {
+    // SAFETY: as above.
+    unsafe {
+        let entry = &*this.cast::<Entry<Condition>>();
+        check_arguments(entry.item.check, &arguments(args, count), finding)
+    }
+}
+
+/// # Safety
+/// `finding` is null or has the buffer that it names.
+unsafe fn check_arguments(
+    check: Option<CheckFn>,
+    args: &Args<'_>,
+    finding: *mut abi::Finding,
+) -> abi::Code {
+    let Some(check) = check else { return abi::OK };
+    let checked = catch_unwind(AssertUnwindSafe(|| check(args)));
+    let found = match checked {
+        Ok(Ok(())) => return abi::OK,
+        Ok(Err(found)) => found,
+        Err(panic) => super::Finding::new(said(&*panic)),
+    };
+    // SAFETY: as the caller says.
+    if let Some(finding) = unsafe { finding.as_mut() } {
+        // SAFETY: as above.
+        unsafe { tell(&found.text, &mut finding.text) };
+        finding.argument = found.argument;
+        finding.at = found.at;
+    }
+    abi::INVALID
+}
+
+/// Writes a text into a buffer of the host, as much as fits.
+///
+/// # Safety
+/// The message has the buffer that it names.
+unsafe fn tell(text: &str, message: &mut Message) {
+    let len = text.floor_char_boundary(message.capacity);
+    // SAFETY: `len` is no more than the text and the buffer have.
+    unsafe { ptr::copy_nonoverlapping(text.as_ptr(), message.ptr, len) };
+    message.len = len;
+}
+
+unsafe extern "C" fn diagrams(
+    this: *mut c_void,
+    sink: abi::Sink,
+    user: *mut c_void,
+    problem: *mut Message,
+) -> abi::Code {
+    // SAFETY: the host gives the `this` of the table.
+    let module = unsafe { &*this.cast::<Loaded>() };
+    let (Some(host), Some(hook)) = (module.host.get(), module.declaration.hooks.diagrams) else {
+        return abi::OK;
+    };
+    let found = catch_unwind(AssertUnwindSafe(|| hook(host)));
+    match found.unwrap_or_else(|panic| Err(said(&*panic))) {
+        Ok(list) => {
+            for one in &list {
+                // SAFETY: the texts are lent for this call; the host gave `user` for its sink.
+                if !unsafe { sink(user, Text::new(&one.name), Text::new(&one.text)) } {
+                    break;
+                }
+            }
+            abi::OK
+        }
+        Err(text) => {
+            // SAFETY: the message is null or has the buffer that it names.
+            if let Some(message) = unsafe { problem.as_mut() } {
+                // SAFETY: as above.
+                unsafe { tell(&text, message) };
+            }
+            abi::INVALID
+        }
     }
 }
 
 unsafe extern "C" fn load(
     this: *mut c_void,
     host: *const abi::Host,
-    problem: *mut abi::Message,
+    problem: *mut Message,
 ) -> abi::Code {
     // SAFETY: the host gives the `this` of the table, and its own table, which lives for ever.
     let (module, host) = unsafe { (&*this.cast::<Loaded>(), &*host) };
@@ -427,10 +527,8 @@ unsafe extern "C" fn load(
     };
     // SAFETY: the message is null or has the buffer that it names.
     if let Some(message) = unsafe { problem.as_mut() } {
-        let len = text.floor_char_boundary(message.capacity);
-        // SAFETY: `len` is no more than the text and the buffer have.
-        unsafe { ptr::copy_nonoverlapping(text.as_ptr(), message.ptr, len) };
-        message.len = len;
+        // SAFETY: as above.
+        unsafe { tell(&text, message) };
     }
     abi::INVALID
 }

@@ -21,8 +21,8 @@ pub mod testing;
 
 pub use context::{Args, Audio, Context, Flow, Owned};
 pub use declare::{
-    Action, Condition, Event, Example, Hooks, InviteReply, Kind, Parameter, action, any, condition,
-    event, may, need,
+    Action, Condition, Diagram, Event, Example, Finding, Hooks, InviteReply, Kind, Parameter,
+    action, any, condition, event, may, need, waiting_condition,
 };
 pub use failure::{Exception, Failure};
 pub use host::{Host, Level, Session};

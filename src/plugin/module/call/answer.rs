@@ -5,6 +5,7 @@ use std::time::Duration;
 use muleteer_sdk::abi::Text;
 use muleteer_sdk::module::abi::{self, Code};
 
+use super::super::code::Asker;
 use super::super::host::{lent, pairs};
 use super::super::pending;
 use super::action::Tail;
@@ -72,11 +73,21 @@ pub unsafe extern "C" fn pend(
     // SAFETY: the module gives its live call.
     unsafe {
         with(call, 0, |call| {
-            if call.place != Place::Action || call.told().pending.is_some() {
+            let condition = match call.place {
+                Place::Action => None,
+                Place::Condition(name) => Some(name),
+                Place::Aside | Place::Description => return 0,
+            };
+            if call.told().pending.is_some() {
                 return 0;
             }
+            let asker = Asker {
+                module: call.module,
+                sets_errno: call.sets_errno,
+                condition,
+            };
             let deadline = Duration::from_millis(deadline_ms);
-            let pending = pending::begin(call.module, call.sets_errno, deadline, cancel);
+            let pending = pending::begin(asker, deadline, cancel);
             call.told().pending = pending;
             pending.map_or(0, |ticket| ticket.handle)
         })

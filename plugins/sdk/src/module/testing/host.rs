@@ -84,6 +84,33 @@ pub(super) fn hooks(module: &abi::Module) -> Option<&'static abi::Hooks> {
     unsafe { module.hooks.as_ref() }
 }
 
+/// The diagrams of a module, or its message.
+pub(super) fn diagrams(module: &abi::Module) -> Result<Vec<(String, String)>, String> {
+    let mut list: Vec<(String, String)> = Vec::new();
+    let hook = hooks(module).and_then(|hooks| hooks.diagrams.map(|hook| (hook, hooks.this)));
+    let Some((hook, this)) = hook else {
+        return Ok(list);
+    };
+    let mut buffer = [0; 1_024];
+    let mut problem = abi::Message {
+        ptr: buffer.as_mut_ptr(),
+        capacity: buffer.len(),
+        len: 0,
+    };
+    // SAFETY: the sink gets the list that it expects; the message has the buffer that it names.
+    match unsafe { hook(this, collect, (&raw mut list).cast(), &mut problem) } {
+        abi::OK => Ok(list),
+        _ => Err(String::from_utf8_lossy(&buffer[..problem.len.min(1_024)]).into_owned()),
+    }
+}
+
+unsafe extern "C" fn collect(user: *mut c_void, name: Text, value: Text) -> bool {
+    // SAFETY: `diagrams` gives its list.
+    let list = unsafe { &mut *user.cast::<Vec<(String, String)>>() };
+    list.push((text(name).to_owned(), text(value).to_owned()));
+    true
+}
+
 pub(super) fn logged(module: &str) -> Vec<String> {
     let shared = shared();
     let lines = shared.logged.iter().filter(|(of, _)| of == module);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::abi::{self, Status, Text};
 use super::failure::Failure;
+use crate::abi::Message;
 
 /// How long [`ModuleTest::run`] waits for an action that waits.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -323,16 +324,22 @@ impl ModuleTest {
     /// If none is pending, or it does not end within a minute.
     pub fn wait(&mut self) -> Outcome {
         loop {
-            let pending = self.session.pending.expect("an action is pending");
-            let completion = self.completions.recv_timeout(PATIENCE);
-            let completion = completion.expect("the action ends within a minute");
-            if completion.handle != pending {
-                continue;
-            }
-            self.session.pending = None;
-            let status = self.resume(&completion.given);
+            let status = self.completed();
             if let Some(outcome) = self.ended(status) {
                 return outcome;
+            }
+        }
+    }
+
+    /// Waits for the completion of what is pending, and goes on with it.
+    fn completed(&mut self) -> Status {
+        loop {
+            let pending = self.session.pending.expect("something is pending");
+            let completion = self.completions.recv_timeout(PATIENCE);
+            let completion = completion.expect("it ends within a minute");
+            if completion.handle == pending {
+                self.session.pending = None;
+                return self.resume(&completion.given);
             }
         }
     }
@@ -344,19 +351,64 @@ impl ModuleTest {
         }
     }
 
-    /// Tests a condition with these argument values.
+    /// What an action finds in arguments when a diagram is loaded, with the argument and the byte in it.
+    ///
+    /// # Errors
+    /// The finding.
     ///
     /// # Panics
-    /// If the module has no such condition.
+    /// If the module has no such action.
+    pub fn check(&self, action: &str, args: &[&str]) -> Result<(), (String, usize, usize)> {
+        let found = host::actions(self.module).find(|found| text(found.name) == action);
+        let found = found.unwrap_or_else(|| panic!("the module has no action {action:?}"));
+        let Some(check) = found.check else {
+            return Ok(());
+        };
+        let args = filled(args, found.parameter_count);
+        let mut buffer = [0; 1_024];
+        let mut finding = abi::Finding {
+            text: Message {
+                ptr: buffer.as_mut_ptr(),
+                capacity: buffer.len(),
+                len: 0,
+            },
+            argument: 0,
+            at: 0,
+        };
+        // SAFETY: the arguments are lent, the finding has the buffer that it names.
+        match unsafe { check(found.this, args.as_ptr(), args.len(), &mut finding) } {
+            abi::OK => Ok(()),
+            _ => {
+                let said = String::from_utf8_lossy(&buffer[..finding.text.len.min(1_024)]);
+                Err((said.into_owned(), finding.argument, finding.at))
+            }
+        }
+    }
+
+    /// The names and texts of the diagrams that the module brings, or what it says instead.
+    ///
+    /// # Errors
+    /// Its message.
+    pub fn diagrams(&self) -> Result<Vec<(String, String)>, String> {
+        host::diagrams(self.module)
+    }
+
+    /// Tests a condition with these argument values, and waits if it does.
+    ///
+    /// # Panics
+    /// If the module has no such condition, or it does not end within a minute.
     pub fn test(&mut self, condition: &str, args: &[&str]) -> bool {
         let mut all = host::conditions(self.module);
         let found = all.find(|found| text(found.name) == condition);
         let found = found.unwrap_or_else(|| panic!("the module has no condition {condition:?}"));
         let args = filled(args, found.parameter_count);
-        let call = self.call(false);
+        let call = self.call(true);
         let test = found.test.expect("a condition has a function");
         // SAFETY: the session is live, the arguments are lent.
-        let status = unsafe { test(found.this, call, args.as_ptr(), args.len()) };
+        let mut status = unsafe { test(found.this, call, args.as_ptr(), args.len()) };
+        while status == abi::PENDING {
+            status = self.completed();
+        }
         if status == abi::FAILED {
             self.note_errno();
         }
