@@ -10,4 +10,5 @@ mod hooks;
 mod misbehaving;
 mod mysql;
 pub mod objects;
+mod py;
 mod refused;

@@ -1,6 +1,7 @@
 //! The section `[module.py]`.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,13 +9,15 @@ use serde_json::Value;
 /// Milliseconds that code of an action may be given.
 const TIMEOUT: RangeInclusive<u64> = 10..=60_000;
 /// Milliseconds that code of a condition may be given: the session does nothing else meanwhile.
-const CONDITION_TIMEOUT: RangeInclusive<u64> = 1..=1_000;
+const CONDITION_TIMEOUT: RangeInclusive<u64> = 1..=10_000;
 
 /// The settings.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Config {
     /// Folders that `import` looks into before all others.
     pub path: Vec<String>,
+    /// The folder of the applications.
+    pub applications: Option<PathBuf>,
     /// How long the code of an action may take.
     pub timeout: Duration,
     /// How long the code of a condition may take.
@@ -29,19 +32,21 @@ pub fn read(json: &str) -> Result<Config, String> {
     let config: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
     let mut read = Config {
         path: Vec::new(),
+        applications: None,
         timeout: Duration::from_secs(5),
-        condition_timeout: Duration::from_millis(50),
+        condition_timeout: Duration::from_secs(1),
     };
     for (key, value) in config.as_object().into_iter().flatten() {
         match key.as_str() {
             "path" => read.path = folders(value)?,
+            "applications" => read.applications = Some(folder(value)?),
             "timeout_ms" => read.timeout = milliseconds(key, value, TIMEOUT)?,
             "condition_timeout_ms" => {
                 read.condition_timeout = milliseconds(key, value, CONDITION_TIMEOUT)?;
             }
             _ => {
                 return Err(format!(
-                    "[module.py] has no key {key:?}: expected path, timeout_ms or condition_timeout_ms"
+                    "[module.py] has no key {key:?}: expected path, applications, timeout_ms or condition_timeout_ms"
                 ));
             }
         }
@@ -56,6 +61,13 @@ fn folders(value: &Value) -> Result<Vec<String>, String> {
     });
     list.ok_or_else(|| {
         format!("[module.py] path: expected a list of folders such as [\"scripts\"], found {value}")
+    })
+}
+
+fn folder(value: &Value) -> Result<PathBuf, String> {
+    let folder = value.as_str().filter(|folder| !folder.is_empty());
+    folder.map(PathBuf::from).ok_or_else(|| {
+        format!("[module.py] applications: expected a folder such as \"ivr\", found {value}")
     })
 }
 
@@ -75,6 +87,7 @@ mod tests {
     fn what_is_not_said_has_a_default() {
         let config = read(r#"{"path":["a"],"condition_timeout_ms":20}"#).unwrap();
         assert_eq!(config.path, ["a"]);
+        assert_eq!(config.applications, None);
         assert_eq!(config.timeout, Duration::from_secs(5));
         assert_eq!(config.condition_timeout, Duration::from_millis(20));
     }
@@ -83,14 +96,18 @@ mod tests {
     fn every_mistake_is_named() {
         for (json, said) in [
             (r#"{"path":"scripts"}"#, "path: expected a list of folders"),
+            (
+                r#"{"applications":["a"]}"#,
+                "applications: expected a folder such as \"ivr\"",
+            ),
             (r#"{"path":[1]}"#, "path: expected a list of folders"),
             (
                 r#"{"timeout_ms":0}"#,
                 "timeout_ms: expected milliseconds from 10 to 60000, found 0",
             ),
             (
-                r#"{"condition_timeout_ms":1001}"#,
-                "from 1 to 1000, found 1001",
+                r#"{"condition_timeout_ms":10001}"#,
+                "from 1 to 10000, found 10001",
             ),
             (r#"{"timeout":5}"#, "no key \"timeout\""),
         ] {

@@ -181,6 +181,8 @@ class Printer(io.TextIOBase):
 
 _here = threading.local()
 _compiled = {}
+# The paths of applications.
+scripts = set()
 
 
 def _flag(value):
@@ -238,15 +240,29 @@ def run(code, condition, names, event, params, line):
         _here.names = None
 
 
-def describe(error):
-    """The type and the text of an exception, and the line of the code; the log gets the whole story."""
-    line = error.lineno if isinstance(error, SyntaxError) else 0
-    for frame, number in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_filename == FILE:
-            line = number
+def check(code, condition):
+    """What is wrong with code before it is run, and the line; an empty text: nothing."""
     try:
-        text = str(error)
-        log(3, "".join(traceback.format_exception(error)))
+        _compile(code, condition)
+    except SyntaxError as error:
+        return f"{type(error).__name__}: {error.msg}", error.lineno or 0
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"{type(error).__name__}: {error}", 0
+    return "", 0
+
+
+def describe(error, level):
+    """The type and the text of an exception, and the line of the code, with the file if it is in one; the
+    log gets the whole story."""
+    file, line = getattr(error, "place", ("", 0))
+    if isinstance(error, SyntaxError):
+        file, line = error.filename, error.lineno
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == FILE or frame.f_code.co_filename in scripts:
+            file, line = frame.f_code.co_filename, number
+    try:
+        text = str(error.msg if isinstance(error, SyntaxError) and level == 0 else error)
+        log(level, "".join(traceback.format_exception(error)))
     except Exception:
         text = ""
-    return type(error).__name__, text, line or 0
+    return type(error).__name__, text, line or 0, "" if file == FILE else file or ""

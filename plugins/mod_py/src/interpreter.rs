@@ -4,15 +4,15 @@
     reason = "which library a function comes from, and making its symbols visible, is up to the linker"
 )]
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use muleteer_sdk::module::{Host, Level};
+use muleteer_sdk::module::{Failure, Host, Level};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBool, PyDict, PyList};
 
 use crate::config::{self, Config};
 use crate::line::{Line, Outlet, Raised, Said};
@@ -32,9 +32,13 @@ pub struct Python3 {
 
 static PYTHON: OnceLock<Python3> = OnceLock::new();
 
-/// What is set when the module is loaded; `None` if that failed.
-pub fn loaded() -> Option<&'static Python3> {
-    PYTHON.get()
+/// What is set when the module is loaded.
+///
+/// # Errors
+/// If that failed.
+pub fn loaded() -> Result<&'static Python3, Failure> {
+    let none = || Failure::errno("general", "mod_py was not loaded");
+    PYTHON.get().ok_or_else(none)
 }
 
 /// The names that the code of one session has given. They may be dropped anywhere: Python frees them later.
@@ -46,11 +50,49 @@ impl Names {
     }
 }
 
-/// A piece of code, and what it runs for.
+/// A call as an application sees it. It may be dropped anywhere, too.
+pub struct Object(PyOnceLock<Py<PyAny>>);
+
+impl Object {
+    pub const fn new() -> Self {
+        Self(PyOnceLock::new())
+    }
+}
+
+/// The script of an application.
+pub struct Script {
+    pub name: String,
+    /// Changes with everything else.
+    pub version: String,
+    pub path: String,
+    pub text: String,
+    pub settings: String,
+}
+
+/// What is to be run.
+pub enum Work {
+    /// Code of a diagram.
+    Code {
+        code: Arc<str>,
+        condition: bool,
+        names: Arc<Names>,
+    },
+    /// The value is true for an application.
+    Load(Script),
+    /// Makes the object of a call.
+    Begin {
+        application: String,
+        version: String,
+        variables: Vec<(String, String)>,
+        object: Arc<Object>,
+    },
+    /// Calls what the application has for the event; the value is false if it says so.
+    Callback { object: Arc<Object> },
+}
+
+/// What is to be run, and for what.
 pub struct Task {
-    pub code: Arc<str>,
-    pub condition: bool,
-    pub names: Arc<Names>,
+    pub work: Work,
     pub event: String,
     pub params: Vec<(String, String)>,
     pub outlet: Outlet,
@@ -100,16 +142,43 @@ fn show_symbols() -> Result<(), String> {
 fn begin(py: Python<'_>, config: &Config) -> PyResult<Py<PyModule>> {
     let face = PyModule::new(py, "muleteer_face")?;
     face.add_function(wrap_pyfunction!(log, &face)?)?;
-    let source = std::ffi::CString::new(include_str!("face.py"))?;
-    py.run(&source, Some(&face.dict()), None)?;
-    face.call_method1("prepare", (PyList::new(py, &config.path)?,))?;
+    face.add_function(wrap_pyfunction!(post, &face)?)?;
+    for source in [include_str!("face.py"), include_str!("application.py")] {
+        py.run(&CString::new(source)?, Some(&face.dict()), None)?;
+    }
+    face.call_method1("make_ivr", (include_str!("ivr.py"),))?;
+    let mut path = config.path.clone();
+    let folder = config.applications.as_ref();
+    path.extend(folder.map(|folder| folder.to_string_lossy().into_owned()));
+    face.call_method1("prepare", (PyList::new(py, &path)?,))?;
     Ok(face.unbind())
+}
+
+/// What is wrong with code before it is run, and the line from 1; 0 if it is not known.
+pub fn mistake(python: &Python3, code: &str, condition: bool) -> Option<(String, usize)> {
+    let checked: PyResult<(String, usize)> = Python::attach(|py| {
+        let face = python.face.bind(py);
+        face.call_method1("check", (code, condition))?.extract()
+    });
+    match checked {
+        Ok((text, line)) => (!text.is_empty()).then_some((text, line)),
+        Err(error) => Some((error.to_string(), 0)),
+    }
+}
+
+/// `ivr.sendMessage`.
+#[pyfunction]
+fn post(py: Python<'_>, session: &str, text: &str) -> PyResult<()> {
+    let Ok(python) = loaded() else { return Ok(()) };
+    let session = python.host.session(session);
+    let posted = py.detach(|| session.post(&[("ivr_message", text)]));
+    posted.map_err(|failure| PyRuntimeError::new_err(format!("sendMessage: {failure:?}")))
 }
 
 /// `dsm.log`: 0 for errors to 3 for what helps to find them.
 #[pyfunction]
 fn log(py: Python<'_>, level: u8, text: &str) {
-    let Some(python) = loaded() else { return };
+    let Ok(python) = loaded() else { return };
     let level = match level {
         0 => Level::Error,
         1 => Level::Warning,
@@ -122,19 +191,19 @@ fn log(py: Python<'_>, level: u8, text: &str) {
 
 /// The class of the exception for code that runs for too long.
 pub fn time_limit(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
-    loaded()?.face.bind(py).getattr("TimeLimit").ok()
+    loaded().ok()?.face.bind(py).getattr("TimeLimit").ok()
 }
 
 /// The exception for code whose session is gone.
 pub fn session_gone(py: Python<'_>) -> PyErr {
     let class = loaded().map(|python| python.face.bind(py).getattr("SessionGone"));
     match class {
-        Some(Ok(class)) => match class.call0() {
+        Ok(Ok(class)) => match class.call0() {
             Ok(error) => PyErr::from_value(error),
             Err(error) => error,
         },
-        Some(Err(error)) => error,
-        None => PyRuntimeError::new_err("gone"),
+        Ok(Err(error)) => error,
+        Err(_) => PyRuntimeError::new_err("gone"),
     }
 }
 
@@ -155,40 +224,80 @@ fn watched(
     face: &Bound<'_, PyModule>,
     task: Task,
 ) -> PyResult<Result<bool, Raised>> {
-    let names = task.names.0.get_or_init(py, || PyDict::new(py).unbind());
-    let params = PyDict::new(py);
-    for (name, value) in &task.params {
-        params.set_item(name, value)?;
-    }
+    let params = dictionary(py, &task.params)?;
     let line = Bound::new(py, Line::new(task.outlet))?;
     let thread = face.getattr("threading")?.call_method0("get_ident")?;
-    let arguments = (
-        &*task.code,
-        task.condition,
-        names.bind(py),
-        task.event,
-        params,
-        line,
-    );
+    // How much a script that raises matters to an operator.
+    let level = match task.work {
+        Work::Code { .. } => 3,
+        _ => 0,
+    };
     let _watched = Watched::new(py, thread.extract()?, task.deadline);
-    match face.call_method1("run", arguments) {
+    let value = match task.work {
+        Work::Code {
+            code,
+            condition,
+            names,
+        } => {
+            let names = names.0.get_or_init(py, || PyDict::new(py).unbind());
+            let names = names.bind(py);
+            face.call_method1("run", (&*code, condition, names, task.event, params, line))
+        }
+        Work::Load(script) => {
+            let of = (script.name, script.version, script.path);
+            let (name, version, path) = of;
+            let arguments = (name, version, path, script.text, script.settings);
+            face.call_method1("load_application", arguments)
+        }
+        Work::Begin {
+            application,
+            version,
+            variables,
+            object,
+        } => {
+            let variables = dictionary(py, &variables)?;
+            let made = face.call_method1("begin", (application, version, variables, line));
+            made.map(|made| {
+                object.0.get_or_init(py, || made.unbind());
+                PyBool::new(py, true).to_owned().into_any()
+            })
+        }
+        Work::Callback { object } => match object.0.get(py) {
+            Some(object) => face.call_method1("callback", (object, task.event, params, line)),
+            None => Err(PyRuntimeError::new_err("the call has no object")),
+        },
+    };
+    match value {
         Ok(value) => Ok(Ok(value.extract()?)),
         Err(error) => {
-            let described = face.call_method1("describe", (error.value(py),));
-            let (kind, text, line) = described?.extract()?;
-            Ok(Err(shortened(kind, text, line)))
+            let described = face.call_method1("describe", (error.value(py), level));
+            let (kind, text, line, file) = described?.extract()?;
+            Ok(Err(shortened(kind, text, line, file)))
         }
     }
+}
+
+fn dictionary<'py>(py: Python<'py>, values: &[(String, String)]) -> PyResult<Bound<'py, PyDict>> {
+    let dictionary = PyDict::new(py);
+    for (name, value) in values {
+        dictionary.set_item(name, value)?;
+    }
+    Ok(dictionary)
 }
 
 /// An exception that nobody could describe.
 fn raised(py: Python<'_>, error: &PyErr) -> Raised {
     let kind = error.get_type(py).name();
     let kind = kind.map_or_else(|_| String::new(), |name| name.to_string());
-    shortened(kind, String::new(), 0)
+    shortened(kind, String::new(), 0, String::new())
 }
 
-fn shortened(kind: String, mut text: String, line: u32) -> Raised {
+fn shortened(kind: String, mut text: String, line: u32, file: String) -> Raised {
     text.truncate(text.floor_char_boundary(MAX_CAUSE));
-    Raised { kind, text, line }
+    Raised {
+        kind,
+        text,
+        line,
+        file,
+    }
 }

@@ -3,6 +3,7 @@
 //! Each end may go at any time. Without a session, or when it does not wait any more, asking raises
 //! `dsm.SessionGone`.
 
+use std::fmt;
 use std::sync::mpsc;
 
 use muleteer_sdk::module::{Context, Exception, Failure};
@@ -21,7 +22,11 @@ const MAX_TEXT: usize = 1 << 20;
 pub enum Ask {
     Variable(String),
     Assign(String, String),
+    /// A parameter of the event.
+    AssignParam(String, String),
     Select(String),
+    /// The body of the message that the event is about.
+    Body,
     /// `$errno` and `$strerror`.
     Fail(String, String),
     /// An action of the server with its arguments.
@@ -66,14 +71,29 @@ pub struct Raised {
     pub text: String,
     /// The line in the code, from 1; 0 if it is not known.
     pub line: u32,
+    /// The file of an application; empty for the code of a diagram.
+    pub file: String,
+}
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.file.is_empty() {
+            write!(f, "{}:{}: ", self.file, self.line)?;
+        }
+        write!(f, "{}: {}", self.kind, self.text)
+    }
 }
 
 impl From<Raised> for Exception {
     fn from(raised: Raised) -> Self {
-        Self::new("py")
+        let exception = Self::new("py")
             .with("cause", raised.text)
             .with("python_type", raised.kind)
-            .with("line", raised.line.to_string())
+            .with("line", raised.line.to_string());
+        match raised.file.is_empty() {
+            true => exception,
+            false => exception.with("file", raised.file),
+        }
     }
 }
 
@@ -88,18 +108,18 @@ pub enum Said {
 /// Where the session listens.
 #[derive(Debug, Clone)]
 pub enum Outlet {
-    /// An action that waits.
-    Action(UnboundedSender<Said>),
-    /// A condition.
-    Condition(mpsc::Sender<Said>),
+    /// An action or a condition that waits.
+    Session(UnboundedSender<Said>),
+    /// Who loads an application; it answers nothing.
+    Loader(mpsc::Sender<Said>),
 }
 
 impl Outlet {
     /// False: nobody listens any more.
     pub fn say(&self, said: Said) -> bool {
         match self {
-            Outlet::Action(sender) => sender.send(said).is_ok(),
-            Outlet::Condition(sender) => sender.send(said).is_ok(),
+            Outlet::Session(sender) => sender.send(said).is_ok(),
+            Outlet::Loader(sender) => sender.send(said).is_ok(),
         }
     }
 }
@@ -149,7 +169,9 @@ fn understood(what: &str, args: Vec<String>) -> Ask {
     match what {
         "var" => Ask::Variable(next()),
         "setvar" => Ask::Assign(next(), next()),
+        "setparam" => Ask::AssignParam(next(), next()),
         "select" => Ask::Select(next()),
+        "body" => Ask::Body,
         "setError" => Ask::Fail(next(), next()),
         action => Ask::Perform(action.to_owned(), args),
     }
@@ -161,7 +183,9 @@ impl Ask {
         let assigned = match self {
             Ask::Variable(name) => return Ok(Ok(cx.var(&name).unwrap_or_default())),
             Ask::Select(name) => return Ok(Ok(cx.select(&name).unwrap_or_default())),
+            Ask::Body => return Ok(Ok(cx.body("").unwrap_or_default())),
             Ask::Assign(name, value) => cx.set(&name, value),
+            Ask::AssignParam(name, value) => cx.set_param(&name, value),
             Ask::Fail(errno, text) => cx
                 .set("errno", errno)
                 .and_then(|()| cx.set("strerror", text)),

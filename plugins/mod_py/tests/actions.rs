@@ -413,3 +413,25 @@ fn a_condition_may_ask_but_not_wait() {
     assert_eq!(t.var("b"), "2");
     assert_eq!(t.performed().last().unwrap().0, "mute");
 }
+
+#[test]
+fn code_is_read_when_a_diagram_is_loaded() {
+    let t = session();
+    let wrong = |text: &str, at| Err((text.to_owned(), 0, at));
+    let text = "SyntaxError: invalid syntax";
+    assert_eq!(t.check("py", &["#\n  x = 1\n  y = *"]), wrong(text, 10));
+    assert_eq!(t.check("py", &["x = "]), wrong(text, 0));
+    assert_eq!(t.check("py", &["'x'; y = \"\"\"\nz\"\"\""]), Ok(()));
+    assert!(t.check("py", &[&"(".repeat(100_000)]).is_err());
+}
+
+#[test]
+fn without_a_folder_there_are_no_applications() {
+    let mut t = session();
+    assert_eq!(t.diagrams(), Ok(Vec::new()));
+    let outcome = t.run("py.callback", &[]);
+    assert_eq!(outcome.exception("type"), "py");
+    let outcome = t.run("py.begin", &["none", "1"]);
+    let cause = "there is no application none in Python";
+    assert_eq!(outcome.exception("cause"), cause);
+}
