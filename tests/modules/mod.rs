@@ -11,4 +11,5 @@ mod misbehaving;
 mod mysql;
 pub mod objects;
 mod py;
+mod readmes;
 mod refused;

@@ -89,18 +89,24 @@ impl Process {
 
     /// The next line that contains `text`; what stands before it is passed.
     pub fn line(&mut self, text: &str) -> String {
+        self.line_of(&[text]);
+        self.output[self.passed - 1].1.clone()
+    }
+
+    /// Goes on to the next line that contains one of these; returns which.
+    pub fn line_of(&mut self, texts: &[&str]) -> usize {
         let deadline = Instant::now() + PATIENCE;
         loop {
             while self.passed < self.output.len() {
                 self.passed += 1;
                 let (_, line) = &self.output[self.passed - 1];
-                if line.contains(text) {
-                    return line.clone();
+                if let Some(which) = texts.iter().position(|text| line.contains(text)) {
+                    return which;
                 }
             }
             match self.lines.recv_timeout(deadline - Instant::now()) {
                 Ok(line) => self.output.push(line),
-                Err(error) => panic!("no line with {text:?}: {error}\n{}", show(&self.output)),
+                Err(error) => panic!("no line with {texts:?}: {error}\n{}", show(&self.output)),
             }
         }
     }
@@ -266,26 +272,35 @@ impl ServerProcess {
 
     /// On this address; IPv6 ones in brackets.
     pub fn start_on(ip: &str, arguments: &[&str]) -> Self {
-        let address = format!("{ip}:{}", free_port());
-        Self::started(&address, serve(&address).args(arguments))
+        Self::started(ip, |address| {
+            let mut command = serve(address);
+            command.args(arguments);
+            command
+        })
     }
 
     /// With this configuration.
     pub fn configured(config: &Path) -> Self {
-        let address = format!("127.0.0.1:{}", free_port());
-        Self::started(&address, &mut serve_as(config, &address))
+        Self::started("127.0.0.1", |address| serve_as(config, address))
     }
 
-    fn started(address: &str, command: &mut Command) -> Self {
-        let mut process = Process::start(command);
-        process.line("listens on");
-        process.line("Ctrl-C stops.");
-        // What it logged while it started is still to be looked for.
-        process.passed = 0;
-        Self {
-            process,
-            address: address.parse().expect("an address"),
+    fn started(ip: &str, command: impl Fn(&str) -> Command) -> Self {
+        // Somebody may take a free port before the server does: then there is another one.
+        for _ in 0..5 {
+            let address = format!("{ip}:{}", free_port());
+            let mut process = Process::start(&mut command(&address));
+            if process.line_of(&["listens on", "Address already in use"]) == 1 {
+                continue;
+            }
+            process.line("Ctrl-C stops.");
+            // What it logged while it started is still to be looked for.
+            process.passed = 0;
+            return Self {
+                process,
+                address: address.parse().expect("an address"),
+            };
         }
+        panic!("all free ports are taken before a server can take them");
     }
 
     /// A SIP URI of the server.

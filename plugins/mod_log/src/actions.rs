@@ -9,7 +9,7 @@ use crate::message::{self, FACILITIES, Sender};
 use crate::target::{self, Address, Target};
 
 const LEVEL: Parameter = need("level", Kind::Value);
-const TEXT: Parameter = need("text", Kind::Value);
+const TEXT: Parameter = need("text", Kind::Template);
 
 pub const WRITE: Action = action("log.write", write)
     .doc(

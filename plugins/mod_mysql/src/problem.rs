@@ -1,7 +1,7 @@
 //! How work with a database fails, and what a script sees of it.
 
 use muleteer_sdk::module::{Context, Failure};
-use mysql_async::{DriverError, Error};
+use mysql_async::{DriverError, Error, IoError};
 
 /// The client's own numbers of the protocol: nobody answers at all; the answer to a statement is missing.
 const CANNOT_CONNECT: u16 = 2002;
@@ -116,6 +116,9 @@ fn database(cx: &mut Context<'_>, errno: &'static str, number: u16, text: String
 
 /// An error and what caused it, once each.
 fn told(error: &Error) -> String {
+    if let Error::Io(IoError::Io(error)) = error {
+        return error.to_string();
+    }
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

@@ -19,7 +19,7 @@ fn module() -> &'static Module {
     // SAFETY: the function is of this type, and its table lives for ever.
     unsafe {
         &*library
-            .get::<Entry>("muleteer_module")
+            .get::<Entry>("muleteer_mod_py")
             .expect("its function")()
     }
 }

@@ -6,81 +6,22 @@
     reason = "the test starts a server"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+#[path = "redis/server.rs"]
+mod redis_server;
+
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 
 use mod_redis::muleteer_module;
 use muleteer_sdk::module::testing::{ModuleTest, Outcome};
 
-/// A Redis on a socket in a folder of its own, and on a port.
-struct Redis {
-    process: Child,
-    folder: PathBuf,
-    port: u16,
-}
+use self::redis_server::Redis;
 
 impl Redis {
-    fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("mod_redis-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        // A port that is free now may be taken a moment later: then the next one is tried.
-        for _ in 0..20 {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = free.local_addr().unwrap().port();
-            drop(free);
-            let mut process = Command::new("redis-server")
-                .args([
-                    "--port",
-                    &port.to_string(),
-                    "--bind",
-                    "127.0.0.1",
-                    "--save",
-                    "",
-                ])
-                .args(["--appendonly", "no", "--dir"])
-                .arg(&folder)
-                .arg("--unixsocket")
-                .arg(folder.join("socket"))
-                .stdout(Stdio::piped())
-                .spawn()
-                .expect(
-                    "redis-server is not here: apt-get install redis-server, or make test-packages",
-                );
-            let mut log = BufReader::new(process.stdout.take().unwrap());
-            let mut line = String::new();
-            while log.read_line(&mut line).unwrap() > 0 {
-                if line.contains("Ready to accept connections") {
-                    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
-                    return Self {
-                        process,
-                        folder,
-                        port,
-                    };
-                }
-            }
-            process.wait().unwrap();
-        }
-        panic!("no port was free");
-    }
-
-    fn url(&self) -> String {
-        format!("redis://tcp:127.0.0.1;port={}", self.port)
-    }
-
     fn session(&self) -> ModuleTest {
         let mut t = ModuleTest::new(muleteer_module());
         assert_eq!(t.run("redis.connect", &[&self.url()]), Outcome::Done);
         t
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -10,9 +10,7 @@ use super::call::{Call, Place, Tail, TailAction, Told, failure};
 use super::loader::Loaded;
 use super::pending;
 use super::table::{ActionFacts, ConditionFacts};
-use crate::dsm::module::{
-    ActionCode, ConditionCode, Past, Refused, Resume, Resumption, Tested,
-};
+use crate::dsm::module::{ActionCode, ConditionCode, Past, Refused, Resume, Resumption, Tested};
 use crate::dsm::{
     Argument, Arguments, Exception, HostAction, Outcome, Scope, Then, TooManyValues, Values,
     set_errno,

@@ -11,8 +11,8 @@
 
 mod call;
 mod code;
-mod error;
 mod diagrams;
+mod error;
 mod hooks;
 mod host;
 mod loader;

@@ -32,6 +32,7 @@ export_module! {
             let order = obey(cx, "sdp_answer", &offered.to_string())?;
             Ok(changed(&order, sdp))
         }),
+        ..Hooks::NONE
     },
 }
 
