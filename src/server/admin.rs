@@ -14,7 +14,7 @@ use crate::control::dsm::{Command, Order, Outcome};
 use crate::deployment::{Deployment, DeploymentError};
 use crate::ids::Ids;
 use crate::net::{Control, Tls};
-use crate::server::StartError;
+use crate::server::{StartError, parts};
 use crate::session::event::{Params, SessionId};
 use crate::session::monitoring::Following;
 use crate::session::router::RequestSelectors;
@@ -100,13 +100,13 @@ impl Admin {
             let selector = load_selector(&wanted.app)?;
             let requests = load_requests(&wanted.requests, &wanted.app)?;
             let credentials = tls.read(&wanted.tls)?;
-            Ok((selector, requests, credentials, super::users(&wanted.auth)?))
+            Ok((selector, requests, credentials, parts::users(&wanted.auth)?))
         };
         let (selector, requests, credentials, users) = blocking(move || Ok(read())).await??;
         let wanted = config.clone();
         let (next, starts) = blocking(move || before.reload(&wanted)).await?;
         self.tls.adopt(credentials);
-        let guard = users.map(|users| super::guard(&config.auth, users, &mut self.ids));
+        let guard = users.map(|users| parts::guard(&config.auth, users, &mut self.ids));
         (self.config, self.selector, self.requests) = (config, selector, requests);
         self.tell(Control::SetGuard(guard.map(Box::new))).await;
         self.adopt(next, starts).await;
@@ -193,7 +193,7 @@ impl Admin {
 
     async fn adopt(&mut self, next: Deployment, starts: Vec<SystemStart>) {
         self.deployment = next;
-        let follows = super::follows(&self.config, &self.deployment);
+        let follows = parts::follows(&self.config, &self.deployment);
         self.following.sessions.store(follows, Ordering::Relaxed);
         let catalog = self.deployment.catalog().into();
         let applications = (self.selector.clone(), self.requests.clone(), catalog);

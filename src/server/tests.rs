@@ -1,4 +1,9 @@
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::*;
+use crate::codec::CodecId;
 
 fn phone() -> Server {
     let line = PhoneLine {
