@@ -1,27 +1,28 @@
 //! The offer/answer exchange of one dialog (RFC 3264), for one audio stream.
 
+mod agreed;
+mod section;
+
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::crypto::{CRYPTO, CryptoAttribute};
+use self::agreed::Common;
+pub(super) use self::agreed::is_unicast;
+pub use self::agreed::{MAX_PTIME, MIN_PTIME, NegotiatedAudio};
+use self::section::{audio_attributes, declined, describe_audio};
+use super::crypto::CryptoAttribute;
 use super::description::{
-    Attribute, ConnectionAddress, Direction, MediaDescription, Origin, SdpError,
-    SessionDescription, Time,
+    ConnectionAddress, Direction, MediaDescription, Origin, SdpError, SessionDescription, Time,
 };
 use super::encryption::{Encryption, OfferedKeys, SrtpTerms};
-use super::format::{AudioFormat, EventSet};
-use crate::codec::{CodecId, Codecs, Encoding};
-use crate::rtp::srtp::SrtpKeys;
+use super::format::AudioFormat;
+use crate::codec::Codecs;
 
-/// The shortest packet we send, whatever the peer asks for.
-pub const MIN_PTIME: Duration = Duration::from_millis(10);
-/// The longest packet we send, whatever the peer asks for.
-pub const MAX_PTIME: Duration = Duration::from_millis(60);
-
-const RTCP_MUX: &str = "rtcp-mux";
+/// Room for a usual description.
+const TYPICAL_BYTES: usize = 512;
 
 /// What our side can do, as the caller configures it.
 #[derive(Debug, Clone)]
@@ -35,39 +36,6 @@ pub struct Capabilities {
     pub codecs: Codecs,
     /// The packet length of our offers, and to a peer that asks for none.
     pub ptime: Duration,
-}
-
-/// What an exchange has agreed on for the audio stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NegotiatedAudio {
-    /// Where to send. `None` while there is no address that can be sent to: the stream is held by
-    /// 0.0.0.0 or `::`, disabled by port 0, or the address is multicast or a host name.
-    pub remote: Option<SocketAddr>,
-    /// The host name and port to resolve, when the peer gave a name instead of an address.
-    pub remote_name: Option<(String, u16)>,
-    /// Where to send RTCP if it does not share the port of RTP: `a=rtcp` (RFC 3605), else the port above
-    /// that of RTP (RFC 3550 §11). `None` as for `remote`.
-    pub remote_rtcp: Option<SocketAddr>,
-    /// RTP and RTCP share a port, in both directions (RFC 5761 §5.1.1).
-    pub rtcp_mux: bool,
-    /// Our direction.
-    pub direction: Direction,
-    /// What to send, with the peer's payload type and parameters.
-    pub send: AudioFormat,
-    /// What may arrive, with our payload types and parameters; the peer may change between them
-    /// with any packet. Without telephone-event.
-    pub receive: Vec<AudioFormat>,
-    /// What to send keys as, with the peer's payload type: the telephone-event at the clock rate of
-    /// `send` if there is one. Its `fmtp` holds the events both understand.
-    pub telephone_event: Option<AudioFormat>,
-    /// What keys may arrive as, with our payload types: one for each clock rate of `receive`, first
-    /// that of `send` (RFC 4733 §2.1).
-    pub receive_events: Vec<AudioFormat>,
-    /// The length of the packets we send, which the codec can make: a multiple of 10 ms from
-    /// [`MIN_PTIME`] to [`MAX_PTIME`].
-    pub ptime: Duration,
-    /// The keys of SRTP; `None`: audio is not encrypted.
-    pub srtp: Option<Box<SrtpKeys>>,
 }
 
 /// Why an exchange failed. The state is then that before the offer.
@@ -133,6 +101,14 @@ struct OpenOffer {
     direction: Direction,
     ptime: Duration,
     keys: OfferedKeys,
+}
+
+/// A section of an offer that is to be used.
+struct Selected {
+    index: usize,
+    common: Common,
+    /// The line to answer with SRTP.
+    key: Option<CryptoAttribute>,
 }
 
 impl OfferAnswer {
@@ -469,214 +445,4 @@ impl Capabilities {
         formats.sort_by_key(AudioFormat::is_telephone_event);
         formats
     }
-}
-
-/// What two lists of formats share, in the order of theirs.
-struct Common {
-    codecs: Vec<CommonCodec>,
-    /// Theirs and ours.
-    events: Vec<(AudioFormat, AudioFormat)>,
-}
-
-/// A section of an offer that is to be used.
-struct Selected {
-    index: usize,
-    common: Common,
-    /// The line to answer with SRTP.
-    key: Option<CryptoAttribute>,
-}
-
-struct CommonCodec {
-    codec: CodecId,
-    theirs: AudioFormat,
-    ours: AudioFormat,
-}
-
-impl Common {
-    fn of(theirs: &[AudioFormat], ours: &[AudioFormat], known: &Codecs) -> Self {
-        let pairs = theirs.iter().filter_map(|format| {
-            let own = ours.iter().find(|own| own.is_same_encoding(format))?;
-            Some((format.clone(), own.clone()))
-        });
-        let (events, codecs): (Vec<_>, Vec<_>) =
-            pairs.partition(|(theirs, _)| theirs.is_telephone_event());
-        let codecs = codecs.into_iter().filter_map(|(theirs, ours)| {
-            let codec = theirs.codec(known)?;
-            // Parameters that the codec cannot work with make it another format.
-            codec.variant(theirs.parameters())?;
-            Some(CommonCodec {
-                codec,
-                theirs,
-                ours,
-            })
-        });
-        Self {
-            codecs: codecs.take(MAX_CODECS).collect(),
-            events,
-        }
-    }
-
-    /// An answer takes the numbers of the offer, and says what we make of its parameters.
-    fn number_by_offer(&mut self) {
-        for CommonCodec {
-            codec,
-            theirs,
-            ours,
-        } in &mut self.codecs
-        {
-            ours.payload_type = theirs.payload_type;
-            let fmtp = codec.fmtp(Some(theirs.parameters()));
-            ours.fmtp = Some(fmtp.into_owned()).filter(|fmtp| !fmtp.is_empty());
-        }
-        for (theirs, ours) in &mut self.events {
-            ours.payload_type = theirs.payload_type;
-        }
-    }
-
-    /// What is agreed on, with the best codec first. There is one.
-    fn agreed(
-        self,
-        connection: &ConnectionAddress,
-        media: &MediaDescription,
-        direction: Direction,
-        ptime: Duration,
-    ) -> NegotiatedAudio {
-        let (remote, remote_name) = destination(connection, media.port);
-        let best = &self.codecs[0];
-        let send = best.theirs.clone();
-        let variant = best.codec.variant(send.parameters()).unwrap_or_default();
-        let wanted = send_ptime(media, ptime);
-        let (_, ptime) = Encoding::with_packet_time(best.codec, variant, wanted);
-        let events = self.events_for(send.clock_rate);
-        NegotiatedAudio {
-            remote,
-            remote_name,
-            remote_rtcp: remote.and_then(|remote| media.rtcp_address(remote)),
-            rtcp_mux: media.has(RTCP_MUX),
-            direction,
-            ptime,
-            telephone_event: events.first().map(|(theirs, _)| theirs.clone()),
-            receive_events: events.into_iter().map(|(_, ours)| ours).collect(),
-            receive: self.codecs.into_iter().map(|pair| pair.ours).collect(),
-            send,
-            srtp: None,
-        }
-    }
-
-    /// The telephone-events at the clock rates of the codecs, that of the codec in use first. Where
-    /// there is none, any other: phones that offer Opus with nothing but `telephone-event/8000` do
-    /// send it.
-    fn events_for(&self, clock_rate: u32) -> Vec<(AudioFormat, AudioFormat)> {
-        let mut usable: Vec<(AudioFormat, AudioFormat)> = Vec::new();
-        for (theirs, ours) in &self.events {
-            let events = EventSet::of(theirs).intersection(EventSet::of(ours));
-            let is_new = usable
-                .iter()
-                .all(|(_, own)| own.clock_rate != ours.clock_rate);
-            if !events.is_empty() && is_new {
-                let understood = |format: &AudioFormat| AudioFormat {
-                    fmtp: Some(events.to_string()),
-                    ..format.clone()
-                };
-                usable.push((understood(theirs), understood(ours)));
-            }
-        }
-        usable.sort_by_key(|(_, ours)| ours.clock_rate != clock_rate);
-        let rates = |rate| self.codecs.iter().any(|pair| pair.ours.clock_rate == rate);
-        let mut first = true;
-        usable.retain(|(_, ours)| std::mem::take(&mut first) || rates(ours.clock_rate));
-        usable
-    }
-}
-
-/// Room for a usual description.
-const TYPICAL_BYTES: usize = 512;
-
-/// Codecs that are agreed on with one peer, at most: each may come to cost a decoder.
-const MAX_CODECS: usize = 8;
-
-/// The section as an answer declines it: same media type, profile and formats, port 0
-/// (RFC 3264 §6).
-fn declined(offered: &MediaDescription) -> MediaDescription {
-    let mut formats = offered.formats.clone();
-    if formats.is_empty() {
-        // The grammar wants one; a section that came without has to go back with something.
-        formats.push("0".to_owned());
-    }
-    MediaDescription {
-        media: offered.media.clone(),
-        port: 0,
-        protocol: offered.protocol.clone(),
-        formats,
-        connection: None,
-        attributes: Vec::new(),
-    }
-}
-
-fn describe_audio(
-    section: &mut MediaDescription,
-    agreed: &NegotiatedAudio,
-    keys: &[CryptoAttribute],
-) {
-    let formats = || agreed.receive.iter().chain(&agreed.receive_events);
-    section.formats = formats()
-        .map(|format| format.payload_type.to_string())
-        .collect();
-    section.attributes = audio_attributes(
-        formats(),
-        agreed.ptime,
-        agreed.direction,
-        agreed.rtcp_mux,
-        keys,
-    );
-}
-
-fn audio_attributes<'a>(
-    formats: impl Iterator<Item = &'a AudioFormat>,
-    ptime: Duration,
-    direction: Direction,
-    rtcp_mux: bool,
-    keys: &[CryptoAttribute],
-) -> Vec<Attribute> {
-    let mut attributes: Vec<_> = formats.flat_map(AudioFormat::attributes).collect();
-    attributes.extend(rtcp_mux.then(|| Attribute::flag(RTCP_MUX)));
-    attributes.extend(keys.iter().map(|key| Attribute::value(CRYPTO, key)));
-    attributes.push(Attribute::value("ptime", ptime.as_millis()));
-    attributes.push(Attribute::flag(direction.as_str()));
-    attributes
-}
-
-/// Where a stream goes: an address, or a name to resolve, or nowhere.
-fn destination(
-    connection: &ConnectionAddress,
-    port: u16,
-) -> (Option<SocketAddr>, Option<(String, u16)>) {
-    match connection {
-        ConnectionAddress::Name(name) => (None, Some((name.clone(), port))),
-        ConnectionAddress::Ip(ip) => {
-            // An IPv4 address inside an IPv6 one (RFC 5118 §4.9) is reached over IPv4.
-            let ip = ip.to_canonical();
-            (is_unicast(ip).then(|| SocketAddr::new(ip, port)), None)
-        }
-    }
-}
-
-/// Unspecified addresses are a hold of old (RFC 3264 §8.4); the others would make us flood a net.
-pub(super) fn is_unicast(address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
-    !(address.is_unspecified() || address.is_multicast() || is_broadcast)
-}
-
-/// The packet length to send: what the peer asks for, else `default`, never above its `maxptime`,
-/// within our bounds and in whole steps of 10 ms.
-fn send_ptime(media: &MediaDescription, default: Duration) -> Duration {
-    let wanted = media
-        .ptime_ms()
-        .map_or(default, |ms| Duration::from_millis(ms.into()));
-    let longest = media
-        .maxptime_ms()
-        .map_or(MAX_PTIME, |ms| Duration::from_millis(ms.into()));
-    let steps = wanted.min(longest).clamp(MIN_PTIME, MAX_PTIME).as_millis() as u64 / 10;
-    Duration::from_millis(steps * 10)
 }
