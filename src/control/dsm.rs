@@ -2,13 +2,13 @@
 //!
 //! It reads the arguments into a [`Command`]; the task that owns what is in place carries it out.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{CREATE_SYSTEM_DSM, CallError, Calling, Component, Function, Kind, Parameter};
+use crate::dsm::Params;
 
 /// What the owner of the diagrams is told to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +49,6 @@ pub enum Command {
         diagram: String,
     },
 }
-
-/// Parameters of an event.
-pub type Params = BTreeMap<String, String>;
 
 /// What became of a [`Command`].
 #[derive(Debug, Clone, PartialEq, Eq)]

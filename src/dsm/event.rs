@@ -1,7 +1,12 @@
 //! Events: what happens to a session, in the words of the language.
 
+use std::collections::BTreeMap;
+
 use super::module::ModuleEvent;
 use super::value::Values;
+
+/// Parameters of an event on its way to a diagram, by name.
+pub type Params = BTreeMap<String, String>;
 
 /// The kind of an event; each but [`EventKind::Exception`] is named by a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -46,7 +46,7 @@ pub use condition::{
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use engine::{Engine, NotStartable, Progress};
-pub use event::{Event, EventKind};
+pub use event::{Event, EventKind, Params};
 pub use expr::SELECTS;
 pub(crate) use expr::{Scope, Template, UnknownSelect};
 pub use format::{FormatError, Refusal, format};

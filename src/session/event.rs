@@ -1,7 +1,6 @@
 //! What passes between a session and the rest of the server.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use super::room::{InRoom, InRoomError, Room, RoomAnswer, RoomQuestion, RoomReque
 use crate::audio::playlist::{PlaylistItem, RoomId};
 use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
+pub use crate::dsm::Params;
 use crate::dsm::module::{MemoryFile, ModuleEvent, Ticket};
 use crate::dsm::{ActionResult, DiCall, Event, EventKind, RecordOptions};
 use crate::media::{MediaCommand, MediaEvent};
@@ -37,9 +37,6 @@ impl fmt::Display for SessionId {
         f.write_str(&self.0)
     }
 }
-
-/// Parameters of an event that one session posts to another.
-pub type Params = BTreeMap<String, String>;
 
 /// An audio file that is to be played or recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

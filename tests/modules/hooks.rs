@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use muleteer::config::{DigitDetection, DigitSending};
+use muleteer::dsm::Params;
 use muleteer::dsm::module::ModuleEvent;
 use muleteer::plugin::module::{Office, open_office};
 use muleteer::session::Limits;
@@ -43,12 +44,7 @@ const DIAGRAM: &str = "import(mod_hooked);\n\
 struct Notes(Mutex<Vec<(String, String)>>);
 
 impl Office for Notes {
-    fn send(
-        &self,
-        to: &str,
-        _: Option<&'static ModuleEvent>,
-        params: BTreeMap<String, String>,
-    ) -> bool {
+    fn send(&self, to: &str, _: Option<&'static ModuleEvent>, params: Params) -> bool {
         let heard = format!("{} {}", params["hook"], params["about"]);
         let note = (to.to_owned(), heard.trim().to_owned());
         self.0.lock().unwrap().push(note);

@@ -1,7 +1,6 @@
 //! What a module reaches without a call: its configuration, the log, events to sessions, the end of its
 //! pending actions.
 
-use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -12,6 +11,7 @@ use super::call;
 use super::code::Given;
 use super::loader::Loaded;
 use super::pending;
+use crate::dsm::Params;
 use crate::dsm::module::ModuleEvent;
 
 /// The longest line that a module logs.
@@ -49,12 +49,7 @@ impl Own {
 /// What brings events to the sessions of one server.
 pub trait Office: std::fmt::Debug + Send + Sync {
     /// Sends an event to a session or queue: `event`, or one of a module. False: no room.
-    fn send(
-        &self,
-        to: &str,
-        event: Option<&'static ModuleEvent>,
-        params: BTreeMap<String, String>,
-    ) -> bool;
+    fn send(&self, to: &str, event: Option<&'static ModuleEvent>, params: Params) -> bool;
 }
 
 static OFFICES: Mutex<Vec<Weak<dyn Office>>> = Mutex::new(Vec::new());
@@ -196,7 +191,7 @@ fn send(to: &str, event: Option<&'static ModuleEvent>, params: &[(&str, &str)]) 
         offices.iter().filter_map(Weak::upgrade).collect()
     };
     let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-    let params: BTreeMap<_, _> = params.iter().map(pair).collect();
+    let params: Params = params.iter().map(pair).collect();
     // Names of sessions are unique among servers, so only one has it.
     let sent = offices
         .iter()
