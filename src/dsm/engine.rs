@@ -291,11 +291,6 @@ impl Engine {
         self.diagram().state(self.at.state)
     }
 
-    /// Whether the diagram ran in circles: the session has to end.
-    pub fn is_broken(&self) -> bool {
-        self.broken
-    }
-
     /// Runs lists and passes until the event is done or an action is pending.
     fn drive(&mut self, run: Run, host: &mut dyn ActionContext) -> Progress {
         self.drive_from(None, run, host)

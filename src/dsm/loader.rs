@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use super::include::MAX_TEXT_BYTES;
-use super::load::{LoadedSet, diagram_files, load_set};
-use super::registry::Registry;
+use super::load::diagram_files;
 use super::source::{EntryKind, SourceProvider};
 
 /// Reads from the file system; relative paths start at the working directory.
@@ -71,15 +70,4 @@ pub fn find_diagrams(folders: &[PathBuf]) -> Result<Vec<(String, String)>, (Path
         }
     }
     Ok(diagrams)
-}
-
-/// Loads what [`find_diagrams`] finds.
-///
-/// # Errors
-/// The folder that cannot be read, and why.
-pub fn load_folders(
-    folders: &[PathBuf],
-    registry: &Registry,
-) -> Result<LoadedSet, (PathBuf, io::Error)> {
-    Ok(load_set(&find_diagrams(folders)?, &FileSystem, registry))
 }

@@ -297,11 +297,6 @@ impl OfferAnswer {
         self.open_offer = None;
     }
 
-    /// Whether an offer of ours waits for its answer.
-    pub fn is_offer_open(&self) -> bool {
-        self.open_offer.is_some()
-    }
-
     /// What the latest complete exchange agreed on.
     pub fn agreed(&self) -> Option<&Arc<NegotiatedAudio>> {
         self.agreed.as_ref()

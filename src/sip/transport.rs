@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memmem;
 
-use crate::sip::message::{MAX_MESSAGE_BYTES, SipUri, Transport, Via};
+use crate::sip::message::{MAX_MESSAGE_BYTES, Transport, Via};
 use crate::sip::transaction::Reliability;
 
 /// Name of one stream connection, unique for the life of the process.
@@ -64,25 +64,6 @@ pub fn default_port(transport: Transport) -> u16 {
         Transport::Wss => 443,
         _ => DEFAULT_PORT,
     }
-}
-
-/// Returns the transport that a URI asks for, UDP where it says nothing; `None` if it names one that is
-/// not known, or that carries no `sips` (RFC 3261 §19.1.1, §26.2.2, RFC 7118 §6).
-pub fn wanted_transport(uri: &SipUri) -> Option<Transport> {
-    let is = |named: &str, name: &str| named.eq_ignore_ascii_case(name);
-    Some(match (uri.params.get("transport"), uri.secure) {
-        (None, false) => Transport::Udp,
-        (None, true) => Transport::Tls,
-        (Some(named), false) if is(named, "udp") => Transport::Udp,
-        (Some(named), false) if is(named, "tcp") => Transport::Tcp,
-        (Some(named), true) if is(named, "tcp") => Transport::Tls,
-        // RFC 3261 §26.2.2 deprecates the name, and everybody uses it.
-        (Some(named), _) if is(named, "tls") => Transport::Tls,
-        (Some(named), false) if is(named, "ws") => Transport::Ws,
-        (Some(named), true) if is(named, "ws") => Transport::Wss,
-        (Some(named), _) if is(named, "wss") => Transport::Wss,
-        _ => return None,
-    })
 }
 
 /// Writes into the topmost Via of a received request where it came from.

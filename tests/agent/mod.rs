@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use muleteer::dsm::loader::load_folders;
+use muleteer::dsm::loader::{FileSystem, find_diagrams};
 use muleteer::dsm::source::EntryKind;
 use muleteer::dsm::{Registry, SourceProvider, load_set};
 use muleteer::ids::Draws;
@@ -140,7 +140,8 @@ pub fn diagram_of(name: &str, text: &str, registry: &Registry) -> DiagramApplica
 /// A shipped diagram with these settings.
 pub fn shipped(name: &str, config: &[(&str, &str)]) -> DiagramApplication {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dsm");
-    let set = load_folders(&[folder], &Registry::default()).unwrap();
+    let diagrams = find_diagrams(&[folder]).unwrap();
+    let set = load_set(&diagrams, &FileSystem, &Registry::default());
     let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     DiagramApplication {
         name: name.to_owned(),

@@ -103,7 +103,8 @@ fn answers_that_decline_or_do_not_fit_end_the_offer() {
         exchange.offer(&capabilities(), local(), SendRecv).unwrap();
         let error = exchange.accept_answer(answer.as_bytes()).unwrap_err();
         assert_eq!(error.to_string(), expected);
-        assert!(!exchange.is_offer_open());
+        let again = exchange.accept_answer(answer.as_bytes()).unwrap_err();
+        assert_eq!(again.to_string(), "an answer without an offer");
     }
 }
 

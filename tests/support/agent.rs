@@ -50,7 +50,7 @@ use muleteer::sip::dialog::session_timer::SessionTimerSettings;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig, Event, TransactionId};
 use muleteer::sip::locate::{Answer, Question, Reach, RecordType, Target};
 use muleteer::sip::message::{HeaderName, Request, Response, StatusCode, Transport, Uri};
-use muleteer::sip::transport::{Flow, Transmit, wanted_transport};
+use muleteer::sip::transport::{Flow, Transmit};
 use muleteer::stats::Stats;
 
 use super::studio::{Studio, Tape};
@@ -406,9 +406,7 @@ impl Agent {
             self.delivery.set_outbound(id.clone(), outbound);
         }
         let media = self.next_media();
-        let transport = dial.uri.as_sip().and_then(wanted_transport);
-        let transport = transport.unwrap_or(Transport::Udp);
-        let way = FirstHop::new(self.address, transport, []);
+        let way = FirstHop::new(self.address, Transport::Udp, []);
         let mut session =
             begin::outgoing(dial, way, media, &self.settings).expect("audio that can be offered");
         session.begin(now);

@@ -310,7 +310,6 @@ fn repost_cycles_end() {
     let mut engine = started(&[("main", text)], &mut host);
     assert_eq!(engine.run_event(key("1"), &mut host), Progress::Broken);
     assert_eq!(host.problems, [endless("A")]);
-    assert!(engine.is_broken());
     assert_eq!(engine.run_event(key("1"), &mut host), Progress::Broken);
     assert_eq!(host.problems.len(), 1);
 }

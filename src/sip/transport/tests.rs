@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::sip::message::Uri;
 
 const INVITE: &[u8] = b"INVITE sip:bob@example.com SIP/2.0\r\nl: 4\r\nSubject: a\r\n b\r\n\r\nbody";
 const BYE: &[u8] = b"BYE sip:bob@example.com SIP/2.0\r\nContent-LENGTH :\r\n 0\r\n\r\n";
@@ -188,23 +187,6 @@ fn a_framer_takes_no_message_above_its_limit() {
     assert!(matches!(frame(message(100)), Ok(Some(Frame::Message(_)))));
     assert_eq!(frame(message(101)), Err(FramingError::MessageTooLong));
     assert_eq!(frame("x".repeat(limit)), Err(FramingError::HeaderTooLong));
-}
-
-#[test]
-fn a_uri_says_how_to_reach_it() {
-    let wanted = |text: &str| {
-        let uri = Uri::parse(text).expect("a URI");
-        wanted_transport(uri.as_sip().expect("a SIP URI"))
-    };
-    assert_eq!(wanted("sip:a"), Some(Transport::Udp));
-    assert_eq!(wanted("sips:a"), Some(Transport::Tls));
-    assert_eq!(wanted("sip:a;transport=TCP"), Some(Transport::Tcp));
-    assert_eq!(wanted("sips:a;transport=tcp"), Some(Transport::Tls));
-    assert_eq!(wanted("sip:a;transport=tls"), Some(Transport::Tls));
-    assert_eq!(wanted("sip:a;transport=ws"), Some(Transport::Ws));
-    assert_eq!(wanted("sips:a;transport=ws"), Some(Transport::Wss));
-    assert_eq!(wanted("sips:a;transport=udp"), None);
-    assert_eq!(wanted("sip:a;transport=sctp"), None);
 }
 
 #[test]

@@ -14,7 +14,6 @@ mod recipient;
 pub use issuer::{Progress, Referrals, Refused};
 pub use recipient::Referred;
 
-use super::replaces::REPLACES;
 use crate::sip::message::header::Replaces;
 use crate::sip::message::{
     HeaderName, Method, NameAddr, ParseError, Request, Response, StatusCode, Uri,
@@ -115,19 +114,6 @@ impl Refer {
         if !self.wants_progress {
             headers.set(HeaderName::ReferSub, "false");
             headers.add_token(HeaderName::Supported, NOREFERSUB);
-        }
-    }
-
-    /// Writes what the request that is asked for has of it: Referred-By and Replaces (RFC 3892 §2.2,
-    /// RFC 3891 §6).
-    pub fn write_triggered(&self, request: &mut Request) {
-        let headers = &mut request.headers;
-        if let Some(referred_by) = &self.referred_by {
-            headers.set(HeaderName::ReferredBy, referred_by.to_string());
-        }
-        if let Some(replaces) = &self.replaces {
-            headers.set(HeaderName::Replaces, replaces.to_string());
-            headers.add_token(HeaderName::Require, REPLACES);
         }
     }
 }
