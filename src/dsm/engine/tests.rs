@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 use serde_json::json;
 
 use super::*;
-use crate::dsm::host::{ActionError, Answer, Errno, LogLevel};
+use crate::dsm::action::{Outcome, Then};
+use crate::dsm::host::{ActionOutcome, Errno, HostAction, LogLevel};
 use crate::dsm::load::load_set;
-use crate::dsm::module::{ActionCode, Resume, Resumption, Takes, Tested};
+use crate::dsm::module::{ActionCode, Past, Resume, Resumption, Takes, Tested};
 use crate::dsm::registry::{Module, Registry, Role, Separator};
 use crate::dsm::source::{EntryKind, SourceProvider};
 
