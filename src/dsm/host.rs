@@ -5,16 +5,16 @@
 //! answer later.
 
 mod name;
+mod outcome;
 mod recording;
+mod trace;
 
-use std::borrow::Cow;
-use std::fmt;
-
+pub use outcome::{ActionError, ActionOutcome, ActionResult, Answer, Errno, Exception, Verdict};
 pub use recording::{BadOption, RecordOptions};
+pub use trace::{Problem, ProblemKind, Trace, TransitionRef};
 
-use super::module::{MemoryFile, MessagePart, Objects, Resumption, Ticket};
-use super::source::Location;
-use super::value::{TooManyValues, Values};
+use super::module::{MemoryFile, MessagePart, Objects, Ticket};
+use super::value::Values;
 
 /// What a diagram asks of its host. Times are in milliseconds unless the name says seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -280,176 +280,6 @@ pub struct ModuleCall {
     pub arguments: Vec<String>,
 }
 
-/// What became of a [`HostAction`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum ActionOutcome {
-    /// It is over.
-    Done(ActionResult),
-    /// The engine stops here until [`Engine::resume`](super::Engine::resume) brings the result.
-    Pending,
-}
-
-impl ActionOutcome {
-    /// It worked and has nothing to tell.
-    pub const fn done() -> Self {
-        ActionOutcome::Done(Ok(Answer::Nothing))
-    }
-}
-
-/// What became of a condition of a module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Whether it holds.
-    Known(bool),
-    /// The engine stops here until [`Engine::resume`](super::Engine::resume) brings a boolean; whatever
-    /// else it brings, the condition does not hold.
-    Pending,
-}
-
-/// The result of an action.
-pub type ActionResult = Result<Answer, ActionError>;
-
-/// What a successful action brings back.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Answer {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// A value, for the actions that store one.
-    Value(serde_json::Value),
-    /// Variables to assign.
-    Assign(Vec<(String, String)>),
-    /// Code of a module that goes on with the action.
-    Resume(Resumption),
-}
-
-/// How an action failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ActionError {
-    /// The script learns it from `$errno` and `$strerror`.
-    #[error("{errno}: {text}")]
-    Errno {
-        /// Word for `$errno`.
-        errno: Errno,
-        /// Text for `$strerror`.
-        text: String,
-    },
-    /// The action list ends; an exception transition may go on.
-    #[error(transparent)]
-    Exception(#[from] Exception),
-}
-
-impl ActionError {
-    /// A failure the script learns from `$errno`.
-    pub fn errno(errno: Errno, text: impl Into<String>) -> Self {
-        ActionError::Errno {
-            errno,
-            text: text.into(),
-        }
-    }
-}
-
-impl From<ActionError> for ActionOutcome {
-    fn from(error: ActionError) -> Self {
-        ActionOutcome::Done(Err(error))
-    }
-}
-
-/// A word for `$errno`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errno(pub Cow<'static, str>);
-
-impl Errno {
-    /// A file.
-    pub const FILE: Errno = Errno(Cow::Borrowed("file"));
-    /// An unknown or bad argument.
-    pub const ARG: Errno = Errno(Cow::Borrowed("arg"));
-    /// An action out of place.
-    pub const SCRIPT: Errno = Errno(Cow::Borrowed("script"));
-    /// Configuration, or a missing component.
-    pub const CONFIG: Errno = Errno(Cow::Borrowed("config"));
-    /// Internal.
-    pub const INTERNAL: Errno = Errno(Cow::Borrowed("internal"));
-    /// Anything else.
-    pub const GENERAL: Errno = Errno(Cow::Borrowed("general"));
-    /// The dialog.
-    pub const DLG: Errno = Errno(Cow::Borrowed("dlg"));
-}
-
-impl fmt::Display for Errno {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// An exception of the language: a type and what the thrower adds.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("exception '{}'", self.kind())]
-pub struct Exception {
-    params: Values,
-}
-
-impl Exception {
-    /// An exception of this type.
-    pub fn new(kind: &str) -> Self {
-        Self {
-            params: Values::new().with("type", kind),
-        }
-    }
-
-    /// Adds a parameter.
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.params = self.params.with(name, value);
-        self
-    }
-
-    /// A file that cannot be opened.
-    pub fn file(path: &str) -> Self {
-        Self::new("file").with("path", path)
-    }
-
-    /// A prompt or prompt set that does not exist.
-    pub fn prompt(name: &str) -> Self {
-        Self::new("prompt").with("name", name)
-    }
-
-    /// A bad number, or a function that is not available here.
-    pub fn core(cause: impl Into<String>) -> Self {
-        Self::new("core").with("cause", cause)
-    }
-
-    /// An action out of place.
-    pub fn script(cause: impl Into<String>) -> Self {
-        Self::new("script").with("cause", cause)
-    }
-
-    /// The `#type` of the exception.
-    pub fn kind(&self) -> &str {
-        self.params.get("type").unwrap_or("")
-    }
-
-    /// Its `#cause`, if it has one.
-    pub fn cause(&self) -> Option<&str> {
-        self.params.get("cause")
-    }
-
-    /// The parameters its handlers see.
-    pub fn params(&self) -> &Values {
-        &self.params
-    }
-
-    /// The parameters its handlers see.
-    pub fn into_params(self) -> Values {
-        self.params
-    }
-}
-
-impl From<TooManyValues> for Exception {
-    fn from(error: TooManyValues) -> Self {
-        Exception::core(error.to_string())
-    }
-}
-
 /// Levels of `log` and its relatives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
@@ -472,109 +302,6 @@ impl From<u32> for LogLevel {
             _ => LogLevel::Debug,
         }
     }
-}
-
-/// A step of the engine, for tests, live diagrams and monitoring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trace<'a> {
-    /// All conditions of this transition hold.
-    Transition(TransitionRef<'a>),
-    /// The state became current.
-    State {
-        /// Diagram.
-        diagram: &'a str,
-        /// State.
-        state: &'a str,
-    },
-    /// `returnFSM` made a saved state current again.
-    Return {
-        /// Diagram.
-        diagram: &'a str,
-        /// State.
-        state: &'a str,
-    },
-    /// An exception of this type reached the engine.
-    Exception(&'a str),
-}
-
-/// A transition as it leaves one state. Names need not be unique; state and index are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransitionRef<'a> {
-    /// Diagram.
-    pub diagram: &'a str,
-    /// The state it leaves.
-    pub state: &'a str,
-    /// Its place among the transitions of the state, from 0.
-    pub index: usize,
-    /// Its name as written.
-    pub name: &'a str,
-}
-
-/// Where something went wrong while a diagram ran.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Diagram.
-    pub diagram: String,
-    /// Current state.
-    pub state: String,
-    /// The action that was running, if one was.
-    pub at: Option<Location>,
-    /// What went wrong.
-    pub kind: ProblemKind,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(at) = &self.at {
-            write!(f, "{}:{}: ", at.path, at.line)?;
-        }
-        write!(f, "{}/{}: {}", self.diagram, self.state, self.kind)
-    }
-}
-
-/// Mistakes that show only while a diagram runs.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ProblemKind {
-    /// No exception transition matched.
-    #[error("exception '{0}' is not handled")]
-    UnhandledException(String),
-    /// The session ends.
-    #[error(
-        "an event was processed {passes} times: repost or exceptions go on for ever in {states}"
-    )]
-    TooManyPasses {
-        /// How often.
-        passes: u32,
-        /// The names of the states that take part.
-        states: String,
-    },
-    /// The session ends.
-    #[error("one event took {0} steps: an endless loop, jump cycle or too much text")]
-    TooManySteps(u32),
-    /// `callFSM` throws.
-    #[error("more than {0} diagrams wait for a return")]
-    TooManyCallers(usize),
-    /// The list goes on.
-    #[error("no diagram '{0}' with an initial state")]
-    UnknownDiagram(String),
-    /// The list goes on.
-    #[error("returnFSM without callFSM")]
-    NoCaller,
-    /// The state stays.
-    #[error("target state '{0}' is not declared")]
-    UndeclaredTarget(String),
-    /// The loop does not iterate.
-    #[error("'{0}' is no bound of a range")]
-    BadBound(String),
-    /// The action does nothing.
-    #[error("{action}: {text}")]
-    BadArgument {
-        /// Name of the action.
-        action: String,
-        /// What is wrong with it.
-        text: String,
-    },
 }
 
 /// The host of a running diagram.
