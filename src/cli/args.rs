@@ -1,18 +1,27 @@
 //! Commands, options and the help they print.
 
+mod examples;
+mod values;
+
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::examples::{
+    CALL_EXAMPLES, CHECK_EXAMPLES, FMT_EXAMPLES, GRAPH_EXAMPLES, LSP_EXAMPLES, OVERVIEW,
+    SERVE_EXAMPLES, SIM_EXAMPLES, TEST_EXAMPLES,
+};
+pub use self::values::Denied;
+use self::values::{code, jobs, local_address, seconds, setting, uri, variable};
 use super::dtmf::DtmfSequence;
 use crate::codec::CodecId;
-use crate::config::{Config, LoadError, LogFormat, LogLevel, Setting, load};
+use crate::config::{Config, LoadError, LogFormat, LogLevel, load};
+use crate::dsm::Registry;
 use crate::dsm::diagnostic::Code;
-use crate::dsm::{Diagnostic, Registry, Severity};
 use crate::plugin::module::Modules;
 use crate::sip::message::Uri;
 
@@ -143,45 +152,6 @@ pub struct CheckArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub modules: ModuleFolders,
-}
-
-/// Findings that are to be errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denied {
-    /// All from this severity up.
-    From(Severity),
-    /// Those of one code.
-    Code(&'static str),
-}
-
-impl Denied {
-    fn parse(text: &str) -> Result<Self, UnknownCode> {
-        match text {
-            "warnings" => Ok(Denied::From(Severity::Warning)),
-            "notes" => Ok(Denied::From(Severity::Note)),
-            _ => code(text).map(|code| Denied::Code(code.name)),
-        }
-    }
-
-    /// Whether a finding is among them.
-    pub fn covers(self, finding: &Diagnostic) -> bool {
-        match self {
-            Denied::From(severity) => finding.severity >= severity,
-            Denied::Code(code) => finding.code == code,
-        }
-    }
-}
-
-/// No finding has this code.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no such code{}", .near.map(|near| format!(", did you mean '{near}'?")).unwrap_or_default())]
-pub struct UnknownCode {
-    near: Option<&'static str>,
-}
-
-fn code(name: &str) -> Result<&'static Code, UnknownCode> {
-    let near = || Code::nearest(name);
-    Code::find(name).ok_or_else(|| UnknownCode { near: near() })
 }
 
 /// Arguments of `muleteer test`.
@@ -480,106 +450,6 @@ impl ServeArgs {
         config.log.format = self.log_format.unwrap_or(config.log.format);
         Ok(config)
     }
-}
-
-const OVERVIEW: &str = "\
-Examples:
-  muleteer serve                                   run with all defaults
-  muleteer check dsm/                              check every diagram of a folder
-  muleteer test dsm/                               run the tests beside the diagrams
-  muleteer graph dsm/demo.dsm -o demo.svg          draw a diagram
-  muleteer fmt dsm/                                give every diagram of a folder one layout
-  muleteer sim dsm/demo.dsm                        type events and see what the diagram does
-  muleteer module list                             show the modules that diagrams can import
-  muleteer call sip:echo@127.0.0.1 --dtmf 1,2#     call, press 1, wait, press 2 and #
-
-`muleteer COMMAND --help` says more.";
-
-const SERVE_EXAMPLES: &str = "\
-Examples:
-  muleteer serve --config conf/muleteer.toml
-  muleteer serve --set app.application=echo --set rtp.ports=20000-20999
-  muleteer serve --set 'sip.listen=[\"udp:192.0.2.10:5060\", \"tcp:192.0.2.10:5060\"]'
-  muleteer serve --set application.announcement.loop=true --log-level debug
-  muleteer serve --config /etc/muleteer/muleteer.toml --log-format json";
-
-const CHECK_EXAMPLES: &str = "\
-Examples:
-  muleteer check dsm/greeting.dsm
-  muleteer check dsm/ --deny warnings
-  muleteer check dsm/ --format sarif > findings.sarif
-  muleteer check dsm/ --config conf/muleteer.toml
-  muleteer check --explain unknown-action";
-
-const TEST_EXAMPLES: &str = "\
-Examples:
-  muleteer test dsm/menu.expect --verbose
-  muleteer test dsm/ --coverage --junit results.xml
-  muleteer test dsm/menu.expect --update
-  muleteer test --explore dsm/ --write generated/";
-
-const GRAPH_EXAMPLES: &str = "\
-Examples:
-  muleteer graph dsm/demo.dsm -o demo.svg
-  muleteer graph dsm/demo.dsm --format mermaid
-  muleteer graph dsm/demo.dsm --format dot -o demo.dot";
-
-const FMT_EXAMPLES: &str = "\
-Examples:
-  muleteer fmt dsm/
-  muleteer fmt --check dsm/ lib/menu.dsm
-  muleteer fmt -";
-
-const SIM_EXAMPLES: &str = "\
-Examples:
-  muleteer sim dsm/demo.dsm
-  muleteer sim dsm/demo.dsm --script walk.txt
-  muleteer sim menu.dsm --var config.language=en --audio prompts --save menu.expect";
-
-const CALL_EXAMPLES: &str = "\
-Examples:
-  muleteer call sip:echo@127.0.0.1 --play audio/hello.wav --record heard.wav
-  muleteer call sip:menu@192.0.2.10 --dtmf ,,1,2# --duration 20
-  muleteer call sip:conference@192.0.2.10 --codec PCMA,PCMU --local 192.0.2.7:5080
-  muleteer call sip:200@pbx.example.net --from sip:alice@example.net";
-
-const LSP_EXAMPLES: &str = "\
-Examples:
-  muleteer lsp --stdio";
-
-fn setting<T: Setting>(text: &str) -> Result<T, String> {
-    T::parse(text).ok_or_else(|| format!("expected {}", T::EXPECTED))
-}
-
-fn uri(text: &str) -> Result<Uri, String> {
-    Uri::parse(text)
-        .map_err(|error| format!("{error}; write sip:USER@HOST, as in sip:echo@127.0.0.1"))
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    let named = text.split_once('=').filter(|(name, _)| !name.is_empty());
-    let (name, value) = named.ok_or("expected NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-fn jobs(text: &str) -> Result<NonZeroUsize, &'static str> {
-    text.parse().map_err(|_| "expected a number from 1")
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    const LONGEST: f64 = 86_400.0;
-    let seconds: Option<f64> = text.parse().ok().filter(|s| *s > 0.0 && *s <= LONGEST);
-    seconds
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("expected seconds, more than 0 and up to {LONGEST}, as in 2.5"))
-}
-
-/// An address with port 0, which lets the kernel choose, unless the text names one.
-fn local_address(text: &str) -> Result<SocketAddr, String> {
-    let without_port = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0));
-    text.parse()
-        .or_else(|_| without_port())
-        .map_err(|_| "expected ADDRESS or ADDRESS:PORT, as in 192.0.2.7:5080".to_owned())
 }
 
 #[cfg(test)]
