@@ -94,7 +94,10 @@ struct Suspended {
 impl Suspended {
     /// Whether a hang-up gives it up.
     fn is_cancellable(&self) -> bool {
-        matches!(&self.waiting, Waiting::Action(_, action) if action.signature.cancellable)
+        let Waiting::Action { cancellable, .. } = self.waiting else {
+            return false;
+        };
+        cancellable
     }
 }
 
@@ -154,7 +157,7 @@ impl Engine {
         };
         let Suspended { mut run, waiting } = *suspended;
         let end = match waiting {
-            Waiting::Action(then, action) => {
+            Waiting::Action { then, action, .. } => {
                 self.settle(then, result).and_then(|next| match next {
                     Some(next) => self.outcome(next, &action, &mut run, host),
                     None => Ok(None),

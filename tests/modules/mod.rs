@@ -6,6 +6,7 @@ mod calls;
 mod contract;
 mod examples;
 mod explored;
+mod hang_up;
 mod hooks;
 mod misbehaving;
 mod mysql;

@@ -67,13 +67,17 @@ impl Engine {
                 }
                 Outcome::Perform(asked, then) => {
                     self.stopped |= matches!(asked, HostAction::Stop { .. });
+                    // An action of a module may have gone on to one of the host, which then waits for
+                    // its own results and brings them whether anybody wants them or not.
+                    let cancellable = action.signature.cancellable && asked.can_be_given_up();
                     match host.perform(&asked, &mut self.variables) {
                         ActionOutcome::Done(result) => self.settle(then, result)?,
                         ActionOutcome::Pending => {
-                            return Ok(Some(ListEnd::Pending(Waiting::Action(
+                            return Ok(Some(ListEnd::Pending(Waiting::Action {
                                 then,
-                                action.clone(),
-                            ))));
+                                action: action.clone(),
+                                cancellable,
+                            })));
                         }
                     }
                 }

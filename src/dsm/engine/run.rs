@@ -65,7 +65,12 @@ pub(super) enum Flow {
 #[derive(Clone, Debug)]
 pub(super) enum Waiting {
     /// An action, and what is done with its result.
-    Action(Then, Arc<Action>),
+    Action {
+        then: Then,
+        action: Arc<Action>,
+        /// A hang-up gives it up.
+        cancellable: bool,
+    },
     /// A condition of an `if`.
     Branch,
     /// A condition of a transition.

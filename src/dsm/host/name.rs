@@ -64,11 +64,13 @@ impl HostAction {
         matches!(
             self,
             PlayFile { .. }
+                | PlayFiles(_)
                 | PlayPrompt { .. }
                 | PlayMemory { .. }
                 | RecordFile { .. }
                 | StopRecord
                 | PostEvent { .. }
+                | PostToGroup { .. }
                 | RegisterEventQueue { .. }
                 | UnregisterEventQueue { .. }
                 | CreateSystemDsm { .. }
@@ -78,6 +80,12 @@ impl HostAction {
                 // The engine has to know.
                 | Stop { .. }
         )
+    }
+
+    /// Whether a host forgets it for good when it is given up: nothing of it is left that the host
+    /// waits for, or that would come later.
+    pub(in crate::dsm) fn can_be_given_up(&self) -> bool {
+        matches!(self, HostAction::Wait(_) | HostAction::Di(_))
     }
 
     /// What a host throws that cannot do the action: type `script` for the second leg of a call, `sbc`
