@@ -9,6 +9,8 @@ mod outcome;
 mod recording;
 mod trace;
 
+use std::sync::Arc;
+
 pub use outcome::{ActionError, ActionOutcome, ActionResult, Answer, Errno, Exception, Verdict};
 pub use recording::{BadOption, RecordOptions};
 pub use trace::{Problem, ProblemKind, Trace, TransitionRef};
@@ -175,7 +177,7 @@ pub enum HostAction {
         front: bool,
     },
     /// Wait for work of a loaded module; gives [`Answer::Resume`].
-    Wait(Ticket),
+    Wait(Arc<Ticket>),
 }
 
 /// A file to be played, and perhaps another one if it cannot be.

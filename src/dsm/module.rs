@@ -268,21 +268,29 @@ impl PartialEq for Resumption {
 
 impl Eq for Resumption {}
 
-/// Work of a module that an action waits for.
-#[derive(Clone, Copy, Debug)]
+/// Work of a module that an action waits for. Dropped, it is given up.
+#[derive(Debug)]
 pub struct Ticket {
     /// Names it among all of this process.
     pub handle: u64,
     /// How long the module wants to be waited for.
     pub deadline: Duration,
     /// Waits for it.
-    pub block: fn(Self) -> ActionResult,
+    pub block: fn(Arc<Self>) -> ActionResult,
+    /// Says that nobody waits for this handle any more. Nothing happens if the work is done.
+    pub give_up: fn(u64),
 }
 
 impl Ticket {
     /// Waits for it where nothing else is to go on meanwhile, as in a simulation.
-    pub fn block(self) -> ActionResult {
+    pub fn block(self: Arc<Self>) -> ActionResult {
         (self.block)(self)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        (self.give_up)(self.handle);
     }
 }
 

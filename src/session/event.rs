@@ -231,7 +231,7 @@ pub enum Work {
     /// Call a function of another component.
     Call(Box<DiCall>),
     /// Wait for work of a module; gives what goes on with the action.
-    Module(Ticket),
+    Module(Arc<Ticket>),
     /// Place a call; gives the name of its session. Fails with
     /// [`Errno::GENERAL`](crate::dsm::Errno::GENERAL).
     DialOut(Box<DialOut>),
@@ -301,8 +301,8 @@ pub enum SessionOutput {
         /// What.
         work: Work,
     },
-    /// Nobody waits for this work of a module any more.
-    GiveUp(Ticket),
+    /// Nobody waits for the work of a module with this handle any more.
+    GiveUp(u64),
     /// Tell the owner of the monitoring store.
     Monitor(Write),
     /// Take or give up seats in conference rooms; [`SessionEvent::Room`] answers.

@@ -237,7 +237,7 @@ impl<S: SessionCore> Task<S> {
                         return true;
                     }
                 }
-                SessionOutput::GiveUp(ticket) => module::give_up(ticket.handle),
+                SessionOutput::GiveUp(work) => module::give_up(work),
                 SessionOutput::Monitor(write) => {
                     self.has_record = true;
                     self.context.monitor.write(write).await;

@@ -1,13 +1,17 @@
 //! Modules that do what they must not: each is told apart, counted, and harms nobody.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muleteer::dsm::module::Ticket;
 use muleteer::dsm::{
     ActionContext, ActionOutcome, DiagramSet, Engine, Event, EventKind, HostAction, LogLevel,
     Problem, Progress, Values,
 };
-use muleteer::plugin::module::{Counts, Modules, give_up};
+use muleteer::plugin::module::{Counts, Modules, give_up, wait};
+use muleteer::session::event::Work;
+use muleteer::session::{ActionToken, SessionOutput};
 
 use rustix::process::Signal;
 
@@ -93,8 +97,9 @@ fn odd_values_are_refused() {
     assert_eq!(run.var("values"), "as expected");
 }
 
-/// A session that ends while its action waits.
-struct Waits(Option<u64>);
+/// A session whose action waits.
+#[derive(Default)]
+struct Waits(Option<Arc<Ticket>>);
 
 impl ActionContext for Waits {
     fn random(&mut self) -> u64 {
@@ -109,7 +114,7 @@ impl ActionContext for Waits {
         let HostAction::Wait(ticket) = action else {
             return ActionOutcome::done();
         };
-        self.0 = Some(ticket.handle);
+        self.0 = Some(ticket.clone());
         ActionOutcome::Pending
     }
 
@@ -120,26 +125,53 @@ impl ActionContext for Waits {
     }
 }
 
-#[test]
-fn a_completion_after_the_end_of_the_session_is_late() {
-    let (_folder, modules) = misbehaving();
+/// What an action waits for that is completed when it has been given up.
+fn late(modules: &Modules) -> Arc<Ticket> {
     let text = "import(mod_misbehaving);\ninitial state ON enter { misbehaving.late(); };\n";
-    let diagram = loaded(&modules, text).diagram.expect("a diagram");
+    let diagram = loaded(modules, text).diagram.expect("a diagram");
     let diagrams = DiagramSet::new([diagram]).into();
     let mut engine = Engine::new(diagrams, "main", Values::new()).expect("it can start");
-    let mut host = Waits(None);
+    let mut host = Waits::default();
     let progress = engine.start(Event::new(EventKind::Start), &mut host);
     assert_eq!(progress, Progress::Pending);
     drop(engine);
-    give_up(host.0.expect("a handle"));
-    counted(&modules, |counts| counts.late);
-    // It was told, and freed what it had.
+    host.0.expect("a ticket")
+}
+
+/// The module was told once, and freed what it had.
+#[track_caller]
+fn is_given_up(modules: &Modules) {
+    counted(modules, |counts| counts.late);
     let run = Run::of(
-        &modules,
+        modules,
         "mod_misbehaving",
         "misbehaving.freed($cancelled, $freed)",
     );
     assert_eq!((run.var("cancelled"), run.var("freed")), ("1", "1"));
+}
+
+#[test]
+fn a_completion_after_the_end_of_the_session_is_late() {
+    let (_folder, modules) = misbehaving();
+    give_up(late(&modules).handle);
+    is_given_up(&modules);
+}
+
+#[test]
+fn work_that_nobody_begins_to_wait_for_is_given_up() {
+    // A task may be aborted before it runs for the first time.
+    let (_folder, modules) = misbehaving();
+    drop(wait(late(&modules)));
+    is_given_up(&modules);
+
+    // And a session may be lost with what it wants to have done.
+    let (_folder, modules) = misbehaving();
+    let wanted = SessionOutput::Perform {
+        token: ActionToken(1),
+        work: Work::Module(late(&modules)),
+    };
+    drop(wanted);
+    is_given_up(&modules);
 }
 
 #[tokio::test]

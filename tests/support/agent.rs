@@ -751,7 +751,7 @@ impl Agent {
                 let event = SessionEvent::Performed(token, ticket.block());
                 self.router.deliver(&id, event);
             }
-            SessionOutput::GiveUp(ticket) => muleteer::plugin::module::give_up(ticket.handle),
+            SessionOutput::GiveUp(work) => muleteer::plugin::module::give_up(work),
             SessionOutput::Perform {
                 token,
                 work: Work::Outside(work),

@@ -390,7 +390,7 @@ impl ActionContext for TestHost {
             HostAction::B2b(action) => self.b2b(action),
             HostAction::Di(call) => self.di(call),
             // Nothing else goes on here meanwhile.
-            HostAction::Wait(ticket) => ActionOutcome::Done(ticket.block()),
+            HostAction::Wait(ticket) => ActionOutcome::Done(ticket.clone().block()),
             HostAction::PlayMemory {
                 file,
                 looped,

@@ -8,7 +8,6 @@ use smallvec::SmallVec;
 
 use super::call::{Call, Place, Tail, TailAction, Told, failure};
 use super::loader::Loaded;
-use super::pending;
 use super::table::{ActionFacts, ConditionFacts};
 use crate::dsm::module::{ActionCode, ConditionCode, Past, Refused, Resume, Resumption, Tested};
 use crate::dsm::{
@@ -281,12 +280,11 @@ fn ended(call: &mut Call<'_, '_>, status: Status) -> Done {
         None if status == abi::DONE => return worked(call.sets_errno, call.scope.variables),
         told => told.unwrap_or_default(),
     };
-    if let Some(ticket) = told.pending.take() {
-        if status == abi::PENDING {
-            return Ok(Outcome::Perform(HostAction::Wait(ticket), Then::Nothing));
-        }
-        // It made a handle and did not want it.
-        pending::give_up(ticket.handle);
+    // Without the status it made a handle and did not want it.
+    if let Some(ticket) = told.pending.take()
+        && status == abi::PENDING
+    {
+        return Ok(Outcome::Perform(HostAction::Wait(ticket), Then::Nothing));
     }
     let diagram = told.diagram.take().unwrap_or_default();
     match status {

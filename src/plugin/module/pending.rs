@@ -4,7 +4,7 @@
 //! first; whatever a module does with it later is told apart, counted and harmless.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use muleteer_sdk::module::abi;
@@ -71,7 +71,7 @@ pub(super) fn begin(
     asker: Asker,
     deadline: Duration,
     cancel: Option<abi::Cancel>,
-) -> Option<Ticket> {
+) -> Option<Arc<Ticket>> {
     let mut table = table();
     if table.waiting.len() >= MAX_WAITING {
         return None;
@@ -87,11 +87,12 @@ pub(super) fn begin(
     table.waiting.insert(handle, waiting);
     table.results.insert(handle, receiver);
     let deadline = deadline.min(MAX_DEADLINE);
-    Some(Ticket {
+    Some(Arc::new(Ticket {
         handle,
         deadline,
         block,
-    })
+        give_up,
+    }))
 }
 
 /// Completes a handle for `by`. False: nobody waits.
@@ -125,7 +126,7 @@ pub(super) fn complete(by: &'static Loaded, handle: u64, given: Given) -> bool {
     sent
 }
 
-/// Nobody waits for this any more: the module is told, once.
+/// Nobody waits for this any more: the module is told, once. A ticket that is dropped does so itself.
 pub fn give_up(handle: u64) {
     let (waiting, result) = {
         let mut table = table();
@@ -141,18 +142,8 @@ pub fn give_up(handle: u64) {
     }
 }
 
-/// Gives a handle up when nobody waits any more.
-struct Guard(u64);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        give_up(self.0);
-    }
-}
-
 /// Waits for what a module brings, for as long as it said and a little longer. Dropped, it gives up.
-pub async fn wait(ticket: Ticket) -> ActionResult {
-    let guard = Guard(ticket.handle);
+pub async fn wait(ticket: Arc<Ticket>) -> ActionResult {
     let result = table().results.remove(&ticket.handle);
     if let Some(result) = result
         && let Ok(Ok(resumption)) = tokio::time::timeout(ticket.deadline + GRACE, result).await
@@ -163,7 +154,7 @@ pub async fn wait(ticket: Ticket) -> ActionResult {
         .waiting
         .get(&ticket.handle)
         .map(|waiting| waiting.asker.module);
-    drop(guard);
+    give_up(ticket.handle);
     if let Some(module) = module {
         module.note(Fault::Never, ticket.handle);
     }
@@ -173,15 +164,12 @@ pub async fn wait(ticket: Ticket) -> ActionResult {
 }
 
 /// The same, blocking: for what has no sessions, such as a simulation.
-pub fn block(ticket: Ticket) -> ActionResult {
+pub fn block(ticket: Arc<Ticket>) -> ActionResult {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build();
     match runtime {
         Ok(runtime) => runtime.block_on(wait(ticket)),
-        Err(error) => {
-            give_up(ticket.handle);
-            Err(ActionError::errno(Errno::INTERNAL, error.to_string()))
-        }
+        Err(error) => Err(ActionError::errno(Errno::INTERNAL, error.to_string())),
     }
 }

@@ -117,8 +117,8 @@ impl ActionContext for Host<'_> {
                 return self.await_work(Work::Mail(Mail::Unregister(name.as_str().into())));
             }
             HostAction::Wait(ticket) => {
-                self.state.ticket = Some(*ticket);
-                return self.await_work(Work::Module(*ticket));
+                self.state.work = Some(ticket.handle);
+                return self.await_work(Work::Module(ticket.clone()));
             }
             HostAction::Object(action, name) => {
                 let known = match action {

@@ -20,7 +20,7 @@ use self::host::Host;
 use super::catalog::DiagramApplication;
 use super::event::{ActionToken, SessionId, SessionOutput};
 use super::monitoring::Follow;
-use crate::dsm::module::{Heard, MessagePart, Moment, MomentKind, Objects, Ticket};
+use crate::dsm::module::{Heard, MessagePart, Moment, MomentKind, Objects};
 use crate::dsm::{
     ActionError, ActionResult, Answer, Engine, Event, EventKind, HostAction, ModuleCall,
     NotStartable, Progress, Values,
@@ -115,8 +115,8 @@ struct State {
     timers: BTreeMap<u32, Instant>,
     /// What a pending action of [`Work`](super::event::Work) waits for.
     awaited: Option<ActionToken>,
-    /// The same, if it is work of a module.
-    ticket: Option<Ticket>,
+    /// The same, if it is work of a module: its handle.
+    work: Option<u64>,
     /// What modules keep in the session.
     objects: Objects,
     /// Of the `subscription` being processed, for modules that read it.
@@ -245,7 +245,7 @@ impl<A> Script<A> {
         around: &mut dyn Surroundings,
     ) -> Option<A> {
         self.state.awaited.take_if(|awaited| *awaited == token)?;
-        self.state.ticket = None;
+        self.state.work = None;
         let result = self.state.note_dialled(result);
         self.resume(now, result, around)
     }
@@ -256,8 +256,8 @@ impl<A> Script<A> {
             return None;
         }
         self.state.awaited = None;
-        if let Some(ticket) = self.state.ticket.take() {
-            around.output(SessionOutput::GiveUp(ticket));
+        if let Some(work) = self.state.work.take() {
+            around.output(SessionOutput::GiveUp(work));
         }
         self.state.dialling = None;
         tracing::info!("an action was waiting for its result: the rest of its list is abandoned");
@@ -405,7 +405,7 @@ impl State {
             moved: false,
             follow: None,
             objects: Default::default(),
-            ticket: Default::default(),
+            work: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a module answers besides its status: failures, exceptions, where to go, what to wait for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use muleteer_sdk::abi::Text;
@@ -22,7 +23,7 @@ pub struct Told {
     pub exception: Option<Exception>,
     pub diagram: Option<String>,
     pub sdp: Option<String>,
-    pub pending: Option<Ticket>,
+    pub pending: Option<Arc<Ticket>>,
     pub tail: Option<Tail>,
 }
 
@@ -88,8 +89,9 @@ pub unsafe extern "C" fn pend(
             };
             let deadline = Duration::from_millis(deadline_ms);
             let pending = pending::begin(asker, deadline, cancel);
+            let handle = pending.as_ref().map_or(0, |ticket| ticket.handle);
             call.told().pending = pending;
-            pending.map_or(0, |ticket| ticket.handle)
+            handle
         })
     }
 }
