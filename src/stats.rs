@@ -1,13 +1,14 @@
 //! Every counter and gauge of the server under its name, in one list.
 //!
 //! Each layer keeps the numbers that it alone writes: the endpoint its [`EndpointStats`], each media
-//! thread its [`MediaStats`](crate::media::MediaStats). [`Stats`] has those of sessions, router and
+//! thread its [`MediaStats`](crate::media::MediaStats), each loaded module its [`Counts`]. [`Stats`] has those of sessions, router and
 //! signalling task. [`samples`] reads all of them for a log line or a metrics page.
 
 use std::fmt;
 
 use crate::counter::{Counter, Gauge};
 use crate::media::MediaTotals;
+use crate::plugin::module::Counts;
 use crate::sip::endpoint::EndpointStats;
 
 /// What sessions, the router and the signalling task count; they share one.
@@ -185,17 +186,25 @@ impl Sample {
 
 /// All values, in a fixed order. They are read one after the other, not at one instant.
 ///
-/// The name of a value is that of its field, with `sip_` before those of the endpoint and `media_`
-/// before those of media threads.
-pub fn samples(stats: &Stats, endpoint: &EndpointStats, media: &MediaTotals) -> Vec<Sample> {
+/// The name of a value is that of its field, with `sip_` before those of the endpoint, `media_`
+/// before those of media threads and `module_` before those of loaded modules, whose name is the reason.
+pub fn samples(
+    stats: &Stats,
+    endpoint: &EndpointStats,
+    media: &MediaTotals,
+    modules: &[(&'static str, Counts)],
+) -> Vec<Sample> {
     let mut samples = Vec::with_capacity(96);
     stats.sample(&mut samples);
     sample_endpoint(endpoint, &mut samples);
     sample_media(media, &mut samples);
+    for (module, counts) in modules {
+        sample_module(module, *counts, &mut samples);
+    }
     samples
 }
 
-// Each of the three names every field of its structure, without `..`: a field that is not in the list
+// Each of the four names every field of its structure, without `..`: a field that is not in the list
 // does not compile.
 
 impl Stats {
@@ -428,6 +437,24 @@ fn sample_media(totals: &MediaTotals, samples: &mut Vec<Sample>) {
     ]);
 }
 
+fn sample_module(module: &'static str, counts: Counts, samples: &mut Vec<Sample>) {
+    let Counts {
+        twice,
+        late,
+        invented,
+        never,
+        slow,
+    } = counts;
+    let counter = |name, value| Sample::counter(name, value).because(module);
+    samples.extend([
+        counter("module_completed_twice", twice),
+        counter("module_completed_late", late),
+        counter("module_completed_invented", invented),
+        counter("module_never_completed", never),
+        counter("module_slow_calls", slow),
+    ]);
+}
+
 /// What is not zero, for a log line: `calls_received=3 calls_refused.shutdown=1`.
 #[derive(Debug, Clone, Copy)]
 pub struct LogLine<'a>(pub &'a [Sample]);
@@ -454,7 +481,8 @@ mod tests {
     use super::*;
 
     fn all(stats: &Stats) -> Vec<Sample> {
-        samples(stats, &EndpointStats::default(), &MediaTotals::default())
+        let (endpoint, media) = (EndpointStats::default(), MediaTotals::default());
+        samples(stats, &endpoint, &media, &[])
     }
 
     #[test]
@@ -481,9 +509,14 @@ mod tests {
             late_ticks: 3,
             ..MediaTotals::default()
         };
+        let slow = Counts {
+            slow: 4,
+            ..Counts::default()
+        };
+        let samples = samples(&stats, &endpoint, &media, &[("mod_x", slow)]);
         assert_eq!(
-            LogLine(&samples(&stats, &endpoint, &media)).to_string(),
-            "session_faults=1 sip_stray_acks=2 media_late_ticks=3"
+            LogLine(&samples).to_string(),
+            "session_faults=1 sip_stray_acks=2 media_late_ticks=3 module_slow_calls.mod_x=4"
         );
     }
 

@@ -73,7 +73,7 @@ pub enum Tested {
     /// Whether it holds.
     Known(bool),
     /// The module has to be waited for.
-    Wait(Ticket),
+    Wait(Arc<Ticket>),
 }
 
 /// The code of a condition.

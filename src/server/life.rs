@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::Server;
 use super::registrar::Registrar;
+use crate::plugin::module;
 use crate::net::{Control, Remains};
 use crate::session::pool::SessionContext;
 use crate::stats::{self, LogLine};
@@ -116,7 +117,12 @@ impl Server {
     async fn log_counters(&self) {
         if let Ok(Some(remains)) = timeout(LAST_BYES, self.remains()).await {
             let totals = self.context.media.totals();
-            let samples = stats::samples(&self.context.stats, &remains.endpoint, &totals);
+            let samples = stats::samples(
+                &self.context.stats,
+                &remains.endpoint,
+                &totals,
+                &module::counts(),
+            );
             tracing::info!("counted: {}", LogLine(&samples));
         }
     }

@@ -1,6 +1,7 @@
 /* A module that breaks the rules for handles, statuses and values. */
 #include "muleteer_module.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -145,6 +146,32 @@ static ml_status answer(void *self, ml_call *call, const ml_text *args, size_t n
     return *(const ml_status *)self;
 }
 
+/* Holds its thread. */
+static ml_status slow(void *self, ml_call *call, const ml_text *args, size_t n)
+{
+    (void)self, (void)call, (void)args, (void)n;
+    poll(NULL, 0, 6);
+    return ML_DONE;
+}
+
+static ml_status slow_test(void *self, ml_call *call, const ml_text *args, size_t n)
+{
+    return slow(self, call, args, n) == ML_DONE ? ML_TRUE : ML_FALSE;
+}
+
+static ml_status resume_slowly(ml_call *call, void *data)
+{
+    (void)data;
+    return slow(NULL, call, NULL, 0);
+}
+
+static ml_status slow_behind(void *self, ml_call *call, const ml_text *args, size_t n)
+{
+    (void)self, (void)args, (void)n;
+    host->complete(host, host->pend(call, 10000, NULL), resume_slowly, NULL, NULL);
+    return ML_PENDING;
+}
+
 static ml_status unwanted(void *self, ml_call *call, const ml_text *args, size_t n)
 {
     (void)self, (void)args, (void)n;
@@ -211,11 +238,18 @@ const ml_module *muleteer_module(void)
         ACTION("pending", answer, &pending), ACTION("tail", answer, &tail),
         ACTION("thrown", answer, &thrown),  ACTION("unwanted", unwanted, NULL),
         ACTION("values", values, NULL),     ACTION("hang", hang, NULL),
+        ACTION("slow", slow, NULL),         ACTION("slow_behind", slow_behind, NULL),
     };
     enum { COUNT = sizeof list / sizeof *list };
     static const ml_action *actions[COUNT];
     for (size_t i = 0; i < COUNT; i++)
         actions[i] = &list[i];
+    static const ml_condition waits = {
+        .size = sizeof(ml_condition),
+        .name = ML_TEXT("misbehaving.slow"),
+        .test = slow_test,
+    };
+    static const ml_condition *const conditions[] = {&waits};
     static const ml_hooks hooks = {.size = sizeof(ml_hooks), .load = load};
     static const ml_module module = {
         .size = sizeof(ml_module),
@@ -225,6 +259,8 @@ const ml_module *muleteer_module(void)
         .version = ML_TEXT("1"),
         .actions = actions,
         .action_count = COUNT,
+        .conditions = conditions,
+        .condition_count = 1,
         .hooks = &hooks,
     };
     return &module;

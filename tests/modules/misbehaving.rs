@@ -50,11 +50,14 @@ fn a_completion_from_another_thread_counts_once() {
     let run = Run::of(&modules, "mod_misbehaving", "misbehaving.twice($x)");
     assert_eq!((run.var("x"), run.var("went_on")), ("first", "yes"));
     counted(&modules, |counts| counts.twice);
+    let counts = counts(&modules);
     let expected = Counts {
         twice: 1,
+        // It starts a thread, which takes what it takes.
+        slow: counts.slow,
         ..Counts::default()
     };
-    assert_eq!(counts(&modules), expected);
+    assert_eq!(counts, expected);
 }
 
 #[test]
@@ -72,6 +75,21 @@ fn an_invented_handle_completes_nothing() {
     let (_folder, modules) = misbehaving();
     let run = Run::of(&modules, "mod_misbehaving", "misbehaving.invented($x)");
     assert_eq!((run.var("x"), counts(&modules).invented), ("refused", 1));
+}
+
+#[test]
+fn every_call_that_holds_its_thread_is_counted() {
+    let (_folder, modules) = misbehaving();
+    let actions = [
+        "misbehaving.slow()",
+        "misbehaving.slow_behind()",
+        "if misbehaving.slow() { set($x=1); }",
+    ];
+    for action in actions {
+        let before = counts(&modules).slow;
+        Run::of(&modules, "mod_misbehaving", action);
+        assert!(counts(&modules).slow > before, "{action}");
+    }
 }
 
 #[test]

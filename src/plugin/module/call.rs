@@ -19,6 +19,7 @@ pub(super) use answer::{Told, fail, failure, flow, pend, raise_exception, replac
 pub(super) use object::{object_get, object_remove, object_set};
 pub(super) use values::{each, get, remove, remove_prefix, resolve, set};
 
+use super::code::Asker;
 use super::host::lent;
 use super::loader::Loaded;
 use crate::dsm::Scope;
@@ -29,7 +30,7 @@ pub(super) enum Place {
     /// It does an action, or goes on with one.
     Action,
     /// It tests a condition, or goes on with one: it may wait, but no action of the server.
-    Condition(&'static str),
+    Condition,
     /// It hears of something: nothing can wait.
     Aside,
     /// It hears of our session description, which it may replace.
@@ -39,6 +40,8 @@ pub(super) enum Place {
 /// See the module's documentation.
 pub(super) struct Call<'s, 'h> {
     pub module: &'static Loaded,
+    /// What was called.
+    pub name: &'static str,
     pub scope: &'s mut Scope<'h>,
     pub place: Place,
     /// Success clears `$errno`.
@@ -50,9 +53,15 @@ pub(super) struct Call<'s, 'h> {
 }
 
 impl<'s, 'h> Call<'s, 'h> {
-    pub fn new(module: &'static Loaded, scope: &'s mut Scope<'h>, place: Place) -> Self {
+    pub fn new(
+        module: &'static Loaded,
+        name: &'static str,
+        scope: &'s mut Scope<'h>,
+        place: Place,
+    ) -> Self {
         Self {
             module,
+            name,
             scope,
             place,
             sets_errno: false,
@@ -64,6 +73,16 @@ impl<'s, 'h> Call<'s, 'h> {
     /// As the module gets it; valid while nobody else uses the call.
     pub fn as_abi(&mut self) -> *mut abi::Call {
         (&raw mut *self).cast()
+    }
+
+    /// Who waits, if it does.
+    pub fn asker(&self) -> Asker {
+        Asker {
+            module: self.module,
+            name: self.name,
+            sets_errno: self.sets_errno,
+            is_condition: self.place == Place::Condition,
+        }
     }
 
     /// For what there is to tell besides the status.

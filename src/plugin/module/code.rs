@@ -21,6 +21,7 @@ type Done = Result<Outcome, Exception>;
 #[derive(Debug)]
 pub(super) struct LoadedAction {
     module: &'static Loaded,
+    name: &'static str,
     kinds: &'static [u32],
     sets_errno: bool,
     this: *mut c_void,
@@ -35,6 +36,7 @@ impl LoadedAction {
     pub fn new(module: &'static Loaded, facts: ActionFacts) -> Self {
         Self {
             module,
+            name: facts.name,
             kinds: facts.kinds,
             sets_errno: facts.takes.errno.is_some(),
             this: facts.table.this,
@@ -47,11 +49,12 @@ impl LoadedAction {
 impl ActionCode for LoadedAction {
     fn run(&self, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
         given_texts(self.kinds, arguments, scope, |scope, texts| {
-            let mut call = Call::new(self.module, scope, Place::Action);
+            let mut call = Call::new(self.module, self.name, scope, Place::Action);
             call.sets_errno = self.sets_errno;
+            let (live, args, count) = (call.as_abi(), texts.as_ptr(), texts.len());
             // SAFETY: the function is that of the table, the call is live, the texts are lent.
-            let status =
-                unsafe { (self.run)(self.this, call.as_abi(), texts.as_ptr(), texts.len()) };
+            let run = || unsafe { (self.run)(self.this, live, args, count) };
+            let status = self.module.timed(self.name, run);
             ended(&mut call, status)
         })
     }
@@ -91,11 +94,12 @@ impl LoadedCondition {
 impl ConditionCode for LoadedCondition {
     fn test(&self, arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Tested {
         given_texts(self.kinds, arguments, scope, |scope, texts| {
-            let mut call = Call::new(self.module, scope, Place::Condition(self.name));
+            let mut call = Call::new(self.module, self.name, scope, Place::Condition);
+            let (live, args, count) = (call.as_abi(), texts.as_ptr(), texts.len());
             // SAFETY: as for an action.
-            let status =
-                unsafe { (self.test)(self.this, call.as_abi(), texts.as_ptr(), texts.len()) };
-            tested(&mut call, status, self.name)
+            let test = || unsafe { (self.test)(self.this, live, args, count) };
+            let status = self.module.timed(self.name, test);
+            tested(&mut call, status)
         })
     }
 
@@ -105,20 +109,17 @@ impl ConditionCode for LoadedCondition {
 }
 
 /// What the engine makes of the answer of a condition.
-fn tested(call: &mut Call<'_, '_>, status: Status, name: &str) -> Tested {
-    let pending = call.told.as_mut().and_then(|told| told.pending.take());
-    if status == abi::PENDING
-        && let Some(ticket) = pending
+fn tested(call: &mut Call<'_, '_>, status: Status) -> Tested {
+    // Without the status it made a handle and did not want it.
+    if let Some(ticket) = call.told.as_mut().and_then(|told| told.pending.take())
+        && status == abi::PENDING
     {
         return Tested::Wait(ticket);
-    }
-    if let Some(ticket) = pending {
-        pending::give_up(ticket.handle);
     }
     match status {
         abi::TRUE => return Tested::Known(true),
         abi::FALSE => {}
-        _ => complain(call, status, name),
+        _ => complain(call, status, call.name),
     }
     Tested::Known(false)
 }
@@ -232,10 +233,12 @@ pub(super) fn said(buffer: &[u8], len: usize, otherwise: &str) -> String {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker {
     pub module: &'static Loaded,
+    /// Of the action or condition.
+    pub name: &'static str,
     /// Of an action: success clears `$errno`.
     pub sets_errno: bool,
-    /// The name of a condition; `None`: an action.
-    pub condition: Option<&'static str>,
+    /// Not an action.
+    pub is_condition: bool,
 }
 
 /// What is left of an action or a condition that waited.
@@ -254,22 +257,28 @@ impl Resume for Continuation {
                 Past::Thrown(exception) => Err(exception.clone()),
             };
         };
-        let mut call = Call::new(self.asker.module, scope, Place::Action);
-        call.sets_errno = self.asker.sets_errno;
+        let asker = self.asker;
+        let mut call = Call::new(asker.module, asker.name, scope, Place::Action);
+        call.sets_errno = asker.sets_errno;
         call.told().past = Some(past.clone());
+        let live = call.as_abi();
         // SAFETY: the function and its data are of this module, the call is live.
-        let status = unsafe { (given.resume)(call.as_abi(), given.data) };
+        let resume = || unsafe { (given.resume)(live, given.data) };
+        let status = asker.module.timed(asker.name, resume);
         ended(&mut call, status)
     }
 
     fn decide(self: Box<Self>, scope: &mut Scope<'_>) -> Tested {
-        let (Some(given), Some(name)) = (&self.given, self.asker.condition) else {
+        let Asker { module, name, .. } = self.asker;
+        let Some(given) = self.given.as_ref().filter(|_| self.asker.is_condition) else {
             return Tested::Known(false);
         };
-        let mut call = Call::new(self.asker.module, scope, Place::Condition(name));
+        let mut call = Call::new(module, name, scope, Place::Condition);
+        let live = call.as_abi();
         // SAFETY: as above.
-        let status = unsafe { (given.resume)(call.as_abi(), given.data) };
-        tested(&mut call, status, name)
+        let resume = || unsafe { (given.resume)(live, given.data) };
+        let status = module.timed(name, resume);
+        tested(&mut call, status)
     }
 }
 
@@ -356,11 +365,7 @@ fn follow(call: &mut Call<'_, '_>, tail: Tail) -> Done {
         }
     };
     let resumption = Resumption::new(Box::new(Continuation {
-        asker: Asker {
-            module: call.module,
-            sets_errno: call.sets_errno,
-            condition: None,
-        },
+        asker: call.asker(),
         given: tail.given,
     }));
     let then = |then| Then::Resume(Box::new(then), resumption.clone());

@@ -2,8 +2,6 @@
 //!
 //! Nothing that a hook does wrong changes what the server does: it is logged, and the call goes on.
 
-use std::time::{Duration, Instant};
-
 use muleteer_sdk::abi::Text;
 use muleteer_sdk::module::abi;
 
@@ -13,9 +11,6 @@ use super::diagrams::offered_by;
 use super::loader::Loaded;
 use crate::dsm::Scope;
 use crate::dsm::module::{Heard, Hooks, Moment, MomentKind};
-
-/// Who hears of something for longer keeps other calls waiting.
-const SLOW: Duration = Duration::from_millis(100);
 
 /// What a module hears of.
 #[derive(Debug)]
@@ -71,13 +66,9 @@ impl Hooks for LoadedHooks {
             Moment::Offer(_) | Moment::Answer(..) => Place::Description,
             _ => Place::Aside,
         };
-        let mut call = Call::new(self.module, scope, place);
-        let begin = Instant::now();
-        let status = self.call(moment, &mut call);
-        let took = begin.elapsed();
-        if took > SLOW {
-            self.module.note_slow(name(moment.kind()), took);
-        }
+        let name = name(moment.kind());
+        let mut call = Call::new(self.module, name, scope, place);
+        let status = self.module.timed(name, || self.call(moment, &mut call));
         match status.unwrap_or(abi::DONE) {
             abi::DONE => {
                 let sdp = call.told.take().and_then(|told| told.sdp);
@@ -85,7 +76,7 @@ impl Hooks for LoadedHooks {
             }
             abi::BREAK if moment.kind() == MomentKind::Invite => Heard::AnswersItself,
             other => {
-                let (module, name) = (self.module.name, name(moment.kind()));
+                let module = self.module.name;
                 let wrong = wrong(call.told(), other);
                 tracing::warn!("{module}: the hook {name} {wrong}");
                 Heard::Nothing

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use muleteer_sdk::abi::Message;
@@ -25,6 +25,8 @@ use crate::dsm::{Module, ModuleSource, NoModule, Registry};
 const MAX_NAME: usize = 64;
 /// Room for what a module says when it refuses.
 const MAX_PROBLEM: usize = 1_024;
+/// Whoever holds a worker for longer keeps the calls of others waiting.
+const SLOW: Duration = Duration::from_millis(5);
 
 /// Where modules are, and how they are configured.
 #[derive(Debug, Clone)]
@@ -43,7 +45,7 @@ pub(super) struct Loaded {
     /// Made once the actions, which point here, are.
     module: OnceLock<Module>,
     faults: [AtomicU64; 4],
-    /// Hooks that took too long.
+    /// Calls into it that took longer than [`SLOW`].
     slow: AtomicU64,
 }
 
@@ -66,7 +68,7 @@ pub(super) enum Fault {
     Never,
 }
 
-/// How often a module did what wrong: with the handles of its pending actions, and in its hooks.
+/// How often a module did what wrong: with the handles of its pending actions, and in calls into it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Completed twice.
@@ -77,7 +79,7 @@ pub struct Counts {
     pub invented: u64,
     /// Not completed in time.
     pub never: u64,
-    /// Hooks that kept the sessions of their thread waiting.
+    /// Actions, conditions and hooks that kept the sessions of their thread waiting.
     pub slow: u64,
 }
 
@@ -104,12 +106,25 @@ impl Loaded {
         }
     }
 
-    /// Counts a hook that took long, and logs the first one.
-    pub(super) fn note_slow(&self, hook: &str, took: Duration) {
+    /// Calls into the module, for `what` it does or hears of, and notes it if that takes long.
+    #[inline]
+    pub(super) fn timed<T>(&self, what: &str, call: impl FnOnce() -> T) -> T {
+        let begin = Instant::now();
+        let answer = call();
+        let took = begin.elapsed();
+        if took > SLOW {
+            self.note_slow(what, took);
+        }
+        answer
+    }
+
+    /// Counts a call that took long, and logs the first one.
+    #[cold]
+    fn note_slow(&self, what: &str, took: Duration) {
         if self.slow.fetch_add(1, Ordering::Relaxed) == 0 {
             let (name, ms) = (self.name, took.as_millis());
             tracing::warn!(
-                "{name}: the hook {hook} took {ms} ms, in which other calls waited; this is logged once"
+                "{name}: {what} took {ms} ms, in which other calls waited; this is logged once"
             );
         }
     }
@@ -163,6 +178,16 @@ type Stamp = (Option<SystemTime>, u64, u64);
 /// Every file that was opened in this process. A good module stays; a bad one is tried again when its
 /// file has changed.
 static SEEN: Mutex<Option<HashMap<PathBuf, Seen>>> = Mutex::new(None);
+
+/// Every good module of this process. Not in [`SEEN`], which waits for modules that begin.
+static LOADED: Mutex<Vec<&'static Loaded>> = Mutex::new(Vec::new());
+
+/// How often each module of this process did what wrong.
+pub fn counts() -> Vec<(&'static str, Counts)> {
+    let loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let counts = |loaded: &&'static Loaded| (loaded.name, loaded.counts());
+    loaded.iter().map(counts).collect()
+}
 
 impl Modules {
     /// Modules in these folders, which are looked through in order. `config` has the section of each module,
@@ -352,6 +377,8 @@ impl Modules {
         let section = self.config.get(name.trim_start_matches("mod_"));
         let config = section.map_or("{}", String::as_str);
         begin(loaded, hooks, config).map_err(|problem| ModuleError::Refused { file, problem })?;
+        let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(loaded);
         tracing::debug!("{} {} is loaded", loaded.name, loaded.version);
         Ok(loaded)
     }

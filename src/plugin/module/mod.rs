@@ -21,5 +21,5 @@ mod table;
 
 pub use error::{ModuleError, ModuleTableError};
 pub use host::{Office, open_office};
-pub use loader::{Counts, Description, Listed, Modules};
+pub use loader::{Counts, Description, Listed, Modules, counts};
 pub use pending::{block, give_up, wait};

@@ -6,7 +6,6 @@ use std::time::Duration;
 use muleteer_sdk::abi::Text;
 use muleteer_sdk::module::abi::{self, Code};
 
-use super::super::code::Asker;
 use super::super::host::{lent, pairs};
 use super::super::pending;
 use super::action::Tail;
@@ -74,19 +73,11 @@ pub unsafe extern "C" fn pend(
     // SAFETY: the module gives its live call.
     unsafe {
         with(call, 0, |call| {
-            let condition = match call.place {
-                Place::Action => None,
-                Place::Condition(name) => Some(name),
-                Place::Aside | Place::Description => return 0,
-            };
-            if call.told().pending.is_some() {
+            let may_wait = matches!(call.place, Place::Action | Place::Condition);
+            if !may_wait || call.told().pending.is_some() {
                 return 0;
             }
-            let asker = Asker {
-                module: call.module,
-                sets_errno: call.sets_errno,
-                condition,
-            };
+            let asker = call.asker();
             let deadline = Duration::from_millis(deadline_ms);
             let pending = pending::begin(asker, deadline, cancel);
             let handle = pending.as_ref().map_or(0, |ticket| ticket.handle);
