@@ -125,6 +125,14 @@ impl Registry {
         self.modules.get(name).or_else(loaded)
     }
 
+    /// The events of the module that this name of an event belongs to. Loads the module.
+    pub(super) fn events_beside(&self, name: &str) -> impl Iterator<Item = &'static ModuleEvent> {
+        // The names of a module begin with its own.
+        let owner = name.split('.').next().unwrap_or_default();
+        let module = self.module(&format!("mod_{owner}"));
+        module.into_iter().flat_map(Module::events)
+    }
+
     /// Whether a module is part of the server, or was added as if it were.
     pub fn is_compiled_in(&self, name: &str) -> bool {
         self.modules.contains_key(name)

@@ -31,8 +31,8 @@ fn explored(text: &str, registry: &Registry) -> Exploration {
     let findings = found.findings.iter().map(|finding| &finding.scenario);
     for scenario in found.scenarios.iter().chain(findings) {
         let text_of = found.expect(scenario, "main.dsm", &[]);
-        let expectation =
-            Expectation::parse(&text_of).unwrap_or_else(|error| panic!("{error}\n{text_of}"));
+        let expectation = Expectation::with_registry(&text_of, registry)
+            .unwrap_or_else(|error| panic!("{error}\n{text_of}"));
         let outcome = expectation.run("main.dsm", "", &Text(text), registry);
         assert!(
             outcome.failures.is_empty(),

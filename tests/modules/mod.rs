@@ -4,6 +4,7 @@
 mod aws;
 mod calls;
 mod contract;
+mod events;
 mod examples;
 mod explored;
 mod hang_up;

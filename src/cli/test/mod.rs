@@ -144,7 +144,7 @@ impl Test<'_> {
     fn run_file(&self, coverage: &mut Coverage, result: &mut TestResult) -> Result<(), String> {
         let path = self.path;
         let text = read(path)?;
-        let expectation = Expectation::parse(&text)
+        let expectation = Expectation::with_registry(&text, self.registry)
             .map_err(|error| format!("{path}:{}: {}\n", error.line, error.cause))?;
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let program = match expectation.program() {

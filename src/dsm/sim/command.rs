@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::condition::event_kind;
 use super::super::event::{Event, EventKind};
-use super::super::testing::expect::{Assertion, BadLineCause, parse_assertion, parse_event};
+use super::super::registry::Registry;
+use super::super::testing::expect::{
+    Assertion, BadLineCause, kind_of, parse_assertion, parse_event,
+};
 use super::super::testing::{Fact, assignment};
 use super::event_names;
 use crate::suggest::closest;
@@ -130,11 +132,11 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("quit", "quit                leave"),
 ];
 
-/// Reads a line.
+/// Reads a line. Its event may be one of a module that `registry` has.
 ///
 /// # Errors
 /// [`CommandError`]
-pub fn parse(line: &str) -> Result<Command, CommandError> {
+pub fn parse(line: &str, registry: &Registry) -> Result<Command, CommandError> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
         return Ok(Command::Nothing);
@@ -165,19 +167,21 @@ pub fn parse(line: &str) -> Result<Command, CommandError> {
         "save" => Command::Save(text("a file")?),
         "help" | "?" => Command::Help,
         "quit" | "exit" => Command::Quit,
-        "on" => Command::Events(vec![event(rest)?]),
+        "on" => Command::Events(vec![event(rest, registry)?]),
         _ => match Fact::parse(word, rest) {
             Some(fact) => Command::Fact(fact?),
-            None => Command::Events(vec![event(line)?]),
+            None => Command::Events(vec![event(line, registry)?]),
         },
     })
 }
 
 /// A line that is an event: `key 1`, `timer`, `event a=1 b="x y"`.
-pub fn event(line: &str) -> Result<Event, CommandError> {
+pub fn event(line: &str, registry: &Registry) -> Result<Event, CommandError> {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let Some(kind) = event_kind(word) else {
-        let known = COMMANDS.iter().map(|(name, _)| *name).chain(event_names());
+    let Some(kind) = kind_of(word, registry) else {
+        let events = registry.events_beside(word).map(|event| event.name);
+        let events = event_names().chain(events);
+        let known = COMMANDS.iter().map(|(name, _)| *name).chain(events);
         return Err(CommandError::Unknown {
             word: word.to_owned(),
             near: closest(word, known).map(str::to_owned),
@@ -185,7 +189,7 @@ pub fn event(line: &str) -> Result<Event, CommandError> {
     };
     match short_param(kind, rest.trim())? {
         Some((name, value)) => Ok(Event::new(kind).with(name, value)),
-        None => Ok(parse_event(line)?),
+        None => Ok(parse_event(line, registry)?),
     }
 }
 

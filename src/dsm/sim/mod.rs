@@ -22,7 +22,7 @@ use super::event::{Event, EventKind};
 use super::include::join;
 use super::load::{diagram_files, folder, load, load_set, stem};
 use super::program::DiagramSet;
-use super::registry::{ConditionKind, Registry};
+use super::registry::{ConditionKind, Module, Registry};
 use super::source::SourceProvider;
 use super::testing::expect::{Assertion, event_words, written};
 use super::testing::{Fact, FailureKind, TestHost, registry, stand_ins};
@@ -166,7 +166,7 @@ impl<'a> Simulator<'a> {
     /// Does what a line says.
     pub fn line(&mut self, line: &str) -> Reply {
         let mut reply = Reply::default();
-        match command::parse(line) {
+        match command::parse(line, &self.registry) {
             Ok(command) => self.command(command, &mut reply),
             Err(error) => reply.fail(error.to_string()),
         }
@@ -191,7 +191,7 @@ impl<'a> Simulator<'a> {
         let mut words: Vec<String> = match before[..] {
             [] => {
                 let commands = COMMANDS.iter().map(|(name, _)| *name);
-                commands.chain(event_names()).map(str::to_owned).collect()
+                commands.chain(self.events()).map(str::to_owned).collect()
             }
             ["expect", "state"] => diagram.states().map(str::to_owned).collect(),
             ["expect"] => {
@@ -200,13 +200,21 @@ impl<'a> Simulator<'a> {
                 words
             }
             ["set" | "vars"] => variables(),
-            ["on"] => event_names().map(str::to_owned).collect(),
+            ["on"] => self.events().map(str::to_owned).collect(),
             _ => Vec::new(),
         };
         words.retain(|known| known.starts_with(word));
         words.sort();
         words.dedup();
         (start, words)
+    }
+
+    /// The names of the events that may happen to the diagrams.
+    fn events(&self) -> impl Iterator<Item = &'static str> {
+        let diagrams = self.library.diagrams.iter();
+        let imports = diagrams.flat_map(|diagram| diagram.imports());
+        let modules = imports.filter_map(|name| self.registry.module(name));
+        event_names().chain(modules.flat_map(Module::events).map(|event| event.name))
     }
 
     /// Everything that was done so far as the text of an `.expect` file, which names the simulated

@@ -6,7 +6,8 @@
 //! `docs/testing-diagrams.md` describes the format for its users.
 
 use crate::dsm::condition::{event_kind, event_name, event_names};
-use crate::dsm::event::Event;
+use crate::dsm::event::{Event, EventKind};
+use crate::dsm::registry::Registry;
 use crate::dsm::value::Values;
 use crate::suggest::closest;
 
@@ -102,7 +103,7 @@ pub enum BadLineCause {
         expected: &'static str,
     },
     /// Behind `on`.
-    #[error("unknown event '{kind}'; {}", suggestion(*.near, "expected the name of an event condition, such as key or timer"))]
+    #[error("unknown event '{kind}'; {}", suggestion(*.near, "expected the name of an event condition, such as key or timer, or of a loaded module's event"))]
     UnknownEvent {
         /// As written.
         kind: String,
@@ -195,11 +196,19 @@ const TRACE: &[(&str, &str)] = &[
 ];
 
 impl Expectation {
-    /// Reads a file.
+    /// Reads a file with events of the server.
     ///
     /// # Errors
     /// [`BadLine`] for the first line that cannot be read.
     pub fn parse(text: &str) -> Result<Self, BadLine> {
+        Self::with_registry(text, &Registry::core())
+    }
+
+    /// The same with events of other modules as well.
+    ///
+    /// # Errors
+    /// As [`Expectation::parse`].
+    pub fn with_registry(text: &str, registry: &Registry) -> Result<Self, BadLine> {
         let mut expectation = Self {
             refused: (false, 0),
             program: None,
@@ -215,7 +224,7 @@ impl Expectation {
                 continue;
             }
             let line = index + 1;
-            let read = expectation.line(line, text);
+            let read = expectation.line(line, text, registry);
             read.map_err(|cause| BadLine { line, cause })?;
         }
         Ok(expectation)
@@ -226,11 +235,11 @@ impl Expectation {
         self.program.as_deref()
     }
 
-    fn line(&mut self, line: usize, text: &str) -> Result<(), BadLineCause> {
+    fn line(&mut self, line: usize, text: &str, registry: &Registry) -> Result<(), BadLineCause> {
         let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         let rest = rest.trim();
         if word == "on" {
-            let block = self.block(line, text, rest)?;
+            let block = self.block(line, text, parse_event(rest, registry)?)?;
             self.blocks.push(block);
             return Ok(());
         }
@@ -248,8 +257,7 @@ impl Expectation {
         Ok(())
     }
 
-    fn block(&self, line: usize, text: &str, rest: &str) -> Result<Block, BadLineCause> {
-        let event = parse_event(rest)?;
+    fn block(&self, line: usize, text: &str, event: Event) -> Result<Block, BadLineCause> {
         if event.kind.begins() != self.blocks.is_empty() {
             return Err(BadLineCause::NotTheStart);
         }
@@ -325,15 +333,25 @@ fn check_trace(word: &str, rest: &str) -> Result<(), BadLineCause> {
     })
 }
 
+/// The kind of event of this name: one of the server, or of a module that `registry` has.
+pub fn kind_of(name: &str, registry: &Registry) -> Option<EventKind> {
+    event_kind(name).or_else(|| {
+        let mut events = registry.events_beside(name);
+        let event = events.find(|event| event.name == name);
+        event.map(EventKind::Module)
+    })
+}
+
 /// Reads `KIND name=value name="value"`, as it stands behind `on`.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn parse_event(text: &str) -> Result<Event, BadLineCause> {
+pub fn parse_event(text: &str, registry: &Registry) -> Result<Event, BadLineCause> {
     let (name, mut rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let Some(kind) = event_kind(name) else {
+    let Some(kind) = kind_of(name, registry) else {
+        let events = registry.events_beside(name).map(|event| event.name);
         return Err(BadLineCause::UnknownEvent {
-            near: closest(name, event_names()),
+            near: closest(name, event_names().chain(events)),
             kind: name.to_owned(),
         });
     };
