@@ -1,8 +1,9 @@
 //! Every counter and gauge of the server under its name, in one list.
 //!
 //! Each layer keeps the numbers that it alone writes: the endpoint its [`EndpointStats`], each media
-//! thread its [`MediaStats`](crate::media::MediaStats), each loaded module its [`Counts`]. [`Stats`] has those of sessions, router and
-//! signalling task. [`samples`] reads all of them for a log line or a metrics page.
+//! thread its [`MediaStats`](crate::media::MediaStats), each loaded module its [`Counts`]. [`Stats`]
+//! has those of sessions, router and signalling task. [`samples`] reads all of them for a log line or a
+//! metrics page.
 
 use std::fmt;
 

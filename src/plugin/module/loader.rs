@@ -377,8 +377,10 @@ impl Modules {
         let section = self.config.get(name.trim_start_matches("mod_"));
         let config = section.map_or("{}", String::as_str);
         begin(loaded, hooks, config).map_err(|problem| ModuleError::Refused { file, problem })?;
-        let mut all = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(loaded);
+        LOADED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(loaded);
         tracing::debug!("{} {} is loaded", loaded.name, loaded.version);
         Ok(loaded)
     }
