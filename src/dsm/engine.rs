@@ -14,14 +14,12 @@ use std::cell::Cell;
 use std::mem;
 use std::sync::Arc;
 
-use super::action::set_errno;
 use super::argument::Arguments;
 use super::condition::decided;
 use super::event::{Event, EventKind};
 use super::expr::{Scope, Verdicts};
 use super::host::{
-    ActionContext, ActionError, ActionResult, Answer, Exception, Problem, ProblemKind, Trace,
-    TransitionRef,
+    ActionContext, ActionResult, Exception, Problem, ProblemKind, Trace, TransitionRef,
 };
 use super::list::{Cursor, Step};
 use super::module::Hooks;

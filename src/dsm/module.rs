@@ -68,7 +68,7 @@ impl Refused {
 }
 
 /// What a condition answers.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Tested {
     /// Whether it holds.
     Known(bool),

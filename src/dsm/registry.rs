@@ -6,6 +6,7 @@
 mod module;
 mod signature;
 
+use crate::dsm::module::ModuleEvent;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

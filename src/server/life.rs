@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use super::Server;
 use super::registrar::Registrar;
-use crate::plugin::module;
 use crate::net::{Control, Remains};
+use crate::plugin::module;
 use crate::session::pool::SessionContext;
 use crate::stats::{self, LogLine};
 

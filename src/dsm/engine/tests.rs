@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::dsm::action::{Outcome, Then};
-use crate::dsm::host::{ActionOutcome, Errno, HostAction, LogLevel};
+use crate::dsm::host::{ActionError, ActionOutcome, Answer, Errno, HostAction, LogLevel};
 use crate::dsm::load::load_set;
 use crate::dsm::module::{ActionCode, Past, Resume, Resumption, Takes, Tested};
 use crate::dsm::registry::{Module, Registry, Role, Separator};
