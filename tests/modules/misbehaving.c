@@ -150,7 +150,7 @@ static ml_status answer(void *self, ml_call *call, const ml_text *args, size_t n
 static ml_status slow(void *self, ml_call *call, const ml_text *args, size_t n)
 {
     (void)self, (void)call, (void)args, (void)n;
-    poll(NULL, 0, 6);
+    poll(NULL, 0, 30);
     return ML_DONE;
 }
 
