@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 /// How long a busy thread rests: what a message may wait, well below what anybody can notice.
-const REST: Duration = Duration::from_micros(500);
+const REST: Duration = Duration::from_millis(1);
 /// A thread is busy while its sleeps follow each other more closely than this, on the average.
-const BUSY: Duration = Duration::from_micros(1_000);
+const BUSY: Duration = Duration::from_millis(2);
 /// After a sleep as long as this the thread is idle, whatever was before.
 const SILENCE: Duration = Duration::from_millis(20);
 /// One sleep's weight in that average is one in so many.
@@ -34,7 +34,7 @@ struct Pace {
 impl Pace {
     const IDLE: Self = Self {
         last: None,
-        average: Duration::from_micros(2_000),
+        average: Duration::from_millis(4),
     };
 
     /// Takes a sleep that begins now; returns whether the thread is busy.

@@ -1,7 +1,7 @@
 //! Runs a diagram: one event at a time, to the end or to an action that is not finished.
 //!
 //! Owns the current state, the variables and the suspended callers of one session. Driven by its
-//! session, which gives events and does [`HostAction`]s. It has no queue: events
+//! session, which gives events and does [`HostAction`](super::HostAction)s. It has no queue: events
 //! that come while an action is pending wait with the session.
 //!
 //! Never recurses, and bounds what one event can do, because what a diagram loops over may come
