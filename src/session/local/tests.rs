@@ -118,7 +118,7 @@ async fn a_command_gets_no_input_and_no_terminal() {
 
 #[tokio::test]
 async fn only_so_many_commands_run_at_a_time() {
-    let local = local(500);
+    let local = local(600_000);
     let sleepers: Vec<_> = (0..MAX_COMMANDS)
         .map(|_| tokio::spawn(local.perform(popen("sleep 600"))))
         .collect();
@@ -129,8 +129,10 @@ async fn only_so_many_commands_run_at_a_time() {
     let late = Arc::new(Semaphore::new(0));
     let done = process::run("true", false, late, Duration::from_millis(20)).await;
     assert!(matches!(done, Err(CommandError::Timeout)), "{done:?}");
+    // Whose work is given up gives its place back.
     for sleeper in sleepers {
-        assert_eq!(cause(sleeper.await.unwrap()), "timeout");
+        sleeper.abort();
+        assert!(sleeper.await.unwrap_err().is_cancelled());
     }
     assert_eq!(local.commands.available_permits(), MAX_COMMANDS);
 }
