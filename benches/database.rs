@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use self::objects::all;
 use self::support::caller::Caller;
-use self::support::process::{Folder, ServerProcess};
+use self::support::process::{Folder, ServerProcess, free_port};
 
 // What tests share is more than is needed here.
 #[allow(dead_code)]
@@ -236,7 +236,8 @@ async fn listen(
     address: SocketAddr,
     stops: &Arc<AtomicBool>,
 ) -> (Caller, JoinHandle<Vec<Duration>>) {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    // Its RTCP goes to the next port, which must be nobody's.
+    let socket = UdpSocket::bind(("127.0.0.1", free_port())).expect("a socket");
     socket
         .set_read_timeout(Some(Duration::from_millis(200)))
         .expect("a timeout");
