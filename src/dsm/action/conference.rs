@@ -18,10 +18,7 @@ const FILE_THROWS: &[&str] = &["conference #cause", "file #path"];
 
 /// The module.
 pub fn module() -> Module {
-    let signatures = SIGNATURES.iter();
-    signatures.fold(Module::new(NAME), |module, signature| {
-        module.signature(signature.clone())
-    })
+    Module::new(NAME).signatures(SIGNATURES)
 }
 
 const SIGNATURES: &[Signature] = &[

@@ -19,10 +19,7 @@ const THROWS: &[&str] = &["dlg #cause"];
 
 /// The module.
 pub fn module() -> Module {
-    let signatures = SIGNATURES.iter();
-    let module = signatures.fold(Module::new(NAME), |module, signature| {
-        module.signature(signature.clone())
-    });
+    let module = Module::new(NAME).signatures(SIGNATURES);
     CONDITIONS
         .iter()
         .fold(module, |module, signature| module.asks(signature.clone()))

@@ -17,10 +17,7 @@ const RESULT: &[Parameter] = &[need("variable", Kind::Name), GROUP];
 
 /// The module.
 pub fn module() -> Module {
-    let signatures = SIGNATURES.iter();
-    signatures.fold(Module::new(NAME), |module, signature| {
-        module.signature(signature.clone())
-    })
+    Module::new(NAME).signatures(SIGNATURES)
 }
 
 const SIGNATURES: &[Signature] = &[

@@ -19,10 +19,7 @@ const COUNTER: &[Parameter] = &[ID, ATTRIBUTE];
 
 /// The module.
 pub fn module() -> Module {
-    let signatures = SIGNATURES.iter();
-    signatures.fold(Module::new(NAME), |module, signature| {
-        module.signature(signature.clone())
-    })
+    Module::new(NAME).signatures(SIGNATURES)
 }
 
 const fn write(
@@ -30,10 +27,7 @@ const fn write(
     parameters: &'static [Parameter],
     doc: &'static str,
 ) -> Signature {
-    let separator = match parameters.len() {
-        0 | 1 => Separator::None,
-        count => Separator::OuterCommas(count),
-    };
+    let separator = Separator::between(parameters);
     takes(name, separator, parameters, module_call, doc)
 }
 

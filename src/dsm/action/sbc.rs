@@ -48,10 +48,7 @@ const LEG_CONDITIONS: &[Signature] = &[
 ];
 
 const fn leg(name: &'static str, parameters: &'static [Parameter], doc: &'static str) -> Signature {
-    let separator = match parameters.len() {
-        0 | 1 => Separator::None,
-        count => Separator::OuterCommas(count),
-    };
+    let separator = Separator::between(parameters);
     takes(name, separator, parameters, module_call, doc)
         .throws(&["sbc #cause"])
         .unavailable()

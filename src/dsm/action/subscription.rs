@@ -14,10 +14,7 @@ const HANDLE: Parameter = need("handle", Kind::Value);
 
 /// The module.
 pub fn module() -> Module {
-    let signatures = SIGNATURES.iter();
-    signatures.fold(Module::new(NAME), |module, signature| {
-        module.signature(signature.clone())
-    })
+    Module::new(NAME).signatures(SIGNATURES)
 }
 
 const SIGNATURES: &[Signature] = &[

@@ -20,10 +20,7 @@ const CODED: &[Parameter] = &[need("variable", Kind::Name), need("value", Kind::
 
 /// The module.
 pub fn module() -> Module {
-    let signatures = SIGNATURES.iter();
-    signatures.fold(Module::new(NAME), |module, signature| {
-        module.signature(signature.clone())
-    })
+    Module::new(NAME).signatures(SIGNATURES)
 }
 
 const SIGNATURES: &[Signature] = &[

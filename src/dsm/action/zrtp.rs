@@ -19,10 +19,7 @@ const PEERS: &[Parameter] = &[need("zid", Kind::Value), need("zid", Kind::Value)
 
 /// The module.
 pub fn module() -> Module {
-    let signatures = SIGNATURES.iter();
-    let module = signatures.fold(Module::new(NAME), |module, signature| {
-        module.signature(signature.clone())
-    });
+    let module = Module::new(NAME).signatures(SIGNATURES);
     EVENTS.iter().fold(module, Module::module_event)
 }
 
@@ -61,10 +58,7 @@ const fn missing(
     parameters: &'static [Parameter],
     doc: &'static str,
 ) -> Signature {
-    let separator = match parameters.len() {
-        0 | 1 => Separator::None,
-        count => Separator::OuterCommas(count),
-    };
+    let separator = Separator::between(parameters);
     takes(name, separator, parameters, |_, _| refuse(), doc).errno(FAILS)
 }
 

@@ -112,6 +112,12 @@ impl Module {
         self
     }
 
+    /// Adds all of these.
+    pub(in crate::dsm) fn signatures(self, all: &[Signature]) -> Self {
+        let all = all.iter().cloned();
+        all.fold(self, Module::signature)
+    }
+
     /// Adds a condition that asks for a kind of event.
     pub(in crate::dsm) fn event(mut self, condition: &EventCondition) -> Self {
         let kind = ConditionKind::Event(condition.kind);

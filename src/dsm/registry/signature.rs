@@ -124,6 +124,16 @@ pub enum Separator {
     LastComma(Second),
 }
 
+impl Separator {
+    /// What separates these where nothing else is said: commas outside parentheses and quotes.
+    pub(in crate::dsm) const fn between(parameters: &[Parameter]) -> Self {
+        match parameters.len() {
+            0 | 1 => Separator::None,
+            count => Separator::OuterCommas(count),
+        }
+    }
+}
+
 /// What can stand behind the last comma of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Second {
