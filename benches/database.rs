@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use self::objects::all;
+use self::support::audio::{sine, wav_file};
 use self::support::caller::Caller;
 use self::support::process::{Folder, ServerProcess, free_port};
 
@@ -199,20 +200,7 @@ fn diagrams(work: &str) -> Folder {
     );
     let asker = format!("import(mod_dlg);\n{asker}");
     let folder = Folder::new(&[("listener.dsm", listener), ("asker.dsm", &asker)]);
-    let format = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let path = folder.file("tone.wav");
-    let mut writer = hound::WavWriter::create(path, format).expect("the folder is ours");
-    for sample in 0..80_000_u32 {
-        writer
-            .write_sample((sample % 16) as i16 * 500)
-            .expect("a disk");
-    }
-    writer.finalize().expect("a disk");
+    folder.write("tone.wav", wav_file(&sine(500.0, 10_000)));
     folder
 }
 

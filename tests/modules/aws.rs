@@ -2,21 +2,15 @@
 
 use std::path::Path;
 
-use muleteer::dsm::Severity;
 use muleteer::sip::message::StatusCode;
 
-use super::objects::{all, loaded, modules_in};
+use super::objects::{all, has_no_findings, readme};
+use crate::support::audio::{sine, wav_file};
 use crate::support::caller::Caller;
 use crate::support::process::{Folder, ServerProcess};
 
 #[path = "../../plugins/mod_aws/tests/cloud/mod.rs"]
 mod cloud;
-
-/// The diagram of the README.
-fn readme() -> String {
-    let text = include_str!("../../plugins/mod_aws/README.md");
-    text.split("```").nth(1).expect("a diagram").to_owned()
-}
 
 /// Makes what the README expects to be there.
 const SETUP: &str = r#"
@@ -50,41 +44,21 @@ transition "nothing" START - exception / { warn("nothing: #type #cause $aws.erea
 transition "they left" (START, END) - hangup / stop(false); -> END;
 "#;
 
-/// A tenth of a second of tone.
-fn tone(path: &Path) {
-    let format = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, format).expect("the folder is ours");
-    for sample in 0..800_i16 {
-        writer.write_sample((sample % 16) * 500).expect("a disk");
-    }
-    writer.finalize().expect("a disk");
-}
-
 #[test]
 fn the_diagram_of_the_readme_has_no_findings() {
-    let found = loaded(&modules_in(all()), &readme());
-    assert!(
-        found.worst() < Some(Severity::Warning),
-        "{}",
-        found.render()
-    );
+    has_no_findings(&readme("mod_aws"));
 }
 
 #[tokio::test]
 async fn a_caller_is_greeted_from_a_bucket_and_leaves_a_message_in_another() {
     let cloud = cloud::cloud();
     let folder = Folder::new(&[
-        ("main.dsm", &readme()),
+        ("main.dsm", &readme("mod_aws")),
         ("setup.dsm", SETUP),
         ("collect.dsm", COLLECT),
     ]);
     let sounds = Folder::new(&[]);
-    tone(&sounds.file("main.wav"));
+    sounds.write("main.wav", wav_file(&sine(500.0, 100)));
     let text = |key: &str, value: &str| format!("{key}={value:?}");
     let path = |key: &str, path: &Path| text(key, &path.display().to_string());
     let queue = format!("{}/123456789012/voicemail", cloud.url);

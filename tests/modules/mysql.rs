@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use muleteer::dsm::Severity;
 use muleteer::sip::message::StatusCode;
 
-use super::objects::{Run, all, loaded, modules_in};
+use super::objects::{Run, all, has_no_findings, modules_in, readme};
+use crate::support::audio::{sine, wav_file};
 use crate::support::caller::Caller;
 use crate::support::process::{Folder, ServerProcess};
 
@@ -59,38 +59,9 @@ fn server(diagram: &str, database: &str, settings: &[&str]) -> ServerProcess {
     ServerProcess::start(&arguments)
 }
 
-/// The diagram of the README.
-fn readme() -> String {
-    let text = include_str!("../../plugins/mod_mysql/README.md");
-    let diagram = text.split("```").nth(1).expect("a diagram");
-    diagram.to_owned()
-}
-
-/// A tenth of a second of tone, as a file.
-fn tone() -> Vec<u8> {
-    let mut file = std::io::Cursor::new(Vec::new());
-    let format = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::new(&mut file, format).expect("a writer");
-    for sample in 0..800_i16 {
-        writer.write_sample((sample % 16) * 500).expect("memory");
-    }
-    writer.finalize().expect("memory");
-    file.into_inner()
-}
-
 #[test]
 fn the_diagram_of_the_readme_has_no_findings() {
-    let found = loaded(&modules_in(all()), &readme());
-    assert!(
-        found.worst() < Some(Severity::Warning),
-        "{}",
-        found.render()
-    );
+    has_no_findings(&readme("mod_mysql"));
 }
 
 #[tokio::test]
@@ -98,11 +69,12 @@ async fn a_caller_is_greeted_from_the_database_and_counted() {
     sql("CREATE DATABASE greetings; USE greetings; \
          CREATE TABLE visits (caller VARCHAR(200), at DATETIME); \
          CREATE TABLE greetings (visits INT, sound LONGBLOB)");
-    let hex: String = tone().iter().map(|byte| format!("{byte:02x}")).collect();
+    let tone = wav_file(&sine(500.0, 100));
+    let hex: String = tone.iter().map(|byte| format!("{byte:02x}")).collect();
     sql(&format!(
         "INSERT INTO greetings.greetings VALUES (0, x'{hex}'), (1, x'{hex}'), (9, 'no sound')"
     ));
-    let server = server(&readme(), "greetings", &[]);
+    let server = server(&readme("mod_mysql"), "greetings", &[]);
     for _ in 0..2 {
         let mut caller = Caller::new(server.address, "main").await;
         assert_eq!(caller.call(40_000).await.status, StatusCode::OK);

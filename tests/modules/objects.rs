@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use muleteer::dsm::source::EntryKind;
 use muleteer::dsm::testing::TestHost;
 use muleteer::dsm::{
-    DiagramSet, Engine, Event, EventKind, Loaded, Progress, SourceProvider, Values, load,
+    DiagramSet, Engine, Event, EventKind, Loaded, Progress, Severity, SourceProvider, Values, load,
 };
 use muleteer::plugin::module::Modules;
 
@@ -100,6 +100,25 @@ pub fn compile(source: &Path, object: &Path, flags: &[&str]) {
 /// Where the C of these tests is.
 pub fn source(name: &str) -> PathBuf {
     project_root().join("tests/modules").join(name)
+}
+
+/// The first diagram of a module's page.
+pub fn readme(module: &str) -> String {
+    let folder = project_root().join("plugins").join(module);
+    let page = std::fs::read_to_string(folder.join("README.md")).expect("a page");
+    let diagram = page.split("```").nth(1).expect("a diagram");
+    diagram.strip_prefix("dsm").unwrap_or(diagram).to_owned()
+}
+
+/// Fails, showing them, if there are findings in a diagram that imports from all modules.
+#[track_caller]
+pub fn has_no_findings(diagram: &str) {
+    let found = loaded(&modules_in(all()), diagram);
+    assert!(
+        found.worst() < Some(Severity::Warning),
+        "{}",
+        found.render()
+    );
 }
 
 struct Text(String);

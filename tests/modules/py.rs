@@ -6,7 +6,7 @@ use muleteer::dsm::{Event, EventKind, Severity};
 use muleteer::sip::message::StatusCode;
 use rustix::process::Signal;
 
-use super::objects::{Run, all, loaded, modules_in};
+use super::objects::{Run, all, has_no_findings, loaded, modules_in, readme};
 use crate::support::audio::{ms_of, sine, wav, wav_file};
 use crate::support::caller::Caller;
 use crate::support::process::{Ended, Folder, Process, ServerProcess, muleteer, serve};
@@ -46,20 +46,9 @@ fn refused(script: &str) -> Ended {
     ended
 }
 
-/// The diagram of the README.
-fn readme() -> &'static str {
-    let text = include_str!("../../plugins/mod_py/README.md");
-    text.split("```").nth(1).expect("a diagram")
-}
-
 #[test]
 fn the_diagram_of_the_readme_has_no_findings() {
-    let found = loaded(&modules_in(all()), readme());
-    assert!(
-        found.worst() < Some(Severity::Warning),
-        "{}",
-        found.render()
-    );
+    has_no_findings(&readme("mod_py"));
 }
 
 #[test]

@@ -2,15 +2,13 @@
 //! `mod_aws` and `mod_py` stand with their other tests.
 
 use std::net::UdpSocket;
-use std::ops::{Deref, DerefMut};
 
-use muleteer::dsm::Severity;
 use muleteer::sip::message::StatusCode;
 
-use super::objects::{all, loaded, modules_in};
+use super::objects::{all, has_no_findings, readme};
+use crate::support::audio::{sine, wav_file};
 use crate::support::caller::Caller;
 use crate::support::process::{Folder, PATIENCE, ServerProcess};
-use crate::support::server::project_root;
 
 #[path = "../../plugins/mod_curl/tests/server/mod.rs"]
 mod pages;
@@ -18,63 +16,12 @@ mod pages;
 #[path = "../../plugins/mod_redis/tests/redis/server.rs"]
 mod redis;
 
-/// The first diagram of a module's page.
-fn diagram(module: &str) -> String {
-    let page = project_root()
-        .join("plugins")
-        .join(module)
-        .join("README.md");
-    let text = std::fs::read_to_string(&page).expect("a page");
-    let diagram = text.split("```").nth(1).expect("a diagram");
-    diagram.strip_prefix("dsm").unwrap_or(diagram).to_owned()
-}
-
-/// A server with the diagram as its only application, and a few short prompts, in a folder that stays while it runs.
-struct Server {
-    server: ServerProcess,
-    _folder: Folder,
-}
-
-impl Deref for Server {
-    type Target = ServerProcess;
-
-    fn deref(&self) -> &ServerProcess {
-        &self.server
-    }
-}
-
-impl DerefMut for Server {
-    fn deref_mut(&mut self) -> &mut ServerProcess {
-        &mut self.server
-    }
-}
-
-impl Server {
-    fn stop(self) {
-        self.server.stop();
-    }
-}
-
-fn server(diagram: &str, settings: &[&str]) -> Server {
-    let found = loaded(&modules_in(all()), diagram);
-    assert!(
-        found.worst() < Some(Severity::Warning),
-        "{}",
-        found.render()
-    );
+/// A server with the diagram as its only application, and a few short prompts in a folder that has to stay.
+fn server(diagram: &str, settings: &[&str]) -> (ServerProcess, Folder) {
+    has_no_findings(diagram);
     let prompts = "welcome=tone.wav\nwelcome_back=tone.wav\nno_service=tone.wav\n";
     let folder = Folder::new(&[("main.dsm", diagram), ("prompts.conf", prompts)]);
-    let format = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8_000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut tone = hound::WavWriter::create(folder.file("tone.wav"), format).expect("a file");
-    for sample in 0..800_i16 {
-        tone.write_sample((sample % 16) * 500).expect("a disk");
-    }
-    tone.finalize().expect("a disk");
+    folder.write("tone.wav", wav_file(&sine(500.0, 100)));
     let ours = [
         folder.as_setting("dsm.path"),
         folder.as_setting("audio.path"),
@@ -90,14 +37,12 @@ fn server(diagram: &str, settings: &[&str]) -> Server {
         .map(String::as_str)
         .chain(settings.iter().copied());
     let arguments = settings.flat_map(|setting| ["--set", setting]);
-    Server {
-        server: ServerProcess::start(&arguments.collect::<Vec<_>>()),
-        _folder: folder,
-    }
+    let server = ServerProcess::start(&arguments.collect::<Vec<_>>());
+    (server, folder)
 }
 
 /// A call that the diagram ends by itself, and the transitions that it takes on the way.
-async fn call(server: &mut Server, transitions: &[&str]) {
+async fn call(server: &mut ServerProcess, transitions: &[&str]) {
     let mut caller = Caller::new(server.address, "main").await;
     assert_eq!(caller.call(40_000).await.status, StatusCode::OK);
     for name in transitions {
@@ -111,10 +56,10 @@ async fn call(server: &mut Server, transitions: &[&str]) {
 #[tokio::test]
 async fn redis_counts_the_calls_of_a_caller() {
     let redis = redis::Redis::start("readme");
-    let text = diagram("mod_redis").replace("redis://tcp:127.0.0.1;port=6379", &redis.url());
+    let text = readme("mod_redis").replace("redis://tcp:127.0.0.1;port=6379", &redis.url());
     // Each caller of these tests has a port, and so a URI, of its own.
     let text = text.replace("@remote_uri", "@user");
-    let mut server = server(&text, &[]);
+    let (mut server, _folder) = server(&text, &[]);
     call(&mut server, &["the first time, or no Redis", "said it"]).await;
     call(&mut server, &["called before", "said it"]).await;
     server.stop();
@@ -122,8 +67,8 @@ async fn redis_counts_the_calls_of_a_caller() {
 
 #[tokio::test]
 async fn a_caller_is_greeted_without_redis_too() {
-    let text = diagram("mod_redis").replace("port=6379", "port=1");
-    let mut server = server(&text, &[]);
+    let text = readme("mod_redis").replace("port=6379", "port=1");
+    let (mut server, _folder) = server(&text, &[]);
     call(&mut server, &["the first time, or no Redis"]).await;
     server.stop();
 }
@@ -131,15 +76,15 @@ async fn a_caller_is_greeted_without_redis_too() {
 #[tokio::test]
 async fn a_page_tells_who_is_known() {
     let pages = pages::Server::start();
-    let text = diagram("mod_curl");
+    let text = readme("mod_curl");
     let known = text.replace("http://127.0.0.1:8080/customers", &pages.url("/ok"));
     assert_ne!(known, text);
-    let mut server_of_known = server(&known, &[]);
+    let (mut server_of_known, _folder) = server(&known, &[]);
     call(&mut server_of_known, &["known", "said it"]).await;
     assert!(pages.seen().head[0].starts_with("GET /ok?caller=sip%3A"));
     server_of_known.stop();
     let nobody = text.replace("http://127.0.0.1:8080/customers", "http://127.0.0.1:1/");
-    let mut server_of_none = server(&nobody, &[]);
+    let (mut server_of_none, _folder) = server(&nobody, &[]);
     call(
         &mut server_of_none,
         &["unknown, or nobody answers", "said it"],
@@ -150,7 +95,7 @@ async fn a_page_tells_who_is_known() {
 
 #[tokio::test]
 async fn json_is_built_and_read() {
-    let mut server = server(&diagram("mod_json"), &[]);
+    let (mut server, _folder) = server(&readme("mod_json"), &[]);
     let mut caller = Caller::new(server.address, "main").await;
     assert_eq!(caller.call(40_000).await.status, StatusCode::OK);
     let line = server.process.line(r#"{"answered":true,"caller":"sip:"#);
@@ -162,22 +107,22 @@ async fn json_is_built_and_read() {
 
 #[tokio::test]
 async fn a_regex_tells_colleagues_from_others() {
-    let text = diagram("mod_regex");
-    let mut others = server(&text, &[]);
+    let text = readme("mod_regex");
+    let (mut others, _folder) = server(&text, &[]);
     call(&mut others, &["somebody", "said it"]).await;
     others.stop();
-    let mut colleagues = server(&text.replace("[0-9]{3}", "[a-z]+"), &[]);
+    let (mut colleagues, _folder) = server(&text.replace("[0-9]{3}", "[a-z]+"), &[]);
     call(&mut colleagues, &["a colleague", "said it"]).await;
     colleagues.stop();
 }
 
 #[tokio::test]
 async fn a_document_says_whether_somebody_is_there() {
-    let text = diagram("mod_xml");
-    let mut there = server(&text, &[]);
+    let text = readme("mod_xml");
+    let (mut there, _folder) = server(&text, &[]);
     call(&mut there, &["open", "said it"]).await;
     there.stop();
-    let mut away = server(&text.replace("<basic>open<", "<basic>closed<"), &[]);
+    let (mut away, _folder) = server(&text.replace("<basic>open<", "<basic>closed<"), &[]);
     call(&mut away, &["closed", "said it"]).await;
     away.stop();
 }
@@ -188,7 +133,7 @@ async fn the_system_log_hears_of_a_call() {
     syslog.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let port = syslog.local_addr().expect("an address").port();
     let target = format!("module.log.target=\"udp:127.0.0.1:{port}\"");
-    let mut server = server(&diagram("mod_log"), &[&target]);
+    let (mut server, _folder) = server(&readme("mod_log"), &[&target]);
     call(&mut server, &["answer", "said it"]).await;
     let mut message = [0; 2_048];
     let mut next = || {
@@ -209,7 +154,7 @@ async fn the_system_log_hears_of_a_call() {
 
 #[tokio::test]
 async fn the_example_counts_and_beeps() {
-    let mut server = server(&diagram("example"), &[]);
+    let (mut server, _folder) = server(&readme("example"), &[]);
     let mut caller = Caller::new(server.address, "main").await;
     assert_eq!(caller.call(40_000).await.status, StatusCode::OK);
     server.process.line("name: \"call\"");
