@@ -109,6 +109,23 @@ impl Hearing {
         push
     }
 
+    /// How long the packet that came last is to wait, if it is the first of a talk-spurt.
+    pub(super) fn spurt_wait(&mut self, now: Instant) -> Option<Duration> {
+        if !self.starting || self.jitter.waiting() != 1 {
+            return None;
+        }
+        let (Front::Packet(packet)
+        | Front::Missing {
+            following: packet, ..
+        }) = self.jitter.front()
+        else {
+            return None;
+        };
+        let (_, format) = self.decoding.find(packet.payload_type)?;
+        let rate = format.codec.clock_rate();
+        Some(self.delay.wait(now, rate, packet.timestamp))
+    }
+
     /// A packet of the same source that is not audio.
     pub(super) fn push_other(&mut self, packet: &RtpPacket<'_>) {
         if self.jitter.push_other(packet) == Push::Resynchronised {

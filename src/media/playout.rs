@@ -100,6 +100,12 @@ impl PlayoutDelay {
             .is_none_or(|excess| excess >= 0)
     }
 
+    /// How long until [`PlayoutDelay::is_due`].
+    pub(super) fn wait(&self, now: Instant, rate: ClockRate, timestamp: RtpTimestamp) -> Duration {
+        let excess = self.excess(now, rate, timestamp).unwrap_or(0);
+        Duration::from_micros(excess.min(0).unsigned_abs())
+    }
+
     /// Whether this packet is so late that a talk-spurt had better begin with a later one.
     pub(super) fn is_stale(&self, now: Instant, rate: ClockRate, timestamp: RtpTimestamp) -> bool {
         self.excess(now, rate, timestamp)

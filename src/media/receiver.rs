@@ -244,6 +244,11 @@ impl Receiver {
         }
     }
 
+    /// See [`Hearing::spurt_wait`].
+    pub(super) fn spurt_wait(&mut self, now: Instant) -> Option<Duration> {
+        self.hearing.as_deref_mut()?.spurt_wait(now)
+    }
+
     /// Takes in one packet time of audio and looks at the clock.
     pub(super) fn read(
         &mut self,

@@ -81,11 +81,27 @@ impl Schedule {
     /// The least loaded slots for a stream that is due every `period` ticks.
     pub(super) fn choose(&self, period: u64) -> Placement {
         let step = greatest_common_divisor(period as usize, self.slots.len());
-        let load = |first: usize| -> usize {
-            self.slots[first..].iter().step_by(step).map(Vec::len).sum()
-        };
-        let first = (0..step).min_by_key(|&first| load(first)).unwrap_or(0);
+        let first = (0..step)
+            .min_by_key(|&first| self.load(first, step))
+            .unwrap_or(0);
         Placement { first, step }
+    }
+
+    /// The first slots from `tick` on for a stream that is due every `period` ticks, but for those that are much
+    /// fuller than others.
+    pub(super) fn choose_from(&self, tick: Tick, period: u64) -> Placement {
+        let step = greatest_common_divisor(period as usize, self.slots.len());
+        let whole: usize = self.slots.iter().map(Vec::len).sum();
+        let full = whole / step * 5 / 4 + FEW;
+        let first = (0..step)
+            .map(|later| self.slot_of(tick + later as u64) % step)
+            .find(|&first| self.load(first, step) <= full)
+            .unwrap_or(0);
+        Placement { first, step }
+    }
+
+    fn load(&self, first: usize, step: usize) -> usize {
+        self.slots[first..].iter().step_by(step).map(Vec::len).sum()
     }
 
     /// Puts stream `key` into the slots of `placement`.
@@ -147,6 +163,9 @@ impl Schedule {
         (tick % self.slots.len() as u64) as usize
     }
 }
+
+/// So many streams more than in others make no slot full.
+const FEW: usize = 8;
 
 fn greatest_common_divisor(mut a: usize, mut b: usize) -> usize {
     while b != 0 {

@@ -186,6 +186,11 @@ impl Sender {
         self.format.is_some() && (audio || digits || mixed_in || !self.tones.is_idle())
     }
 
+    /// Whether the last packet time was used, or the next one will be.
+    pub(super) fn is_talking(&self) -> bool {
+        self.talking || self.has_work()
+    }
+
     pub(super) fn packet_time(&self) -> Duration {
         self.format.map_or(FRAME, |format| format.packet_time)
     }

@@ -219,6 +219,14 @@ impl Stream {
         }
     }
 
+    /// How long the datagram that was handled last is to wait for the tick that hears it, if it is for this
+    /// stream to choose: it begins a talk-spurt, and nobody counts the ticks.
+    pub(super) fn spurt_wait(&mut self, now: Instant) -> Option<Duration> {
+        let wait = self.receiver.spurt_wait(now)?;
+        let is_counted = self.recording.is_some() || !self.tees.is_empty();
+        (!is_counted && !self.sender.is_talking()).then_some(wait)
+    }
+
     /// Takes in RTCP, of the peer's host alone.
     pub(super) fn handle_control_datagram(
         &mut self,

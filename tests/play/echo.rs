@@ -25,6 +25,39 @@ fn the_peer_hears_what_it_says() {
     assert!(rig.audio().len() <= 53);
 }
 
+/// When each packet of `rig` was sent, in ms after the peer's packet that it holds, which came at the
+/// same time of the frame from `said` on.
+fn delays(rig: &Rig, said: Duration) -> Vec<u128> {
+    let sent = rig.world.sent.iter().filter(|sent| sent.at >= said);
+    let mut packet_said = said;
+    sent.map(|sent| {
+        let delay = (sent.at - packet_said).as_millis();
+        packet_said += Duration::from_millis(20);
+        delay
+    })
+    .collect()
+}
+
+#[test]
+fn whenever_in_the_frame_a_peer_speaks_it_is_heard_after_the_delay_and_not_a_frame_later() {
+    for phase in 0..20 {
+        let mut rig = echoing();
+        rig.run_ms(100 + phase);
+        for pause in [0, 300 + 7 * phase] {
+            rig.peer_pauses(pause);
+            let said = rig.elapsed();
+            rig.peer_says(PEER, &sine(440.0, 400));
+            let heard = delays(&rig, said);
+            assert!(heard.len() >= 20, "{phase}: {}", heard.len());
+            assert!(
+                heard[..20].iter().all(|delay| (10..=14).contains(delay)),
+                "{phase}, {pause}: {heard:?}"
+            );
+            rig.peer_pauses(200);
+        }
+    }
+}
+
 #[test]
 fn a_peer_that_says_nothing_hears_nothing() {
     let mut rig = echoing();

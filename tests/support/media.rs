@@ -131,6 +131,11 @@ impl Rig {
         self.start + self.world.now
     }
 
+    /// Since the rig was made.
+    pub fn elapsed(&self) -> Duration {
+        self.world.now
+    }
+
     pub fn command(&mut self, command: MediaCommand) {
         let now = self.now();
         self.core
@@ -208,6 +213,12 @@ impl Rig {
             self.receive(from, &datagram);
             self.run_ms(20);
         }
+    }
+
+    /// The peer is silent for so long, and its clock goes on.
+    pub fn peer_pauses(&mut self, ms: u64) {
+        self.peer.advance(ms as u32 * 8);
+        self.run_ms(ms);
     }
 
     /// All audio that the peer heard, as if it had no pauses.
