@@ -25,7 +25,7 @@ use super::acceptor::StreamAcceptor;
 use super::connection::{Setup, StreamInput};
 use super::connections::Connections;
 use super::dns::Resolver;
-use super::load::Load;
+use super::load::{WayLoad, WorkLoad};
 use super::local_address::LocalAddresses;
 use super::tls::Tls;
 use super::udp::UdpListener;
@@ -50,10 +50,6 @@ const COMMANDS_AT_ONCE: usize = 64;
 
 /// Datagrams that are taken in one turn, at most: few enough that timers and commands do not wait long.
 const DATAGRAMS_AT_ONCE: usize = 16;
-
-/// Sessions that may wait for their first turn: some 20 ms of work, of which half is taken, and as many as the
-/// runtime keeps in the one queue that it takes in turn.
-const SESSION_QUEUE: usize = 256;
 
 /// Framed messages waiting for the signalling task.
 const STREAM_QUEUE: usize = 1024;
@@ -162,9 +158,9 @@ pub struct Driver {
     handshakes: Sources,
     name: Option<Arc<str>>,
     /// Of each UDP socket, and of all connections.
-    loads: Vec<Load>,
+    loads: Vec<WayLoad>,
     /// Of the worker thread, which every way leads to.
-    work: Load,
+    work: WorkLoad,
     locals: LocalAddresses,
     commands: mpsc::Receiver<SipCommand>,
     control: mpsc::Receiver<Control>,
@@ -217,8 +213,8 @@ impl Driver {
             resolver: parts.resolver,
             router: parts.router,
             pool: parts.pool,
-            loads: vec![Load::default(); parts.udp.len() + 1],
-            work: Load::default(),
+            loads: vec![WayLoad::default(); parts.udp.len() + 1],
+            work: WorkLoad::default(),
             udp: parts.udp,
             turn: 0,
             outbox: Vec::new(),
@@ -249,7 +245,7 @@ impl Driver {
                 return;
             }
             let is_datagram = matches!(input, Input::Datagram(..));
-            self.watch_load(&input);
+            self.watch_load(now, &input);
             self.take(now, input);
             if is_datagram {
                 self.take_datagrams(now);
@@ -316,7 +312,7 @@ impl Driver {
                 return;
             };
             let input = Input::Datagram(index, source, bytes);
-            self.watch_load(&input);
+            self.watch_load(now, &input);
             self.take(now, input);
         }
     }
@@ -333,7 +329,7 @@ impl Driver {
     }
 
     /// Tells the endpoint whether what comes this way waits too long, before it is looked at or after.
-    fn watch_load(&mut self, input: &Input) {
+    fn watch_load(&mut self, now: Instant, input: &Input) {
         let way = match input {
             Input::Datagram(index, ..) => *index,
             Input::Stream(_) => self.udp.len(),
@@ -344,16 +340,15 @@ impl Driver {
                 Some(socket) => socket.queue_percent(),
                 None => (self.streams.len() * 100 / STREAM_QUEUE) as u32,
             };
-            if self.loads[way].look(percent) == Some(true) {
+            if self.loads[way].look(now, percent) {
                 self.stats.overloads.increment();
             }
         }
-        let percent = self.pool.unbegun() * 100 / SESSION_QUEUE;
-        if self.work.look(percent as u32) == Some(true) {
+        if self.work.look(now, self.pool.begun(), self.pool.unbegun()) {
             self.stats.overloads.increment();
         }
         self.endpoint
-            .set_overloaded(self.work.is_overloaded() || self.loads[way].is_overloaded());
+            .set_overloaded(self.work.refuses() || self.loads[way].refuses());
     }
 
     fn take(&mut self, now: Instant, input: Input) {

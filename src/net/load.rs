@@ -1,70 +1,216 @@
-//! Whether more comes by one way than the signalling task can deal with.
+//! Whether more comes than can be dealt with: which new calls are refused.
 //!
-//! Each UDP socket is a way, and all connections together are one; the task takes from them in turn. What tells
-//! is the queue of the way: while it is longer than a few milliseconds of work, new calls
-//! are refused at once, which is cheap, and the queue gets shorter. So the server goes on with as many
-//! calls as it can bear, whatever that is on this machine and with these diagrams, and whoever is
-//! refused learns it in time to try elsewhere. Who fills one way has no influence on calls that come by
-//! another, but for one more queue that all ways lead to: sessions that have been started and not had their
-//! turn. Without a limit there, calls would be taken from the sockets faster than they can be answered, and each
-//! would wait behind all before it. Driven by the signalling task.
+//! Calls wait in two kinds of queues: datagrams and messages in that of the way they come by, and sessions that have
+//! been started for their first turn. Each UDP socket is a way, and all connections together are one; the
+//! signalling task takes from them in turn. Who fills one way has no influence on calls that come by another, but for
+//! the queue of sessions, which all ways lead to.
+//!
+//! A queue that is long for a moment is a burst, or what gathered while the machine stood still: all in it will be
+//! answered soon, and nobody is refused. A queue that has not been short for an [`INTERVAL`] stands: more comes than
+//! can be dealt with, waiting helps nobody, and until it has been short for as long, new calls are refused at
+//! once, which is cheap, whenever it is too long. (That is the idea of CoDel, RFC 8289; calls are refused before
+//! they wait, and not by their age, so that the queue keeps its length.) So the server goes on with as many calls as it
+//! can bear, whatever that is on this machine and with these diagrams, and whoever is refused learns it in time to try
+//! elsewhere. A bound that a burst must not pass either keeps waiting and memory finite. CORE; driven by the
+//! signalling task.
 
-/// See the module's documentation.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Load {
-    overloaded: bool,
-    inputs: u32,
+use std::time::{Duration, Instant};
+
+/// For so long a queue has to be long until it stands, and short until it does not stand any more.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Time between two looks counts as at most so much: one standstill of the machine, however long, is no queue
+/// that stands.
+const LONGEST_GAP: Duration = Duration::from_millis(20);
+
+/// How long a queue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// What is in it waits for a moment only.
+    Short,
+    /// What comes now has to wait. That is fine in a burst.
+    Long,
+    /// As much as may wait at all.
+    Full,
 }
 
-/// From this on new calls are refused. Of two megabytes and datagrams of one kilobyte, some 10 ms of work.
-const TOO_MUCH_PERCENT: u32 = 50;
-/// Below this they are taken again.
-const BEARABLE_PERCENT: u32 = 35;
-/// Otherwise the queue is looked at once in so many inputs.
+/// Time as it is seen at looks at a queue.
+#[derive(Debug, Clone, Copy, Default)]
+struct Looks {
+    last: Option<Instant>,
+}
+
+impl Looks {
+    /// What has passed since the last look, [`LONGEST_GAP`] at the most.
+    fn passed(&mut self, now: Instant) -> Duration {
+        let last = self.last.replace(now).unwrap_or(now);
+        now.saturating_duration_since(last).min(LONGEST_GAP)
+    }
+}
+
+/// Tells a burst from a queue that stands.
+#[derive(Debug, Clone, Copy, Default)]
+struct Standing {
+    stands: bool,
+    /// For how long all looks have said the contrary.
+    contrary: Duration,
+    refuses: bool,
+    /// Calls have been refused since the queue was last short and did not stand.
+    told: bool,
+}
+
+impl Standing {
+    /// Takes how long the queue is, `passed` after the last look; returns whether an overload begins.
+    fn look(&mut self, passed: Duration, level: Level) -> bool {
+        let long = level != Level::Short;
+        if long == self.stands {
+            self.contrary = Duration::ZERO;
+        } else {
+            self.contrary += passed;
+            if self.contrary >= INTERVAL {
+                self.stands = long;
+                self.contrary = Duration::ZERO;
+            }
+        }
+        self.refuses = match level {
+            Level::Short => false,
+            Level::Long => self.stands,
+            Level::Full => true,
+        };
+        let told = self.refuses || (self.told && (long || self.stands));
+        !std::mem::replace(&mut self.told, told) && told
+    }
+}
+
+/// The queue of one way.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WayLoad {
+    inputs: u32,
+    looks: Looks,
+    queue: Standing,
+}
+
+/// From this on the queue of a way is long. Of two megabytes and datagrams of one kilobyte, some 10 ms of work.
+const LONG_PERCENT: u32 = 35;
+/// From this on it is full: what has come waits long enough already, and what comes next may be lost.
+const FULL_PERCENT: u32 = 50;
+/// Otherwise the queue of a way is looked at once in so many inputs.
 const LOOK_EVERY: u32 = 8;
 
-impl Load {
-    /// Counts an input; returns whether the queue is to be looked at: each time while there is too much,
-    /// so that the first call after a flood is taken.
+impl WayLoad {
+    /// Counts an input; returns whether the queue is to be looked at: each time while calls are refused, so that
+    /// the first call after a flood is taken.
     pub(super) fn count(&mut self) -> bool {
         self.inputs = self.inputs.wrapping_add(1);
-        self.overloaded || self.inputs.is_multiple_of(LOOK_EVERY)
+        self.queue.refuses || self.inputs.is_multiple_of(LOOK_EVERY)
     }
 
     /// Whether new calls are refused.
-    pub(super) fn is_overloaded(&self) -> bool {
-        self.overloaded
+    pub(super) fn refuses(&self) -> bool {
+        self.queue.refuses
     }
 
-    /// Takes how full the queue is; returns whether that changes what becomes of new calls.
-    pub(super) fn look(&mut self, percent: u32) -> Option<bool> {
-        let overloaded = match self.overloaded {
-            true => percent >= BEARABLE_PERCENT,
-            false => percent >= TOO_MUCH_PERCENT,
+    /// Takes how full the queue is, 0 to 100; returns whether an overload begins.
+    pub(super) fn look(&mut self, now: Instant, percent: u32) -> bool {
+        let level = match percent {
+            FULL_PERCENT.. => Level::Full,
+            LONG_PERCENT.. => Level::Long,
+            _ => Level::Short,
         };
-        (std::mem::replace(&mut self.overloaded, overloaded) != overloaded).then_some(overloaded)
+        let passed = self.looks.passed(now);
+        self.queue.look(passed, level)
+    }
+}
+
+/// The sessions that wait for their first turn.
+#[derive(Debug, Clone)]
+pub(super) struct WorkLoad {
+    looks: Looks,
+    queue: Standing,
+    /// How many sessions can be begun in an [`INTERVAL`], as far as is known.
+    pace: usize,
+    /// When that was seen; `None`: it is an assumption.
+    learnt: Option<Instant>,
+    window: Window,
+}
+
+/// An interval in which sessions are counted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Window {
+    passed: Duration,
+    /// How many had been begun before.
+    begun: usize,
+    /// At one look nobody waited: more could have been begun.
+    idle: bool,
+}
+
+/// A queue is short while what comes now waits less than this.
+const TARGET: Duration = Duration::from_millis(20);
+/// The most sessions that may wait, and the pace that is assumed until there is a better one.
+const MOST_WAITING: usize = 640;
+/// The least that is believed of a pace: with fewer sessions than an interval has targets, one more or less would be
+/// everything.
+const LEAST_PACE: usize = 40;
+/// What is known of the pace is forgotten after this: the machine may have been busy with other things.
+const MEMORY: Duration = Duration::from_secs(10);
+
+impl Default for WorkLoad {
+    fn default() -> Self {
+        Self {
+            looks: Looks::default(),
+            queue: Standing::default(),
+            pace: MOST_WAITING,
+            learnt: None,
+            window: Window::default(),
+        }
+    }
+}
+
+impl WorkLoad {
+    /// Whether new calls are refused.
+    pub(super) fn refuses(&self) -> bool {
+        self.queue.refuses
+    }
+
+    /// Takes how many sessions have had their first turn since the start of the server, and how many wait for
+    /// it; returns whether an overload begins.
+    ///
+    /// The queue is measured in time: its length by the number that was begun in the last interval in which somebody
+    /// waited all the time. It is full when what comes now would wait for an interval.
+    pub(super) fn look(&mut self, now: Instant, begun: usize, waiting: usize) -> bool {
+        let passed = self.looks.passed(now);
+        self.learn(now, passed, begun, waiting);
+        let short = self.pace * TARGET.as_millis() as usize / INTERVAL.as_millis() as usize;
+        let level = match waiting {
+            _ if waiting >= self.pace => Level::Full,
+            _ if waiting > short => Level::Long,
+            _ => Level::Short,
+        };
+        self.queue.look(passed, level)
+    }
+
+    fn learn(&mut self, now: Instant, passed: Duration, begun: usize, waiting: usize) {
+        let window = &mut self.window;
+        window.passed += passed;
+        window.idle |= waiting == 0;
+        if window.passed < INTERVAL {
+            return;
+        }
+        let count = begun.wrapping_sub(window.begun);
+        // Who begins none at all hangs, which says nothing of its pace.
+        if !window.idle && count > 0 {
+            let pace = count as u128 * INTERVAL.as_micros() / window.passed.as_micros();
+            self.pace = (pace as usize).clamp(LEAST_PACE, MOST_WAITING);
+            self.learnt = Some(now);
+        } else if self.learnt.is_some_and(|at| now - at >= MEMORY) {
+            self.pace = MOST_WAITING;
+            self.learnt = None;
+        }
+        *window = Window {
+            begun,
+            ..Window::default()
+        };
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Load;
-
-    #[test]
-    fn every_input_is_looked_at_while_there_is_too_much() {
-        let mut load = Load::default();
-        assert_eq!((0..16).filter(|_| load.count()).count(), 2);
-        load.look(50);
-        assert_eq!((0..16).filter(|_| load.count()).count(), 16);
-    }
-
-    #[test]
-    fn a_queue_has_to_get_shorter_before_calls_are_taken_again() {
-        let mut load = Load::default();
-        assert_eq!(load.look(49), None);
-        assert_eq!(load.look(50), Some(true));
-        assert_eq!(load.look(40), None);
-        assert_eq!(load.look(34), Some(false));
-        assert_eq!(load.look(40), None);
-    }
-}
+mod tests;

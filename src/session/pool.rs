@@ -147,8 +147,9 @@ pub struct SessionContext {
 pub struct SessionPool {
     context: Arc<SessionContext>,
     runtime: tokio::runtime::Handle,
-    /// Sessions whose tasks have not run yet.
-    unbegun: Arc<AtomicUsize>,
+    /// Sessions that have been started, and those of them whose tasks have had a turn.
+    started: AtomicUsize,
+    begun: Arc<AtomicUsize>,
 }
 
 impl SessionPool {
@@ -157,14 +158,20 @@ impl SessionPool {
         Self {
             context,
             runtime,
-            unbegun: Arc::default(),
+            started: AtomicUsize::new(0),
+            begun: Arc::default(),
         }
     }
 
     /// How many sessions have been started whose tasks have not had their turn yet: what the worker
     /// thread is behind by.
     pub fn unbegun(&self) -> usize {
-        self.unbegun.load(Ordering::Relaxed)
+        self.started.load(Ordering::Relaxed) - self.begun()
+    }
+
+    /// How many have had it.
+    pub fn begun(&self) -> usize {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// User-Agent of our requests, or empty.
@@ -322,10 +329,10 @@ impl SessionPool {
             context: self.context.clone(),
             runtime: self.runtime.clone(),
         };
-        let unbegun = self.unbegun.clone();
-        unbegun.fetch_add(1, Ordering::Relaxed);
+        self.started.fetch_add(1, Ordering::Relaxed);
+        let begun = self.begun.clone();
         let guarded = async move {
-            unbegun.fetch_sub(1, Ordering::Relaxed);
+            begun.fetch_add(1, Ordering::Relaxed);
             let guard = guard;
             task.await;
             guard.well();

@@ -47,14 +47,14 @@ async fn sessions_that_wait_for_their_first_turn_are_counted() {
         // Whoever never ends has begun all the same.
         let _ = pool.start(tracing::Span::none(), id, |_, _, _| std::future::pending());
     }
-    assert_eq!(pool.unbegun(), 100);
+    assert_eq!((pool.begun(), pool.unbegun()), (0, 100));
     let _last = pool.start(
         tracing::Span::none(),
         SessionId("last".into()),
         |context, _, _| async move { end(&context, SessionId("last".into())).await },
     );
     assert!(commands.recv().await.is_some());
-    assert_eq!(pool.unbegun(), 0);
+    assert_eq!((pool.begun(), pool.unbegun()), (101, 0));
 }
 
 #[tokio::test]
