@@ -63,7 +63,7 @@ pub enum Control {
     Dial(Box<Dial>),
     /// Choose applications of new calls by these.
     Reload(Box<(ApplicationSelector, RequestSelectors, Arc<Catalog>)>),
-    /// Have the requests of an address of record go as its registrar says, or as they say themselves.
+    /// Have the requests of an address of record be those of this account, or of nobody in particular.
     Identity(Box<str>, Option<Identity>),
     /// Guard requests like this, or let all pass.
     SetGuard(Option<Box<Guard>>),

@@ -79,7 +79,7 @@ pub struct Dial {
     pub outbound: Option<Outbound>,
     /// Who calls, as a diagram sees it.
     pub own: OwnParty,
-    /// What the registrar of the caller says, if it is an account of ours.
+    /// The caller, if it is an account of ours that is registered.
     pub identity: Option<Box<Identity>>,
     /// Answers challenges.
     pub credentials: Option<Box<DigestClient>>,

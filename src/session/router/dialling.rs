@@ -23,7 +23,7 @@ impl<M: Mailbox> Router<M> {
     pub fn dial_out(
         &mut self,
         now: Instant,
-        wanted: DialOut,
+        mut wanted: DialOut,
         waiting: usize,
     ) -> Result<Dial, DialError> {
         let Limits {
@@ -57,10 +57,11 @@ impl<M: Mailbox> Router<M> {
             Some(id) => self.wished(id)?,
             None => SessionId(self.ids.tag().into()),
         };
+        let from = &wanted.from.uri;
+        self.identities.lend(from, &mut wanted.credentials);
+        let identity = self.identities.of(from).cloned().map(Box::new);
         let credentials = (!wanted.credentials.is_empty())
             .then(|| Box::new(DigestClient::new(wanted.credentials, self.ids.seed())));
-        let identity = self.identities.of(&wanted.from.uri);
-        let identity = identity.cloned().map(Box::new);
         self.dialled.count(now, calls_per_second);
         self.stats.calls_placed.increment();
         Ok(Dial {
@@ -80,7 +81,7 @@ impl<M: Mailbox> Router<M> {
         })
     }
 
-    /// Has the requests of an address of record go as its registrar says.
+    /// Has the requests of an address of record go as its registrar says, with its password for who asks.
     pub fn set_identity(&mut self, key: Box<str>, identity: Option<Identity>) {
         self.identities.set(key, identity);
     }

@@ -43,8 +43,10 @@ impl<M: Mailbox> Router<M> {
     ) -> Result<Answer, OutsideError> {
         let owner = session.clone();
         match work {
-            OutsideWork::Subscribe(order) => {
+            OutsideWork::Subscribe(mut order) => {
                 self.admit_outside(now)?;
+                let from = &order.parties.from.uri;
+                self.identities.lend(from, &mut order.credentials);
                 let subscriptions = &mut self.outside.subscriptions;
                 let handle = subscriptions.subscribe(now, owner, *order, &mut self.ids)?;
                 Ok(Answer::Value(handle.into_string().into()))
@@ -60,8 +62,10 @@ impl<M: Mailbox> Router<M> {
                     .unsubscribe(now, session, &handle);
                 Ok(Answer::Nothing)
             }
-            OutsideWork::Send(order) => {
+            OutsideWork::Send(mut order) => {
                 self.admit_outside(now)?;
+                let from = &order.parties.from.uri;
+                self.identities.lend(from, &mut order.credentials);
                 self.outside.messages.send(owner, *order, &mut self.ids)?;
                 Ok(Answer::Nothing)
             }

@@ -1,23 +1,26 @@
 //! What requests in the name of a registered account carry: its Service-Route as preloaded routes (RFC 3608
-//! §6.1), and its public GRUU as Contact (RFC 5627 §4.4).
+//! §6.1), and its public GRUU as Contact (RFC 5627 §4.4). Challenges to them are answered with its password
+//! (RFC 3261 §22.2), of its realm alone.
 
 use std::collections::HashMap;
 
-use super::Binding;
+use super::{Account, Binding};
+use crate::sip::auth::Credentials;
 use crate::sip::message::{HeaderName, NameAddr, Request, SipUri, Uri};
 
-/// What a registrar said of an account that matters to its requests.
+/// What matters of an account to its requests: what its registrar said, and its password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The proxies that requests pass, nearest first; all route loosely.
     route: Vec<NameAddr>,
     /// Where the account is reached, from anywhere.
     gruu: Option<Uri>,
+    credentials: Credentials,
 }
 
 impl Identity {
-    /// `None`: the registrar said nothing of the kind.
-    pub fn of(binding: &Binding) -> Option<Self> {
+    /// Of an account and what its registrar said.
+    pub fn of(account: &Account, binding: &Binding) -> Self {
         let is_loose = |hop: &NameAddr| hop.uri.as_sip().is_some_and(SipUri::is_loose_router);
         // RFC 3608 §6.1 asks for loose routers. A strict one would take our Request-URI away.
         let route = match binding.service_route.iter().all(is_loose) {
@@ -25,9 +28,11 @@ impl Identity {
             false => Vec::new(),
         };
         let gruu = binding.public_gruu.clone();
-        let gruu = gruu.filter(|gruu| gruu.as_sip().is_some());
-        let says_something = !route.is_empty() || gruu.is_some();
-        says_something.then_some(Self { route, gruu })
+        Self {
+            route,
+            gruu: gruu.filter(|gruu| gruu.as_sip().is_some()),
+            credentials: account.credentials(),
+        }
     }
 
     /// Where requests go, if not where they say.
@@ -65,11 +70,21 @@ impl Identities {
         Some(format!("{user}@{host}").into())
     }
 
-    /// Notes what the registrar says of an address of record; `None`: nothing, or nothing any more.
+    /// Notes the identity of an address of record; `None`: it is not registered any more.
     pub fn set(&mut self, key: Box<str>, identity: Option<Identity>) {
         match identity {
             Some(identity) => drop(self.0.insert(key, identity)),
             None => drop(self.0.remove(&key)),
+        }
+    }
+
+    /// Fills in what answers challenges to a request from an account, unless whoever sends it names something
+    /// else.
+    pub fn lend(&self, from: &Uri, credentials: &mut Credentials) {
+        if credentials.is_empty()
+            && let Some(identity) = self.of(from)
+        {
+            *credentials = identity.credentials.clone();
         }
     }
 

@@ -171,9 +171,12 @@ impl Registrations {
     pub fn identity(&self, handle: &str) -> Option<(Box<str>, Identity)> {
         let registration = &self.by_handle.get(handle)?.registration;
         let binding = registration.binding()?;
-        let identity = Identity::of(binding).filter(|_| registration.state() == State::Active)?;
-        let address = registration.account().address().into();
-        Some((Identities::key(&address)?, identity))
+        if registration.state() != State::Active {
+            return None;
+        }
+        let account = registration.account();
+        let key = Identities::key(&account.address().into())?;
+        Some((key, Identity::of(account, binding)))
     }
 
     /// All of them, by handle.
