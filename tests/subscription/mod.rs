@@ -1,5 +1,6 @@
 //! Subscriptions of scripts (`mod_subscription`), each row of its list of behaviours, in virtual time.
 
+mod forks;
 mod lossy;
 
 use muleteer::session::event::Params;
@@ -71,6 +72,11 @@ fn respond(scene: &mut Scene, status: u16, expires: &str) {
 
 /// The peer notifies.
 fn notify(scene: &mut Scene, state: &str, body: &str) {
+    notify_from(scene, "n", state, body);
+}
+
+/// The same with another tag: it forked.
+fn notify_from(scene: &mut Scene, tag: &str, state: &str, body: &str) {
     let subscribe = subscribes(scene).remove(0);
     let event = header(&subscribe, "Event");
     let peer = scene.peer();
@@ -81,7 +87,7 @@ fn notify(scene: &mut Scene, state: &str, body: &str) {
     );
     peer.call_id = subscribe.headers.call_id().unwrap().to_owned();
     peer.their_tag = subscribe.headers.from_tag().unwrap().map(Into::into);
-    peer.our_tag = "n".to_owned();
+    peer.our_tag = tag.to_owned();
     let event = match event.as_str() {
         "" => String::new(),
         event => format!("Event: {event}\r\n"),
@@ -424,7 +430,10 @@ fn one_that_may_expire_is_not_refreshed() {
 
 #[test]
 fn a_notify_for_nothing_or_of_another_fork_gets_481_and_a_broken_one_400() {
-    let mut scene = scene(&format!("{SUBSCRIBE} subscription.create(s);"), "");
+    let mut scene = scene(
+        &format!("{SUBSCRIBE} set($s.forks=false); subscription.create(s);"),
+        "",
+    );
     respond(&mut scene, 200, "600");
     notify(&mut scene, "asleep", "");
     notify(&mut scene, "active;expires=600", "");

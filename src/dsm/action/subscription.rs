@@ -27,7 +27,8 @@ const SIGNATURES: &[Signature] = &[
          STRUCT.event; also STRUCT.id, STRUCT.accept, STRUCT.expires, STRUCT.pwd, STRUCT.auth_user, \
          STRUCT.auth_realm, STRUCT.proxy. $STRUCT.handle names it, and is empty if that failed; \
          'subscription' tells what comes of it. It is refreshed until it is removed or the session ends, \
-         unless $STRUCT.refresh is false.",
+         unless $STRUCT.refresh is false. A SUBSCRIBE that forks brings a subscription for each that notifies, whose \
+         #handle begins with $STRUCT.handle and a dot, unless $STRUCT.forks is false.",
     )
     .errno(&["arg", "general"])
     .sets(&["$STRUCT.handle"]),
@@ -44,7 +45,7 @@ const SIGNATURES: &[Signature] = &[
         Separator::None,
         &[HANDLE],
         module_call,
-        "Ends a subscription; 'subscription' with the status terminated follows.",
+        "Ends a subscription, with all that it has forked to; 'subscription' with the status terminated follows.",
     ),
 ];
 

@@ -3,6 +3,7 @@
 //! [`Subscriptions`] and [`Messages`] are what scripts have under way; the router owns both, gives their
 //! [`Order`]s to whoever sends, and takes the answers. Cores: no socket, no clock.
 
+mod forks;
 mod messages;
 mod subscriptions;
 

@@ -1,20 +1,21 @@
 //! Subscriptions of scripts (RFC 6665), each in a dialog of its own, told as `subscription`.
 //!
 //! A handle is the local tag of the dialog, so a NOTIFY finds its subscription by its To tag. The first NOTIFY
-//! makes the dialog; those of other forks get 481, for a script asked for one subscription. What a session
-//! leaves behind is ended for it.
+//! makes the dialog; those of other [forks](super::forks) make subscriptions of their own, where they are wanted,
+//! and get 481 elsewhere. What a session leaves behind is ended for it.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::forks::{self, MAX_FORKS};
 use super::{Names, News, Order, OutsideError, Parties, Ticket, is_challenge, renumber};
 use crate::dsm::{self, EventKind};
 use crate::ids::Ids;
 use crate::session::SessionId;
 use crate::session::router::Pace;
 use crate::sip::auth::{Credentials, DigestClient};
-use crate::sip::dialog::Dialog;
 use crate::sip::dialog::subscription::{Due, End, Notified, Subscriber};
+use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::message::header::Event;
 use crate::sip::message::{
     HeaderName, Host, Method, NameAddr, Request, Response, SipUri, StatusCode, Uri,
@@ -40,6 +41,8 @@ pub struct SubscribeOrder {
     pub expires: Option<u32>,
     /// It is refreshed until it is not wanted any more.
     pub is_lasting: bool,
+    /// Each notifier that the SUBSCRIBE forks to is a subscription.
+    pub may_fork: bool,
     /// What challenges are answered with.
     pub credentials: Credentials,
 }
@@ -75,6 +78,8 @@ struct Subscription {
     is_due: bool,
     /// It is being ended at our wish.
     is_unwanted: bool,
+    /// Until when it takes forks; `None`: never.
+    forks_until: Option<Instant>,
     pace: Pace,
     /// As it stands in `due`.
     wakes: Option<Instant>,
@@ -115,6 +120,10 @@ impl Subscriptions {
         let user = user.and_then(|uri| uri.user.as_deref());
         // The host is filled in by whoever sends.
         let contact = SipUri::new(user, Host::Name("invalid".to_owned()), None);
+        let forks_until = match order.may_fork {
+            true => forks::until(now, &order.event, 64 * T1),
+            false => None,
+        };
         let subscriber = Subscriber::new(order.event, order.expires, T1);
         let subscription = Subscription {
             owner: Some(owner.clone()),
@@ -131,16 +140,21 @@ impl Subscriptions {
             is_accepted: false,
             is_due: true,
             is_unwanted: false,
+            forks_until,
             pace: Pace::default(),
             wakes: None,
         };
-        self.by_handle.insert(handle.clone(), subscription);
-        self.of_session
-            .entry(owner)
-            .or_default()
-            .push(handle.clone());
+        self.insert(&handle, subscription);
         self.advance(now, &handle);
         Ok(handle)
+    }
+
+    fn insert(&mut self, handle: &str, subscription: Subscription) {
+        if let Some(owner) = subscription.owner.clone() {
+            let own = self.of_session.entry(owner).or_default();
+            own.push(handle.into());
+        }
+        self.by_handle.insert(handle.into(), subscription);
     }
 
     /// Subscribes again, for so many seconds or what is usual.
@@ -165,11 +179,15 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Ends a subscription; what there is not is left alone.
+    /// Ends a subscription and its forks; what there is not is left alone.
     pub fn unsubscribe(&mut self, now: Instant, owner: &SessionId, handle: &str) {
-        if let Some(own) = self.own(owner, handle) {
-            own.unsubscribe();
-            self.advance(now, handle);
+        let own = self.of_session.get(owner).into_iter().flatten();
+        let meant = own.filter(|one| ***one == *handle || forks::is_fork(one, handle));
+        for one in meant.cloned().collect::<Vec<_>>() {
+            if let Some(own) = self.own(owner, &one) {
+                own.unsubscribe();
+                self.advance(now, &one);
+            }
         }
     }
 
@@ -221,8 +239,10 @@ impl Subscriptions {
         }
         let response = answer.unwrap_or_else(Response::new);
         subscription.is_accepted |= response.status.is_success();
+        // The 2xx that comes back may be that of another fork.
         if let Some(dialog) = &mut subscription.dialog
             && response.status.is_success()
+            && DialogId::of_response(&response).as_ref() == Some(dialog.id())
             && dialog.handle_refresh(&response).is_err()
         {
             tracing::info!("the answer to a SUBSCRIBE has a Contact that cannot be used");
@@ -235,13 +255,25 @@ impl Subscriptions {
     }
 
     /// Takes a NOTIFY and gives its answer; `None`: it is for none of these.
-    pub fn handle_notify(&mut self, now: Instant, notify: &Request) -> Option<Response> {
-        let handle = notify.headers.to_tag().ok()??.into_owned();
-        let subscription = self.by_handle.get_mut(&*handle)?;
-        let answer = |status| Response::answering(notify, status, Some(&handle));
+    pub fn handle_notify(
+        &mut self,
+        now: Instant,
+        notify: &Request,
+        ids: &mut Ids,
+    ) -> Option<Response> {
+        let first = notify.headers.to_tag().ok()??;
+        let handle = self.addressed(now, &first, notify, ids)?;
+        let subscription = self.by_handle.get_mut(&handle)?;
+        let answer = |status| Response::answering(notify, status, Some(&first));
         let notified = match subscription.take_notify(now, notify) {
             Ok(notified) => notified,
-            Err(status) => return Some(answer(status)),
+            Err(status) => {
+                // A fork begins with a NOTIFY that is taken.
+                if subscription.dialog.is_none() && *handle != *first {
+                    self.forget(&handle);
+                }
+                return Some(answer(status));
+            }
         };
         let standing = match notified {
             Notified::Active => Standing::lasting("active"),
@@ -255,6 +287,50 @@ impl Subscriptions {
             false => self.advance(now, &handle),
         }
         Some(answer(StatusCode::OK))
+    }
+
+    /// The subscription that a NOTIFY is for whose To tag is the handle of the `first` one: that, or one of its
+    /// forks, perhaps a new one. `None`: it is for none of these.
+    fn addressed(
+        &mut self,
+        now: Instant,
+        first: &str,
+        notify: &Request,
+        ids: &mut Ids,
+    ) -> Option<Box<str>> {
+        let remote_tag = notify.headers.from_tag().ok()?.unwrap_or_default();
+        let original = self.by_handle.get(first);
+        if original.is_some_and(|original| original.may_be_with(&remote_tag)) {
+            return Some(first.into());
+        }
+        let handle = forks::handle(first, &remote_tag);
+        if self.by_handle.contains_key(&handle) {
+            return Some(handle);
+        }
+        let original = original?;
+        let Some(fork) = self.fork_of(now, first, original, ids) else {
+            // Which says that it has no such dialog.
+            return Some(first.into());
+        };
+        self.insert(&handle, fork);
+        Some(handle)
+    }
+
+    /// A subscription beside `original`, if it takes one more.
+    fn fork_of(
+        &self,
+        now: Instant,
+        handle: &str,
+        original: &Subscription,
+        ids: &mut Ids,
+    ) -> Option<Subscription> {
+        let is_open = original.forks_until.is_some_and(|until| now < until);
+        let own = self.of_session.get(original.owner.as_ref()?)?;
+        let forks = own.iter().filter(|one| forks::is_fork(one, handle));
+        let has_room = own.len() < MAX_OF_SESSION
+            && self.by_handle.len() < MAX_IN_ALL
+            && forks.count() < MAX_FORKS;
+        (is_open && !original.is_unwanted && has_room).then(|| original.fork(ids.seed()))
     }
 
     /// Refreshes and ends what is due.
@@ -440,6 +516,32 @@ impl Subscription {
             next_hop: self.proxy.clone(),
             contact,
         }
+    }
+
+    /// The same subscription with another notifier.
+    fn fork(&self, seed: [u8; 32]) -> Self {
+        Self {
+            owner: self.owner.clone(),
+            subscriber: self.subscriber.forked(),
+            digest: Box::new(self.digest.afresh(seed)),
+            proxy: self.proxy.clone(),
+            accept: self.accept.clone(),
+            first: self.first.clone(),
+            contact: self.contact.clone(),
+            dialog: None,
+            is_accepted: true,
+            is_due: false,
+            is_unwanted: false,
+            forks_until: None,
+            pace: Pace::default(),
+            wakes: None,
+        }
+    }
+
+    /// Whether it is with the notifier of this tag, or with none yet.
+    fn may_be_with(&self, remote_tag: &str) -> bool {
+        let dialog = self.dialog.as_ref();
+        dialog.is_none_or(|dialog| dialog.id().remote_tag == remote_tag)
     }
 
     /// Checks a NOTIFY, and takes it. The first one makes the dialog.

@@ -178,7 +178,10 @@ impl<M: Mailbox> Router<M> {
         if self.outside.subscriptions.is_empty() {
             return None;
         }
-        let mut response = self.outside.subscriptions.handle_notify(now, notify)?;
+        let mut response = self
+            .outside
+            .subscriptions
+            .handle_notify(now, notify, &mut self.ids)?;
         if !response.status.is_success() {
             // Nothing has changed.
             return Some(Routed::Refuse(transaction, response));

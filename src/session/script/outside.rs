@@ -134,6 +134,7 @@ fn subscribe(s: &Described<'_>) -> Result<SubscribeOrder, BadOrder> {
         accept: accept.transpose()?,
         expires: expires.transpose()?,
         is_lasting: s.text("refresh") != Some("false"),
+        may_fork: s.text("forks") != Some("false"),
         credentials: s.credentials(s.text("auth_user").or(Some(user)), "pwd", "auth_realm"),
     })
 }

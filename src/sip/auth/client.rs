@@ -183,6 +183,11 @@ impl DigestClient {
         }
     }
 
+    /// One with the same credentials that knows no nonce.
+    pub fn afresh(&self, seed: [u8; 32]) -> Self {
+        Self::new(self.credentials.clone(), seed)
+    }
+
     /// Puts into `request`, as it was sent, what answers the challenges of `response`, a 401 or 407 to
     /// it. The caller gives it the next CSeq number and sends it in a new transaction; Call-ID and tags
     /// stay (RFC 3261 §22.2).

@@ -114,6 +114,20 @@ impl Subscriber {
         }
     }
 
+    /// The same at another notifier, to which the SUBSCRIBE forked and whose first NOTIFY comes next (RFC 6665
+    /// §4.1.2.4).
+    pub fn forked(&self) -> Self {
+        Self {
+            state: State::NotifyWait,
+            notify_due: None,
+            expires_at: None,
+            refresh_at: None,
+            is_asking: false,
+            is_raised: false,
+            ..self.clone()
+        }
+    }
+
     /// Writes Event and Expires of the SUBSCRIBE that begins or refreshes the subscription, and takes it for
     /// sent.
     pub fn write_subscribe(&mut self, now: Instant, request: &mut Request) {
