@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 /// For so long a queue has to be long until it stands, and short until it does not stand any more.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Time between two looks counts as at most so much: one standstill of the machine, however long, is no queue
-/// that stands.
+/// Time between two looks at a long queue counts as at most so much: one standstill of the machine, however long, is
+/// no queue that stands.
 const LONGEST_GAP: Duration = Duration::from_millis(20);
 
 /// How long a queue is.
@@ -40,10 +40,10 @@ struct Looks {
 }
 
 impl Looks {
-    /// What has passed since the last look, [`LONGEST_GAP`] at the most.
+    /// What has passed since the last look.
     fn passed(&mut self, now: Instant) -> Duration {
         let last = self.last.replace(now).unwrap_or(now);
-        now.saturating_duration_since(last).min(LONGEST_GAP)
+        now.saturating_duration_since(last)
     }
 }
 
@@ -54,8 +54,8 @@ struct Standing {
     /// For how long all looks have said the contrary.
     contrary: Duration,
     refuses: bool,
-    /// Calls have been refused since the queue was last short and did not stand.
-    told: bool,
+    /// Calls have been refused, and the queue has not been short since without standing.
+    in_overload: bool,
 }
 
 impl Standing {
@@ -65,7 +65,10 @@ impl Standing {
         if long == self.stands {
             self.contrary = Duration::ZERO;
         } else {
-            self.contrary += passed;
+            self.contrary += match long {
+                true => passed.min(LONGEST_GAP),
+                false => passed,
+            };
             if self.contrary >= INTERVAL {
                 self.stands = long;
                 self.contrary = Duration::ZERO;
@@ -76,8 +79,8 @@ impl Standing {
             Level::Long => self.stands,
             Level::Full => true,
         };
-        let told = self.refuses || (self.told && (long || self.stands));
-        !std::mem::replace(&mut self.told, told) && told
+        let in_overload = self.refuses || (self.in_overload && (long || self.stands));
+        !std::mem::replace(&mut self.in_overload, in_overload) && in_overload
     }
 }
 
@@ -190,7 +193,7 @@ impl WorkLoad {
 
     fn learn(&mut self, now: Instant, passed: Duration, begun: usize, waiting: usize) {
         let window = &mut self.window;
-        window.passed += passed;
+        window.passed += passed.min(INTERVAL);
         window.idle |= waiting == 0;
         if window.passed < INTERVAL {
             return;
@@ -213,4 +216,5 @@ impl WorkLoad {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods)]
 mod tests;

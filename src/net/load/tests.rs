@@ -203,9 +203,13 @@ fn at_three_times_the_possible_rate_those_refused_learn_it_soon() {
     assert!(Thread::longest(&thread.refused, ms(200)) < ms(35));
     assert!(Thread::longest(&thread.taken, ms(0)) < ms(150));
     assert!(Thread::longest(&thread.taken, ms(500)) < ms(75));
-    // And when it is over it is over.
+    // And when it is over it is over, also if nobody calls for a while.
     let before = thread.refused.len();
     thread.take(calls(4_000, ms(4_100), ms(1_000)));
+    assert_eq!(thread.refused.len(), before);
+    thread.take(calls(30_000, ms(6_000), ms(1_000)));
+    let before = thread.refused.len();
+    thread.take(std::iter::repeat_n(ms(60_000), 500));
     assert_eq!(thread.refused.len(), before);
 }
 
@@ -224,7 +228,7 @@ fn where_sessions_take_long_to_begin_fewer_wait() {
     // But not for ever.
     thread.take(calls(100, ms(5_000), ms(10_000)));
     let refused = thread.refused.len();
-    thread.take(std::iter::repeat_n(ms(16_000), 500));
+    thread.take(std::iter::repeat_n(ms(16_000), 250));
     assert_eq!(thread.refused.len(), refused);
 }
 
