@@ -9,12 +9,14 @@ mod outcome;
 mod recording;
 mod trace;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use outcome::{ActionError, ActionOutcome, ActionResult, Answer, Errno, Exception, Verdict};
 pub use recording::{BadOption, RecordOptions};
 pub use trace::{Problem, ProblemKind, Trace, TransitionRef};
 
+use super::action::ModuleAction;
 use super::module::{MemoryFile, MessagePart, Objects, Ticket};
 use super::value::Values;
 
@@ -274,12 +276,19 @@ pub struct DiCall {
 /// An action or condition of a module with its arguments resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModuleCall {
-    /// Module as imported, such as `mod_conference`.
-    pub module: String,
-    /// Full name, such as `conference.join`.
-    pub name: String,
+    /// Which action.
+    pub action: ModuleAction,
+    /// Full name as written, such as `conference.join`.
+    pub name: Cow<'static, str>,
     /// Its arguments.
     pub arguments: Vec<String>,
+}
+
+impl ModuleCall {
+    /// An argument; empty if there is none.
+    pub fn argument(&self, at: usize) -> &str {
+        self.arguments.get(at).map_or("", String::as_str)
+    }
 }
 
 /// Levels of `log` and its relatives.

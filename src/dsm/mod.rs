@@ -36,7 +36,7 @@ pub mod testing;
 mod value;
 pub mod vocabulary;
 
-pub use action::FAMILIES;
+pub use action::{ConferenceAction, DialogAction, FAMILIES, ModuleAction, RoomAction};
 pub(crate) use action::{Outcome, Then, set_errno};
 pub(crate) use argument::{Argument, Arguments, given};
 pub use check::{NothingKnown, Resources};

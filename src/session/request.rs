@@ -15,7 +15,8 @@ use super::script::reply::{Reply, bad, failed, found, thrown};
 use super::script::{Performed, Script, Step, Surroundings, message, told, unavailable};
 use crate::dsm::module::{MessagePart, Moment};
 use crate::dsm::{
-    Errno, Event, EventKind, Exception, HostAction, ModuleCall, NotStartable, Values,
+    DialogAction, Errno, Event, EventKind, Exception, HostAction, ModuleAction, ModuleCall,
+    NotStartable, Values,
 };
 use crate::sip::dialog::invite_usage::Command;
 use crate::sip::endpoint::TransactionId;
@@ -301,15 +302,27 @@ impl Surroundings for Around {
             let cause = format!("{name} is not available outside a call");
             return Performed::Failed(Exception::core(cause.clone()).into(), Some(cause));
         };
-        let argument = |at: usize| call.arguments.get(at).map_or("", String::as_str);
-        let done = match call.name.as_str() {
-            "dlg.reply" | "dlg.replyRequest" => self.reply(argument(0), argument(1), variables),
-            "dlg.getRequestBody" => {
-                let Request { headers, body, .. } = &self.request;
-                Err(found(headers, body, argument(0)))
+        let unavailable = || unavailable(action, "outside a call");
+        let ModuleAction::Dialog(wanted) = call.action else {
+            return unavailable();
+        };
+        let done = match wanted {
+            DialogAction::Reply | DialogAction::ReplyRequest => {
+                self.reply(call.argument(0), call.argument(1), variables)
             }
-            "dlg.getReplyBody" => Err(thrown("no reply")),
-            _ => Err(unavailable(action, "outside a call")),
+            DialogAction::GetRequestBody => {
+                let Request { headers, body, .. } = &self.request;
+                Err(found(headers, body, call.argument(0)))
+            }
+            DialogAction::GetReplyBody => Err(thrown("no reply")),
+            // Of a call, which there is none of.
+            DialogAction::AcceptInvite
+            | DialogAction::Bye
+            | DialogAction::GetOtherId
+            | DialogAction::GetRtpRelayMode
+            | DialogAction::Info
+            | DialogAction::NotifyRefer
+            | DialogAction::Refer => Err(unavailable()),
         };
         done.map_or_else(|other| other, |()| Performed::Done)
     }

@@ -1,7 +1,8 @@
 //! `mod_conference`: rooms, side rooms, and sounds mixed into what the caller hears.
 
-use super::dialog::{checked, named};
-use super::{Done, Outcome, Then, bad_argument, module_call};
+use super::module::ModuleAction::{Conference, Room};
+use super::module::{call, call_checked, call_named, call_then};
+use super::{Done, Then, bad_argument};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
 use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
@@ -16,6 +17,39 @@ const OBJECT: Parameter = may("name", Kind::NameValue);
 const THROWS: &[&str] = &["conference #cause"];
 const FILE_THROWS: &[&str] = &["conference #cause", "file #path"];
 
+/// What a call does in rooms, and hears over what it hears anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in the table")]
+pub enum ConferenceAction {
+    Announce,
+    EndTee,
+    FlushMixInList,
+    Gain,
+    /// Also in the room that one is in already.
+    Join,
+    Leave,
+    PlayMixIn,
+    PlayMixInList,
+    Record,
+    SetPlayoutType,
+    SetUpMixIn,
+    Speakers,
+    StopRecord,
+    Tee,
+}
+
+/// What needs no seat in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in the table")]
+pub enum RoomAction {
+    FollowSpeaker,
+    PostEvent,
+    Size,
+}
+
+use ConferenceAction::*;
+use RoomAction::*;
+
 /// The module.
 pub fn module() -> Module {
     Module::new(NAME).signatures(SIGNATURES)
@@ -26,7 +60,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.join",
         Separator::OuterCommas(2),
         &[ROOM, MODE],
-        checked,
+        |a, s| call_checked(a, s, Conference(Join)),
         "Becomes a member of a room and puts it at the end of the playlist; the mode is 'speakonly', \
          'listenonly' or empty for both. Leaves the room joined before.",
     )
@@ -36,7 +70,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.rejoin",
         Separator::OuterCommas(2),
         &[ROOM, MODE],
-        checked,
+        |a, s| call_checked(a, s, Conference(Join)),
         "The same; in the room that one is in already only the mode changes.",
     )
     .errno(&["arg"])
@@ -45,7 +79,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.leave",
         Separator::None,
         &[],
-        checked,
+        |a, s| call_checked(a, s, Conference(Leave)),
         "Gives up the room and takes it out of the playlist.",
     )
     .errno(&["script"]),
@@ -69,14 +103,14 @@ const SIGNATURES: &[Signature] = &[
         "conference.setPlayoutType",
         Separator::None,
         &[need("type", Kind::Value)],
-        module_call,
+        |a, s| call(a, s, Conference(SetPlayoutType)),
         "How the caller's audio is buffered: 'adaptive', 'jb', or anything else for simple.",
     ),
     takes(
         "conference.teejoin",
         Separator::OuterCommas(2),
         &[ROOM, OBJECT],
-        |a, s| named(a, s, 1, Then::ClearFailure),
+        |a, s| call_named(a, s, 1, Conference(Tee), |_| Then::ClearFailure),
         "What the caller says is heard in this room, too, whatever else it is used for.",
     )
     .errno(&[])
@@ -85,7 +119,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.teeleave",
         Separator::None,
         &[OBJECT],
-        |a, s| named(a, s, 0, Then::ClearFailure),
+        |a, s| call_named(a, s, 0, Conference(EndTee), |_| Then::ClearFailure),
         "Ends that.",
     )
     .errno(&["script"]),
@@ -93,7 +127,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.setupMixIn",
         Separator::OuterCommas(2),
         &[need("level", Kind::Value), may("seconds", Kind::Value)],
-        module_call,
+        |a, s| call(a, s, Conference(SetUpMixIn)),
         "Prepares sounds over what is heard: their level from 0 to 1, and after how many seconds each \
          begins again. Below 0.01 what is heard pauses meanwhile.",
     )
@@ -102,7 +136,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.playMixIn",
         Separator::None,
         &[FILE],
-        module_call,
+        |a, s| call(a, s, Conference(PlayMixIn)),
         "Mixes a file into what is heard.",
     )
     .throws(FILE_THROWS),
@@ -110,7 +144,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.playMixInList",
         Separator::OuterCommas(2),
         &[FILE, may("loop", Kind::Flag("loop"))],
-        module_call,
+        |a, s| call(a, s, Conference(PlayMixInList)),
         "Adds a file to the list that is mixed into what is heard; 'true' repeats it for ever.",
     )
     .throws(FILE_THROWS),
@@ -118,7 +152,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.announce",
         Separator::None,
         &[FILE],
-        module_call,
+        |a, s| call(a, s, Conference(Announce)),
         "Plays a file to all others in the room that was joined, without interrupting them.",
     )
     .throws(FILE_THROWS),
@@ -144,7 +178,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.followSpeaker",
         Separator::None,
         &[may("switch", Kind::Value)],
-        checked,
+        |a, s| call_checked(a, s, Room(FollowSpeaker)),
         "Raises 'event' with #type 'conference_speaker' and #member whenever another member of the room that \
          was joined speaks most; empty: nobody who is still there. Anything but 'true' ends that. An extension.",
     )
@@ -153,7 +187,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.record",
         Separator::None,
         &[need("file", Kind::NewFile)],
-        checked,
+        |a, s| call_checked(a, s, Conference(Record)),
         "Records all that is said and played in the room that was joined, until conference.stopRecord, the limit \
          of the server, or the call is in the room no more; 'recordEnd' tells of the limit. Ends another recording \
          of the room. An extension.",
@@ -164,7 +198,7 @@ const SIGNATURES: &[Signature] = &[
         "conference.stopRecord",
         Separator::None,
         &[],
-        checked,
+        |a, s| call_checked(a, s, Conference(StopRecord)),
         "Ends the recording that this call has begun in a room; its file is complete then. An extension.",
     )
     .errno(&["script", "file"]),
@@ -172,17 +206,14 @@ const SIGNATURES: &[Signature] = &[
         "conference.flushMixInList",
         Separator::None,
         &[],
-        module_call,
+        |a, s| call(a, s, Conference(FlushMixInList)),
         "Empties that list.",
     ),
 ];
 
 fn size(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    let variable = arguments.name(1).to_owned();
-    Ok(match module_call(arguments, scope)? {
-        Outcome::Perform(action, _) => Outcome::Perform(action, Then::StoreOrEmpty(variable)),
-        other => other,
-    })
+    let then = Then::StoreOrEmpty(arguments.name(1).to_owned());
+    call_then(arguments, scope, Room(Size), then)
 }
 
 /// Decibels that a voice can be made softer and louder by.
@@ -190,22 +221,26 @@ const GAIN: std::ops::RangeInclusive<f32> = -60.0..=18.0;
 
 fn gain(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     match arguments.text(0, scope).trim().parse::<f32>() {
-        Ok(decibels) if GAIN.contains(&decibels) => checked(arguments, scope),
+        Ok(decibels) if GAIN.contains(&decibels) => {
+            call_checked(arguments, scope, Conference(Gain))
+        }
         _ => bad_argument("a gain is a number of decibels from -60 to 18"),
     }
 }
 
 fn speakers(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    match arguments.text(0, scope).trim() {
-        "" => checked(arguments, scope),
-        number if number.parse::<u16>().is_ok() => checked(arguments, scope),
+    let number = arguments.text(0, scope);
+    match number.trim() {
+        number if number.is_empty() || number.parse::<u16>().is_ok() => {
+            call_checked(arguments, scope, Conference(Speakers))
+        }
         _ => bad_argument("what is heard at a time is a number of members"),
     }
 }
 
 fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     match arguments.text(1, scope).trim().parse::<u32>() {
-        Ok(_) => checked(arguments, scope),
+        Ok(_) => call_checked(arguments, scope, Room(PostEvent)),
         Err(_) => bad_argument("the id of a conference event is no number"),
     }
 }

@@ -1,9 +1,11 @@
 //! `mod_dlg`: replies, requests and calls of a script.
 
-use super::{Done, Outcome, Then, bad_argument, module_call};
+use super::module::ModuleAction::{DialOut, Dialog, Message, Missing};
+use super::module::{call, call_checked, call_named, call_then};
+use super::{Done, Then, bad_argument, module_call};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
-use crate::dsm::host::{Exception, HostAction};
+use crate::dsm::host::Exception;
 use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
 
 /// What is written in `import(..)`.
@@ -16,6 +18,25 @@ const VARIABLE: Parameter = need("variable", Kind::Name);
 const PART: &[Parameter] = &[TYPE, need("variable", Kind::NameValue)];
 const ANSWER: &[&str] = &["arg", "general"];
 const THROWS: &[&str] = &["dlg #cause"];
+
+/// What a script does with the call or request of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in the table")]
+pub enum DialogAction {
+    AcceptInvite,
+    Bye,
+    GetOtherId,
+    GetReplyBody,
+    GetRequestBody,
+    GetRtpRelayMode,
+    Info,
+    NotifyRefer,
+    Refer,
+    Reply,
+    ReplyRequest,
+}
+
+use DialogAction::*;
 
 /// The module.
 pub fn module() -> Module {
@@ -47,7 +68,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.reply",
         Separator::OuterCommas(2),
         &[CODE, REASON],
-        reply,
+        |a, s| reply(a, s, Reply),
         "Replies to the INVITE of the caller, without a session description. $dlg.reply.hdrs has header \
          lines to add.",
     )
@@ -56,7 +77,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.replyRequest",
         Separator::OuterCommas(2),
         &[CODE, REASON],
-        reply,
+        |a, s| reply(a, s, ReplyRequest),
         "The same for the request of the 'sipRequest' or 'invite' being processed; set \
          #processed=true as well. A 2xx to a REFER takes it, see dlg.notifyRefer.",
     )
@@ -75,7 +96,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.bye",
         Separator::None,
         &[may("headers", Kind::Value)],
-        checked,
+        |a, s| call_checked(a, s, Dialog(Bye)),
         "Ends the call: BYE, CANCEL, or 487 to an INVITE that was not answered. The session goes on.",
     )
     .errno(ANSWER),
@@ -83,7 +104,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.connectCalleeRelayed",
         Separator::OuterCommas(2),
         &[need("party", Kind::Value), need("uri", Kind::Value)],
-        module_call,
+        |a, s| call(a, s, Missing("script")),
         "Invites a callee with the INVITE of the caller.",
     )
     .throws(&["script #cause"])
@@ -92,7 +113,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.dialout",
         Separator::None,
         &[need("prefix", Kind::NamePrefix)],
-        dial_out,
+        |a, s| call_named(a, s, 0, DialOut, |_| Then::ClearFailure),
         "Places a call that variables with this prefix describe: PREFIX_caller, PREFIX_callee, \
          PREFIX_domain, PREFIX_app; also PREFIX_r_uri, PREFIX_from, PREFIX_from_uri, PREFIX_to, \
          PREFIX_auth_user, PREFIX_auth_pwd, PREFIX_auth_realm, PREFIX_ltag, PREFIX_hdrs, \
@@ -105,7 +126,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.getRequestBody",
         Separator::OuterCommas(2),
         PART,
-        part,
+        |a, s| part(a, s, GetRequestBody),
         "The body of this type, or the part of it, of the request being processed. Without one the \
          variable is removed.",
     )
@@ -114,7 +135,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.getReplyBody",
         Separator::OuterCommas(2),
         PART,
-        part,
+        |a, s| part(a, s, GetReplyBody),
         "The same of the reply of the 'sipReply' being processed.",
     )
     .throws(THROWS),
@@ -122,14 +143,14 @@ const SIGNATURES: &[Signature] = &[
         "dlg.getOtherId",
         Separator::None,
         &[VARIABLE],
-        tell,
+        |a, s| tell(a, s, GetOtherId),
         "The id of the second leg; empty without one.",
     ),
     takes(
         "dlg.getRtpRelayMode",
         Separator::None,
         &[VARIABLE],
-        tell,
+        |a, s| tell(a, s, GetRtpRelayMode),
         "RTP_Direct, RTP_Relay or RTP_Transcoding.",
     ),
     takes(
@@ -151,7 +172,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.notifyRefer",
         Separator::OuterCommas(2),
         &[CODE, REASON],
-        reply,
+        |a, s| reply(a, s, NotifyRefer),
         "Tells the peer what became of the latest REFER that dlg.replyRequest took with a 2xx and whose end is \
          not told: 100 to 199 how it goes, from 200 on how it ended. An extension.",
     )
@@ -169,7 +190,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.message",
         Separator::OuterCommas(3),
         &[need("to", Kind::Value), need("text", Kind::Value), may("type", Kind::Value)],
-        checked,
+        |a, s| call_checked(a, s, Message),
         "Sends a MESSAGE outside the call, also without one; its answer comes as 'sipReply'. \\r\\n in the text is a \
          line break, the type is text/plain if none is given. $dlg.message.from is who sends it, by default who we \
          are in the call; also $dlg.message.hdrs, $dlg.message.auth_user, $dlg.message.auth_pwd, \
@@ -180,7 +201,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.relayReply",
         Separator::OuterCommas(2),
         &[CODE, REASON],
-        module_call,
+        |a, s| call(a, s, Missing("sbc")),
         "Answers the request that came from the second leg.",
     )
     .errno(&["arg"])
@@ -190,7 +211,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.relayError",
         Separator::OuterCommas(2),
         &[CODE, REASON],
-        module_call,
+        |a, s| call(a, s, Missing("sbc")),
         "Another name of dlg.relayReply.",
     )
     .errno(&["arg"])
@@ -200,7 +221,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.addReplyBodyPart",
         Separator::OuterCommas(2),
         &[TYPE, need("text", Kind::Value)],
-        module_call,
+        |a, s| call(a, s, Missing("dlg")),
         "Adds a part to the reply being relayed.",
     )
     .throws(THROWS)
@@ -209,7 +230,7 @@ const SIGNATURES: &[Signature] = &[
         "dlg.deleteReplyBodyPart",
         Separator::None,
         &[TYPE],
-        module_call,
+        |a, s| call(a, s, Missing("dlg")),
         "Takes the first part of this type out of the reply being relayed.",
     )
     .throws(THROWS)
@@ -221,17 +242,18 @@ const REPLIES: std::ops::RangeInclusive<u32> = 100..=699;
 /// Of these, those that can have a session description.
 const DESCRIBING: std::ops::RangeInclusive<u32> = 180..=200;
 
-fn reply(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
+fn reply(arguments: &Arguments<'_>, scope: &mut Scope<'_>, action: DialogAction) -> Done {
     match arguments.unsigned(0, scope) {
-        Some(code) if REPLIES.contains(&code) => checked(arguments, scope),
+        Some(code) if REPLIES.contains(&code) => call_checked(arguments, scope, Dialog(action)),
         _ => bad_argument("the code of a reply is a number from 100 to 699"),
     }
 }
 
 fn accept(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     match arguments.unsigned(0, scope) {
-        _ if !arguments.is_written(0) => checked(arguments, scope),
-        Some(code) if DESCRIBING.contains(&code) => checked(arguments, scope),
+        code if !arguments.is_written(0) || code.is_some_and(|code| DESCRIBING.contains(&code)) => {
+            call_checked(arguments, scope, Dialog(AcceptInvite))
+        }
         _ => bad_argument("an INVITE is accepted with 200, or with 180 to 199 before that"),
     }
 }
@@ -241,7 +263,7 @@ fn refer(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     if arguments.is_written(1) && !is_left_out && arguments.signed(1, scope).is_none() {
         return Err(malformed("the seconds of dlg.refer are no number"));
     }
-    checked(arguments, scope)
+    call_checked(arguments, scope, Dialog(Refer))
 }
 
 fn info(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
@@ -254,7 +276,7 @@ fn info(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
             "the type of dlg.info is none: write TYPE/SUBTYPE",
         ));
     }
-    checked(arguments, scope)
+    call_checked(arguments, scope, Dialog(Info))
 }
 
 /// What these actions throw by an old custom.
@@ -262,48 +284,13 @@ fn malformed(cause: &str) -> Exception {
     Exception::new("sbc").with("cause", cause)
 }
 
-/// An action whose success clears `$errno` and `$strerror`.
-pub(super) fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    then(arguments, scope, Then::ClearFailure)
-}
-
 /// An action that cannot fail and whose result one variable gets.
-fn tell(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    let variable = arguments.name(0).to_owned();
-    then(arguments, scope, Then::StoreOrRemove(variable))
+fn tell(arguments: &Arguments<'_>, scope: &mut Scope<'_>, action: DialogAction) -> Done {
+    let then = Then::StoreOrRemove(arguments.name(0).to_owned());
+    call_then(arguments, scope, Dialog(action), then)
 }
 
-fn then(arguments: &Arguments<'_>, scope: &mut Scope<'_>, then: Then) -> Done {
-    Ok(match module_call(arguments, scope)? {
-        Outcome::Perform(action, _) => Outcome::Perform(action, then),
-        other => other,
-    })
-}
-
-fn dial_out(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    named(arguments, scope, 0, Then::ClearFailure)
-}
-
-fn part(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    let variable = arguments.variable_name(1, scope);
-    named(arguments, scope, 1, Then::StoreOrRemove(variable))
-}
-
-/// The argument at `index` names a variable or object: of `$name` what that contains, or if it is empty, `name`.
-pub(super) fn named(
-    arguments: &Arguments<'_>,
-    scope: &mut Scope<'_>,
-    index: usize,
-    after: Then,
-) -> Done {
-    let name = arguments.variable_name(index, scope);
-    match module_call(arguments, scope)? {
-        Outcome::Perform(HostAction::Module(mut call), _) => {
-            if let Some(slot) = call.arguments.get_mut(index) {
-                *slot = name;
-            }
-            Ok(Outcome::Perform(HostAction::Module(call), after))
-        }
-        other => Ok(other),
-    }
+fn part(arguments: &Arguments<'_>, scope: &mut Scope<'_>, action: DialogAction) -> Done {
+    let store = |name: &str| Then::StoreOrRemove(name.to_owned());
+    call_named(arguments, scope, 1, Dialog(action), store)
 }

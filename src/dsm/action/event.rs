@@ -1,9 +1,9 @@
-//! Events to other sessions, objects and diagrams; and the actions of modules.
+//! Events to other sessions, objects and diagrams.
 
-use super::{Done, Outcome, Then, perform, perform_checked};
+use super::{Done, perform, perform_checked};
 use crate::dsm::argument::{Arguments, named_values};
 use crate::dsm::expr::Scope;
-use crate::dsm::host::{HostAction, ModuleCall, ObjectAction};
+use crate::dsm::host::{HostAction, ObjectAction};
 use crate::dsm::registry::{Kind, Parameter, Separator, Signature, may, need, takes};
 
 const NAME: &[Parameter] = &[need("name", Kind::Value)];
@@ -93,29 +93,4 @@ fn create_system_dsm(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
 
 fn object(arguments: &Arguments<'_>, scope: &mut Scope<'_>, action: ObjectAction) -> Done {
     perform_checked(HostAction::Object(action, arguments.owned(0, scope)))
-}
-
-/// Hands an action of a module to the host.
-pub fn module_call(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    let written = arguments
-        .list
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| arguments.is_written(*index));
-    let list = written
-        .map(|(_, argument)| argument.text(scope).into_owned())
-        .collect();
-    let module = arguments
-        .signature
-        .module
-        .as_deref()
-        .unwrap_or_default()
-        .to_owned();
-    let name = arguments.signature.name.to_string();
-    let call = ModuleCall {
-        module,
-        name,
-        arguments: list,
-    };
-    Ok(Outcome::Perform(HostAction::Module(call), Then::Nothing))
 }

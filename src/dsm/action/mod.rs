@@ -12,6 +12,7 @@ mod flow;
 pub mod groups;
 mod logging;
 mod media;
+mod module;
 pub mod monitoring;
 mod playback;
 mod sbc;
@@ -37,7 +38,9 @@ use super::registry::{
 };
 use super::value::Values;
 
-pub use event::module_call;
+pub use conference::{ConferenceAction, RoomAction};
+pub use dialog::DialogAction;
+pub use module::{ModuleAction, module_call};
 
 /// Does an action.
 pub type Run = fn(&Arguments<'_>, &mut Scope<'_>) -> Result<Outcome, Exception>;
@@ -134,10 +137,7 @@ fn stand_in(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
         Some(_) => Then::ClearFailure,
         None => Then::Nothing,
     };
-    Ok(match module_call(arguments, scope)? {
-        Outcome::Perform(action, _) => Outcome::Perform(action, then),
-        other => other,
-    })
+    module::call_then(arguments, scope, ModuleAction::Named, then)
 }
 
 /// All core signatures.

@@ -1,7 +1,8 @@
 //! `mod_sbc`: the legs of a session border controller. This server has none yet: every action is
 //! refused at run time, and no leg condition holds.
 
-use super::module_call;
+use super::module::{ModuleAction, call};
+use super::{Run, module_call};
 use crate::dsm::condition::events;
 use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, any, may, need, takes};
 
@@ -47,9 +48,11 @@ const LEG_CONDITIONS: &[Signature] = &[
     ),
 ];
 
+const DO: Run = |arguments, scope| call(arguments, scope, ModuleAction::Sbc);
+
 const fn leg(name: &'static str, parameters: &'static [Parameter], doc: &'static str) -> Signature {
     let separator = Separator::between(parameters);
-    takes(name, separator, parameters, module_call, doc)
+    takes(name, separator, parameters, DO, doc)
         .throws(&["sbc #cause"])
         .unavailable()
 }
@@ -146,7 +149,7 @@ const SIGNATURES: &[Signature] = &[
         "sbc.testSDPConnectionAddress",
         Separator::OuterCommas(usize::MAX),
         &[any("address", Kind::Value)],
-        module_call,
+        DO,
         "Looks for the address of the reply's SDP in a list; $match_connection_addr becomes true or \
          false.",
     )

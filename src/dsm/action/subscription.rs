@@ -1,7 +1,7 @@
 //! `mod_subscription`: subscriptions of a script (RFC 6665).
 
-use super::dialog::checked;
-use super::{Done, Outcome, Then, bad_argument, module_call};
+use super::module::call_checked;
+use super::{Done, ModuleAction, Outcome, Then, bad_argument, module_call};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
 use crate::dsm::host::HostAction;
@@ -68,6 +68,6 @@ fn refresh(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
         None if arguments.is_written(1) => {
             bad_argument("the seconds of subscription.refresh are no number")
         }
-        _ => checked(arguments, scope),
+        _ => call_checked(arguments, scope, ModuleAction::Named),
     }
 }

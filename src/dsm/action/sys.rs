@@ -205,8 +205,8 @@ fn micros(name: &str, variables: &Values) -> i64 {
 /// The action with these arguments.
 fn call(arguments: &Arguments<'_>, list: Vec<String>) -> Outcome {
     let call = ModuleCall {
-        module: NAME.to_owned(),
-        name: arguments.signature.name.to_string(),
+        action: super::ModuleAction::Named,
+        name: arguments.signature.name.clone(),
         arguments: list,
     };
     Outcome::Perform(HostAction::Module(call), Then::Nothing)

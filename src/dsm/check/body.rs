@@ -327,7 +327,7 @@ impl<'t> Bodies<'t> {
         let kind = self.condition_kind(call)?;
         let mut found = Vec::new();
         let text = call.arguments.map(|arguments| arguments.text);
-        let test = Test::parse(call.name.text, &kind, text, &mut found);
+        let test = Test::parse(&kind, text, &mut found);
         self.found(found, call.span);
         Some(test)
     }

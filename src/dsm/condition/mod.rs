@@ -3,10 +3,11 @@
 pub mod events;
 mod values;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::action::{set_errno, utils};
+use super::action::{ModuleAction, set_errno, utils};
 use super::argument::{Argument, Arguments, bind, split, unquote};
 use super::comparison::Comparison;
 use super::diagnostic::code;
@@ -38,8 +39,7 @@ pub enum Test {
     Event(EventKind, Option<Comparison>),
     KeyPress(Expr),
     Module {
-        module: Arc<str>,
-        name: Box<str>,
+        name: Cow<'static, str>,
         arguments: Box<[Expr]>,
     },
     /// Looks at the values of its arguments only.
@@ -62,8 +62,8 @@ impl CodeTest {
         let written = |argument: &&Argument| !matches!(argument, Argument::Absent);
         let arguments = self.arguments.iter().filter(written);
         ModuleCall {
-            module: self.signature.module().unwrap_or_default().to_owned(),
-            name: self.signature.name.to_string(),
+            action: ModuleAction::Named,
+            name: self.signature.name.clone(),
             arguments: arguments.map(|one| one.text(scope).into_owned()).collect(),
         }
     }
@@ -162,7 +162,6 @@ impl fmt::Display for Test {
 
 impl Test {
     pub fn parse<'t>(
-        name: &str,
         kind: &ConditionKind,
         text: Option<&'t str>,
         findings: &mut Vec<Finding<'t>>,
@@ -173,8 +172,7 @@ impl Test {
             ConditionKind::Event(event) => Test::Event(*event, Comparison::parse(text, findings)),
             ConditionKind::KeyPress => Test::KeyPress(key(text, findings)),
             ConditionKind::Module(signature) => Test::Module {
-                module: signature.module.clone().unwrap_or_default(),
-                name: name.into(),
+                name: signature.name.clone(),
                 arguments: split(text, signature.separator)
                     .into_iter()
                     .map(unquote)
@@ -217,18 +215,14 @@ impl Test {
                     scope.param("key") == Some(key_code(&key))
                 }
             }
-            Test::Module {
-                module,
-                name,
-                arguments,
-            } => {
+            Test::Module { name, arguments } => {
                 if let Some(verdict) = scope.verdicts.meet() {
                     return Some(verdict);
                 }
                 let arguments = arguments.iter();
                 let call = ModuleCall {
-                    module: module.to_string(),
-                    name: name.to_string(),
+                    action: ModuleAction::Named,
+                    name: name.clone(),
                     arguments: arguments.map(|x| x.eval(scope).into_owned()).collect(),
                 };
                 return ask(&call, scope);

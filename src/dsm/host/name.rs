@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::dsm::action::groups;
+use crate::dsm::action::{ModuleAction, groups};
 
 use super::{B2bAction, Exception, HostAction, ObjectAction};
 
@@ -95,11 +95,9 @@ impl HostAction {
     pub fn unavailable(&self, here: &str) -> Exception {
         let kind = match self {
             HostAction::B2b(_) => "script",
-            HostAction::Module(call) if call.module == "mod_sbc" => "sbc",
-            HostAction::Module(call) => match &*call.name {
-                "dlg.connectCalleeRelayed" => "script",
-                "dlg.relayReply" | "dlg.relayError" => "sbc",
-                "dlg.addReplyBodyPart" | "dlg.deleteReplyBodyPart" => "dlg",
+            HostAction::Module(call) => match call.action {
+                ModuleAction::Sbc => "sbc",
+                ModuleAction::Missing(kind) => kind,
                 _ => "core",
             },
             _ => "core",

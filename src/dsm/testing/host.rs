@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use crate::dsm::action::ModuleAction;
 use crate::dsm::host::{
     ActionContext, ActionError, ActionOutcome, Answer, B2bAction, Errno, Exception, FileChoice,
     HostAction, LogLevel, ModuleCall, ObjectAction, Problem, RecordOptions, Trace, Verdict,
@@ -261,12 +262,12 @@ impl TestHost {
     }
 
     fn module(&mut self, call: &ModuleCall) -> ActionOutcome {
-        let mut line = call.name.clone();
+        let mut line = call.name.to_string();
         for argument in &call.arguments {
             let _ = write!(line, " {}", json!(argument));
         }
         self.act(line);
-        if let Some(fault) = self.failing.get(&call.name) {
+        if let Some(fault) = self.failing.get(&*call.name) {
             return fault.error(Errno::GENERAL).into();
         }
         let done = self.act_in_memory(call);
@@ -402,9 +403,11 @@ impl ActionContext for TestHost {
             }
             HostAction::Module(call) => {
                 let outcome = self.module(call);
-                match call.module.as_str() {
+                match call.action {
                     // There is no leg.
-                    "mod_sbc" => ActionError::from(action.unavailable("outside a leg")).into(),
+                    ModuleAction::Sbc => {
+                        ActionError::from(action.unavailable("outside a leg")).into()
+                    }
                     _ => outcome,
                 }
             }
@@ -426,7 +429,7 @@ impl ActionContext for TestHost {
 
     fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> Verdict {
         let seen = self.seen_in_memory(condition);
-        let holds = || self.holding.get(&condition.name) == Some(&true);
+        let holds = || self.holding.get(&*condition.name) == Some(&true);
         Verdict::Known(seen.unwrap_or_else(holds))
     }
 

@@ -9,9 +9,6 @@ use crate::sip::dialog::replaces::REPLACES;
 use crate::sip::message::header::Replaces;
 use crate::sip::message::{HeaderName, NameAddr, Uri};
 
-/// The action.
-pub const NAME: &str = "dlg.dialout";
-
 /// Why the variables describe no call.
 #[derive(Debug, thiserror::Error)]
 pub enum NotPlaced {

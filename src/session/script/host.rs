@@ -4,16 +4,17 @@ use std::time::{Duration, Instant};
 
 use super::dial_out::{self, NotPlaced};
 use super::modules::{self, Asked};
-use super::outside;
+use super::outside::{self, BadOrder};
 use super::{MAX_TIMERS, Performed, State, Surroundings};
 use crate::dsm::module::{MessagePart, Objects};
 use crate::dsm::{
     ActionContext, ActionError, ActionOutcome, Answer, Errno, Exception, HostAction, LogLevel,
-    ModuleCall, ObjectAction, Problem, ProblemKind, Trace, Values, Verdict,
+    ModuleAction, ModuleCall, ObjectAction, Problem, ProblemKind, Trace, Values, Verdict,
 };
 use crate::session::event::{
     ActionToken, GroupRequest, Mail, Params, SessionId, SessionOutput, Work,
 };
+use crate::session::outside::OutsideWork;
 
 /// The host while an event is being processed.
 pub(super) struct Host<'a> {
@@ -33,8 +34,7 @@ impl Host<'_> {
     }
 
     /// Places a call that variables describe. The result is that of [`State::dialled`].
-    fn dial_out(&mut self, arguments: &[String], variables: &mut Values) -> ActionOutcome {
-        let prefix = arguments.first().map_or("", String::as_str);
+    fn dial_out(&mut self, prefix: &str, variables: &mut Values) -> ActionOutcome {
         let own = self.state.dialled.get(prefix).map(String::as_str);
         let wanted = match dial_out::read(prefix, own, variables) {
             Ok(wanted) => wanted,
@@ -49,6 +49,48 @@ impl Host<'_> {
         }
         self.state.dialling = Some(prefix.into());
         self.await_work(Work::DialOut(Box::new(wanted)))
+    }
+
+    /// Does an action of a module. `action` is the same.
+    fn module(
+        &mut self,
+        call: &ModuleCall,
+        action: &HostAction,
+        variables: &mut Values,
+    ) -> ActionOutcome {
+        match call.action {
+            ModuleAction::Room(it) => self.await_work(Work::Room(modules::room(it, call))),
+            ModuleAction::DialOut => self.dial_out(call.argument(0), variables),
+            ModuleAction::Message => {
+                let own = || self.around.select("local_party");
+                self.send(outside::message(call, variables, own))
+            }
+            ModuleAction::Named => {
+                if let Some(read) = outside::read(call, variables) {
+                    return self.send(read);
+                }
+                match modules::read(call, self.around.id(), variables) {
+                    Some(Asked::Work(work)) => self.await_work(work),
+                    Some(Asked::Tell(write)) => {
+                        self.around.output(SessionOutput::Monitor(write));
+                        ActionOutcome::done()
+                    }
+                    None => self.around(action, variables),
+                }
+            }
+            ModuleAction::Conference(_)
+            | ModuleAction::Dialog(_)
+            | ModuleAction::Sbc
+            | ModuleAction::Missing(_) => self.around(action, variables),
+        }
+    }
+
+    /// Has something sent outside the call.
+    fn send(&mut self, order: Result<OutsideWork, BadOrder>) -> ActionOutcome {
+        match order {
+            Ok(work) => self.await_work(Work::Outside(work)),
+            Err(why) => ActionError::errno(Errno::ARG, why.to_string()).into(),
+        }
     }
 
     fn around(&mut self, action: &HostAction, variables: &Values) -> ActionOutcome {
@@ -143,26 +185,7 @@ impl ActionContext for Host<'_> {
                     diagram: diagram.as_str().into(),
                 });
             }
-            HostAction::Module(call) if call.name == dial_out::NAME => {
-                return self.dial_out(&call.arguments, variables);
-            }
-            HostAction::Module(call) => {
-                let from = || self.around.select("local_party");
-                if let Some(read) = outside::read(call, variables, from) {
-                    return match read {
-                        Ok(work) => self.await_work(Work::Outside(work)),
-                        Err(why) => ActionError::errno(Errno::ARG, why.to_string()).into(),
-                    };
-                }
-                return match modules::read(call, self.around.id(), variables) {
-                    Some(Asked::Work(work)) => self.await_work(work),
-                    Some(Asked::Tell(write)) => {
-                        self.around.output(SessionOutput::Monitor(write));
-                        ActionOutcome::done()
-                    }
-                    None => self.around(action, variables),
-                };
-            }
+            HostAction::Module(call) => return self.module(call, action, variables),
             other => return self.around(other, variables),
         }
         ActionOutcome::done()

@@ -1,6 +1,6 @@
 //! What actions of compiled-in modules ask for that need no call: groups, rooms, monitoring, the machine.
 
-use crate::dsm::{ModuleCall, Values};
+use crate::dsm::{ModuleCall, RoomAction, Values};
 use crate::session::event::{GroupRequest, SessionId, Work};
 use crate::session::local::LocalWork;
 use crate::session::monitoring::{Name, Question, Value, Write};
@@ -16,13 +16,11 @@ pub enum Asked {
 
 /// What an action of the session `own` asks for; `None` if it belongs to none of these modules.
 pub fn read(call: &ModuleCall, own: &SessionId, variables: &Values) -> Option<Asked> {
-    match &*call.module {
-        "mod_sys" => LocalWork::of(call).map(|work| Asked::Work(Work::Local(work))),
-        "mod_conference" => room(call).map(|question| Asked::Work(Work::Room(question))),
-        "mod_groups" => group(call).map(|request| Asked::Work(Work::Group(request))),
-        "mod_monitoring" => monitoring(call, own, variables),
-        _ => None,
-    }
+    let machine = || LocalWork::of(call).map(|work| Asked::Work(Work::Local(work)));
+    let group = || group(call).map(|request| Asked::Work(Work::Group(request)));
+    machine()
+        .or_else(group)
+        .or_else(|| monitoring(call, own, variables))
 }
 
 fn group(call: &ModuleCall) -> Option<GroupRequest> {
@@ -37,19 +35,18 @@ fn group(call: &ModuleCall) -> Option<GroupRequest> {
     })
 }
 
-fn room(call: &ModuleCall) -> Option<RoomQuestion> {
-    let argument = |at: usize| call.arguments.get(at).map_or("", String::as_str);
-    let room = argument(0).into();
-    Some(match &*call.name {
-        "conference.size" => RoomQuestion::Size(room),
-        // The action has seen to it that it is a number.
-        "conference.postEvent" => RoomQuestion::Post {
+/// What an action asks a room, or has it do.
+pub fn room(action: RoomAction, call: &ModuleCall) -> RoomQuestion {
+    let room = call.argument(0).into();
+    match action {
+        RoomAction::Size => RoomQuestion::Size(room),
+        RoomAction::PostEvent => RoomQuestion::Post {
             room,
-            id: argument(1).trim().parse().ok()?,
+            // The action has seen to it that it is a number.
+            id: call.argument(1).trim().parse().unwrap_or(0),
         },
-        "conference.followSpeaker" => RoomQuestion::Follow(matches!(argument(0), "" | "true")),
-        _ => return None,
-    })
+        RoomAction::FollowSpeaker => RoomQuestion::Follow(matches!(call.argument(0), "" | "true")),
+    }
 }
 
 fn monitoring(call: &ModuleCall, own: &SessionId, variables: &Values) -> Option<Asked> {

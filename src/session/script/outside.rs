@@ -44,15 +44,10 @@ const MESSAGE: &str = "dlg.message";
 /// The type of a message that does not say it.
 const PLAIN: &str = "text/plain";
 
-/// What the action of a module asks for outside calls, if it is one of these. `own_party` is who we are in the
-/// call, if there is one.
-pub(super) fn read(
-    call: &ModuleCall,
-    variables: &Values,
-    own_party: impl FnOnce() -> Option<String>,
-) -> Option<Result<OutsideWork, BadOrder>> {
-    let argument = |at: usize| call.arguments.get(at).map_or("", String::as_str);
-    Some(match call.name.as_str() {
+/// What an action of `mod_subscription` asks for, if it is one of these.
+pub(super) fn read(call: &ModuleCall, variables: &Values) -> Option<Result<OutsideWork, BadOrder>> {
+    let argument = |at| call.argument(at);
+    Some(match &*call.name {
         "subscription.create" => subscribe(&Described {
             prefix: format!("{}.", argument(0)),
             variables,
@@ -65,14 +60,6 @@ pub(super) fn read(
         "subscription.remove" => Ok(OutsideWork::Unsubscribe {
             handle: argument(0).into(),
         }),
-        MESSAGE => {
-            let described = Described {
-                prefix: format!("{MESSAGE}."),
-                variables,
-            };
-            let order = message(&described, argument(0), argument(1), argument(2), own_party);
-            order.map(|order| OutsideWork::Send(Box::new(order)))
-        }
         _ => return None,
     })
 }
@@ -139,13 +126,17 @@ fn subscribe(s: &Described<'_>) -> Result<SubscribeOrder, BadOrder> {
     })
 }
 
-fn message(
-    described: &Described<'_>,
-    to: &str,
-    text: &str,
-    content_type: &str,
+/// What `dlg.message` asks for. `own_party` is who we are in the call, if there is one.
+pub(super) fn message(
+    call: &ModuleCall,
+    variables: &Values,
     own_party: impl FnOnce() -> Option<String>,
-) -> Result<MessageOrder, BadOrder> {
+) -> Result<OutsideWork, BadOrder> {
+    let (to, text) = (call.argument(0), call.argument(1));
+    let described = Described {
+        prefix: format!("{MESSAGE}."),
+        variables,
+    };
     let wrong = |expected, text: &str| BadOrder::Argument {
         action: MESSAGE,
         expected,
@@ -168,7 +159,7 @@ fn message(
     let party = NameAddr::parse(&from);
     let mut from = party.map_err(|_| described.not("from", "address", &from))?;
     from.params.remove("tag");
-    let content_type = match content_type.trim() {
+    let content_type = match call.argument(2).trim() {
         "" => PLAIN,
         text => text,
     };
@@ -179,7 +170,7 @@ fn message(
     if !is_type {
         return Err(wrong("TYPE/SUBTYPE", content_type));
     }
-    Ok(MessageOrder {
+    Ok(OutsideWork::Send(Box::new(MessageOrder {
         parties: Parties {
             uri,
             from,
@@ -190,7 +181,7 @@ fn message(
         content_type: content_type.to_owned(),
         body: header_lines::unescape(text).into(),
         credentials: described.credentials(described.text("auth_user"), "auth_pwd", "auth_realm"),
-    })
+    })))
 }
 
 impl<'a> Described<'a> {

@@ -119,7 +119,7 @@ impl World {
                 Question::Session(session.clone())
             }
             HostAction::Di(_) => Question::Call("DI".to_owned()),
-            HostAction::Module(call) => Question::Call(call.name.clone()),
+            HostAction::Module(call) => Question::Call(call.name.to_string()),
             HostAction::PostToGroup { group, .. } => Question::Group(group.clone()),
             _ => return None,
         })
@@ -194,7 +194,7 @@ impl ActionContext for World {
     fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome {
         let loaded = self.loaded.clone();
         let faults = match action {
-            HostAction::Module(call) => loaded.actions.get_key_value(&call.name),
+            HostAction::Module(call) => loaded.actions.get_key_value(&*call.name),
             _ => None,
         };
         if let Some((name, faults)) = faults {
@@ -210,10 +210,10 @@ impl ActionContext for World {
     }
 
     fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> Verdict {
-        let name = condition.name.clone();
+        let name = condition.name.to_string();
         if self.loaded.conditions.contains(&name) {
             self.answer(Question::LoadedCondition(name));
-        } else if condition.module != "mod_sbc" {
+        } else if !condition.name.starts_with("sbc.") {
             // There is no leg.
             self.answer(Question::Condition(name));
         }

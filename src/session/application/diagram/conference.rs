@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::room_recording::RoomRecording;
 use super::sound::Settled;
 use crate::audio::playlist::{PlaylistItem, RoomId};
-use crate::dsm::{ActionError, Answer, Errno, Exception, ModuleCall};
+use crate::dsm::{ActionError, Answer, ConferenceAction, Errno, Exception, ModuleCall};
 use crate::media::{MAX_TEES, MediaCommand, MixInSettings, Playout};
 use crate::session::call::Call;
 use crate::session::event::{AudioFile, PromptError, SessionOutput};
@@ -91,43 +91,46 @@ enum Pending {
 
 impl Conference {
     /// Does an action of the module.
-    pub fn perform(&mut self, call: &mut Call, action: &ModuleCall) -> Option<Performed> {
-        let argument = |at: usize| action.arguments.get(at).map_or("", String::as_str);
-        Some(match action.name.as_str() {
-            "conference.join" | "conference.rejoin" => self.join(call, argument(0), argument(1)),
-            "conference.leave" => self.leave(call),
-            "conference.setPlayoutType" => {
+    pub fn perform(
+        &mut self,
+        call: &mut Call,
+        action: ConferenceAction,
+        asked: &ModuleCall,
+    ) -> Performed {
+        use ConferenceAction::*;
+        let argument = |at| asked.argument(at);
+        match action {
+            Join => self.join(call, argument(0), argument(1)),
+            Leave => self.leave(call),
+            SetPlayoutType => {
                 call.media(MediaCommand::SetPlayout(playout(argument(0))));
                 Performed::Done
             }
-            "conference.teejoin" => self.tee(call, argument(0), argument(1)),
-            "conference.teeleave" => self.end_tee(call, argument(0)),
-            "conference.setupMixIn" => self.set_up_mix_in(call, argument(0), argument(1)),
-            "conference.playMixIn" => self.mix_in(call, argument(0), MixIn::One, false),
-            "conference.playMixInList" => {
-                self.mix_in(call, argument(0), MixIn::List, argument(1) == "true")
-            }
-            "conference.flushMixInList" => {
+            Tee => self.tee(call, argument(0), argument(1)),
+            EndTee => self.end_tee(call, argument(0)),
+            SetUpMixIn => self.set_up_mix_in(call, argument(0), argument(1)),
+            PlayMixIn => self.mix_in(call, argument(0), MixIn::One, false),
+            PlayMixInList => self.mix_in(call, argument(0), MixIn::List, argument(1) == "true"),
+            FlushMixInList => {
                 if self.mix_in == Some(MixIn::List) {
                     call.media(MediaCommand::FlushMixIn);
                 }
                 Performed::Done
             }
-            "conference.announce" => self.announce(call, argument(0)),
-            "conference.gain" => {
+            Announce => self.announce(call, argument(0)),
+            Gain => {
                 // The action has seen to it that it is a number.
                 let decibels: f32 = argument(0).trim().parse().unwrap_or(0.0);
                 call.media(MediaCommand::SetRoomGain(10_f32.powf(decibels / 20.0)));
                 Performed::Done
             }
-            "conference.speakers" => self.speakers(call, argument(0)),
-            "conference.record" => match &self.taken {
+            Speakers => self.speakers(call, argument(0)),
+            Record => match &self.taken {
                 Some(taken) => self.recording.begin(call, &taken.room, argument(0)),
                 None => throw(NO_ROOM),
             },
-            "conference.stopRecord" => self.recording.stop(),
-            _ => return None,
-        })
+            StopRecord => self.recording.stop(),
+        }
     }
 
     /// Takes the router's answer.

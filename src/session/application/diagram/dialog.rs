@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::dsm::module::MessagePart;
-use crate::dsm::{Errno, ModuleCall, Values};
+use crate::dsm::{DialogAction, Errno, ModuleCall, Values};
 use crate::session::call::Call;
 use crate::session::header_lines;
 use crate::session::script::reply::{Reply, bad, failed, found, thrown};
@@ -77,19 +77,19 @@ impl Dialog {
         &mut self,
         now: Instant,
         call: &mut Call,
-        action: &ModuleCall,
+        action: DialogAction,
+        asked: &ModuleCall,
         variables: &Values,
-    ) -> Option<Performed> {
-        let argument = |at: usize| action.arguments.get(at).map_or("", String::as_str);
-        let (first, second) = (argument(0), argument(1));
+    ) -> Performed {
+        let (first, second) = (asked.argument(0), asked.argument(1));
         let ok = StatusCode::OK;
-        let done = match action.name.as_str() {
-            "dlg.reply" => {
+        let done = match action {
+            DialogAction::Reply => {
                 Reply::read(first, second, ok, variables).and_then(|reply| self.reply(call, &reply))
             }
-            "dlg.replyRequest" => Reply::read(first, second, ok, variables)
+            DialogAction::ReplyRequest => Reply::read(first, second, ok, variables)
                 .and_then(|reply| self.reply_request(now, call, &reply)),
-            "dlg.acceptInvite" => {
+            DialogAction::AcceptInvite => {
                 let reason = match first {
                     "" => "OK",
                     _ => second,
@@ -97,31 +97,30 @@ impl Dialog {
                 Reply::read(first, reason, ok, variables)
                     .and_then(|reply| self.accept_invite(call, &reply))
             }
-            "dlg.bye" => self.bye(call, first),
-            "dlg.refer" => refer(now, call, first, second, argument(2)),
-            "dlg.notifyRefer" => Reply::read(first, second, ok, &Values::new())
+            DialogAction::Bye => self.bye(call, first),
+            DialogAction::Refer => refer(now, call, first, second, asked.argument(2)),
+            DialogAction::NotifyRefer => Reply::read(first, second, ok, &Values::new())
                 .and_then(|reply| notify_refer(call, &reply)),
-            "dlg.info" => info(call, first, second),
-            "dlg.getRequestBody" => match self.request(call) {
+            DialogAction::Info => info(call, first, second),
+            DialogAction::GetRequestBody => match self.request(call) {
                 Some(request) => Err(found(&request.headers, &request.body, first)),
                 None => Err(thrown("no request")),
             },
-            "dlg.getReplyBody" => match &self.message {
+            DialogAction::GetReplyBody => match &self.message {
                 Message::Response(response) => Err(found(&response.headers, &response.body, first)),
                 _ => Err(thrown("no reply")),
             },
-            "dlg.getOtherId" => Err(Performed::Value("".into())),
-            "dlg.getRtpRelayMode" => Err(Performed::Value("RTP_Direct".into())),
-            _ => return None,
+            DialogAction::GetOtherId => Err(Performed::Value("".into())),
+            DialogAction::GetRtpRelayMode => Err(Performed::Value("RTP_Direct".into())),
         };
-        Some(done.map_or_else(|other| other, |()| Performed::Done))
+        done.map_or_else(|other| other, |()| Performed::Done)
     }
 
     /// Evaluates a condition of the module.
     pub fn test(&self, call: &Call, condition: &ModuleCall) -> bool {
         let wanted = condition.arguments.first().map_or("", String::as_str);
         let part = |headers: &Headers, body: &Bytes| body::content(headers, body, wanted).is_some();
-        let name = condition.name.as_str();
+        let name = &*condition.name;
         match (name, &self.message) {
             ("dlg.replyHasContentType", Message::Response(response)) => {
                 part(&response.headers, &response.body)

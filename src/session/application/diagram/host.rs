@@ -8,7 +8,7 @@ use super::invite_headers;
 use super::sound::{Sound, ringtone};
 use crate::audio::playlist::PlaylistItem;
 use crate::dsm::module::MessagePart;
-use crate::dsm::{HostAction, ModuleCall, Values};
+use crate::dsm::{HostAction, ModuleAction, ModuleCall, Values};
 use crate::media::{MediaCommand, Output};
 use crate::rtp::Digit;
 use crate::session::call::Call;
@@ -16,6 +16,9 @@ use crate::session::dial_out::OwnParty;
 use crate::session::event::{SessionId, SessionOutput};
 use crate::session::script::{Performed, Surroundings, message, unavailable};
 use crate::sip::message::HeaderName;
+
+/// Where an action is not available, see [`unavailable`].
+const HERE: &str = "in this version of the server";
 
 /// A call as the surroundings of its script.
 pub(super) struct OnCall<'a> {
@@ -134,15 +137,18 @@ impl Surroundings for OnCall<'_> {
                     self.call.send_digit(digit, duration);
                 }
             }
-            HostAction::Module(module) => {
-                let performed = self
-                    .conference
-                    .perform(self.call, module)
-                    .or_else(|| self.dialog.perform(self.now, self.call, module, variables));
-                let here = "in this version of the server";
-                return performed.unwrap_or_else(|| unavailable(action, here));
-            }
-            other => return unavailable(other, "in this version of the server"),
+            HostAction::Module(asked) => match asked.action {
+                ModuleAction::Conference(it) => {
+                    return self.conference.perform(self.call, it, asked);
+                }
+                ModuleAction::Dialog(it) => {
+                    return self
+                        .dialog
+                        .perform(self.now, self.call, it, asked, variables);
+                }
+                _ => return unavailable(action, HERE),
+            },
+            other => return unavailable(other, HERE),
         }
         Performed::Done
     }
