@@ -36,7 +36,10 @@ pub mod testing;
 mod value;
 pub mod vocabulary;
 
-pub use action::{ConferenceAction, DialogAction, FAMILIES, ModuleAction, RoomAction};
+pub use action::{
+    ConferenceAction, DialogAction, FAMILIES, GroupAction, ModuleAction, MonitoringAction,
+    RoomAction, SubscriptionAction, SysAction,
+};
 pub(crate) use action::{Outcome, Then, set_errno};
 pub(crate) use argument::{Argument, Arguments, given};
 pub use check::{NothingKnown, Resources};

@@ -1,6 +1,8 @@
 //! `mod_groups`: named sets of sessions.
 
-use super::{Done, Outcome, Then, module_call};
+use super::module::ModuleAction::Groups;
+use super::module::{call, call_behind};
+use super::{Done, Outcome, Then};
 use crate::dsm::argument::{Arguments, named_values};
 use crate::dsm::expr::Scope;
 use crate::dsm::host::HostAction;
@@ -15,6 +17,19 @@ pub const POST_EVENT: &str = "groups.postEvent";
 const GROUP: Parameter = need("group", Kind::Value);
 const RESULT: &[Parameter] = &[need("variable", Kind::Name), GROUP];
 
+/// What a session does with groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in the table")]
+pub enum GroupAction {
+    Get,
+    GetSize,
+    Join,
+    Leave,
+    LeaveAll,
+}
+
+use GroupAction::*;
+
 /// The module.
 pub fn module() -> Module {
     Module::new(NAME).signatures(SIGNATURES)
@@ -25,7 +40,7 @@ const SIGNATURES: &[Signature] = &[
         "groups.join",
         Separator::None,
         &[GROUP],
-        module_call,
+        |a, s| call(a, s, Groups(Join)),
         "Makes this session a member of a group; it leaves all its groups when it ends.",
     )
     .throws(&["core #cause"]),
@@ -33,21 +48,21 @@ const SIGNATURES: &[Signature] = &[
         "groups.leave",
         Separator::None,
         &[GROUP],
-        module_call,
+        |a, s| call(a, s, Groups(Leave)),
         "Ends that.",
     ),
     takes(
         "groups.leaveAll",
         Separator::None,
         &[],
-        module_call,
+        |a, s| call(a, s, Groups(LeaveAll)),
         "Leaves all groups.",
     ),
     takes(
         "groups.get",
         Separator::Equals,
         RESULT,
-        get,
+        |a, s| call_behind(a, s, Groups(Get), Then::StoreAll),
         "The ids of the members, this session included, into $variable[0], $variable[1], .. in their \
          order.",
     ),
@@ -55,7 +70,7 @@ const SIGNATURES: &[Signature] = &[
         "groups.getSize",
         Separator::Equals,
         RESULT,
-        |a, s| store(a, s, Then::StoreOrRemove(a.name(0).to_owned())),
+        |a, s| call_behind(a, s, Groups(GetSize), Then::StoreOrRemove),
         "The number of members; 0 for a group that there is none of.",
     ),
     takes(
@@ -68,22 +83,6 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(&["arg"]),
 ];
-
-fn get(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    let name = arguments.name(0).to_owned();
-    store(arguments, scope, Then::StoreAll(name))
-}
-
-/// The host is asked about the group alone.
-fn store(arguments: &Arguments<'_>, scope: &mut Scope<'_>, then: Then) -> Done {
-    Ok(match module_call(arguments, scope)? {
-        Outcome::Perform(HostAction::Module(mut call), _) => {
-            call.arguments.remove(0);
-            Outcome::Perform(HostAction::Module(call), then)
-        }
-        other => other,
-    })
-}
 
 fn post_event(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let (group, list) = (arguments.owned(0, scope), arguments.owned(1, scope));

@@ -40,7 +40,11 @@ use super::value::Values;
 
 pub use conference::{ConferenceAction, RoomAction};
 pub use dialog::DialogAction;
+pub use groups::GroupAction;
 pub use module::{ModuleAction, module_call};
+pub use monitoring::MonitoringAction;
+pub use subscription::SubscriptionAction;
+pub use sys::SysAction;
 
 /// Does an action.
 pub type Run = fn(&Arguments<'_>, &mut Scope<'_>) -> Result<Outcome, Exception>;

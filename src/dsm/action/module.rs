@@ -5,6 +5,10 @@
 
 use super::conference::{ConferenceAction, RoomAction};
 use super::dialog::DialogAction;
+use super::groups::GroupAction;
+use super::monitoring::MonitoringAction;
+use super::subscription::SubscriptionAction;
+use super::sys::SysAction;
 use super::{Done, Outcome, Then};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
@@ -19,6 +23,14 @@ pub enum ModuleAction {
     Room(RoomAction),
     /// Of `mod_dlg`, for the call or request of the session.
     Dialog(DialogAction),
+    /// Of `mod_groups`.
+    Groups(GroupAction),
+    /// Of `mod_monitoring`.
+    Monitoring(MonitoringAction),
+    /// Of `mod_subscription`.
+    Subscription(SubscriptionAction),
+    /// Of `mod_sys`.
+    Sys(SysAction),
     /// `dlg.dialout`.
     DialOut,
     /// `dlg.message`.
@@ -99,4 +111,16 @@ fn written(arguments: &Arguments<'_>, scope: &Scope<'_>) -> Vec<String> {
 /// Hands an action that is known by its name to the host.
 pub fn module_call(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     call(arguments, scope, ModuleAction::Named)
+}
+
+/// The first argument names a variable, which gets the result; the host is asked about what stands behind it.
+pub fn call_behind(
+    arguments: &Arguments<'_>,
+    scope: &mut Scope<'_>,
+    action: ModuleAction,
+    then: impl FnOnce(String) -> Then,
+) -> Done {
+    let mut list = written(arguments, scope);
+    list.remove(0);
+    call_with(arguments, list, action, then(arguments.name(0).to_owned()))
 }

@@ -1,9 +1,8 @@
 //! `mod_monitoring`: what the server keeps in memory about sessions, and about anything else.
 
-use super::{Done, Outcome, Then, module_call};
-use crate::dsm::argument::Arguments;
-use crate::dsm::expr::Scope;
-use crate::dsm::host::HostAction;
+use super::module::ModuleAction::Monitoring;
+use super::module::{call, call_behind};
+use super::{Run, Then};
 use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
 
 /// What is written in `import(..)`.
@@ -17,6 +16,24 @@ const OWN: &[Parameter] = &[ATTRIBUTE, VALUE];
 const GLOBAL: &[Parameter] = &[ID, ATTRIBUTE, VALUE];
 const COUNTER: &[Parameter] = &[ID, ATTRIBUTE];
 
+/// What a session does with records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in the table")]
+pub enum MonitoringAction {
+    Add,
+    AddGlobal,
+    Dec,
+    Erase,
+    Get,
+    GetGlobal,
+    Inc,
+    LogVars,
+    Set,
+    SetGlobal,
+}
+
+use MonitoringAction::*;
+
 /// The module.
 pub fn module() -> Module {
     Module::new(NAME).signatures(SIGNATURES)
@@ -25,51 +42,72 @@ pub fn module() -> Module {
 const fn write(
     name: &'static str,
     parameters: &'static [Parameter],
+    run: Run,
     doc: &'static str,
 ) -> Signature {
-    let separator = Separator::between(parameters);
-    takes(name, separator, parameters, module_call, doc)
+    takes(name, Separator::between(parameters), parameters, run, doc)
 }
 
 const SIGNATURES: &[Signature] = &[
     write(
         "monitoring.set",
         OWN,
+        |a, s| call(a, s, Monitoring(Set)),
         "Sets an attribute of this session's record, whose id is @local_tag.",
     ),
-    write("monitoring.log", OWN, "Another name of monitoring.set."),
+    write(
+        "monitoring.log",
+        OWN,
+        |a, s| call(a, s, Monitoring(Set)),
+        "Another name of monitoring.set.",
+    ),
     write(
         "monitoring.add",
         OWN,
+        |a, s| call(a, s, Monitoring(Add)),
         "Appends to an attribute of this session's record; a single value becomes the first of a list.",
     ),
-    write("monitoring.logAdd", OWN, "Another name of monitoring.add."),
+    write(
+        "monitoring.logAdd",
+        OWN,
+        |a, s| call(a, s, Monitoring(Add)),
+        "Another name of monitoring.add.",
+    ),
     write(
         "monitoring.logVars",
         &[],
+        |a, s| call(a, s, Monitoring(LogVars)),
         "Every variable of the session becomes an attribute of its record.",
     ),
     write(
         "monitoring.setGlobal",
         GLOBAL,
+        |a, s| call(a, s, Monitoring(SetGlobal)),
         "Sets an attribute of the record with this id.",
     ),
     write(
         "monitoring.addGlobal",
         GLOBAL,
+        |a, s| call(a, s, Monitoring(AddGlobal)),
         "Appends to an attribute of the record with this id.",
     ),
     write(
         "monitoring.inc",
         COUNTER,
+        |a, s| call(a, s, Monitoring(Inc)),
         "Adds 1 to an attribute of the record with this id; what is no integer counts as 0.",
     ),
-    write("monitoring.dec", COUNTER, "Subtracts 1 from it."),
+    write(
+        "monitoring.dec",
+        COUNTER,
+        |a, s| call(a, s, Monitoring(Dec)),
+        "Subtracts 1 from it.",
+    ),
     takes(
         "monitoring.get",
         Separator::Equals,
         &[VARIABLE, ATTRIBUTE],
-        get,
+        |a, s| call_behind(a, s, Monitoring(Get), Then::StoreAll),
         "Reads an attribute of this session's record: a value into the variable, a list into $variable[0], \
          $variable[1], ..",
     ),
@@ -77,24 +115,13 @@ const SIGNATURES: &[Signature] = &[
         "monitoring.getGlobal",
         Separator::OuterCommas(3),
         &[VARIABLE, ID, ATTRIBUTE],
-        get,
+        |a, s| call_behind(a, s, Monitoring(GetGlobal), Then::StoreAll),
         "The same of the record with this id.",
     ),
     write(
         "monitoring.erase",
         &[ID],
+        |a, s| call(a, s, Monitoring(Erase)),
         "Removes the record with this id.",
     ),
 ];
-
-/// The host is asked about record and attribute alone.
-fn get(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    let then = Then::StoreAll(arguments.name(0).to_owned());
-    Ok(match module_call(arguments, scope)? {
-        Outcome::Perform(HostAction::Module(mut call), _) => {
-            call.arguments.remove(0);
-            Outcome::Perform(HostAction::Module(call), then)
-        }
-        other => other,
-    })
-}

@@ -1,16 +1,27 @@
 //! `mod_subscription`: subscriptions of a script (RFC 6665).
 
-use super::module::call_checked;
-use super::{Done, ModuleAction, Outcome, Then, bad_argument, module_call};
+use super::module::ModuleAction::Subscription;
+use super::module::{call, call_checked, call_named};
+use super::{Done, Then, bad_argument};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
-use crate::dsm::host::HostAction;
 use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
 
 /// What is written in `import(..)`.
 pub const NAME: &str = "mod_subscription";
 
 const HANDLE: Parameter = need("handle", Kind::Value);
+
+/// What a session does with subscriptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in the table")]
+pub enum SubscriptionAction {
+    Create,
+    Refresh,
+    Remove,
+}
+
+use SubscriptionAction::*;
 
 /// The module.
 pub fn module() -> Module {
@@ -44,23 +55,14 @@ const SIGNATURES: &[Signature] = &[
         "subscription.remove",
         Separator::None,
         &[HANDLE],
-        module_call,
+        |a, s| call(a, s, Subscription(Remove)),
         "Ends a subscription, with all that it has forked to; 'subscription' with the status terminated follows.",
     ),
 ];
 
 fn create(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    let prefix = arguments.variable_name(0, scope);
-    let then = Then::StoreOrEmpty(format!("{prefix}.handle"));
-    Ok(match module_call(arguments, scope)? {
-        Outcome::Perform(HostAction::Module(mut call), _) => {
-            if let Some(slot) = call.arguments.first_mut() {
-                *slot = prefix;
-            }
-            Outcome::Perform(HostAction::Module(call), then)
-        }
-        other => other,
-    })
+    let store = |prefix: &str| Then::StoreOrEmpty(format!("{prefix}.handle"));
+    call_named(arguments, scope, 0, Subscription(Create), store)
 }
 
 fn refresh(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
@@ -68,6 +70,6 @@ fn refresh(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
         None if arguments.is_written(1) => {
             bad_argument("the seconds of subscription.refresh are no number")
         }
-        _ => call_checked(arguments, scope, ModuleAction::Named),
+        _ => call_checked(arguments, scope, Subscription(Refresh)),
     }
 }

@@ -1,9 +1,10 @@
 //! `mod_sys`: files, processes and the clock of the machine.
 
+use super::module::ModuleAction::Sys;
+use super::module::{call_checked, call_named, call_with};
 use super::{Done, Outcome, Then, bad_argument, module_call};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
-use crate::dsm::host::{HostAction, ModuleCall};
 use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, need, takes};
 use crate::dsm::value::{MAX_VALUES, Values};
 
@@ -13,6 +14,22 @@ pub const NAME: &str = "mod_sys";
 const PATH: Parameter = need("path", Kind::Value);
 const COMMAND: Parameter = need("command", Kind::Value);
 const FAILS: &[&str] = &["file", "config"];
+
+/// What a script does on the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in the table")]
+pub enum SysAction {
+    GetTimestamp,
+    Mkdir,
+    MkdirRecursive,
+    Popen,
+    Rename,
+    Tmpnam,
+    Unlink,
+    UnlinkArray,
+}
+
+use SysAction::*;
 
 /// The module.
 pub fn module() -> Module {
@@ -31,7 +48,7 @@ const SIGNATURES: &[Signature] = &[
         "sys.mkdir",
         Separator::None,
         &[PATH],
-        checked,
+        |a, s| call_checked(a, s, Sys(Mkdir)),
         "Makes a folder; one that is there already is a failure.",
     )
     .errno(FAILS),
@@ -39,7 +56,7 @@ const SIGNATURES: &[Signature] = &[
         "sys.mkdirRecursive",
         Separator::None,
         &[PATH],
-        checked,
+        |a, s| call_checked(a, s, Sys(MkdirRecursive)),
         "Makes a folder and those that it is in, as far as they are missing.",
     )
     .errno(FAILS),
@@ -47,7 +64,7 @@ const SIGNATURES: &[Signature] = &[
         "sys.rename",
         Separator::OuterCommas(2),
         &[need("from", Kind::Value), need("to", Kind::Value)],
-        checked,
+        |a, s| call_checked(a, s, Sys(Rename)),
         "Moves a file, also to another file system; a file that is there already is replaced.",
     )
     .errno(FAILS),
@@ -72,7 +89,7 @@ const SIGNATURES: &[Signature] = &[
         "sys.tmpnam",
         Separator::None,
         &[need("variable", Kind::NameValue)],
-        |a, s| named(a, s, Then::ClearFailure),
+        |a, s| call_named(a, s, 0, Sys(Tmpnam), |_| Then::ClearFailure),
         "Makes an empty file with a new name in the folder for temporary files; the variable gets its \
          path. It stays until it is deleted.",
     )
@@ -81,7 +98,7 @@ const SIGNATURES: &[Signature] = &[
         "sys.popen",
         Separator::Equals,
         &[need("variable", Kind::Name), COMMAND],
-        checked,
+        |a, s| call_checked(a, s, Sys(Popen)),
         "Has the shell run a command. The variable gets its standard output, $variable.status its exit \
          code, or 128 and the number of the signal that ended it.",
     )
@@ -127,15 +144,10 @@ const CONDITIONS: &[Signature] = &[
     ),
 ];
 
-/// An action whose success clears `$errno` and `$strerror`.
-fn checked(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    then(module_call(arguments, scope)?, Then::ClearFailure)
-}
-
 fn unlink(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     match arguments.text(0, scope).is_empty() {
         true => Ok(Outcome::Next),
-        false => checked(arguments, scope),
+        false => call_checked(arguments, scope, Sys(Unlink)),
     }
 }
 
@@ -156,19 +168,13 @@ fn unlink_array(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     };
     let list: Vec<String> = std::iter::once(folder).chain((0..size).map(name)).collect();
     scope.spend(list.iter().map(|name| name.len() + NAME.len()).sum());
-    then(call(arguments, list), Then::ClearFailure)
-}
-
-/// Gives the host the name of a variable.
-fn named(arguments: &Arguments<'_>, scope: &mut Scope<'_>, after: Then) -> Done {
-    let name = arguments.variable_name(0, scope);
-    then(call(arguments, vec![name]), after)
+    call_with(arguments, list, Sys(UnlinkArray), Then::ClearFailure)
 }
 
 fn get_timestamp(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let name = arguments.variable_name(0, scope);
     scope.variables.remove_prefix(&format!("{name}."));
-    named(arguments, scope, Then::Nothing)
+    call_with(arguments, vec![name], Sys(GetTimestamp), Then::Nothing)
 }
 
 fn sub_timestamp(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
@@ -200,21 +206,4 @@ fn micros(name: &str, variables: &Values) -> i64 {
     };
     let seconds = member("tv_sec").saturating_mul(MICROS);
     seconds.saturating_add(member("tv_usec"))
-}
-
-/// The action with these arguments.
-fn call(arguments: &Arguments<'_>, list: Vec<String>) -> Outcome {
-    let call = ModuleCall {
-        action: super::ModuleAction::Named,
-        name: arguments.signature.name.clone(),
-        arguments: list,
-    };
-    Outcome::Perform(HostAction::Module(call), Then::Nothing)
-}
-
-fn then(outcome: Outcome, then: Then) -> Done {
-    Ok(match outcome {
-        Outcome::Perform(action, _) => Outcome::Perform(action, then),
-        other => other,
-    })
 }

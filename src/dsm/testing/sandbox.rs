@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::host::{LOCAL_TAG, TestHost};
+use crate::dsm::action::{GroupAction, ModuleAction, SysAction};
 use crate::dsm::host::{ActionError, ActionResult, Answer, Errno, ModuleCall};
 
 /// The second that it always is: 9 September 2001, 01:46:40 UTC.
@@ -34,7 +35,11 @@ enum Entry {
 impl TestHost {
     /// Does an action of a module that acts in memory; `None` for all others.
     pub(super) fn act_in_memory(&mut self, call: &ModuleCall) -> Option<ActionResult> {
-        self.group(call).or_else(|| self.machine(call))
+        match call.action {
+            ModuleAction::Groups(action) => Some(self.group(action, call)),
+            ModuleAction::Sys(action) => Some(self.machine(action, call)),
+            _ => None,
+        }
     }
 
     /// Whether a condition holds that is about what was done in memory; `None` if that says nothing of it.
@@ -53,44 +58,41 @@ impl TestHost {
         members.map(|(_, id)| id.as_str())
     }
 
-    fn group(&mut self, call: &ModuleCall) -> Option<ActionResult> {
-        let group = call.arguments.first().map_or("", String::as_str);
+    fn group(&mut self, action: GroupAction, call: &ModuleCall) -> ActionResult {
+        let group = call.argument(0);
         let groups = &mut self.sandbox.groups;
-        match &*call.name {
-            "groups.join" => drop(groups.insert(group.to_owned())),
-            "groups.leave" => drop(groups.remove(group)),
-            "groups.leaveAll" => groups.clear(),
-            "groups.get" | "groups.getSize" => {
+        match action {
+            GroupAction::Join => drop(groups.insert(group.to_owned())),
+            GroupAction::Leave => drop(groups.remove(group)),
+            GroupAction::LeaveAll => groups.clear(),
+            GroupAction::Get | GroupAction::GetSize => {
                 let mut members: BTreeSet<&str> = self.others(group).collect();
                 if self.sandbox.groups.contains(group) {
                     members.insert(LOCAL_TAG);
                 }
-                let value = match &*call.name {
-                    "groups.get" => members.into_iter().map(Value::from).collect(),
+                return Ok(Answer::Value(match action {
+                    GroupAction::Get => members.into_iter().map(Value::from).collect(),
                     _ => Value::from(members.len()),
-                };
-                return Some(Ok(Answer::Value(value)));
+                }));
             }
-            _ => return None,
         }
-        Some(Ok(Answer::Nothing))
+        Ok(Answer::Nothing)
     }
 
-    fn machine(&mut self, call: &ModuleCall) -> Option<ActionResult> {
-        let argument = |at: usize| call.arguments.get(at).map_or("", String::as_str);
-        let (first, second) = (argument(0), argument(1));
-        Some(match &*call.name {
-            "sys.mkdir" => match self.is_there(first) {
+    fn machine(&mut self, action: SysAction, call: &ModuleCall) -> ActionResult {
+        let (first, second) = (call.argument(0), call.argument(1));
+        match action {
+            SysAction::Mkdir => match self.is_there(first) {
                 Some(true) => fault(first, "it is there"),
                 _ => self.set(first, Entry::Folder),
             },
-            "sys.mkdirRecursive" => match self.sandbox.files.get(first) {
+            SysAction::MkdirRecursive => match self.sandbox.files.get(first) {
                 Some(Entry::File) => fault(first, "it is a file"),
                 _ => self.set(first, Entry::Folder),
             },
-            "sys.rename" => self.take(first).and_then(|entry| self.set(second, entry)),
-            "sys.unlink" => self.unlink(first),
-            "sys.unlinkArray" => {
+            SysAction::Rename => self.take(first).and_then(|entry| self.set(second, entry)),
+            SysAction::Unlink => self.unlink(first),
+            SysAction::UnlinkArray => {
                 let names = call.arguments.iter().skip(1);
                 let mut done = Ok(Answer::Nothing);
                 for name in names {
@@ -99,22 +101,21 @@ impl TestHost {
                 }
                 done
             }
-            "sys.tmpnam" => {
+            SysAction::Tmpnam => {
                 self.sandbox.names += 1;
                 let path = format!("/tmp/sems_{:06}", self.sandbox.names);
                 self.sandbox.files.insert(path.clone(), Entry::File);
                 Ok(Answer::Assign(vec![(first.to_owned(), path)]))
             }
-            "sys.popen" => Ok(Answer::Assign(vec![
+            SysAction::Popen => Ok(Answer::Assign(vec![
                 (format!("{first}.status"), "0".to_owned()),
                 (first.to_owned(), String::new()),
             ])),
-            "sys.getTimestamp" => Ok(Answer::Assign(vec![
+            SysAction::GetTimestamp => Ok(Answer::Assign(vec![
                 (format!("{first}.tv_sec"), NOW.to_owned()),
                 (format!("{first}.tv_usec"), "0".to_owned()),
             ])),
-            _ => return None,
-        })
+        }
     }
 
     /// Whether a file or folder is there; `None` if the diagram has not touched it.

@@ -19,7 +19,7 @@ use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use self::process::{CommandError, Finished};
-use crate::dsm::{ActionError, ActionResult, Answer, Errno, Exception, ModuleCall};
+use crate::dsm::{ActionError, ActionResult, Answer, Errno, Exception, ModuleCall, SysAction};
 
 /// File work at a time; of the threads that the blocking pool has, most stay free.
 const MAX_FILES: usize = 64;
@@ -102,38 +102,44 @@ pub struct LocalPolicy {
 }
 
 impl LocalWork {
-    /// What an action or condition of `mod_sys` wants; `None` if it is none.
-    pub fn of(call: &ModuleCall) -> Option<Self> {
+    /// What an action of `mod_sys` wants.
+    pub fn of(action: SysAction, call: &ModuleCall) -> Self {
         let mut arguments = call.arguments.iter().cloned();
         let mut next = || arguments.next().unwrap_or_default();
-        let files = match &*call.name {
-            "sys.mkdir" | "sys.mkdirRecursive" => FileWork::MakeFolder {
+        LocalWork::Files(match action {
+            SysAction::Mkdir | SysAction::MkdirRecursive => FileWork::MakeFolder {
                 path: next(),
-                parents: call.name.ends_with("Recursive"),
+                parents: action == SysAction::MkdirRecursive,
             },
-            "sys.rename" => FileWork::Rename {
+            SysAction::Rename => FileWork::Rename {
                 from: next(),
                 to: next(),
             },
-            "sys.unlink" => FileWork::Unlink(next()),
-            "sys.unlinkArray" => FileWork::UnlinkAll {
+            SysAction::Unlink => FileWork::Unlink(next()),
+            SysAction::UnlinkArray => FileWork::UnlinkAll {
                 folder: next(),
                 names: arguments.collect(),
             },
-            "sys.tmpnam" => FileWork::NewFile { variable: next() },
-            "sys.file_exists" | "sys.file_not_exists" => FileWork::Exists {
-                path: next(),
-                wanted: call.name == "sys.file_exists",
-            },
-            "sys.popen" => {
+            SysAction::Tmpnam => FileWork::NewFile { variable: next() },
+            SysAction::Popen => {
                 let (variable, command) = (next(), next());
-                return Some(LocalWork::Popen { variable, command });
+                return LocalWork::Popen { variable, command };
             }
-            "sys.system" => return Some(LocalWork::System { command: next() }),
-            "sys.getTimestamp" => return Some(LocalWork::Clock { structure: next() }),
+            SysAction::GetTimestamp => return LocalWork::Clock { structure: next() },
+        })
+    }
+
+    /// What a condition of `mod_sys` wants; `None` if it is none.
+    pub fn asked(condition: &ModuleCall) -> Option<Self> {
+        let argument = condition.argument(0).to_owned();
+        Some(match &*condition.name {
+            "sys.file_exists" | "sys.file_not_exists" => LocalWork::Files(FileWork::Exists {
+                path: argument,
+                wanted: condition.name == "sys.file_exists",
+            }),
+            "sys.system" => LocalWork::System { command: argument },
             _ => return None,
-        };
-        Some(LocalWork::Files(files))
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use crate::dsm::{
 use crate::session::event::{
     ActionToken, GroupRequest, Mail, Params, SessionId, SessionOutput, Work,
 };
+use crate::session::local::LocalWork;
 use crate::session::outside::OutsideWork;
 
 /// The host while an event is being processed.
@@ -65,23 +66,23 @@ impl Host<'_> {
                 let own = || self.around.select("local_party");
                 self.send(outside::message(call, variables, own))
             }
-            ModuleAction::Named => {
-                if let Some(read) = outside::read(call, variables) {
-                    return self.send(read);
-                }
-                match modules::read(call, self.around.id(), variables) {
-                    Some(Asked::Work(work)) => self.await_work(work),
-                    Some(Asked::Tell(write)) => {
+            ModuleAction::Subscription(it) => self.send(outside::subscription(it, call, variables)),
+            ModuleAction::Groups(it) => self.await_work(Work::Group(modules::group(it, call))),
+            ModuleAction::Sys(it) => self.await_work(Work::Local(LocalWork::of(it, call))),
+            ModuleAction::Monitoring(it) => {
+                match modules::monitoring(it, call, self.around.id(), variables) {
+                    Asked::Question(question) => self.await_work(Work::Ask(question)),
+                    Asked::Tell(write) => {
                         self.around.output(SessionOutput::Monitor(write));
                         ActionOutcome::done()
                     }
-                    None => self.around(action, variables),
                 }
             }
             ModuleAction::Conference(_)
             | ModuleAction::Dialog(_)
             | ModuleAction::Sbc
-            | ModuleAction::Missing(_) => self.around(action, variables),
+            | ModuleAction::Missing(_)
+            | ModuleAction::Named => self.around(action, variables),
         }
     }
 
@@ -203,13 +204,13 @@ impl ActionContext for Host<'_> {
         }
     }
 
-    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> Verdict {
-        match modules::read(condition, self.around.id(), variables) {
-            Some(Asked::Work(work)) => {
-                self.await_work(work);
+    fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> Verdict {
+        match LocalWork::asked(condition) {
+            Some(work) => {
+                self.await_work(Work::Local(work));
                 Verdict::Pending
             }
-            _ => Verdict::Known(self.around.test(condition)),
+            None => Verdict::Known(self.around.test(condition)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What scripts do outside calls: the subscriptions of `mod_subscription`, and `dlg.message`.
 
-use crate::dsm::{ModuleCall, Values};
+use crate::dsm::{ModuleCall, SubscriptionAction, Values};
 use crate::session::header_lines::{self, BadLine};
 use crate::session::outside::{MessageOrder, OutsideWork, Parties, SubscribeOrder};
 use crate::sip::auth::{Account, Credentials, Realm, Secret};
@@ -44,24 +44,28 @@ const MESSAGE: &str = "dlg.message";
 /// The type of a message that does not say it.
 const PLAIN: &str = "text/plain";
 
-/// What an action of `mod_subscription` asks for, if it is one of these.
-pub(super) fn read(call: &ModuleCall, variables: &Values) -> Option<Result<OutsideWork, BadOrder>> {
-    let argument = |at| call.argument(at);
-    Some(match &*call.name {
-        "subscription.create" => subscribe(&Described {
-            prefix: format!("{}.", argument(0)),
+/// What an action of `mod_subscription` asks for.
+pub(super) fn subscription(
+    action: SubscriptionAction,
+    call: &ModuleCall,
+    variables: &Values,
+) -> Result<OutsideWork, BadOrder> {
+    match action {
+        SubscriptionAction::Create => subscribe(&Described {
+            prefix: format!("{}.", call.argument(0)),
             variables,
         })
         .map(|order| OutsideWork::Subscribe(Box::new(order))),
-        "subscription.refresh" => seconds(argument(1)).map(|seconds| OutsideWork::Renew {
-            handle: argument(0).into(),
-            seconds,
+        SubscriptionAction::Refresh => {
+            seconds(call.argument(1)).map(|seconds| OutsideWork::Renew {
+                handle: call.argument(0).into(),
+                seconds,
+            })
+        }
+        SubscriptionAction::Remove => Ok(OutsideWork::Unsubscribe {
+            handle: call.argument(0).into(),
         }),
-        "subscription.remove" => Ok(OutsideWork::Unsubscribe {
-            handle: argument(0).into(),
-        }),
-        _ => return None,
-    })
+    }
 }
 
 fn seconds(text: &str) -> Result<Option<u32>, BadOrder> {

@@ -146,7 +146,17 @@ impl Surroundings for OnCall<'_> {
                         .dialog
                         .perform(self.now, self.call, it, asked, variables);
                 }
-                _ => return unavailable(action, HERE),
+                // Not here, or done by the script before it comes here.
+                ModuleAction::Sbc
+                | ModuleAction::Missing(_)
+                | ModuleAction::Named
+                | ModuleAction::Room(_)
+                | ModuleAction::Groups(_)
+                | ModuleAction::Monitoring(_)
+                | ModuleAction::Subscription(_)
+                | ModuleAction::Sys(_)
+                | ModuleAction::DialOut
+                | ModuleAction::Message => return unavailable(action, HERE),
             },
             other => return unavailable(other, HERE),
         }
