@@ -16,7 +16,7 @@ pub use outcome::{ActionError, ActionOutcome, ActionResult, Answer, Errno, Excep
 pub use recording::{BadOption, RecordOptions};
 pub use trace::{Problem, ProblemKind, Trace, TransitionRef};
 
-use super::action::ModuleAction;
+use super::action::{ModuleAction, ModuleCondition};
 use super::module::{MemoryFile, MessagePart, Objects, Ticket};
 use super::value::Values;
 
@@ -275,16 +275,19 @@ pub struct DiCall {
 
 /// An action or condition of a module with its arguments resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModuleCall {
-    /// Which action.
-    pub action: ModuleAction,
+pub struct ModuleCall<Which = ModuleAction> {
+    /// Which one.
+    pub which: Which,
     /// Full name as written, such as `conference.join`.
     pub name: Cow<'static, str>,
     /// Its arguments.
     pub arguments: Vec<String>,
 }
 
-impl ModuleCall {
+/// A condition.
+pub type ConditionCall = ModuleCall<ModuleCondition>;
+
+impl<Which> ModuleCall<Which> {
     /// An argument; empty if there is none.
     pub fn argument(&self, at: usize) -> &str {
         self.arguments.get(at).map_or("", String::as_str)
@@ -334,7 +337,7 @@ pub trait ActionContext {
     fn perform(&mut self, action: &HostAction, variables: &mut Values) -> ActionOutcome;
 
     /// Evaluates a condition of a module, or begins to.
-    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> Verdict {
+    fn test(&mut self, condition: &ConditionCall, variables: &mut Values) -> Verdict {
         let _ = (condition, variables);
         Verdict::Known(false)
     }

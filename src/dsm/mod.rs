@@ -37,8 +37,8 @@ mod value;
 pub mod vocabulary;
 
 pub use action::{
-    ConferenceAction, DialogAction, FAMILIES, GroupAction, ModuleAction, MonitoringAction,
-    RoomAction, SubscriptionAction, SysAction,
+    ConferenceAction, DialogAction, DialogCondition, FAMILIES, GroupAction, ModuleAction,
+    ModuleCondition, MonitoringAction, RoomAction, SubscriptionAction, SysAction, SysCondition,
 };
 pub(crate) use action::{Outcome, Then, set_errno};
 pub(crate) use argument::{Argument, Arguments, given};
@@ -54,9 +54,9 @@ pub use expr::SELECTS;
 pub(crate) use expr::{Scope, Template, UnknownSelect};
 pub use format::{FormatError, Refusal, format};
 pub use host::{
-    ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, BadOption, DiCall,
-    Errno, Exception, FileChoice, HostAction, LogLevel, ModuleCall, ObjectAction, Problem,
-    ProblemKind, RecordOptions, Ringtone, Trace, TransitionRef, Verdict,
+    ActionContext, ActionError, ActionOutcome, ActionResult, Answer, B2bAction, BadOption,
+    ConditionCall, DiCall, Errno, Exception, FileChoice, HostAction, LogLevel, ModuleCall,
+    ObjectAction, Problem, ProblemKind, RecordOptions, Ringtone, Trace, TransitionRef, Verdict,
 };
 pub use include::join;
 pub use load::{

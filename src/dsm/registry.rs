@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 pub use self::module::{Module, ModuleArguments};
 pub use self::signature::{Kind, Parameter, Role, Second, Separator, Signature};
-pub(super) use self::signature::{any, may, need, plain, takes};
-use super::action;
+pub(super) use self::signature::{any, asks, may, need, plain, takes};
+use super::action::{self, ModuleCondition};
 use super::condition::{self, ValueCondition};
 use super::event::EventKind;
 use super::module::{ConditionCode, ModuleSource, NoModule};
@@ -29,7 +29,7 @@ pub enum ConditionKind {
     /// A key given literally.
     KeyPress,
     /// Asks a module.
-    Module(Arc<Signature>),
+    Module(Arc<Signature>, ModuleCondition),
     /// Asks this code, which takes what the signature says.
     Code(Arc<Signature>, &'static dyn ConditionCode),
     /// Looks at its arguments only.
@@ -157,7 +157,9 @@ impl Registry {
     pub fn condition_in_reach(&self, name: &str, imports: &[Box<str>]) -> Option<&Signature> {
         let modules = self.imported(imports);
         match self.scope(&modules).condition(name)? {
-            ConditionKind::Module(signature) | ConditionKind::Code(signature, _) => Some(signature),
+            ConditionKind::Module(signature, _) | ConditionKind::Code(signature, _) => {
+                Some(signature)
+            }
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ use super::script::reply::{Reply, bad, failed, found, thrown};
 use super::script::{Performed, Script, Step, Surroundings, message, told, unavailable};
 use crate::dsm::module::{MessagePart, Moment};
 use crate::dsm::{
-    DialogAction, Errno, Event, EventKind, Exception, HostAction, ModuleAction, ModuleCall,
+    DialogAction, DialogCondition, Errno, Event, EventKind, Exception, HostAction, ModuleAction,
     NotStartable, Values,
 };
 use crate::sip::dialog::invite_usage::Command;
@@ -303,7 +303,7 @@ impl Surroundings for Around {
             return Performed::Failed(Exception::core(cause.clone()).into(), Some(cause));
         };
         let unavailable = || unavailable(action, "outside a call");
-        let ModuleAction::Dialog(wanted) = call.action else {
+        let ModuleAction::Dialog(wanted) = call.which else {
             return unavailable();
         };
         let done = match wanted {
@@ -327,11 +327,10 @@ impl Surroundings for Around {
         done.map_or_else(|other| other, |()| Performed::Done)
     }
 
-    fn test(&mut self, condition: &ModuleCall) -> bool {
-        let wanted = condition.arguments.first().map_or("", String::as_str);
+    fn test(&mut self, condition: DialogCondition, content_type: &str) -> bool {
         let Request { headers, body, .. } = &self.request;
-        condition.name == "dlg.requestHasContentType"
-            && body::content(headers, body, wanted).is_some()
+        condition == DialogCondition::RequestHasContentType
+            && body::content(headers, body, content_type).is_some()
     }
 
     fn message(&self, part: MessagePart<'_>) -> Option<String> {

@@ -1,12 +1,12 @@
 //! `mod_dlg`: replies, requests and calls of a script.
 
 use super::module::ModuleAction::{DialOut, Dialog, Message, Missing};
-use super::module::{call, call_checked, call_named, call_then};
-use super::{Done, Then, bad_argument, module_call};
+use super::module::{ModuleCondition, call, call_checked, call_named, call_then};
+use super::{Done, Then, bad_argument};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
 use crate::dsm::host::Exception;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, asks, may, need, takes};
 
 /// What is written in `import(..)`.
 pub const NAME: &str = "mod_dlg";
@@ -36,32 +36,38 @@ pub enum DialogAction {
     ReplyRequest,
 }
 
+/// What a script asks about the message that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in the table")]
+pub enum DialogCondition {
+    ReplyHasContentType,
+    RequestHasContentType,
+}
+
 use DialogAction::*;
+use DialogCondition::*;
 
 /// The module.
 pub fn module() -> Module {
-    let module = Module::new(NAME).signatures(SIGNATURES);
-    CONDITIONS
-        .iter()
-        .fold(module, |module, signature| module.asks(signature.clone()))
+    Module::new(NAME).signatures(SIGNATURES).asks(&[
+        (
+            ModuleCondition::Dialog(RequestHasContentType),
+            asks(
+                "dlg.requestHasContentType",
+                &[TYPE],
+                "Holds if the body of the request being processed has a part of this type.",
+            ),
+        ),
+        (
+            ModuleCondition::Dialog(ReplyHasContentType),
+            asks(
+                "dlg.replyHasContentType",
+                &[TYPE],
+                "Holds if the body of the reply being processed has a part of this type.",
+            ),
+        ),
+    ])
 }
-
-const CONDITIONS: &[Signature] = &[
-    takes(
-        "dlg.requestHasContentType",
-        Separator::None,
-        &[TYPE],
-        module_call,
-        "Holds if the body of the request being processed has a part of this type.",
-    ),
-    takes(
-        "dlg.replyHasContentType",
-        Separator::None,
-        &[TYPE],
-        module_call,
-        "Holds if the body of the reply being processed has a part of this type.",
-    ),
-];
 
 const SIGNATURES: &[Signature] = &[
     takes(

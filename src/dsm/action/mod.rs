@@ -39,12 +39,12 @@ use super::registry::{
 use super::value::Values;
 
 pub use conference::{ConferenceAction, RoomAction};
-pub use dialog::DialogAction;
+pub use dialog::{DialogAction, DialogCondition};
 pub use groups::GroupAction;
-pub use module::{ModuleAction, module_call};
+pub use module::{ModuleAction, ModuleCondition};
 pub use monitoring::MonitoringAction;
 pub use subscription::SubscriptionAction;
-pub use sys::SysAction;
+pub use sys::{SysAction, SysCondition};
 
 /// Does an action.
 pub type Run = fn(&Arguments<'_>, &mut Scope<'_>) -> Result<Outcome, Exception>;
@@ -184,7 +184,7 @@ pub fn module_signature(module: &Arc<str>, name: &str, arguments: ModuleArgument
         separator,
         parameters,
         role,
-        run: module_call,
+        run: code,
         remark: None,
         module: Some(module.clone()),
         cancellable: false,

@@ -1,14 +1,14 @@
-//! Actions of modules that the host does: which there are, and how a host is called for one.
+//! Actions and conditions of modules that the host does: which there are, and how it is called for an action.
 //!
-//! The tables of the modules say which action a name stands for. So a name is looked at once, when a diagram is
+//! The tables of the modules say which one a name stands for. So a name is looked at once, when a diagram is
 //! loaded; hosts match these enums, and the compiler tells of one that is forgotten.
 
 use super::conference::{ConferenceAction, RoomAction};
-use super::dialog::DialogAction;
+use super::dialog::{DialogAction, DialogCondition};
 use super::groups::GroupAction;
 use super::monitoring::MonitoringAction;
 use super::subscription::SubscriptionAction;
-use super::sys::SysAction;
+use super::sys::{SysAction, SysCondition};
 use super::{Done, Outcome, Then};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
@@ -39,6 +39,19 @@ pub enum ModuleAction {
     Sbc,
     /// One that this version of the server does not have; throws this type.
     Missing(&'static str),
+    /// Known by its name alone: of a module that is loaded, where its code does not run.
+    Named,
+}
+
+/// A condition of a module that the host tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleCondition {
+    /// Of `mod_dlg`.
+    Dialog(DialogCondition),
+    /// Of `mod_sys`.
+    Sys(SysCondition),
+    /// Of `mod_sbc`: holds on a leg, which there is none of.
+    Sbc,
     /// Known by its name alone: of a module that is loaded, where its code does not run.
     Named,
 }
@@ -93,7 +106,7 @@ pub fn call_with(
     then: Then,
 ) -> Done {
     let call = ModuleCall {
-        action,
+        which: action,
         name: arguments.signature.name.clone(),
         arguments: list,
     };
@@ -106,11 +119,6 @@ fn written(arguments: &Arguments<'_>, scope: &Scope<'_>) -> Vec<String> {
     all.filter(|(index, _)| arguments.is_written(*index))
         .map(|(_, argument)| argument.text(scope).into_owned())
         .collect()
-}
-
-/// Hands an action that is known by its name to the host.
-pub fn module_call(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
-    call(arguments, scope, ModuleAction::Named)
 }
 
 /// The first argument names a variable, which gets the result; the host is asked about what stands behind it.

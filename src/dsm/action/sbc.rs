@@ -1,10 +1,12 @@
 //! `mod_sbc`: the legs of a session border controller. This server has none yet: every action is
 //! refused at run time, and no leg condition holds.
 
-use super::module::{ModuleAction, call};
-use super::{Run, module_call};
+use super::Run;
+use super::module::{ModuleAction, ModuleCondition, call};
 use crate::dsm::condition::events;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, any, may, need, takes};
+use crate::dsm::registry::{
+    Kind, Module, Parameter, Separator, Signature, any, asks, may, need, takes,
+};
 
 const NAME: &str = "mod_sbc";
 const NOTHING: &[Parameter] = &[];
@@ -13,23 +15,18 @@ const STATUS: &[Parameter] = &[need("variable", Kind::Name)];
 
 /// The module.
 pub fn module() -> Module {
-    let module = SIGNATURES
-        .iter()
-        .fold(Module::new(NAME), |module, signature| {
-            module.signature(signature.clone())
-        });
-    let module = events::SBC.iter().fold(module, Module::event);
-    LEG_CONDITIONS
-        .iter()
-        .fold(module, |module, signature| module.asks(signature.clone()))
+    let module = Module::new(NAME)
+        .signatures(SIGNATURES)
+        .asks(LEG_CONDITIONS);
+    events::SBC.iter().fold(module, Module::event)
 }
 
-const fn is(name: &'static str, doc: &'static str) -> Signature {
-    takes(name, Separator::None, NOTHING, module_call, doc)
+const fn is(name: &'static str, doc: &'static str) -> (ModuleCondition, Signature) {
+    (ModuleCondition::Sbc, asks(name, NOTHING, doc))
 }
 
 /// False outside of a leg.
-const LEG_CONDITIONS: &[Signature] = &[
+const LEG_CONDITIONS: &[(ModuleCondition, Signature)] = &[
     is("sbc.isALeg", "Holds on the leg of the caller."),
     is("sbc.isOnHold", "Holds while the leg is on hold."),
     is(

@@ -1,11 +1,11 @@
 //! `mod_sys`: files, processes and the clock of the machine.
 
 use super::module::ModuleAction::Sys;
-use super::module::{call_checked, call_named, call_with};
-use super::{Done, Outcome, Then, bad_argument, module_call};
+use super::module::{ModuleCondition, call_checked, call_named, call_with};
+use super::{Done, Outcome, Then, bad_argument};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, asks, need, takes};
 use crate::dsm::value::{MAX_VALUES, Values};
 
 /// What is written in `import(..)`.
@@ -29,18 +29,46 @@ pub enum SysAction {
     UnlinkArray,
 }
 
+/// What a script asks about the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "explained in the table")]
+pub enum SysCondition {
+    FileExists,
+    FileNotExists,
+    System,
+}
+
 use SysAction::*;
+use SysCondition::*;
 
 /// The module.
 pub fn module() -> Module {
-    let module = SIGNATURES
-        .iter()
-        .fold(Module::new(NAME), |module, signature| {
-            module.signature(signature.clone())
-        });
-    CONDITIONS
-        .iter()
-        .fold(module, |module, signature| module.asks(signature.clone()))
+    Module::new(NAME).signatures(SIGNATURES).asks(&[
+        (
+            ModuleCondition::Sys(FileExists),
+            asks(
+                "sys.file_exists",
+                &[PATH],
+                "Holds if the file can be opened for reading; so does a folder.",
+            ),
+        ),
+        (
+            ModuleCondition::Sys(FileNotExists),
+            asks(
+                "sys.file_not_exists",
+                &[PATH],
+                "The opposite of sys.file_exists.",
+            ),
+        ),
+        (
+            ModuleCondition::Sys(System),
+            asks(
+                "sys.system",
+                &[COMMAND],
+                "Has the shell run a command; holds if that ends with 0.",
+            ),
+        ),
+    ])
 }
 
 const SIGNATURES: &[Signature] = &[
@@ -117,30 +145,6 @@ const SIGNATURES: &[Signature] = &[
         &[need("a", Kind::NamePrefix), need("b", Kind::NamePrefix)],
         sub_timestamp,
         "The time from b to a, into $a.tv_sec and $a.tv_usec, and as whole milliseconds into $a.msec.",
-    ),
-];
-
-const CONDITIONS: &[Signature] = &[
-    takes(
-        "sys.file_exists",
-        Separator::None,
-        &[PATH],
-        module_call,
-        "Holds if the file can be opened for reading; so does a folder.",
-    ),
-    takes(
-        "sys.file_not_exists",
-        Separator::None,
-        &[PATH],
-        module_call,
-        "The opposite of sys.file_exists.",
-    ),
-    takes(
-        "sys.system",
-        Separator::None,
-        &[COMMAND],
-        module_call,
-        "Has the shell run a command; holds if that ends with 0.",
     ),
 ];
 

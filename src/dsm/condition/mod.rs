@@ -7,14 +7,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::action::{ModuleAction, set_errno, utils};
+use super::action::{ModuleCondition, set_errno, utils};
 use super::argument::{Argument, Arguments, bind, split, unquote};
 use super::comparison::Comparison;
 use super::diagnostic::code;
 use super::event::EventKind;
 use super::expr::{Expr, Finding, Scope};
 use super::host::{
-    ActionError, ActionOutcome, ActionResult, Answer, Exception, HostAction, ModuleCall, Verdict,
+    ActionError, ActionOutcome, ActionResult, Answer, ConditionCall, Exception, HostAction,
+    ModuleCall, Verdict,
 };
 use super::module::{ConditionCode, Tested};
 use super::registry::{ConditionKind, Signature};
@@ -39,6 +40,7 @@ pub enum Test {
     Event(EventKind, Option<Comparison>),
     KeyPress(Expr),
     Module {
+        condition: ModuleCondition,
         name: Cow<'static, str>,
         arguments: Box<[Expr]>,
     },
@@ -58,11 +60,11 @@ pub struct CodeTest {
 
 impl CodeTest {
     /// As it comes to the host where the code does not run.
-    fn call(&self, scope: &Scope<'_>) -> ModuleCall {
+    fn call(&self, scope: &Scope<'_>) -> ConditionCall {
         let written = |argument: &&Argument| !matches!(argument, Argument::Absent);
         let arguments = self.arguments.iter().filter(written);
         ModuleCall {
-            action: ModuleAction::Named,
+            which: ModuleCondition::Named,
             name: self.signature.name.clone(),
             arguments: arguments.map(|one| one.text(scope).into_owned()).collect(),
         }
@@ -171,7 +173,8 @@ impl Test {
             ConditionKind::Test => Test::Expression(Comparison::parse(text, findings)),
             ConditionKind::Event(event) => Test::Event(*event, Comparison::parse(text, findings)),
             ConditionKind::KeyPress => Test::KeyPress(key(text, findings)),
-            ConditionKind::Module(signature) => Test::Module {
+            ConditionKind::Module(signature, condition) => Test::Module {
+                condition: *condition,
                 name: signature.name.clone(),
                 arguments: split(text, signature.separator)
                     .into_iter()
@@ -215,13 +218,17 @@ impl Test {
                     scope.param("key") == Some(key_code(&key))
                 }
             }
-            Test::Module { name, arguments } => {
+            Test::Module {
+                condition,
+                name,
+                arguments,
+            } => {
                 if let Some(verdict) = scope.verdicts.meet() {
                     return Some(verdict);
                 }
                 let arguments = arguments.iter();
                 let call = ModuleCall {
-                    action: ModuleAction::Named,
+                    which: *condition,
                     name: name.clone(),
                     arguments: arguments.map(|x| x.eval(scope).into_owned()).collect(),
                 };
@@ -250,7 +257,7 @@ impl Test {
 }
 
 /// Has the host test a condition of a module; `None` if that has to be waited for.
-fn ask(call: &ModuleCall, scope: &mut Scope<'_>) -> Option<bool> {
+fn ask(call: &ConditionCall, scope: &mut Scope<'_>) -> Option<bool> {
     match scope.host.test(call, scope.variables) {
         Verdict::Known(verdict) => {
             scope.verdicts.note(verdict);

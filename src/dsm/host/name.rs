@@ -95,7 +95,7 @@ impl HostAction {
     pub fn unavailable(&self, here: &str) -> Exception {
         let kind = match self {
             HostAction::B2b(_) => "script",
-            HostAction::Module(call) => match call.action {
+            HostAction::Module(call) => match call.which {
                 ModuleAction::Sbc => "sbc",
                 ModuleAction::Missing(kind) => kind,
                 _ => "core",

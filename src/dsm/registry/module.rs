@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ConditionKind;
 use super::signature::Signature;
-use crate::dsm::action;
+use crate::dsm::action::{self, ModuleCondition};
 use crate::dsm::condition::{EventCondition, ValueCondition};
 use crate::dsm::event::EventKind;
 use crate::dsm::module::{ActionCode, ConditionCode, Hooks, ModuleEvent, Takes};
@@ -150,7 +150,9 @@ impl Module {
     /// What is known of a condition that asks the module.
     pub fn condition_signature(&self, name: &str) -> Option<&Signature> {
         match self.conditions.get(name)? {
-            ConditionKind::Module(signature) | ConditionKind::Code(signature, _) => Some(signature),
+            ConditionKind::Module(signature, _) | ConditionKind::Code(signature, _) => {
+                Some(signature)
+            }
             _ => None,
         }
     }
@@ -159,15 +161,18 @@ impl Module {
     pub fn condition(self, name: &str) -> Self {
         let mut signature = action::module_signature(&self.name, name, ModuleArguments::List);
         signature.doc = "";
-        self.asks(signature)
+        self.asks(&[(ModuleCondition::Named, signature)])
     }
 
-    /// Adds a condition with a signature of its own.
-    pub(in crate::dsm) fn asks(mut self, mut signature: Signature) -> Self {
-        signature.module = Some(self.name.clone());
-        let name = signature.name.to_string();
-        let kind = ConditionKind::Module(Arc::new(signature));
-        self.conditions.insert(name, kind);
+    /// Adds conditions with signatures of their own.
+    pub(in crate::dsm) fn asks(mut self, all: &[(ModuleCondition, Signature)]) -> Self {
+        for (condition, signature) in all {
+            let mut signature = signature.clone();
+            signature.module = Some(self.name.clone());
+            let name = signature.name.to_string();
+            let kind = ConditionKind::Module(Arc::new(signature), *condition);
+            self.conditions.insert(name, kind);
+        }
         self
     }
 }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::dsm::action::Run;
+use crate::dsm::action::{Outcome, Run};
 use crate::dsm::diagnostic::Code;
 use crate::dsm::module::{ActionCode, Example};
 
@@ -280,6 +280,16 @@ pub(in crate::dsm) const fn takes(
         code: None,
         examples: &[],
     }
+}
+
+/// A row of a table of conditions, which nothing runs.
+pub(in crate::dsm) const fn asks(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    doc: &'static str,
+) -> Signature {
+    let separator = Separator::between(parameters);
+    takes(name, separator, parameters, |_, _| Ok(Outcome::Next), doc)
 }
 
 /// A parameter that has to be written.

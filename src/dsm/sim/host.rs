@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::host::{
-    ActionContext, ActionOutcome, HostAction, LogLevel, ModuleCall, Problem, Trace, Verdict,
+    ActionContext, ActionOutcome, ConditionCall, HostAction, LogLevel, Problem, Trace, Verdict,
 };
 use super::super::module::Objects;
 use super::super::testing::TestHost;
@@ -115,7 +115,7 @@ impl ActionContext for SimHost<'_> {
         outcome
     }
 
-    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> Verdict {
+    fn test(&mut self, condition: &ConditionCall, variables: &mut Values) -> Verdict {
         self.record.test(condition, variables)
     }
 

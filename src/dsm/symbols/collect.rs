@@ -199,7 +199,7 @@ impl<'t> Collector<'_, 't> {
                     self.add_all(in_argument(signature, index, part));
                 }
             }
-            Some(ConditionKind::Module(signature)) => {
+            Some(ConditionKind::Module(signature, _)) => {
                 for part in split(text, signature.separator) {
                     self.add_all(value(inner(part), None));
                 }

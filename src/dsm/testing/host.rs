@@ -10,8 +10,9 @@ use serde_json::json;
 
 use crate::dsm::action::ModuleAction;
 use crate::dsm::host::{
-    ActionContext, ActionError, ActionOutcome, Answer, B2bAction, Errno, Exception, FileChoice,
-    HostAction, LogLevel, ModuleCall, ObjectAction, Problem, RecordOptions, Trace, Verdict,
+    ActionContext, ActionError, ActionOutcome, Answer, B2bAction, ConditionCall, Errno, Exception,
+    FileChoice, HostAction, LogLevel, ModuleCall, ObjectAction, Problem, RecordOptions, Trace,
+    Verdict,
 };
 use crate::dsm::module::Objects;
 use crate::dsm::program::DiagramSet;
@@ -403,7 +404,7 @@ impl ActionContext for TestHost {
             }
             HostAction::Module(call) => {
                 let outcome = self.module(call);
-                match call.action {
+                match call.which {
                     // There is no leg.
                     ModuleAction::Sbc => {
                         ActionError::from(action.unavailable("outside a leg")).into()
@@ -427,7 +428,7 @@ impl ActionContext for TestHost {
         Some(&mut self.objects)
     }
 
-    fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> Verdict {
+    fn test(&mut self, condition: &ConditionCall, _: &mut Values) -> Verdict {
         let seen = self.seen_in_memory(condition);
         let holds = || self.holding.get(&*condition.name) == Some(&true);
         Verdict::Known(seen.unwrap_or_else(holds))

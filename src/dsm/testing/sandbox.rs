@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::host::{LOCAL_TAG, TestHost};
-use crate::dsm::action::{GroupAction, ModuleAction, SysAction};
-use crate::dsm::host::{ActionError, ActionResult, Answer, Errno, ModuleCall};
+use crate::dsm::action::{GroupAction, ModuleAction, ModuleCondition, SysAction, SysCondition};
+use crate::dsm::host::{ActionError, ActionResult, Answer, ConditionCall, Errno, ModuleCall};
 
 /// The second that it always is: 9 September 2001, 01:46:40 UTC.
 const NOW: &str = "1000000000";
@@ -35,7 +35,7 @@ enum Entry {
 impl TestHost {
     /// Does an action of a module that acts in memory; `None` for all others.
     pub(super) fn act_in_memory(&mut self, call: &ModuleCall) -> Option<ActionResult> {
-        match call.action {
+        match call.which {
             ModuleAction::Groups(action) => Some(self.group(action, call)),
             ModuleAction::Sys(action) => Some(self.machine(action, call)),
             _ => None,
@@ -43,11 +43,13 @@ impl TestHost {
     }
 
     /// Whether a condition holds that is about what was done in memory; `None` if that says nothing of it.
-    pub(super) fn seen_in_memory(&self, condition: &ModuleCall) -> Option<bool> {
+    pub(super) fn seen_in_memory(&self, condition: &ConditionCall) -> Option<bool> {
         let path = condition.arguments.first()?;
-        match &*condition.name {
-            "sys.file_exists" => self.is_there(path),
-            "sys.file_not_exists" => self.is_there(path).map(|is_there| !is_there),
+        match condition.which {
+            ModuleCondition::Sys(SysCondition::FileExists) => self.is_there(path),
+            ModuleCondition::Sys(SysCondition::FileNotExists) => {
+                self.is_there(path).map(|is_there| !is_there)
+            }
             _ => None,
         }
     }

@@ -19,7 +19,9 @@ use tokio::task::JoinError;
 use tokio::time::timeout;
 
 use self::process::{CommandError, Finished};
-use crate::dsm::{ActionError, ActionResult, Answer, Errno, Exception, ModuleCall, SysAction};
+use crate::dsm::{
+    ActionError, ActionResult, Answer, Errno, Exception, ModuleCall, SysAction, SysCondition,
+};
 
 /// File work at a time; of the threads that the blocking pool has, most stay free.
 const MAX_FILES: usize = 64;
@@ -129,17 +131,21 @@ impl LocalWork {
         })
     }
 
-    /// What a condition of `mod_sys` wants; `None` if it is none.
-    pub fn asked(condition: &ModuleCall) -> Option<Self> {
-        let argument = condition.argument(0).to_owned();
-        Some(match &*condition.name {
-            "sys.file_exists" | "sys.file_not_exists" => LocalWork::Files(FileWork::Exists {
-                path: argument,
-                wanted: condition.name == "sys.file_exists",
-            }),
-            "sys.system" => LocalWork::System { command: argument },
-            _ => return None,
-        })
+    /// What a condition of `mod_sys` wants.
+    pub fn asked(condition: SysCondition, argument: &str) -> Self {
+        let exists = |wanted| {
+            LocalWork::Files(FileWork::Exists {
+                path: argument.to_owned(),
+                wanted,
+            })
+        };
+        match condition {
+            SysCondition::FileExists => exists(true),
+            SysCondition::FileNotExists => exists(false),
+            SysCondition::System => LocalWork::System {
+                command: argument.to_owned(),
+            },
+        }
     }
 }
 

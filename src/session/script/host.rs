@@ -8,8 +8,9 @@ use super::outside::{self, BadOrder};
 use super::{MAX_TIMERS, Performed, State, Surroundings};
 use crate::dsm::module::{MessagePart, Objects};
 use crate::dsm::{
-    ActionContext, ActionError, ActionOutcome, Answer, Errno, Exception, HostAction, LogLevel,
-    ModuleAction, ModuleCall, ObjectAction, Problem, ProblemKind, Trace, Values, Verdict,
+    ActionContext, ActionError, ActionOutcome, Answer, ConditionCall, Errno, Exception, HostAction,
+    LogLevel, ModuleAction, ModuleCall, ModuleCondition, ObjectAction, Problem, ProblemKind, Trace,
+    Values, Verdict,
 };
 use crate::session::event::{
     ActionToken, GroupRequest, Mail, Params, SessionId, SessionOutput, Work,
@@ -59,7 +60,7 @@ impl Host<'_> {
         action: &HostAction,
         variables: &mut Values,
     ) -> ActionOutcome {
-        match call.action {
+        match call.which {
             ModuleAction::Room(it) => self.await_work(Work::Room(modules::room(it, call))),
             ModuleAction::DialOut => self.dial_out(call.argument(0), variables),
             ModuleAction::Message => {
@@ -204,13 +205,15 @@ impl ActionContext for Host<'_> {
         }
     }
 
-    fn test(&mut self, condition: &ModuleCall, _: &mut Values) -> Verdict {
-        match LocalWork::asked(condition) {
-            Some(work) => {
-                self.await_work(Work::Local(work));
+    fn test(&mut self, condition: &ConditionCall, _: &mut Values) -> Verdict {
+        let argument = condition.argument(0);
+        match condition.which {
+            ModuleCondition::Sys(it) => {
+                self.await_work(Work::Local(LocalWork::asked(it, argument)));
                 Verdict::Pending
             }
-            None => Verdict::Known(self.around.test(condition)),
+            ModuleCondition::Dialog(it) => Verdict::Known(self.around.test(it, argument)),
+            ModuleCondition::Sbc | ModuleCondition::Named => Verdict::Known(false),
         }
     }
 

@@ -22,7 +22,7 @@ use super::event::{ActionToken, SessionId, SessionOutput};
 use super::monitoring::Follow;
 use crate::dsm::module::{Heard, MessagePart, Moment, MomentKind, Objects};
 use crate::dsm::{
-    ActionError, ActionResult, Answer, Engine, Event, EventKind, HostAction, ModuleCall,
+    ActionError, ActionResult, Answer, DialogCondition, Engine, Event, EventKind, HostAction,
     NotStartable, Progress, Values,
 };
 use crate::ids::Draws;
@@ -52,9 +52,10 @@ pub trait Surroundings {
         Vec::new()
     }
 
-    /// Evaluates a condition of a module that [`Script`] does not know itself. Without a call none holds.
-    fn test(&mut self, condition: &ModuleCall) -> bool {
-        let _ = condition;
+    /// Whether the message that the event is about has a body of this type, or a part of it. Without a call
+    /// there is none.
+    fn test(&mut self, condition: DialogCondition, content_type: &str) -> bool {
+        let _ = (condition, content_type);
         false
     }
 

@@ -25,10 +25,7 @@ const TWO: Separator = Separator::OuterCommas(2);
 
 /// The module.
 pub fn module() -> Module {
-    let signatures = SIGNATURES.iter();
-    let module = signatures.fold(Module::new(NAME), |module, signature| {
-        module.signature(signature.clone())
-    });
+    let module = Module::new(NAME).signatures(SIGNATURES);
     CONDITIONS.iter().fold(module, Module::values)
 }
 

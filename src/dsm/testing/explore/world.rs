@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::dsm::action::ModuleCondition;
 use crate::dsm::host::{
-    ActionContext, ActionOutcome, HostAction, LogLevel, ModuleCall, Problem, Trace, Verdict,
+    ActionContext, ActionOutcome, ConditionCall, HostAction, LogLevel, Problem, Trace, Verdict,
 };
 use crate::dsm::testing::fact::{Fact, Fault};
 use crate::dsm::testing::host::{LOCAL_TAG, TestHost};
@@ -209,11 +210,11 @@ impl ActionContext for World {
         outcome
     }
 
-    fn test(&mut self, condition: &ModuleCall, variables: &mut Values) -> Verdict {
+    fn test(&mut self, condition: &ConditionCall, variables: &mut Values) -> Verdict {
         let name = condition.name.to_string();
         if self.loaded.conditions.contains(&name) {
             self.answer(Question::LoadedCondition(name));
-        } else if !condition.name.starts_with("sbc.") {
+        } else if condition.which != ModuleCondition::Sbc {
             // There is no leg.
             self.answer(Question::Condition(name));
         }

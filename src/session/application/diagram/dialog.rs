@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::dsm::module::MessagePart;
-use crate::dsm::{DialogAction, Errno, ModuleCall, Values};
+use crate::dsm::{DialogAction, DialogCondition, Errno, ModuleCall, Values};
 use crate::session::call::Call;
 use crate::session::header_lines;
 use crate::session::script::reply::{Reply, bad, failed, found, thrown};
@@ -117,20 +117,19 @@ impl Dialog {
     }
 
     /// Evaluates a condition of the module.
-    pub fn test(&self, call: &Call, condition: &ModuleCall) -> bool {
-        let wanted = condition.arguments.first().map_or("", String::as_str);
-        let part = |headers: &Headers, body: &Bytes| body::content(headers, body, wanted).is_some();
-        let name = &*condition.name;
-        match (name, &self.message) {
-            ("dlg.replyHasContentType", Message::Response(response)) => {
+    pub fn test(&self, call: &Call, condition: DialogCondition, content_type: &str) -> bool {
+        let part =
+            |headers: &Headers, body: &Bytes| body::content(headers, body, content_type).is_some();
+        match (condition, &self.message) {
+            (DialogCondition::ReplyHasContentType, Message::Response(response)) => {
                 part(&response.headers, &response.body)
             }
-            ("dlg.requestHasContentType", Message::Invite | Message::Request { .. }) => {
+            (DialogCondition::RequestHasContentType, Message::Invite | Message::Request { .. }) => {
                 let request = self.request(call);
                 request.is_some_and(|request| part(&request.headers, &request.body))
             }
             _ => {
-                tracing::warn!("{name}: this event is about no such message");
+                tracing::warn!(?condition, "this event is about no such message");
                 false
             }
         }

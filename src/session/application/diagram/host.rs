@@ -8,7 +8,7 @@ use super::invite_headers;
 use super::sound::{Sound, ringtone};
 use crate::audio::playlist::PlaylistItem;
 use crate::dsm::module::MessagePart;
-use crate::dsm::{HostAction, ModuleAction, ModuleCall, Values};
+use crate::dsm::{DialogCondition, HostAction, ModuleAction, Values};
 use crate::media::{MediaCommand, Output};
 use crate::rtp::Digit;
 use crate::session::call::Call;
@@ -137,7 +137,7 @@ impl Surroundings for OnCall<'_> {
                     self.call.send_digit(digit, duration);
                 }
             }
-            HostAction::Module(asked) => match asked.action {
+            HostAction::Module(asked) => match asked.which {
                 ModuleAction::Conference(it) => {
                     return self.conference.perform(self.call, it, asked);
                 }
@@ -163,8 +163,8 @@ impl Surroundings for OnCall<'_> {
         Performed::Done
     }
 
-    fn test(&mut self, condition: &ModuleCall) -> bool {
-        self.dialog.test(self.call, condition)
+    fn test(&mut self, condition: DialogCondition, content_type: &str) -> bool {
+        self.dialog.test(self.call, condition, content_type)
     }
 
     fn message(&self, part: MessagePart<'_>) -> Option<String> {
