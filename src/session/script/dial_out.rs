@@ -1,10 +1,10 @@
 //! `dlg.dialout`: a call as a set of variables with one prefix describes it.
 
+use super::described::{Described, Missing};
 use crate::dsm::{TooManyValues, Values};
 use crate::session::dial_out::{DialOut, OwnParty};
 use crate::session::event::{Params, SessionId};
 use crate::session::header_lines::{self, BadLine, Line};
-use crate::sip::auth::{Account, Credentials, Realm, Secret};
 use crate::sip::dialog::replaces::REPLACES;
 use crate::sip::message::header::Replaces;
 use crate::sip::message::{HeaderName, NameAddr, Uri};
@@ -13,8 +13,8 @@ use crate::sip::message::{HeaderName, NameAddr, Uri};
 #[derive(Debug, thiserror::Error)]
 pub enum NotPlaced {
     /// One that is needed is not defined.
-    #[error("the variable ${0} is needed to place a call")]
-    Missing(String),
+    #[error("{0} to place a call")]
+    Missing(#[from] Missing),
     /// One holds no address.
     #[error("the variable ${name} gives no address: {text}")]
     Address {
@@ -39,16 +39,13 @@ pub enum NotPlaced {
     TooManyValues(#[from] TooManyValues),
 }
 
-/// The variables of one call.
-struct Described<'a> {
-    prefix: &'a str,
-    variables: &'a Values,
-}
-
 /// Reads the call that the variables `PREFIX_...` describe. `own` is the name that the last such call got;
 /// it is no wish for the next one.
 pub fn read(prefix: &str, own: Option<&str>, variables: &Values) -> Result<DialOut, NotPlaced> {
-    let described = Described { prefix, variables };
+    let described = Described {
+        prefix: format!("{prefix}_"),
+        variables,
+    };
     let user = described.need("caller")?;
     let callee = described.need("callee")?;
     let domain = described.need("domain")?;
@@ -61,7 +58,7 @@ pub fn read(prefix: &str, own: Option<&str>, variables: &Values) -> Result<DialO
     let uri = described.text("r_uri").unwrap_or(&callee);
     let uri = Uri::parse(uri).map_err(|_| described.bad("r_uri", "domain", uri))?;
     let id = described.text("ltag").filter(|id| own != Some(id));
-    let pairs = variables.members(&format!("{prefix}_var"));
+    let pairs = variables.members(&described.name("var"));
     Ok(DialOut {
         application: application.to_owned(),
         own: OwnParty {
@@ -73,7 +70,7 @@ pub fn read(prefix: &str, own: Option<&str>, variables: &Values) -> Result<DialO
         from: described.party("from", &caller)?,
         to: described.party("to", &callee)?,
         id: id.map(|id| SessionId(id.into())),
-        credentials: described.credentials(),
+        credentials: described.credentials(described.text("auth_user"), "auth_pwd", "auth_realm"),
         headers: described.headers()?,
         variables: pairs
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -81,24 +78,7 @@ pub fn read(prefix: &str, own: Option<&str>, variables: &Values) -> Result<DialO
     })
 }
 
-impl<'a> Described<'a> {
-    fn name(&self, of: &str) -> String {
-        format!("{}_{of}", self.prefix)
-    }
-
-    /// Has to be defined, but may be empty.
-    fn need(&self, of: &str) -> Result<&'a str, NotPlaced> {
-        let name = self.name(of);
-        let value = self.variables.get(&name);
-        value.ok_or(NotPlaced::Missing(name))
-    }
-
-    /// What may be left out, or empty.
-    fn text(&self, of: &str) -> Option<&'a str> {
-        let value = self.variables.get(&self.name(of));
-        value.filter(|value| !value.is_empty())
-    }
-
+impl Described<'_> {
     /// From or To, by default `uri`.
     fn party(&self, of: &str, uri: &str) -> Result<NameAddr, NotPlaced> {
         let party = match self.text(of) {
@@ -124,21 +104,6 @@ impl<'a> Described<'a> {
         headers.push((HeaderName::Replaces, replaces.to_string()));
         headers.push((HeaderName::Require, REPLACES.to_owned()));
         Ok(headers)
-    }
-
-    /// Name and password for whoever asks, or for the realm that is named. None if one of them is missing.
-    fn credentials(&self) -> Credentials {
-        let (Some(user), Some(password)) = (self.text("auth_user"), self.text("auth_pwd")) else {
-            return Credentials::default();
-        };
-        let realm = self
-            .text("auth_realm")
-            .map(|realm| Realm::Named(realm.to_owned()));
-        Credentials::new(vec![Account {
-            realm: realm.unwrap_or(Realm::Any),
-            user: user.to_owned(),
-            password: Secret::new(password),
-        }])
     }
 
     /// The variable `of` gives no address, or if it is not there, `or`.

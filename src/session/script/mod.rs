@@ -5,6 +5,7 @@
 //! What differs is behind [`Surroundings`]. What the host promises around an event is named by the
 //! mark `A` of its [`Step`], which comes back when the event has been processed.
 
+mod described;
 mod dial_out;
 mod host;
 pub mod message;

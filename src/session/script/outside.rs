@@ -1,9 +1,9 @@
 //! What scripts do outside calls: the subscriptions of `mod_subscription`, and `dlg.message`.
 
+use super::described::{Described, Missing};
 use crate::dsm::{ModuleCall, SubscriptionAction, Values};
 use crate::session::header_lines::{self, BadLine};
 use crate::session::outside::{MessageOrder, OutsideWork, Parties, SubscribeOrder};
-use crate::sip::auth::{Account, Credentials, Realm, Secret};
 use crate::sip::message::header::Event;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::registration::hop;
@@ -12,8 +12,8 @@ use crate::sip::registration::hop;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BadOrder {
     /// A variable that is needed is not defined.
-    #[error("the variable ${0} is needed")]
-    Missing(String),
+    #[error(transparent)]
+    Missing(#[from] Missing),
     /// It holds something else.
     #[error("${name} is no {expected}: {text}")]
     Not {
@@ -31,13 +31,6 @@ pub(super) enum BadOrder {
     /// Extra headers that are none.
     #[error(transparent)]
     Header(#[from] BadLine),
-}
-
-/// Variables with one prefix.
-struct Described<'a> {
-    /// With what joins it to a name.
-    prefix: String,
-    variables: &'a Values,
 }
 
 const MESSAGE: &str = "dlg.message";
@@ -158,7 +151,7 @@ pub(super) fn message(
     }
     let from = match described.text("from") {
         Some(text) => text.to_owned(),
-        None => own_party().ok_or_else(|| BadOrder::Missing(described.name("from")))?,
+        None => own_party().ok_or_else(|| described.missing("from"))?,
     };
     let party = NameAddr::parse(&from);
     let mut from = party.map_err(|_| described.not("from", "address", &from))?;
@@ -188,23 +181,7 @@ pub(super) fn message(
     })))
 }
 
-impl<'a> Described<'a> {
-    fn name(&self, of: &str) -> String {
-        format!("{}{of}", self.prefix)
-    }
-
-    /// Has to be defined, but may be empty.
-    fn need(&self, of: &str) -> Result<&'a str, BadOrder> {
-        let name = self.name(of);
-        self.variables.get(&name).ok_or(BadOrder::Missing(name))
-    }
-
-    /// What may be left out, or empty.
-    fn text(&self, of: &str) -> Option<&'a str> {
-        let value = self.variables.get(&self.name(of));
-        value.filter(|value| !value.is_empty())
-    }
-
+impl Described<'_> {
     fn line(&self, of: &str, text: &str) -> Result<String, BadOrder> {
         match text.contains(char::is_control) {
             true => Err(self.not(of, "single line", text)),
@@ -218,20 +195,6 @@ impl<'a> Described<'a> {
             uri.ok_or_else(|| self.not("proxy", "SIP address", text))
         });
         proxy.transpose()
-    }
-
-    /// Name and password for whoever asks, or for the realm that is named. None without a password.
-    fn credentials(&self, user: Option<&str>, password: &str, realm: &str) -> Credentials {
-        let (Some(user), Some(password)) = (user, self.text(password)) else {
-            return Credentials::default();
-        };
-        let realm = self.text(realm);
-        let realm = realm.map(|realm| Realm::Named(realm.to_owned()));
-        Credentials::new(vec![Account {
-            realm: realm.unwrap_or(Realm::Any),
-            user: user.to_owned(),
-            password: Secret::new(password),
-        }])
     }
 
     fn not(&self, of: &str, expected: &'static str, text: &str) -> BadOrder {
