@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 pub use self::module::{Module, ModuleArguments};
 pub use self::signature::{Kind, Parameter, Role, Second, Separator, Signature};
-pub(super) use self::signature::{any, asks, may, need, plain, takes};
+pub(super) use self::signature::{any, asks, may, need, plain, row, takes};
 use super::action::{self, ModuleCondition};
 use super::condition::{self, ValueCondition};
 use super::event::EventKind;

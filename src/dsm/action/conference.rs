@@ -5,7 +5,7 @@ use super::module::{call, call_checked, call_named, call_then};
 use super::{Done, Then, bad_argument};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Signature, may, need, row};
 
 /// What is written in `import(..)`.
 pub const NAME: &str = "mod_conference";
@@ -56,9 +56,8 @@ pub fn module() -> Module {
 }
 
 const SIGNATURES: &[Signature] = &[
-    takes(
+    row(
         "conference.join",
-        Separator::OuterCommas(2),
         &[ROOM, MODE],
         |a, s| call_checked(a, s, Conference(Join)),
         "Becomes a member of a room and puts it at the end of the playlist; the mode is 'speakonly', \
@@ -66,107 +65,94 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(&["arg"])
     .throws(THROWS),
-    takes(
+    row(
         "conference.rejoin",
-        Separator::OuterCommas(2),
         &[ROOM, MODE],
         |a, s| call_checked(a, s, Conference(Join)),
         "The same; in the room that one is in already only the mode changes.",
     )
     .errno(&["arg"])
     .throws(THROWS),
-    takes(
+    row(
         "conference.leave",
-        Separator::None,
         &[],
         |a, s| call_checked(a, s, Conference(Leave)),
         "Gives up the room and takes it out of the playlist.",
     )
     .errno(&["script"]),
-    takes(
+    row(
         "conference.size",
-        Separator::OuterCommas(2),
         &[ROOM, need("variable", Kind::Name)],
         size,
         "Counts the members of a room.",
     )
     .errno(&[]),
-    takes(
+    row(
         "conference.postEvent",
-        Separator::OuterCommas(2),
         &[ROOM, need("id", Kind::Value)],
         post_event,
         "Raises 'event' with #type 'conference_event' and this #id at every member.",
     )
     .errno(&["arg"]),
-    takes(
+    row(
         "conference.setPlayoutType",
-        Separator::None,
         &[need("type", Kind::Value)],
         |a, s| call(a, s, Conference(SetPlayoutType)),
         "How the caller's audio is buffered: 'adaptive', 'jb', or anything else for simple.",
     ),
-    takes(
+    row(
         "conference.teejoin",
-        Separator::OuterCommas(2),
         &[ROOM, OBJECT],
         |a, s| call_named(a, s, 1, Conference(Tee), |_| Then::ClearFailure),
         "What the caller says is heard in this room, too, whatever else it is used for.",
     )
     .errno(&[])
     .throws(THROWS),
-    takes(
+    row(
         "conference.teeleave",
-        Separator::None,
         &[OBJECT],
         |a, s| call_named(a, s, 0, Conference(EndTee), |_| Then::ClearFailure),
         "Ends that.",
     )
     .errno(&["script"]),
-    takes(
+    row(
         "conference.setupMixIn",
-        Separator::OuterCommas(2),
         &[need("level", Kind::Value), may("seconds", Kind::Value)],
         |a, s| call(a, s, Conference(SetUpMixIn)),
         "Prepares sounds over what is heard: their level from 0 to 1, and after how many seconds each \
          begins again. Below 0.01 what is heard pauses meanwhile.",
     )
     .throws(THROWS),
-    takes(
+    row(
         "conference.playMixIn",
-        Separator::None,
         &[FILE],
         |a, s| call(a, s, Conference(PlayMixIn)),
         "Mixes a file into what is heard.",
     )
     .throws(FILE_THROWS),
-    takes(
+    row(
         "conference.playMixInList",
-        Separator::OuterCommas(2),
         &[FILE, may("loop", Kind::Flag("loop"))],
         |a, s| call(a, s, Conference(PlayMixInList)),
         "Adds a file to the list that is mixed into what is heard; 'true' repeats it for ever.",
     )
     .throws(FILE_THROWS),
-    takes(
+    row(
         "conference.announce",
-        Separator::None,
         &[FILE],
         |a, s| call(a, s, Conference(Announce)),
         "Plays a file to all others in the room that was joined, without interrupting them.",
     )
     .throws(FILE_THROWS),
-    takes(
+    row(
         "conference.gain",
-        Separator::None,
         &[need("dB", Kind::Value)],
         gain,
         "How much louder the room hears the caller, in dB from -60 to 18; 0 at the start. An extension.",
     )
     .errno(&["arg"]),
-    takes(
+    row(
         "conference.speakers",
-        Separator::None,
         &[may("number", Kind::Value)],
         speakers,
         "Lets only so many be heard at a time in the room that was joined, the loudest; without a number, or \
@@ -174,18 +160,16 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(&["arg"])
     .throws(THROWS),
-    takes(
+    row(
         "conference.followSpeaker",
-        Separator::None,
         &[may("switch", Kind::Value)],
         |a, s| call_checked(a, s, Room(FollowSpeaker)),
         "Raises 'event' with #type 'conference_speaker' and #member whenever another member of the room that \
          was joined speaks most; empty: nobody who is still there. Anything but 'true' ends that. An extension.",
     )
     .errno(&["script"]),
-    takes(
+    row(
         "conference.record",
-        Separator::None,
         &[need("file", Kind::NewFile)],
         |a, s| call_checked(a, s, Conference(Record)),
         "Records all that is said and played in the room that was joined, until conference.stopRecord, the limit \
@@ -194,17 +178,15 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(&["script"])
     .throws(FILE_THROWS),
-    takes(
+    row(
         "conference.stopRecord",
-        Separator::None,
         &[],
         |a, s| call_checked(a, s, Conference(StopRecord)),
         "Ends the recording that this call has begun in a room; its file is complete then. An extension.",
     )
     .errno(&["script", "file"]),
-    takes(
+    row(
         "conference.flushMixInList",
-        Separator::None,
         &[],
         |a, s| call(a, s, Conference(FlushMixInList)),
         "Empties that list.",

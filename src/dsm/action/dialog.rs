@@ -6,7 +6,7 @@ use super::{Done, Then, bad_argument};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
 use crate::dsm::host::Exception;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, asks, may, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Signature, asks, may, need, row};
 
 /// What is written in `import(..)`.
 pub const NAME: &str = "mod_dlg";
@@ -70,18 +70,16 @@ pub fn module() -> Module {
 }
 
 const SIGNATURES: &[Signature] = &[
-    takes(
+    row(
         "dlg.reply",
-        Separator::OuterCommas(2),
         &[CODE, REASON],
         |a, s| reply(a, s, Reply),
         "Replies to the INVITE of the caller, without a session description. $dlg.reply.hdrs has header \
          lines to add.",
     )
     .errno(ANSWER),
-    takes(
+    row(
         "dlg.replyRequest",
-        Separator::OuterCommas(2),
         &[CODE, REASON],
         |a, s| reply(a, s, ReplyRequest),
         "The same for the request of the 'sipRequest' or 'invite' being processed; set \
@@ -89,35 +87,31 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(&["arg", "general", "dlg"])
     .throws(THROWS),
-    takes(
+    row(
         "dlg.acceptInvite",
-        Separator::OuterCommas(2),
         &[may("code", Kind::Value), REASON],
         accept,
         "Replies to the INVITE of the caller with a session description: 200 OK, or 180 to 199 for media \
          before the answer. If that cannot be, the caller is refused and the session stopped.",
     )
     .errno(&["arg", "general", "dlg"]),
-    takes(
+    row(
         "dlg.bye",
-        Separator::None,
         &[may("headers", Kind::Value)],
         |a, s| call_checked(a, s, Dialog(Bye)),
         "Ends the call: BYE, CANCEL, or 487 to an INVITE that was not answered. The session goes on.",
     )
     .errno(ANSWER),
-    takes(
+    row(
         "dlg.connectCalleeRelayed",
-        Separator::OuterCommas(2),
         &[need("party", Kind::Value), need("uri", Kind::Value)],
         |a, s| call(a, s, Missing("script")),
         "Invites a callee with the INVITE of the caller.",
     )
     .throws(&["script #cause"])
     .unavailable(),
-    takes(
+    row(
         "dlg.dialout",
-        Separator::None,
         &[need("prefix", Kind::NamePrefix)],
         |a, s| call_named(a, s, 0, DialOut, |_| Then::ClearFailure),
         "Places a call that variables with this prefix describe: PREFIX_caller, PREFIX_callee, \
@@ -128,40 +122,35 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(ANSWER)
     .sets(&["$PREFIX_ltag"]),
-    takes(
+    row(
         "dlg.getRequestBody",
-        Separator::OuterCommas(2),
         PART,
         |a, s| part(a, s, GetRequestBody),
         "The body of this type, or the part of it, of the request being processed. Without one the \
          variable is removed.",
     )
     .throws(THROWS),
-    takes(
+    row(
         "dlg.getReplyBody",
-        Separator::OuterCommas(2),
         PART,
         |a, s| part(a, s, GetReplyBody),
         "The same of the reply of the 'sipReply' being processed.",
     )
     .throws(THROWS),
-    takes(
+    row(
         "dlg.getOtherId",
-        Separator::None,
         &[VARIABLE],
         |a, s| tell(a, s, GetOtherId),
         "The id of the second leg; empty without one.",
     ),
-    takes(
+    row(
         "dlg.getRtpRelayMode",
-        Separator::None,
         &[VARIABLE],
         |a, s| tell(a, s, GetRtpRelayMode),
         "RTP_Direct, RTP_Relay or RTP_Transcoding.",
     ),
-    takes(
+    row(
         "dlg.refer",
-        Separator::OuterCommas(3),
         &[
             need("target", Kind::Value),
             may("seconds", Kind::Value),
@@ -174,27 +163,24 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(&["dlg"])
     .throws(&["sbc #cause"]),
-    takes(
+    row(
         "dlg.notifyRefer",
-        Separator::OuterCommas(2),
         &[CODE, REASON],
         |a, s| reply(a, s, NotifyRefer),
         "Tells the peer what became of the latest REFER that dlg.replyRequest took with a 2xx and whose end is \
          not told: 100 to 199 how it goes, from 200 on how it ended. An extension.",
     )
     .errno(&["arg", "dlg"]),
-    takes(
+    row(
         "dlg.info",
-        Separator::OuterCommas(2),
         &[TYPE, may("body", Kind::Value)],
         info,
         "Sends an INFO in the established call; \\r\\n in the body is a line break, an empty type sends none.",
     )
     .errno(&["dlg"])
     .throws(&["sbc #cause"]),
-    takes(
+    row(
         "dlg.message",
-        Separator::OuterCommas(3),
         &[need("to", Kind::Value), need("text", Kind::Value), may("type", Kind::Value)],
         |a, s| call_checked(a, s, Message),
         "Sends a MESSAGE outside the call, also without one; its answer comes as 'sipReply'. \\r\\n in the text is a \
@@ -203,9 +189,8 @@ const SIGNATURES: &[Signature] = &[
          $dlg.message.auth_realm, $dlg.message.proxy. An extension.",
     )
     .errno(&["arg", "general"]),
-    takes(
+    row(
         "dlg.relayReply",
-        Separator::OuterCommas(2),
         &[CODE, REASON],
         |a, s| call(a, s, Missing("sbc")),
         "Answers the request that came from the second leg.",
@@ -213,9 +198,8 @@ const SIGNATURES: &[Signature] = &[
     .errno(&["arg"])
     .throws(&["sbc #cause"])
     .unavailable(),
-    takes(
+    row(
         "dlg.relayError",
-        Separator::OuterCommas(2),
         &[CODE, REASON],
         |a, s| call(a, s, Missing("sbc")),
         "Another name of dlg.relayReply.",
@@ -223,18 +207,16 @@ const SIGNATURES: &[Signature] = &[
     .errno(&["arg"])
     .throws(&["sbc #cause"])
     .unavailable(),
-    takes(
+    row(
         "dlg.addReplyBodyPart",
-        Separator::OuterCommas(2),
         &[TYPE, need("text", Kind::Value)],
         |a, s| call(a, s, Missing("dlg")),
         "Adds a part to the reply being relayed.",
     )
     .throws(THROWS)
     .unavailable(),
-    takes(
+    row(
         "dlg.deleteReplyBodyPart",
-        Separator::None,
         &[TYPE],
         |a, s| call(a, s, Missing("dlg")),
         "Takes the first part of this type out of the reply being relayed.",

@@ -6,7 +6,7 @@ use super::{Done, Outcome, Then};
 use crate::dsm::argument::{Arguments, named_values};
 use crate::dsm::expr::Scope;
 use crate::dsm::host::HostAction;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, row, takes};
 
 /// What is written in `import(..)`.
 pub const NAME: &str = "mod_groups";
@@ -36,24 +36,21 @@ pub fn module() -> Module {
 }
 
 const SIGNATURES: &[Signature] = &[
-    takes(
+    row(
         "groups.join",
-        Separator::None,
         &[GROUP],
         |a, s| call(a, s, Groups(Join)),
         "Makes this session a member of a group; it leaves all its groups when it ends.",
     )
     .throws(&["core #cause"]),
-    takes(
+    row(
         "groups.leave",
-        Separator::None,
         &[GROUP],
         |a, s| call(a, s, Groups(Leave)),
         "Ends that.",
     ),
-    takes(
+    row(
         "groups.leaveAll",
-        Separator::None,
         &[],
         |a, s| call(a, s, Groups(LeaveAll)),
         "Leaves all groups.",
@@ -73,9 +70,8 @@ const SIGNATURES: &[Signature] = &[
         |a, s| call_behind(a, s, Groups(GetSize), Then::StoreOrRemove),
         "The number of members; 0 for a group that there is none of.",
     ),
-    takes(
+    row(
         POST_EVENT,
-        Separator::OuterCommas(2),
         &[GROUP, may("list", Kind::Names)],
         post_event,
         "Sends an 'event' with the variables of the list to every member but this session, which need not \

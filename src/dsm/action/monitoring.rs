@@ -1,9 +1,9 @@
 //! `mod_monitoring`: what the server keeps in memory about sessions, and about anything else.
 
+use super::Then;
 use super::module::ModuleAction::Monitoring;
 use super::module::{call, call_behind};
-use super::{Run, Then};
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, row, takes};
 
 /// What is written in `import(..)`.
 pub const NAME: &str = "mod_monitoring";
@@ -39,65 +39,56 @@ pub fn module() -> Module {
     Module::new(NAME).signatures(SIGNATURES)
 }
 
-const fn write(
-    name: &'static str,
-    parameters: &'static [Parameter],
-    run: Run,
-    doc: &'static str,
-) -> Signature {
-    takes(name, Separator::between(parameters), parameters, run, doc)
-}
-
 const SIGNATURES: &[Signature] = &[
-    write(
+    row(
         "monitoring.set",
         OWN,
         |a, s| call(a, s, Monitoring(Set)),
         "Sets an attribute of this session's record, whose id is @local_tag.",
     ),
-    write(
+    row(
         "monitoring.log",
         OWN,
         |a, s| call(a, s, Monitoring(Set)),
         "Another name of monitoring.set.",
     ),
-    write(
+    row(
         "monitoring.add",
         OWN,
         |a, s| call(a, s, Monitoring(Add)),
         "Appends to an attribute of this session's record; a single value becomes the first of a list.",
     ),
-    write(
+    row(
         "monitoring.logAdd",
         OWN,
         |a, s| call(a, s, Monitoring(Add)),
         "Another name of monitoring.add.",
     ),
-    write(
+    row(
         "monitoring.logVars",
         &[],
         |a, s| call(a, s, Monitoring(LogVars)),
         "Every variable of the session becomes an attribute of its record.",
     ),
-    write(
+    row(
         "monitoring.setGlobal",
         GLOBAL,
         |a, s| call(a, s, Monitoring(SetGlobal)),
         "Sets an attribute of the record with this id.",
     ),
-    write(
+    row(
         "monitoring.addGlobal",
         GLOBAL,
         |a, s| call(a, s, Monitoring(AddGlobal)),
         "Appends to an attribute of the record with this id.",
     ),
-    write(
+    row(
         "monitoring.inc",
         COUNTER,
         |a, s| call(a, s, Monitoring(Inc)),
         "Adds 1 to an attribute of the record with this id; what is no integer counts as 0.",
     ),
-    write(
+    row(
         "monitoring.dec",
         COUNTER,
         |a, s| call(a, s, Monitoring(Dec)),
@@ -111,14 +102,13 @@ const SIGNATURES: &[Signature] = &[
         "Reads an attribute of this session's record: a value into the variable, a list into $variable[0], \
          $variable[1], ..",
     ),
-    takes(
+    row(
         "monitoring.getGlobal",
-        Separator::OuterCommas(3),
         &[VARIABLE, ID, ATTRIBUTE],
         |a, s| call_behind(a, s, Monitoring(GetGlobal), Then::StoreAll),
         "The same of the record with this id.",
     ),
-    write(
+    row(
         "monitoring.erase",
         &[ID],
         |a, s| call(a, s, Monitoring(Erase)),

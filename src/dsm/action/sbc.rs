@@ -5,7 +5,7 @@ use super::Run;
 use super::module::{ModuleAction, ModuleCondition, call};
 use crate::dsm::condition::events;
 use crate::dsm::registry::{
-    Kind, Module, Parameter, Separator, Signature, any, asks, may, need, takes,
+    Kind, Module, Parameter, Separator, Signature, any, asks, may, need, row, takes,
 };
 
 const NAME: &str = "mod_sbc";
@@ -48,8 +48,7 @@ const LEG_CONDITIONS: &[(ModuleCondition, Signature)] = &[
 const DO: Run = |arguments, scope| call(arguments, scope, ModuleAction::Sbc);
 
 const fn leg(name: &'static str, parameters: &'static [Parameter], doc: &'static str) -> Signature {
-    let separator = Separator::between(parameters);
-    takes(name, separator, parameters, DO, doc)
+    row(name, parameters, DO, doc)
         .throws(&["sbc #cause"])
         .unavailable()
 }

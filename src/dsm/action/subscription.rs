@@ -5,7 +5,7 @@ use super::module::{call, call_checked, call_named};
 use super::{Done, Then, bad_argument};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Signature, may, need, row};
 
 /// What is written in `import(..)`.
 pub const NAME: &str = "mod_subscription";
@@ -29,9 +29,8 @@ pub fn module() -> Module {
 }
 
 const SIGNATURES: &[Signature] = &[
-    takes(
+    row(
         "subscription.create",
-        Separator::None,
         &[need("struct", Kind::NamePrefix)],
         create,
         "Subscribes as the variables of this struct say: STRUCT.domain, STRUCT.user, STRUCT.from_user, \
@@ -43,17 +42,15 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(&["arg", "general"])
     .sets(&["$STRUCT.handle"]),
-    takes(
+    row(
         "subscription.refresh",
-        Separator::OuterCommas(2),
         &[HANDLE, may("seconds", Kind::Value)],
         refresh,
         "Subscribes again, for so many seconds or what is usual for the event package.",
     )
     .errno(&["arg", "general"]),
-    takes(
+    row(
         "subscription.remove",
-        Separator::None,
         &[HANDLE],
         |a, s| call(a, s, Subscription(Remove)),
         "Ends a subscription, with all that it has forked to; 'subscription' with the status terminated follows.",

@@ -5,7 +5,7 @@ use super::module::{ModuleCondition, call_checked, call_named, call_with};
 use super::{Done, Outcome, Then, bad_argument};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, asks, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, asks, need, row, takes};
 use crate::dsm::value::{MAX_VALUES, Values};
 
 /// What is written in `import(..)`.
@@ -72,50 +72,44 @@ pub fn module() -> Module {
 }
 
 const SIGNATURES: &[Signature] = &[
-    takes(
+    row(
         "sys.mkdir",
-        Separator::None,
         &[PATH],
         |a, s| call_checked(a, s, Sys(Mkdir)),
         "Makes a folder; one that is there already is a failure.",
     )
     .errno(FAILS),
-    takes(
+    row(
         "sys.mkdirRecursive",
-        Separator::None,
         &[PATH],
         |a, s| call_checked(a, s, Sys(MkdirRecursive)),
         "Makes a folder and those that it is in, as far as they are missing.",
     )
     .errno(FAILS),
-    takes(
+    row(
         "sys.rename",
-        Separator::OuterCommas(2),
         &[need("from", Kind::Value), need("to", Kind::Value)],
         |a, s| call_checked(a, s, Sys(Rename)),
         "Moves a file, also to another file system; a file that is there already is replaced.",
     )
     .errno(FAILS),
-    takes(
+    row(
         "sys.unlink",
-        Separator::None,
         &[PATH],
         unlink,
         "Deletes a file; an empty path does nothing.",
     )
     .errno(FAILS),
-    takes(
+    row(
         "sys.unlinkArray",
-        Separator::OuterCommas(2),
         &[need("array", Kind::NamePrefix), need("folder", Kind::Value)],
         unlink_array,
         "Deletes the files $array_0, $array_1, .. of a folder, as many as $array_size says, and goes on \
          where one cannot be deleted.",
     )
     .errno(&["file", "arg", "config"]),
-    takes(
+    row(
         "sys.tmpnam",
-        Separator::None,
         &[need("variable", Kind::NameValue)],
         |a, s| call_named(a, s, 0, Sys(Tmpnam), |_| Then::ClearFailure),
         "Makes an empty file with a new name in the folder for temporary files; the variable gets its \
@@ -132,16 +126,14 @@ const SIGNATURES: &[Signature] = &[
     )
     .errno(&["config"])
     .throws(&["popen #cause", "pclose #cause"]),
-    takes(
+    row(
         "sys.getTimestamp",
-        Separator::None,
         &[need("struct", Kind::NamePrefix)],
         get_timestamp,
         "The time of day: seconds since 1970 as $struct.tv_sec, microseconds as $struct.tv_usec.",
     ),
-    takes(
+    row(
         "sys.subTimestamp",
-        Separator::OuterCommas(2),
         &[need("a", Kind::NamePrefix), need("b", Kind::NamePrefix)],
         sub_timestamp,
         "The time from b to a, into $a.tv_sec and $a.tv_usec, and as whole milliseconds into $a.msec.",

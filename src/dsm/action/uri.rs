@@ -6,7 +6,7 @@ use super::{Done, Outcome, remove_prefix, succeed};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
 use crate::dsm::host::Errno;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, row, takes};
 use crate::dsm::value::{TooManyValues, Values};
 use crate::sip::message::{HeaderName, NameAddr, Params, Uri, first_element};
 
@@ -24,27 +24,24 @@ pub fn module() -> Module {
 }
 
 const SIGNATURES: &[Signature] = &[
-    takes(
+    row(
         "uri.parse",
-        Separator::OuterCommas(2),
         &[need("uri", Kind::Value), PREFIX],
         parse,
         "Sets the parts of a sip, sips or tel URI: PREFIXscheme, PREFIXuser, PREFIXhost, PREFIXport, \
          PREFIXparam, PREFIXparam.NAME, PREFIXheaders; of one in brackets also PREFIXdisplay_name.",
     )
     .errno(&["general"]),
-    takes(
+    row(
         "uri.parseNameaddr",
-        Separator::OuterCommas(2),
         &[need("address", Kind::Value), PREFIX],
         parse_address,
         "The same of the first address of a header, with PREFIXdisplay_name; the parameters behind the \
          brackets are PREFIXuri_param.NAME and PREFIXhdr_param.NAME.",
     )
     .errno(&["general"]),
-    takes(
+    row(
         "uri.getHeader",
-        Separator::OuterCommas(3),
         &[
             need("name", Kind::Value),
             need("variable", Kind::NameValue),

@@ -8,7 +8,7 @@ use crate::dsm::condition::EventParameter;
 use crate::dsm::expr::Scope;
 use crate::dsm::host::Errno;
 use crate::dsm::module::ModuleEvent;
-use crate::dsm::registry::{Kind, Module, Parameter, Separator, Signature, may, need, takes};
+use crate::dsm::registry::{Kind, Module, Parameter, Signature, may, need, row};
 
 /// What is written in `import(..)`.
 pub const NAME: &str = "mod_zrtp";
@@ -50,7 +50,7 @@ static EVENTS: [ModuleEvent; 2] = [
 
 /// A flag of a profile that nothing looks at.
 const fn flag(name: &'static str, doc: &'static str) -> Signature {
-    takes(name, Separator::None, SWITCH, |_, s| succeed(s), doc).errno(&[])
+    row(name, SWITCH, |_, s| succeed(s), doc).errno(&[])
 }
 
 const fn missing(
@@ -58,14 +58,12 @@ const fn missing(
     parameters: &'static [Parameter],
     doc: &'static str,
 ) -> Signature {
-    let separator = Separator::between(parameters);
-    takes(name, separator, parameters, |_, _| refuse(), doc).errno(FAILS)
+    row(name, parameters, |_, _| refuse(), doc).errno(FAILS)
 }
 
 const SIGNATURES: &[Signature] = &[
-    takes(
+    row(
         "zrtp.setEnabled",
-        Separator::None,
         SWITCH,
         set_enabled,
         "Switches ZRTP off, which it is anyway; 'true' fails.",

@@ -288,8 +288,17 @@ pub(in crate::dsm) const fn asks(
     parameters: &'static [Parameter],
     doc: &'static str,
 ) -> Signature {
-    let separator = Separator::between(parameters);
-    takes(name, separator, parameters, |_, _| Ok(Outcome::Next), doc)
+    row(name, parameters, |_, _| Ok(Outcome::Next), doc)
+}
+
+/// A row of a table of a module, with [`Separator::between`] its arguments.
+pub(in crate::dsm) const fn row(
+    name: &'static str,
+    parameters: &'static [Parameter],
+    run: Run,
+    doc: &'static str,
+) -> Signature {
+    takes(name, Separator::between(parameters), parameters, run, doc)
 }
 
 /// A parameter that has to be written.

@@ -9,7 +9,7 @@ mod text;
 use super::{Done, Outcome, Then, bad_argument, store_array, succeed};
 use crate::dsm::condition::ValueCondition;
 use crate::dsm::registry::{
-    Kind, Module, Parameter, Separator, Signature, may, need, plain, takes,
+    Kind, Module, Parameter, Separator, Signature, may, need, plain, row, takes,
 };
 
 const NAME: &str = "mod_utils";
@@ -21,7 +21,6 @@ const NUMBER: &[Parameter] = &[need("number", Kind::Value), FOLDER];
 const SUM: &[Parameter] = &[VARIABLE, need("number", Kind::Value)];
 const FILE_THROWS: &[&str] = &["file #path"];
 const COUNT_FILES: &[&str] = &["$count_file[n]"];
-const TWO: Separator = Separator::OuterCommas(2);
 
 /// The module.
 pub fn module() -> Module {
@@ -48,14 +47,14 @@ pub static CONDITIONS: [ValueCondition; 2] = [
 
 /// An action that queues the files of a number.
 const fn plays(name: &'static str, run: super::Run, doc: &'static str) -> Signature {
-    takes(name, TWO, NUMBER, run, doc)
+    row(name, NUMBER, run, doc)
         .errno(&["arg"])
         .throws(FILE_THROWS)
 }
 
 /// An action that names the files of a number.
 const fn names(name: &'static str, run: super::Run, doc: &'static str) -> Signature {
-    takes(name, TWO, NUMBER, run, doc)
+    row(name, NUMBER, run, doc)
         .errno(&["arg"])
         .sets(COUNT_FILES)
 }
@@ -93,9 +92,8 @@ const SIGNATURES: &[Signature] = &[
         |a, s| sound::get_count(a, s, &count::LEFT, ""),
         "The same as utils.getCountLeft without '.wav', for playPrompt.",
     ),
-    takes(
+    row(
         "utils.spell",
-        TWO,
         &[need("word", Kind::Value), FOLDER],
         sound::spell,
         "Plays a file for each character of a word, such as 3.wav; * and # may also be star.wav and \
@@ -118,16 +116,14 @@ const SIGNATURES: &[Signature] = &[
         "Plays a ring tone for this many milliseconds, 0 for ever: on and off in milliseconds (2000 and \
          4000), one or two frequencies in hertz (440 and 480; 0 is none).",
     ),
-    takes(
+    row(
         "utils.getNewId",
-        Separator::None,
         &[need("variable", Kind::NameValue)],
         arithmetic::new_id,
         "A text that nobody else has, into the variable of that name.",
     ),
-    takes(
+    row(
         "utils.rand",
-        TWO,
         &[need("variable", Kind::NameValue), may("modulo", Kind::Value)],
         arithmetic::rand,
         "A random number from 0 to 2147483647, or below the modulo, into the variable of that name.",
@@ -137,84 +133,73 @@ const SIGNATURES: &[Signature] = &[
         |_, _| Ok(Outcome::Next),
         "Does nothing: numbers are always random.",
     ),
-    takes(
+    row(
         "utils.add",
-        TWO,
         SUM,
         |a, s| arithmetic::sum(a, s, |left, right| left + right),
         "Adds a number, which may have a fraction.",
     ),
-    takes(
+    row(
         "utils.sub",
-        TWO,
         SUM,
         |a, s| arithmetic::sum(a, s, |left, right| left - right),
         "Subtracts a number, which may have a fraction.",
     ),
-    takes(
+    row(
         "utils.mul",
-        TWO,
         SUM,
         arithmetic::product,
         "Multiplies the integer parts of both.",
     ),
-    takes(
+    row(
         "utils.int",
-        TWO,
         SUM,
         arithmetic::integer_part,
         "Assigns the integer part of a number.",
     ),
-    takes(
+    row(
         "utils.md5",
-        TWO,
         &[VARIABLE, VALUE],
         text::md5,
         "Assigns the MD5 digest of a text in hexadecimal digits.",
     ),
-    takes(
+    row(
         "utils.replace",
-        TWO,
         &[VARIABLE, need("search=>replacement", Kind::Replacement)],
         text::replace,
         "Replaces a text in a variable wherever it is. Each side is literal, or $NAME.",
     )
     .errno(&["arg"]),
-    takes(
+    row(
         "utils.splitStringCR",
-        TWO,
         &[need("text", Kind::Value), may("array", Kind::Name)],
         text::split_lines,
         "Makes an array of the lines of a text; without a name for it that of the variable with the text.",
     )
     .errno(&["arg"]),
-    takes(
+    row(
         "utils.splitString",
-        TWO,
         &[VARIABLE, may("separator", Kind::Value)],
         text::split,
         "Makes an array of the parts between the separators in a variable, under its name; without a \
          separator, of its characters.",
     )
     .errno(&["arg"]),
-    takes(
+    row(
         "utils.decodeJson",
-        TWO,
         &[need("text", Kind::Value), VARIABLE],
         json::decode,
         "Makes variables of JSON: .NAME for members, [n] for elements.",
     )
     .errno(&["arg"]),
-    takes(
+    row(
         "utils.escapeCRLF",
-        Separator::None,
         &[VARIABLE],
         |a, s| text::exchange(a, s, "\r\n", "\\r\\n"),
         "Makes the four characters \\r\\n of each line break (CR LF) in a variable.",
     ),
-    takes(
+    row(
         "utils.unescapeCRLF",
-        Separator::None,
         &[VARIABLE],
         |a, s| text::exchange(a, s, "\\r\\n", "\r\n"),
         "Makes a line break (CR LF) of each four characters \\r\\n in a variable.",
