@@ -21,7 +21,7 @@ use crate::server::{PhoneLine, Server};
 use crate::session::application::phone::{Key, PhoneScript, Report, Reports};
 use crate::session::begin::Dial;
 use crate::session::{Application, SessionId};
-use crate::sip::auth::{Account, Credentials, DigestClient, Realm};
+use crate::sip::auth::{Account, Accounts, DigestClient, Realm};
 use crate::sip::message::{NameAddr, Uri};
 
 /// How long a call lasts without `--duration`.
@@ -142,8 +142,8 @@ impl Plan {
                 user: user.clone(),
                 password: load_password(file)?,
             };
-            let digest = DigestClient::new(Credentials::new(vec![account]), ids.seed());
-            dial.credentials = Some(Box::new(digest));
+            let digest = DigestClient::new(Accounts::new(vec![account]), ids.seed());
+            dial.digest = Some(Box::new(digest));
         }
         let line = PhoneLine {
             local,

@@ -12,7 +12,7 @@ use crate::session::dial_out::flatten;
 use crate::session::dial_out::{DialOrder, DialOut, OwnParty};
 use crate::session::event::Params;
 use crate::session::pool::SipCommand;
-use crate::sip::auth::{Account, Credentials, Realm, Secret};
+use crate::sip::auth::{Account, Accounts, Realm, Secret};
 use crate::sip::message::NameAddr;
 
 /// What a caller gets instead of a name when nothing is placed.
@@ -40,7 +40,7 @@ impl DialComponent {
                 let mut wanted = wanted(text(0), text(1), text(2), text(3))?;
                 let mut extra = arguments.get(4);
                 if function == "dial_auth" {
-                    wanted.credentials = account(text(4), text(5), text(6));
+                    wanted.accounts = account(text(4), text(5), text(6));
                     extra = arguments.get(7);
                 }
                 if let Some(extra) = extra {
@@ -63,7 +63,7 @@ impl DialComponent {
         let at_domain = |user: &str| format!("sip:{user}@{}", known.domain);
         let from = at_domain(&known.auth_user);
         let mut wanted = wanted(application, user, &from, &at_domain(to))?;
-        wanted.credentials = account("", &known.auth_user, &known.password);
+        wanted.accounts = account("", &known.auth_user, &known.password);
         Ok(wanted)
     }
 }
@@ -131,19 +131,19 @@ fn wanted(application: &str, user: &str, from: &str, to: &str) -> Result<DialOut
         from,
         to,
         id: None,
-        credentials: Credentials::default(),
+        accounts: Accounts::default(),
         headers: Vec::new(),
         variables: Params::new(),
     })
 }
 
 /// Name and password for a realm; without one, for whoever is called.
-fn account(realm: &str, user: &str, password: &str) -> Credentials {
+fn account(realm: &str, user: &str, password: &str) -> Accounts {
     let realm = match realm {
         "" => Realm::Any,
         realm => Realm::Named(realm.to_owned()),
     };
-    Credentials::new(vec![Account {
+    Accounts::new(vec![Account {
         realm,
         user: user.to_owned(),
         password: Secret::new(password),

@@ -82,7 +82,7 @@ pub struct Dial {
     /// The caller, if it is an account of ours that is registered.
     pub identity: Option<Box<Identity>>,
     /// Answers challenges.
-    pub credentials: Option<Box<DigestClient>>,
+    pub digest: Option<Box<DigestClient>>,
     /// Header lines added to the INVITE.
     pub headers: Vec<Line>,
     /// Variables of a diagram.
@@ -105,7 +105,7 @@ impl Dial {
             outbound: None,
             own: OwnParty::default(),
             identity: None,
-            credentials: None,
+            digest: None,
             headers: Vec::new(),
             variables: Params::new(),
             name: application.name().to_owned(),
@@ -243,8 +243,8 @@ pub fn outgoing(
     let invite = invite_to(&dial, &contact, body, settings);
     let next_hop = dial.first_hop().clone();
     let mut usage = InviteUsage::uac(invite, next_hop, usage_setup(&dial.id, settings));
-    if let Some(credentials) = dial.credentials {
-        usage.set_digest(*credentials);
+    if let Some(digest) = dial.digest {
+        usage.set_digest(*digest);
     }
     let setup = CallSetup {
         secure_signalling: secure,

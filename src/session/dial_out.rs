@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::event::{Params, SessionId};
 use super::header_lines::Line;
-use crate::sip::auth::Credentials;
+use crate::sip::auth::Accounts;
 use crate::sip::message::{NameAddr, Uri};
 
 /// A call that somebody wants.
@@ -26,7 +26,7 @@ pub struct DialOut {
     /// Name of its session, which nothing else may have; `None`: a new one.
     pub id: Option<SessionId>,
     /// What challenges are answered with.
-    pub credentials: Credentials,
+    pub accounts: Accounts,
     /// Header lines added to the INVITE.
     pub headers: Vec<Line>,
     /// Variables of the application.

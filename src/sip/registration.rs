@@ -83,9 +83,6 @@ pub struct Outgoing {
     pub contact: Option<NameAddr>,
 }
 
-/// What the sender of an [`Outgoing`] got for it.
-pub type Answer = Result<Response, StatusCode>;
-
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Registration {
@@ -156,7 +153,7 @@ impl Registration {
             call_id,
             tag,
             cseq: 0,
-            digest: DigestClient::new(account.credentials(), seed),
+            digest: DigestClient::new(account.accounts(), seed),
             rng: StdRng::from_seed(seed),
             expires: account.expires,
             proxy: 0,
@@ -212,7 +209,12 @@ impl Registration {
     }
 
     /// Takes the final answer to the request that is out. `request` is as it was sent.
-    pub fn handle_answer(&mut self, now: Instant, request: Request, answer: Answer) {
+    pub fn handle_answer(
+        &mut self,
+        now: Instant,
+        request: Request,
+        answer: Result<Response, StatusCode>,
+    ) {
         let removing = match self.phase {
             Phase::Waiting(_) | Phase::Over => return,
             Phase::Registering | Phase::Cancelling => false,

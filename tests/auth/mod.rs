@@ -3,7 +3,7 @@
 mod cost;
 mod strangers;
 
-use muleteer::sip::auth::{Account, Credentials, DigestClient, Realm, Secret};
+use muleteer::sip::auth::{Account, Accounts, DigestClient, Realm, Secret};
 use muleteer::sip::message::{HeaderName, Message, Request, Response, StatusCode};
 use regex::Regex;
 
@@ -30,7 +30,7 @@ fn client(user: &str, password: &str) -> DigestClient {
         user: user.to_owned(),
         password: Secret::new(password),
     };
-    DigestClient::new(Credentials::new(vec![account]), [1; 32])
+    DigestClient::new(Accounts::new(vec![account]), [1; 32])
 }
 
 /// Sends a request without a body and gives it back with its final response.

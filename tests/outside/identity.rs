@@ -1,7 +1,7 @@
 //! Requests in the name of accounts that are registered elsewhere.
 
 use muleteer::session::{Catalog, Limits};
-use muleteer::sip::auth::{self, Credentials, Realm, Secret};
+use muleteer::sip::auth::{self, Accounts, Realm, Secret};
 use muleteer::sip::message::{HeaderName, NameAddr, Request, Response, StatusCode, Uri};
 use muleteer::sip::registration::{Account, Binding, Domain, Identities, Identity};
 
@@ -192,17 +192,17 @@ fn what_a_diagram_names_itself_is_used_alone() {
     let from = |uri| Uri::parse(uri).unwrap();
     let mut identities = Identities::default();
     identities.set(key("sip:alice@example.com"), Some(alice(&[], None)));
-    let own = Credentials::new(vec![auth::Account {
+    let own = Accounts::new(vec![auth::Account {
         realm: Realm::Any,
         user: "u".to_owned(),
         password: Secret::new("p"),
     }]);
-    let mut credentials = own.clone();
-    identities.lend(&from("sip:alice@example.com"), &mut credentials);
-    assert_eq!(credentials, own);
-    let mut credentials = Credentials::default();
-    identities.lend(&from("sip:bob@example.com"), &mut credentials);
-    assert!(credentials.is_empty());
-    identities.lend(&from("sip:alice@EXAMPLE.com:5062"), &mut credentials);
-    assert!(!credentials.is_empty());
+    let mut accounts = own.clone();
+    identities.lend(&from("sip:alice@example.com"), &mut accounts);
+    assert_eq!(accounts, own);
+    let mut accounts = Accounts::default();
+    identities.lend(&from("sip:bob@example.com"), &mut accounts);
+    assert!(accounts.is_empty());
+    identities.lend(&from("sip:alice@EXAMPLE.com:5062"), &mut accounts);
+    assert!(!accounts.is_empty());
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::sip::auth::{Account, Credentials, DigestClient, Realm, Secret, ServerConfig, Users};
+use crate::sip::auth::{Account, Accounts, DigestClient, Realm, Secret, ServerConfig, Users};
 use crate::sip::message::header::{DigestHash, Qop};
 use crate::sip::message::{Host, Method, SipUri};
 
@@ -68,7 +68,7 @@ fn answer(request: &mut Request, challenge: &Response, password: &str) {
         user: "alice".to_owned(),
         password: Secret::new(password),
     };
-    let mut client = DigestClient::new(Credentials::new(vec![account]), [2; 32]);
+    let mut client = DigestClient::new(Accounts::new(vec![account]), [2; 32]);
     client.answer(request, challenge).unwrap();
 }
 

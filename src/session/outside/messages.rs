@@ -10,7 +10,7 @@ use crate::ids::Ids;
 use crate::session::SessionId;
 use crate::session::header_lines::Line;
 use crate::session::script::message;
-use crate::sip::auth::{Credentials, DigestClient};
+use crate::sip::auth::{Accounts, DigestClient};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 
 /// Messages of one session without an answer.
@@ -30,7 +30,7 @@ pub struct MessageOrder {
     /// The text.
     pub body: Bytes,
     /// What challenges are answered with.
-    pub credentials: Credentials,
+    pub accounts: Accounts,
 }
 
 /// The messages that have no answer.
@@ -82,7 +82,7 @@ impl Messages {
         self.number += 1;
         let under_way = UnderWay {
             owner,
-            digest: Box::new(DigestClient::new(order.credentials, ids.seed())),
+            digest: Box::new(DigestClient::new(order.accounts, ids.seed())),
             parties: order.parties,
         };
         self.order(self.number, &under_way, request);

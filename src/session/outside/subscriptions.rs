@@ -13,7 +13,7 @@ use crate::dsm::{self, EventKind};
 use crate::ids::Ids;
 use crate::session::SessionId;
 use crate::session::router::Pace;
-use crate::sip::auth::{Credentials, DigestClient};
+use crate::sip::auth::{Accounts, DigestClient};
 use crate::sip::dialog::subscription::{Due, End, Notified, Subscriber};
 use crate::sip::dialog::{Dialog, DialogId};
 use crate::sip::message::header::Event;
@@ -44,7 +44,7 @@ pub struct SubscribeOrder {
     /// Each notifier that the SUBSCRIBE forks to is a subscription.
     pub may_fork: bool,
     /// What challenges are answered with.
-    pub credentials: Credentials,
+    pub accounts: Accounts,
 }
 
 /// See the module's documentation.
@@ -131,7 +131,7 @@ impl Subscriptions {
                 true => subscriber,
                 false => subscriber.left_to_expire(),
             },
-            digest: Box::new(DigestClient::new(order.credentials, ids.seed())),
+            digest: Box::new(DigestClient::new(order.accounts, ids.seed())),
             proxy: order.parties.proxy,
             accept: order.accept,
             first: Box::new(first),

@@ -58,10 +58,10 @@ impl<M: Mailbox> Router<M> {
             None => SessionId(self.ids.tag().into()),
         };
         let from = &wanted.from.uri;
-        self.identities.lend(from, &mut wanted.credentials);
+        self.identities.lend(from, &mut wanted.accounts);
         let identity = self.identities.of(from).cloned().map(Box::new);
-        let credentials = (!wanted.credentials.is_empty())
-            .then(|| Box::new(DigestClient::new(wanted.credentials, self.ids.seed())));
+        let digest = (!wanted.accounts.is_empty())
+            .then(|| Box::new(DigestClient::new(wanted.accounts, self.ids.seed())));
         self.dialled.count(now, calls_per_second);
         self.stats.calls_placed.increment();
         Ok(Dial {
@@ -73,7 +73,7 @@ impl<M: Mailbox> Router<M> {
             outbound: None,
             own: wanted.own,
             identity,
-            credentials,
+            digest,
             headers: wanted.headers,
             variables: wanted.variables,
             name,

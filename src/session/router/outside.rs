@@ -46,7 +46,7 @@ impl<M: Mailbox> Router<M> {
             OutsideWork::Subscribe(mut order) => {
                 self.admit_outside(now)?;
                 let from = &order.parties.from.uri;
-                self.identities.lend(from, &mut order.credentials);
+                self.identities.lend(from, &mut order.accounts);
                 let subscriptions = &mut self.outside.subscriptions;
                 let handle = subscriptions.subscribe(now, owner, *order, &mut self.ids)?;
                 Ok(Answer::Value(handle.into_string().into()))
@@ -65,7 +65,7 @@ impl<M: Mailbox> Router<M> {
             OutsideWork::Send(mut order) => {
                 self.admit_outside(now)?;
                 let from = &order.parties.from.uri;
-                self.identities.lend(from, &mut order.credentials);
+                self.identities.lend(from, &mut order.accounts);
                 self.outside.messages.send(owner, *order, &mut self.ids)?;
                 Ok(Answer::Nothing)
             }

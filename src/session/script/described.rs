@@ -1,7 +1,7 @@
 //! Variables with one prefix that describe something: a call, a subscription, a message.
 
 use crate::dsm::Values;
-use crate::sip::auth::{Account, Credentials, Realm, Secret};
+use crate::sip::auth::{Account, Accounts, Realm, Secret};
 
 /// A variable that is needed is not defined.
 #[derive(Debug, thiserror::Error)]
@@ -40,13 +40,13 @@ impl<'a> Described<'a> {
     }
 
     /// Name and password for whoever asks, or for the realm that is named. None if one of the two is missing.
-    pub fn credentials(&self, user: Option<&str>, password: &str, realm: &str) -> Credentials {
+    pub fn accounts(&self, user: Option<&str>, password: &str, realm: &str) -> Accounts {
         let (Some(user), Some(password)) = (user, self.text(password)) else {
-            return Credentials::default();
+            return Accounts::default();
         };
         let realm = self.text(realm);
         let realm = realm.map(|realm| Realm::Named(realm.to_owned()));
-        Credentials::new(vec![Account {
+        Accounts::new(vec![Account {
             realm: realm.unwrap_or(Realm::Any),
             user: user.to_owned(),
             password: Secret::new(password),

@@ -70,7 +70,7 @@ pub fn read(prefix: &str, own: Option<&str>, variables: &Values) -> Result<DialO
         from: described.party("from", &caller)?,
         to: described.party("to", &callee)?,
         id: id.map(|id| SessionId(id.into())),
-        credentials: described.credentials(described.text("auth_user"), "auth_pwd", "auth_realm"),
+        accounts: described.accounts(described.text("auth_user"), "auth_pwd", "auth_realm"),
         headers: described.headers()?,
         variables: pairs
             .map(|(name, value)| (name.to_owned(), value.to_owned()))

@@ -119,7 +119,7 @@ fn subscribe(s: &Described<'_>) -> Result<SubscribeOrder, BadOrder> {
         expires: expires.transpose()?,
         is_lasting: s.text("refresh") != Some("false"),
         may_fork: s.text("forks") != Some("false"),
-        credentials: s.credentials(s.text("auth_user").or(Some(user)), "pwd", "auth_realm"),
+        accounts: s.accounts(s.text("auth_user").or(Some(user)), "pwd", "auth_realm"),
     })
 }
 
@@ -177,7 +177,7 @@ pub(super) fn message(
         headers: header_lines::parse(described.text("hdrs").unwrap_or_default())?,
         content_type: content_type.to_owned(),
         body: header_lines::unescape(text).into(),
-        credentials: described.credentials(described.text("auth_user"), "auth_pwd", "auth_realm"),
+        accounts: described.accounts(described.text("auth_user"), "auth_pwd", "auth_realm"),
     })))
 }
 

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 
 use super::digest::{Ha1, Subject, to_hex};
 use crate::sip::message::header::{
-    AuthenticationInfo, Challenge, Credentials as Header, DigestAlgorithm, Protection, Qop,
+    AuthenticationInfo, Challenge, Credentials, DigestAlgorithm, Protection, Qop,
 };
 use crate::sip::message::{HeaderName, Request, Response, StatusCode};
 
@@ -52,9 +52,9 @@ pub struct Account {
 
 /// The accounts that may be used for one call or registration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Credentials(Arc<[Account]>);
+pub struct Accounts(Arc<[Account]>);
 
-impl Credentials {
+impl Accounts {
     /// Of several accounts that fit, the first is used, those of a named realm before others.
     pub fn new(accounts: Vec<Account>) -> Self {
         Self(accounts.into())
@@ -168,16 +168,16 @@ const MAX_STALE: u8 = 2;
 /// at a time is best; several at a time work, as counts may overtake each other.
 #[derive(Debug)]
 pub struct DigestClient {
-    credentials: Credentials,
+    accounts: Accounts,
     known: Vec<Known>,
     rng: StdRng,
 }
 
 impl DigestClient {
     /// A client that knows no nonce. `seed` gives the cnonces and has to be secret.
-    pub fn new(credentials: Credentials, seed: [u8; 32]) -> Self {
+    pub fn new(accounts: Accounts, seed: [u8; 32]) -> Self {
         Self {
-            credentials,
+            accounts,
             known: Vec::new(),
             rng: StdRng::from_seed(seed),
         }
@@ -185,7 +185,7 @@ impl DigestClient {
 
     /// One with the same credentials that knows no nonce.
     pub fn afresh(&self, seed: [u8; 32]) -> Self {
-        Self::new(self.credentials.clone(), seed)
+        Self::new(self.accounts.clone(), seed)
     }
 
     /// Puts into `request`, as it was sent, what answers the challenges of `response`, a 401 or 407 to
@@ -203,7 +203,7 @@ impl DigestClient {
         for asker in Asker::BOTH {
             let sent = request.headers.credentials(&asker.credentials_header());
             for challenge in strongest(response.headers.challenges(&asker.challenge_header())) {
-                if self.credentials.of(&challenge.realm).is_none() {
+                if self.accounts.of(&challenge.realm).is_none() {
                     unknown.push(challenge.realm);
                     continue;
                 }
@@ -236,7 +236,7 @@ impl DigestClient {
         }
         let uri = request.uri.to_string();
         for known in &mut self.known {
-            let Some(account) = self.credentials.of(&known.realm) else {
+            let Some(account) = self.accounts.of(&known.realm) else {
                 continue;
             };
             let subject = Subject {
@@ -344,7 +344,7 @@ impl DigestClient {
 }
 
 impl Known {
-    fn credentials(&mut self, account: &Account, subject: Subject<'_>) -> Header {
+    fn credentials(&mut self, account: &Account, subject: Subject<'_>) -> Credentials {
         self.count = self.count.wrapping_add(1);
         let algorithm = self.algorithm;
         let protection = self.qop.map(|qop| Protection {
@@ -355,7 +355,7 @@ impl Known {
         let password = &account.password.0;
         let ha1 = Ha1::new(algorithm.hash, &account.user, &self.realm, password);
         let response = ha1.response(algorithm, &self.nonce, protection.as_ref(), subject);
-        Header {
+        Credentials {
             username: account.user.clone(),
             realm: self.realm.clone(),
             nonce: self.nonce.clone(),

@@ -1,6 +1,6 @@
 //! Digest authentication, both sides (RFC 7616, RFC 8760, RFC 3261 §22).
 //!
-//! [`DigestClient`] answers challenges to requests of ours with the [`Credentials`] that an operator
+//! [`DigestClient`] answers challenges to requests of ours with the [`Accounts`] that an operator
 //! configured; [`DigestServer`] asks whoever sends us requests who they are, by a list of [`Users`]. Both
 //! are values without input and output. Who has to say who they are, and what becomes of those who
 //! guess, is for [`session::guard`](crate::session::guard) to decide.
@@ -19,6 +19,6 @@ mod replay;
 pub mod server;
 pub mod users;
 
-pub use client::{Account, Credentials, DigestClient, Realm, Secret, Unanswered};
+pub use client::{Account, Accounts, DigestClient, Realm, Secret, Unanswered};
 pub use server::{DigestServer, FailureCause, ServerConfig, Verdict};
 pub use users::{UserErrors, Users};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::sip::auth::{self, Credentials, Realm, Secret};
+use crate::sip::auth::{self, Accounts, Realm, Secret};
 use crate::sip::message::{SipUri, Uri};
 
 /// An address of record and what belongs to it.
@@ -69,8 +69,8 @@ impl Account {
         })
     }
 
-    pub(super) fn credentials(&self) -> Credentials {
-        Credentials::new(vec![auth::Account {
+    pub(super) fn accounts(&self) -> Accounts {
+        Accounts::new(vec![auth::Account {
             realm: self.realm.clone(),
             user: self.auth_user.clone(),
             password: self.password.clone(),

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::{Account, Binding};
-use crate::sip::auth::Credentials;
+use crate::sip::auth::Accounts;
 use crate::sip::message::{HeaderName, NameAddr, Request, SipUri, Uri};
 
 /// What matters of an account to its requests: what its registrar said, and its password.
@@ -15,7 +15,7 @@ pub struct Identity {
     route: Vec<NameAddr>,
     /// Where the account is reached, from anywhere.
     gruu: Option<Uri>,
-    credentials: Credentials,
+    accounts: Accounts,
 }
 
 impl Identity {
@@ -31,7 +31,7 @@ impl Identity {
         Self {
             route,
             gruu: gruu.filter(|gruu| gruu.as_sip().is_some()),
-            credentials: account.credentials(),
+            accounts: account.accounts(),
         }
     }
 
@@ -80,11 +80,11 @@ impl Identities {
 
     /// Fills in what answers challenges to a request from an account, unless whoever sends it names something
     /// else.
-    pub fn lend(&self, from: &Uri, credentials: &mut Credentials) {
-        if credentials.is_empty()
+    pub fn lend(&self, from: &Uri, accounts: &mut Accounts) {
+        if accounts.is_empty()
             && let Some(identity) = self.of(from)
         {
-            *credentials = identity.credentials.clone();
+            *accounts = identity.accounts.clone();
         }
     }
 

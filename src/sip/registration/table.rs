@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
-use super::{Account, Answer, Event, Identities, Identity, Outgoing, Registration, State};
+use super::{Account, Event, Identities, Identity, Outgoing, Registration, State};
 use crate::ids::Ids;
-use crate::sip::message::Request;
+use crate::sip::message::{Request, Response, StatusCode};
 
 /// A request that is out: whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -128,7 +128,7 @@ impl Registrations {
         now: Instant,
         ticket: Ticket,
         request: Request,
-        answer: Answer,
+        answer: Result<Response, StatusCode>,
     ) {
         let entry = self.by_handle.get(&ticket.handle);
         if entry.is_some_and(|entry| entry.number == ticket.number) {

@@ -15,7 +15,7 @@ fn account(realm: Realm) -> Account {
 fn client(realms: &[&str]) -> DigestClient {
     let named = |realm: &&str| account(Realm::Named((*realm).to_owned()));
     let accounts = realms.iter().map(named).collect();
-    DigestClient::new(Credentials::new(accounts), [7; 32])
+    DigestClient::new(Accounts::new(accounts), [7; 32])
 }
 
 fn invite() -> Request {
@@ -36,11 +36,11 @@ fn asks_for(rest: &str) -> Response {
     asks(&[(HeaderName::WwwAuthenticate, &line)])
 }
 
-fn sent(request: &Request) -> Vec<Header> {
+fn sent(request: &Request) -> Vec<Credentials> {
     request.headers.credentials(&HeaderName::Authorization)
 }
 
-fn sent_one(request: &Request) -> Header {
+fn sent_one(request: &Request) -> Credentials {
     let [ref one] = sent(request)[..] else {
         panic!("one line: {:?}", request.headers)
     };
@@ -169,7 +169,7 @@ fn only_configured_realms_are_answered() {
     let realms = vec!["r".to_owned()];
     assert_eq!(refused, Err(Unanswered::UnknownRealm { realms }));
     assert!(sent(&request).is_empty());
-    let any = Credentials::new(vec![account(Realm::Any)]);
+    let any = Accounts::new(vec![account(Realm::Any)]);
     let mut anybody = DigestClient::new(any, [0; 32]);
     assert_eq!(anybody.answer(&mut request, &challenge), Ok(()));
 }

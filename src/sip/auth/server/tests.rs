@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::sip::auth::{Account, Credentials as Accounts, DigestClient, Realm, Secret};
+use crate::sip::auth::{Account, Accounts, DigestClient, Realm, Secret};
 use crate::sip::message::{Host, Method, SipUri};
 
 const ALICE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));

@@ -799,13 +799,13 @@ fn rfc3261_15_a_bye_in_an_early_dialog_leaves_the_invite_to_its_end() {
 }
 
 fn digest() -> DigestClient {
-    use crate::sip::auth::{Account, Credentials, Realm, Secret};
+    use crate::sip::auth::{Account, Accounts, Realm, Secret};
     let account = Account {
         realm: Realm::Any,
         user: "alice".to_owned(),
         password: Secret::new("secret"),
     };
-    DigestClient::new(Credentials::new(vec![account]), [1; 32])
+    DigestClient::new(Accounts::new(vec![account]), [1; 32])
 }
 
 /// A challenge to `request`.
