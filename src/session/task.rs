@@ -8,6 +8,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod late;
+mod recordings;
 mod rooms;
 
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, sleep_until, timeout};
 
+use self::recordings::{Begun, Whose};
 use super::core::SessionCore;
 use super::dial_out::DialOrder;
 use super::event::{
@@ -30,10 +32,10 @@ use super::monitoring::{Reply, Write};
 use super::pool::{self, SessionContext, SipCommand};
 use super::prompts::Playable;
 use super::recordings::Wanted;
-use super::room::{InRoomError, Room, RoomRequest};
+use super::room::{InRoomError, RoomRequest};
 use super::router::{Mailbox, Undelivered};
 use crate::audio::playlist::PlaylistItem;
-use crate::audio::recorder::{RecorderSink, RecordingEnded, RecordingMeter};
+use crate::audio::recorder::{RecordingEnded, RecordingMeter};
 use crate::codec::Encoding;
 use crate::dsm::{ActionError, ActionResult, Answer, Errno, RecordOptions};
 use crate::media::{FiguresSink, MediaBusy, MediaCommand, MediaEvent, OpenError, StreamHandle};
@@ -57,9 +59,6 @@ const BUSY_TRIES: usize = 200;
 const MEASURED_FROM: Duration = Duration::from_secs(1);
 /// How long a media thread may take to tell the figures of a stream that ends.
 const MEASURE: Duration = Duration::from_millis(200);
-/// How long the disk may take to complete the recordings of a call that is over.
-const FINISH_RECORDING: Duration = Duration::from_secs(5);
-
 /// The sending end of a session's mailbox.
 #[derive(Debug, Clone)]
 pub struct TaskMailbox(pub(super) mpsc::Sender<SessionEvent>);
@@ -110,19 +109,6 @@ enum Completion {
     Event(SessionEvent),
     RecordingBegun(Whose, Result<Begun, RecordError>),
     RecordingEnded(Whose, PathBuf, RecordingEnded),
-}
-
-/// What is recorded.
-enum Whose {
-    Call,
-    Room(Arc<Room>),
-}
-
-/// A recording whose file is open.
-struct Begun {
-    path: PathBuf,
-    sink: Box<RecorderSink>,
-    ended: oneshot::Receiver<RecordingEnded>,
 }
 
 /// Opens the stream of a session on `ip`, with events into `mailbox`.
@@ -450,62 +436,6 @@ impl<S: SessionCore> Task<S> {
         Err(InRoomError::Busy)
     }
 
-    /// Opens the file of a recording, which may wait for the disk.
-    fn begin_recording(&mut self, whose: Whose, wanted: Wanted) {
-        let context = self.context.clone();
-        self.recordings += 1;
-        self.work.spawn_blocking(move || {
-            let (done, ended) = oneshot::channel();
-            let done = Box::new(move |how| {
-                // The session does not wait for ever.
-                let _ = done.send(how);
-            });
-            let begun = context
-                .recordings
-                .begin(&wanted, context.media.files(), done);
-            let begun = begun.map(|(path, sink)| Begun { path, sink, ended });
-            Completion::RecordingBegun(whose, begun)
-        });
-    }
-
-    /// Gives an open file to the stream or room, and waits for its end besides everything else.
-    async fn on_begun(&mut self, whose: Whose, begun: Result<Begun, RecordError>) -> SessionEvent {
-        let room = match &whose {
-            Whose::Call => None,
-            Whose::Room(room) => Some(room.clone()),
-        };
-        let begun = match begun {
-            Ok(Begun { path, sink, ended }) => {
-                // While it is written, what was known of the file or of its lack is wrong.
-                self.context.prompts.changed(&path);
-                let meter = sink.meter();
-                self.work.spawn(async move {
-                    let ended = ended.await.unwrap_or(RecordingEnded::LOST);
-                    Completion::RecordingEnded(whose, path, ended)
-                });
-                // Without a stream or room the sink is dropped, and the recording is complete at once.
-                match &room {
-                    None => drop(self.command(MediaCommand::StartRecording(sink)).await),
-                    // A call that is over is in no room.
-                    Some(_) if self.stream.is_none() => drop(sink),
-                    Some(room) => {
-                        self.of_room = Some(meter.clone());
-                        rooms::record(&self.context, room, sink).await;
-                    }
-                }
-                Ok(meter)
-            }
-            Err(error) => {
-                self.recordings -= 1;
-                Err(error)
-            }
-        };
-        match room {
-            None => SessionEvent::RecordingBegun(begun),
-            Some(_) => SessionEvent::RoomRecordingBegun(begun),
-        }
-    }
-
     /// One line on the audio of the call, if there was any.
     async fn log_figures(&mut self) {
         if self.stream.is_none() {
@@ -545,24 +475,6 @@ impl<S: SessionCore> Task<S> {
             encryption = figures.suite.map_or("none", SrtpSuite::name),
             "audio of the call"
         );
-    }
-
-    /// Closes the stream and waits until its recordings are complete, unless the disk takes too long.
-    async fn complete_recordings(&mut self) {
-        self.stream = None;
-        if let Some(recording) = &self.of_room {
-            recording.stop();
-        }
-        let complete = async {
-            while self.recordings > 0
-                && let Some(completed) = self.work.join_next().await
-            {
-                self.complete(completed).await;
-            }
-        };
-        if timeout(FINISH_RECORDING, complete).await.is_err() {
-            tracing::warn!("the disk is slow: a recording is completed after its call");
-        }
     }
 
     /// Runs `work` on the session; a panic in it ends the call.

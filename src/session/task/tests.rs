@@ -16,7 +16,7 @@ use crate::media::{FeedError, MediaConfig, MediaPool, Playout, RoomEvent};
 use crate::sdp::Capabilities;
 use crate::session::begin::Settings;
 use crate::session::prompts::PromptStore;
-use crate::session::room::{InRoom, Mode};
+use crate::session::room::{InRoom, Mode, Room};
 use crate::sip::dialog::invite_usage::Command;
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{Headers, Method, Request, SipUri};
@@ -463,7 +463,7 @@ async fn a_recording_of_a_room_ends_with_its_call() {
         [SessionEvent::RoomRecordingBegun(Ok(_))]
     ));
     // Nobody had to give it up.
-    assert!(began.elapsed() < FINISH_RECORDING);
+    assert!(began.elapsed() < recordings::FINISH_RECORDING);
     hound::WavReader::open(&path).unwrap();
     assert_eq!(Arc::strong_count(&room), 1);
 }
