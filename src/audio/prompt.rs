@@ -25,8 +25,11 @@ impl Prompt {
     ///
     /// # Errors
     /// [`AudioError::Resample`] for a rate that is not supported.
-    pub fn from_sound(sound: &Sound, sample_rate: u32) -> Result<Self, AudioError> {
-        let pcm = resample::resample(&sound.pcm, sound.sample_rate, sample_rate)?;
+    pub fn from_sound(sound: Sound, sample_rate: u32) -> Result<Self, AudioError> {
+        let pcm = match sound.sample_rate == sample_rate {
+            true => sound.pcm,
+            false => resample::resample(&sound.pcm, sound.sample_rate, sample_rate)?,
+        };
         Ok(Self::from_pcm(pcm, sample_rate))
     }
 
@@ -54,8 +57,12 @@ impl Prompt {
         }
         // Two threads may encode at the same time; the first result is kept.
         let rate = encoding.codec.sample_rate();
-        let pcm = resample::resample(&self.pcm, self.sample_rate, rate)?;
-        let encoded = EncodedPrompt::encode(encoding, pcm)?;
+        let encoded = if rate == self.sample_rate {
+            EncodedPrompt::encode(encoding, &self.pcm)?
+        } else {
+            let pcm = resample::resample(&self.pcm, self.sample_rate, rate)?;
+            EncodedPrompt::encode(encoding, &pcm)?
+        };
         Ok(self.encodings.add(encoding, encoded))
     }
 
@@ -105,23 +112,29 @@ enum Layout {
 }
 
 impl EncodedPrompt {
-    fn encode(encoding: Encoding, mut pcm: Vec<i16>) -> Result<Self, AudioError> {
+    fn encode(encoding: Encoding, pcm: &[i16]) -> Result<Self, AudioError> {
         let Encoding { codec, variant, .. } = encoding;
         let packet = encoding.frame().unwrap_or(CHUNK);
         let frame_samples = codec.sample_rate() as usize * packet.as_millis() as usize / 1_000;
-        pcm.resize(pcm.len().next_multiple_of(frame_samples), 0);
+        let (whole, rest) = pcm.split_at(pcm.len() / frame_samples * frame_samples);
+        let mut last = vec![0; rest.len().next_multiple_of(frame_samples)];
+        last[..rest.len()].copy_from_slice(rest);
+        let frames = || {
+            whole
+                .chunks_exact(frame_samples)
+                .chain(last.chunks_exact(frame_samples))
+        };
         let mut encoder = codec.encoder(variant)?;
         let (bytes, layout) = match codec.packing(variant) {
             Packing::Samples { samples, bytes } => {
-                let mut payload = vec![0; pcm.len() / samples * bytes];
+                let mut payload = vec![0; (whole.len() + last.len()) / samples * bytes];
                 let frame_bytes = frame_samples / samples * bytes;
-                let frames = pcm.chunks_exact(frame_samples);
-                for (frame, out) in frames.zip(payload.chunks_exact_mut(frame_bytes)) {
+                for (frame, out) in frames().zip(payload.chunks_exact_mut(frame_bytes)) {
                     encoder.encode(frame, out);
                 }
                 (payload, Layout::Units { samples, bytes })
             }
-            Packing::Frames { .. } => encode_frames(&mut *encoder, &pcm, frame_samples)?,
+            Packing::Frames { .. } => encode_frames(&mut *encoder, frames(), frame_samples)?,
         };
         Ok(Self {
             bytes: bytes.into(),
@@ -178,15 +191,15 @@ impl EncodedPrompt {
     }
 }
 
-fn encode_frames(
+fn encode_frames<'a>(
     encoder: &mut dyn Encoder,
-    pcm: &[i16],
+    frames: impl Iterator<Item = &'a [i16]>,
     frame_samples: usize,
 ) -> Result<(Vec<u8>, Layout), AudioError> {
     let mut bytes = Vec::new();
-    let mut ends = Vec::with_capacity(pcm.len() / frame_samples);
+    let mut ends = Vec::new();
     let mut payload = [0; MAX_PAYLOAD_BYTES];
-    for frame in pcm.chunks_exact(frame_samples) {
+    for frame in frames {
         let len = encoder.encode(frame, &mut payload);
         bytes.extend_from_slice(&payload[..len]);
         ends.push(u32::try_from(bytes.len()).map_err(|_| AudioError::TooLong)?);
@@ -234,7 +247,7 @@ mod tests {
             pcm: sine(500.0, 8_000.0, 44_100, 44_100),
             sample_rate: 44_100,
         };
-        Prompt::from_sound(&sound, 16_000).unwrap()
+        Prompt::from_sound(sound, 16_000).unwrap()
     }
 
     fn heard(encoded: &EncodedPrompt, codec: CodecId, packet_samples: usize) -> Vec<i16> {

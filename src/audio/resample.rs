@@ -3,11 +3,10 @@
 //!
 //! A whole signal goes through an FFT (`rubato`), whose delay is cut away.
 
-use audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler, WindowFunction};
+use rubato::{Fft, FixedSync, WindowFunction};
 use thiserror::Error;
 
-use super::frame::saturate;
+use super::stream_resample::StreamResampler;
 
 /// The lowest sample rate that can be converted, in Hz.
 pub const MIN_SAMPLE_RATE: u32 = 8_000;
@@ -28,10 +27,10 @@ pub fn resample(pcm: &[i16], from: u32, to: u32) -> Result<Vec<i16>, ResampleErr
     if from == to || pcm.is_empty() {
         return check(from).and(check(to)).map(|()| pcm.to_vec());
     }
-    let fft = filter(from, to)?;
-    let wanted = (pcm.len() as u64 * u64::from(to) + u64::from(from) / 2) / u64::from(from);
-    let mut output: Vec<i16> = through(fft, pcm).into_iter().map(saturate).collect();
-    output.resize(wanted as usize, 0);
+    let mut stream = StreamResampler::new(from, to)?;
+    let mut output = Vec::with_capacity(stream.room_for(pcm.len()));
+    stream.process(pcm, &mut output);
+    stream.finish(&mut output);
     Ok(output)
 }
 
@@ -53,15 +52,6 @@ pub(super) fn filter(from: u32, to: u32) -> Result<Fft<f32>, ResampleError> {
         Fft::new_custom(from, to, block, 1, 1, WINDOW, FixedSync::Input)
             .expect("rates and block size are not zero"),
     )
-}
-
-fn through(mut fft: Fft<f32>, pcm: &[i16]) -> Vec<f32> {
-    let input: Vec<f32> = pcm.iter().map(|&sample| f32::from(sample)).collect();
-    let source =
-        InterleavedSlice::new(&input, 1, input.len()).expect("one channel, all of the slice");
-    fft.process_all(&source, input.len(), None)
-        .expect("rubato sizes the output buffer itself")
-        .take_data()
 }
 
 pub(super) fn greatest_common_divisor(a: u32, b: u32) -> u32 {

@@ -48,6 +48,11 @@ impl StreamResampler {
         })
     }
 
+    /// How many samples `out` may hold while that many are converted.
+    pub fn room_for(&self, samples: usize) -> usize {
+        (samples as u64 * self.to / self.from) as usize + 2 * self.output.len()
+    }
+
     /// Takes in `pcm` and appends what is ready to `out`.
     pub fn process(&mut self, pcm: &[i16], out: &mut Vec<i16>) {
         self.taken += pcm.len() as u64;

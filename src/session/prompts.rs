@@ -191,10 +191,9 @@ impl PromptStore {
             .get_or_try_init(async move || {
                 let read = tokio::task::spawn_blocking(move || this.read(&wanted)).await;
                 read.unwrap_or_else(|panicked| {
-                    let path = String::new();
                     Err(PromptError::Unreadable {
-                        path,
-                        cause: panicked.to_string(),
+                        path: "".into(),
+                        cause: panicked.to_string().into(),
                     })
                 })
             })
@@ -254,8 +253,10 @@ impl PromptStore {
             Ok(Err(error)) => error.to_string(),
             Err(panicked) => panicked.to_string(),
         };
-        let path = named.display().to_string();
-        Err(PromptError::Unreadable { path, cause })
+        Err(PromptError::Unreadable {
+            path: named.display().to_string().into(),
+            cause: cause.into(),
+        })
     }
 
     /// A file in memory as a prompt, which is played once and not kept.
@@ -273,7 +274,10 @@ impl PromptStore {
             Ok(Err(cause)) => cause,
             Err(panicked) => panicked.to_string(),
         };
-        Err(PromptError::Unreadable { path, cause })
+        Err(PromptError::Unreadable {
+            path: path.into(),
+            cause: cause.into(),
+        })
     }
 
     /// Notes that the server has written `path`: it is read anew when it is asked for next, whatever
@@ -362,8 +366,8 @@ impl PromptStore {
     fn read(&self, key: &Key) -> Result<Loaded, PromptError> {
         let path = self.find(&key.file)?;
         let unreadable = |cause: String| PromptError::Unreadable {
-            path: path.display().to_string(),
-            cause,
+            path: path.display().to_string().into(),
+            cause: cause.into(),
         };
         let (modified, length) = stamp(&path).map_err(|error| unreadable(error.to_string()))?;
         let playable = self
@@ -393,7 +397,7 @@ impl PromptStore {
             }
         }
         let sound = Sound { pcm, sample_rate };
-        let prompt = Prompt::from_sound(&sound, encoding.codec.sample_rate())?;
+        let prompt = Prompt::from_sound(sound, encoding.codec.sample_rate())?;
         prompt.encoded(encoding)?;
         Ok(Playable::Whole(Arc::new(prompt)))
     }
@@ -401,13 +405,13 @@ impl PromptStore {
     fn find(&self, file: &AudioFile) -> Result<PathBuf, PromptError> {
         let name = match file {
             AudioFile::Name(name) => name,
-            AudioFile::Memory(file) => return Err(PromptError::Name(file.name.to_string())),
+            AudioFile::Memory(file) => return Err(PromptError::Name((*file.name).into())),
             AudioFile::Path(path) if path.is_file() => return Ok(path.to_path_buf()),
             AudioFile::Path(path) => {
                 let folder = path.parent().unwrap_or(path);
                 return Err(PromptError::Missing {
-                    name: path.display().to_string(),
-                    folders: folder.display().to_string(),
+                    name: path.display().to_string().into(),
+                    folders: folder.display().to_string().into(),
                 });
             }
         };
@@ -421,7 +425,7 @@ impl PromptStore {
             }
         }
         if !allowed && !self.roots.is_empty() {
-            return Err(PromptError::Name(name.clone()));
+            return Err(PromptError::Name(name.as_str().into()));
         }
         let folders: Vec<_> = self
             .roots
@@ -429,8 +433,8 @@ impl PromptStore {
             .map(|root| root.display().to_string())
             .collect();
         Err(PromptError::Missing {
-            name: name.clone(),
-            folders: folders.join(", "),
+            name: name.as_str().into(),
+            folders: folders.join(", ").into(),
         })
     }
 
@@ -475,7 +479,7 @@ fn decode_memory(
         Err(error) => tracing::warn!(file = %file.name, %error, "a sound ends early"),
     }
     let sound = Sound { pcm, sample_rate };
-    let prompt = Prompt::from_sound(&sound, encoding.codec.sample_rate())
+    let prompt = Prompt::from_sound(sound, encoding.codec.sample_rate())
         .map_err(|error| error.to_string())?;
     prompt
         .encoded(encoding)
