@@ -32,8 +32,8 @@ pub enum PlaylistItem {
     Silence(Duration),
     /// A tone; without a duration it plays until it is flushed.
     Tone {
-        /// What it sounds like.
-        tone: Tone,
+        /// What it sounds like. In a box: most items are others, and their room counts in each call.
+        tone: Box<Tone>,
         /// How long it plays.
         duration: Option<Duration>,
     },
@@ -252,6 +252,10 @@ impl Playlist {
             return Err(item);
         }
         self.ran_empty = false;
+        if self.entries.capacity() == 0 {
+            // Most playlists never hold more at a time.
+            self.entries.reserve_exact(1);
+        }
         push(
             &mut self.entries,
             Entry {

@@ -171,18 +171,19 @@ impl Default for Progress {
 #[derive(Debug, Clone)]
 pub struct RecordingMeter {
     progress: Arc<Progress>,
-    plan: RecordingPlan,
+    sample_rate: u32,
+    frame_bytes: Option<u64>,
 }
 
 impl RecordingMeter {
     /// Playing time.
     pub fn length(&self) -> Duration {
-        duration_of(self.frames(), self.plan.sample_rate)
+        duration_of(self.frames(), self.sample_rate)
     }
 
     /// Bytes of audio; the file has its headers besides.
     pub fn data_bytes(&self) -> u64 {
-        match self.plan.frame_bytes {
+        match self.frame_bytes {
             Some(bytes) => self.frames() * bytes,
             None => self.progress.written.load(Ordering::Relaxed),
         }
@@ -250,7 +251,8 @@ impl RecorderSink {
     pub fn meter(&self) -> RecordingMeter {
         RecordingMeter {
             progress: self.progress.clone(),
-            plan: self.plan,
+            sample_rate: self.plan.sample_rate,
+            frame_bytes: self.plan.frame_bytes,
         }
     }
 

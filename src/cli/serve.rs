@@ -125,6 +125,10 @@ async fn serve(config: Config, args: &ServeArgs, workers: &Handle) -> Exit {
         }
     };
     greet(&server);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        "the server has started"
+    );
     if !attend(&server, args, &mut signals).await {
         // Nobody could be told to end; this logs why.
         let _ = server.drain(Duration::ZERO, std::future::ready(())).await;

@@ -180,7 +180,7 @@ impl Coder {
             PlaylistItem::Prompt { prompt, .. } => resampled(prompt, position, rate, out),
             PlaylistItem::Stream(sound) => self.stream(sound, rate, position, out),
             PlaylistItem::Tone { tone, .. } => {
-                self.sound(*tone, rate, format.samples(position), out)
+                self.sound(**tone, rate, format.samples(position), out)
             }
             PlaylistItem::Silence(_) | PlaylistItem::Separator(_) | PlaylistItem::Room(_) => {
                 out.fill(0);

@@ -428,6 +428,8 @@ impl OfferAnswer {
         let mut body = String::with_capacity(TYPICAL_BYTES);
         // Writing into a String cannot fail.
         let _ = write!(body, "{description}");
+        // It stays as long as the call.
+        body.shrink_to_fit();
         self.last_sent = Some(description);
         body
     }

@@ -110,6 +110,9 @@ pub enum SessionEvent {
     Terminate,
 }
 
+/// A mailbox takes the room of 32 of them at a time.
+const _: () = assert!(size_of::<SessionEvent>() <= 56);
+
 /// How much it matters that an event finds room in a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
@@ -164,22 +167,22 @@ fn is_end(event: &Event) -> bool {
 pub enum PromptError {
     /// The name leaves the configured folders or is no file name at all.
     #[error("the name {0:?} is not allowed: it has to stay below the [audio] path folders")]
-    Name(String),
+    Name(Box<str>),
     /// No folder has it.
     #[error("there is no file {name:?} in {folders}")]
     Missing {
         /// As the script asked for it.
-        name: String,
+        name: Box<str>,
         /// Where it was looked for.
-        folders: String,
+        folders: Box<str>,
     },
     /// It is there but cannot be read as audio.
     #[error("{path}: {cause}")]
     Unreadable {
         /// Path of the file.
-        path: String,
+        path: Box<str>,
         /// What is wrong with it.
-        cause: String,
+        cause: Box<str>,
     },
 }
 
@@ -220,7 +223,7 @@ pub enum Work {
     /// Something on the machine itself.
     Local(LocalWork),
     /// For the owner of the monitoring store; the answer is an attribute.
-    Ask(Question),
+    Ask(Box<Question>),
     /// Start a diagram without a call. Throws `core`.
     StartSystem {
         /// `main` or the name of a bundle.

@@ -316,14 +316,16 @@ impl SessionPool {
         &self,
         span: tracing::Span,
         session: SessionId,
-        task: impl FnOnce(Arc<SessionContext>, TaskMailbox, mpsc::Receiver<SessionEvent>) -> F,
+        task: impl FnOnce(Arc<SessionContext>, TaskMailbox, mpsc::Receiver<SessionEvent>) -> F
+        + Send
+        + 'static,
     ) -> TaskMailbox
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (sender, receiver) = mpsc::channel(MAILBOX);
         let mailbox = TaskMailbox(sender);
-        let task = task(self.context.clone(), mailbox.clone(), receiver);
+        let (context, own) = (self.context.clone(), mailbox.clone());
         let guard = Unended {
             session: Some(session),
             context: self.context.clone(),
@@ -334,7 +336,8 @@ impl SessionPool {
         let guarded = async move {
             begun.fetch_add(1, Ordering::Relaxed);
             let guard = guard;
-            task.await;
+            // Made here: a future that is brought along and then awaited takes its room twice.
+            task(context, own, receiver).await;
             guard.well();
         };
         self.runtime.spawn(guarded.instrument(span));

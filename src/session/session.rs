@@ -270,7 +270,11 @@ impl SessionCore for Session {
         }
         let over = self.call.is_over()
             && (self.forced || self.application.as_ref().is_none_or(Running::is_done));
-        (over && !std::mem::replace(&mut self.ended, true)).then_some(SessionOutput::Ended)
+        if over && !std::mem::replace(&mut self.ended, true) {
+            return Some(SessionOutput::Ended);
+        }
+        self.call.rest();
+        None
     }
 
     fn abandon(&mut self) {

@@ -340,7 +340,7 @@ impl<S: SessionCore> Task<S> {
             Work::Ask(question) => {
                 let monitor = self.context.monitor.clone();
                 self.work.spawn(async move {
-                    let value = match monitor.ask(question).await {
+                    let value = match monitor.ask(*question).await {
                         Some(Reply::Attribute(Some(value))) => value.into(),
                         _ => serde_json::Value::Null,
                     };

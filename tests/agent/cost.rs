@@ -1,4 +1,5 @@
-//! What one call costs in memory: how often it allocates, and what stays behind until its timers.
+//! What one call costs in memory: how often it allocates, what it holds while it plays, and what stays behind
+//! until its timers.
 
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use muleteer::session::catalog::Catalog;
 use muleteer::sip::message::{HeaderName, Message, Transport};
 use muleteer::sip::transport::Flow;
 
-use super::{AGENT, PEER, address};
+use super::{AGENT, PEER, address, shipped};
 use crate::support::agent::Agent;
 use crate::support::alloc::{allocations_in, bytes_held_by};
 use crate::support::wire::Node;
@@ -19,6 +20,10 @@ const MAX_ALLOCATIONS: usize = 345;
 
 /// What may stay of a call until the timers of its two transactions are over, in bytes.
 const MAX_LINGERING_BYTES: isize = 2 * 3 * 1024;
+
+/// What an announcement may hold while it is heard, in bytes: its session, dialog and transaction, and what
+/// the test notes of it. Not what its task, its stream and its mailbox take.
+const MAX_PLAYING_BYTES: isize = 12 * 1024;
 
 const OFFER: &str = "v=0\r\n\
     o=alice 2890844526 2890844526 IN IP4 192.0.2.9\r\n\
@@ -34,6 +39,8 @@ const OFFER: &str = "v=0\r\n\
     a=sendrecv\r\n";
 
 struct Caller {
+    /// Whom it calls.
+    user: &'static str,
     agent: Agent,
     now: Instant,
     to_tag: String,
@@ -41,8 +48,12 @@ struct Caller {
 
 impl Caller {
     fn new() -> Self {
-        let catalog = Catalog::new(None);
+        Self::of("echo", Catalog::new(None))
+    }
+
+    fn of(user: &'static str, catalog: Catalog) -> Self {
         Self {
+            user,
             agent: Agent::new(address(AGENT), catalog, Limits::default(), 1),
             now: Instant::now(),
             to_tag: String::new(),
@@ -54,16 +65,17 @@ impl Caller {
             "INVITE" => String::new(),
             _ => format!(";tag={}", self.to_tag),
         };
+        let user = self.user;
         let content_type = match body {
             "" => "",
             _ => "Content-Type: application/sdp\r\n",
         };
         format!(
-            "{method} sip:echo@{AGENT} SIP/2.0\r\n\
+            "{method} sip:{user}@{AGENT} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {PEER};branch=z9hG4bK-{call}-{method};rport\r\n\
              Max-Forwards: 70\r\n\
              From: \"Alice\" <sip:alice@{PEER}>;tag=alice-{call}\r\n\
-             To: <sip:echo@{AGENT}>{tag}\r\n\
+             To: <sip:{user}@{AGENT}>{tag}\r\n\
              Call-ID: call-{call}@{PEER}\r\n\
              CSeq: {cseq} {method}\r\n\
              Contact: <sip:alice@{PEER}>\r\n\
@@ -100,12 +112,17 @@ impl Caller {
         allocations
     }
 
-    /// Makes a whole call; how often the agent allocates and frees for INVITE, ACK and BYE.
-    fn call(&mut self, call: usize) -> [usize; 3] {
+    /// Begins a call; how often the agent allocates and frees for INVITE and ACK.
+    fn begin(&mut self, call: usize) -> [usize; 2] {
         let invite = self.message(call, "INVITE", 1, OFFER);
         let invited = self.send(invite);
         let ack = self.message(call, "ACK", 1, "");
-        let acknowledged = self.send(ack);
+        [invited, self.send(ack)]
+    }
+
+    /// Makes a whole call; how often the agent allocates and frees for INVITE, ACK and BYE.
+    fn call(&mut self, call: usize) -> [usize; 3] {
+        let [invited, acknowledged] = self.begin(call);
         let bye = self.message(call, "BYE", 2, "");
         let ended = self.send(bye);
         assert_eq!(self.agent.live(), 0);
@@ -169,4 +186,23 @@ fn ended_call_leaves_little_until_its_timers() {
     });
     let each = held / CALLS as isize;
     assert!(each <= MAX_LINGERING_BYTES, "{each} bytes");
+}
+
+#[test]
+fn announcement_holds_little_while_it_is_heard() {
+    const CALLS: usize = 64;
+    let diagram = shipped("announcement", &[("loop", "true")]);
+    let mut caller = Caller::of("announcement", Catalog::new([diagram]));
+    caller.agent.add_prompts(&["default.wav"]);
+    for call in 0..BEFORE {
+        caller.begin(call);
+    }
+    let ((), held) = bytes_held_by(|| {
+        for call in BEFORE..BEFORE + CALLS {
+            caller.begin(call);
+        }
+    });
+    assert_eq!(caller.agent.live(), BEFORE + CALLS);
+    let each = held / CALLS as isize;
+    assert!(each <= MAX_PLAYING_BYTES, "{each} bytes");
 }

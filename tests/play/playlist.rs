@@ -126,7 +126,7 @@ fn silence_is_sent_as_audio() {
 #[test]
 fn a_tone_lasts_as_long_as_it_was_asked_to() {
     let mut rig = Rig::new();
-    let tone = Tone::sine(600.0, 10_000);
+    let tone = Box::new(Tone::sine(600.0, 10_000));
     let duration = Some(Duration::from_millis(300));
     rig.command(MediaCommand::Append(PlaylistItem::Tone { tone, duration }));
     rig.run_ms(1_000);
@@ -295,7 +295,7 @@ fn a_ring_tone_has_its_cadence_and_length() {
         on: Duration::from_millis(300),
         off: Duration::from_millis(200),
     };
-    let tone = Tone::ringing(440.0, Some(480.0), Some(cadence));
+    let tone = Box::new(Tone::ringing(440.0, Some(480.0), Some(cadence)));
     let duration = Some(Duration::from_millis(1_500));
     let mut rig = Rig::new();
     rig.command(MediaCommand::Append(PlaylistItem::Tone { tone, duration }));

@@ -289,7 +289,7 @@ fn a_prompt_that_is_encoded_starts_with_a_packet() {
     let prompt = tone_prompt(400.0, 100);
     let encoded = prompt.encoded(CodecId::OPUS).unwrap();
     let tone = PlaylistItem::Tone {
-        tone: Tone::sine(800.0, 8_000),
+        tone: Box::new(Tone::sine(800.0, 8_000)),
         duration: Some(Duration::from_millis(30)),
     };
     rig.command(MediaCommand::Append(tone));

@@ -127,8 +127,8 @@ impl Common {
             direction,
             ptime,
             telephone_event: events.first().map(|(theirs, _)| theirs.clone()),
-            receive_events: events.into_iter().map(|(_, ours)| ours).collect(),
-            receive: self.codecs.into_iter().map(|pair| pair.ours).collect(),
+            receive_events: exactly(events.into_iter().map(|(_, ours)| ours)),
+            receive: exactly(self.codecs.into_iter().map(|pair| pair.ours)),
             send,
             srtp: None,
         }
@@ -158,6 +158,14 @@ impl Common {
         usable.retain(|(_, ours)| std::mem::take(&mut first) || rates(ours.clock_rate));
         usable
     }
+}
+
+/// A list in as much room as it needs: it stays as long as the call, and `collect` would keep that of the
+/// pairs it came from.
+fn exactly(formats: impl ExactSizeIterator<Item = AudioFormat>) -> Vec<AudioFormat> {
+    let mut list = Vec::with_capacity(formats.len());
+    list.extend(formats);
+    list
 }
 
 /// Where a stream goes: an address, or a name to resolve, or nowhere.

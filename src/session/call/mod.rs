@@ -397,6 +397,12 @@ impl Call {
         self.outputs.pop_front()
     }
 
+    /// Frees the room of what has been done: most of a call's time nothing is.
+    pub fn rest(&mut self) {
+        self.outputs.shrink_to_fit();
+        self.usage.rest();
+    }
+
     /// Next thing the application has to know.
     pub fn poll_event(&mut self) -> Option<CallEvent> {
         self.events.pop_front()

@@ -283,7 +283,7 @@ async fn what_is_no_audio_says_which_file_and_why() {
     let PromptError::Unreadable { path: named, cause } = &error else {
         panic!("{error}");
     };
-    assert_eq!(*named, path.display().to_string());
+    assert_eq!(**named, *path.display().to_string());
     assert!(!cause.is_empty());
     assert_eq!(folder.store.memory_bytes(), 0);
     // It is tried again at once.
@@ -316,7 +316,7 @@ async fn names_that_leave_the_folders_are_refused() {
         ".hidden.wav",
     ] {
         let error = folder.load(name).await.unwrap_err();
-        assert_eq!(error, PromptError::Name(name.to_owned()));
+        assert_eq!(error, PromptError::Name(name.into()));
     }
     std::fs::create_dir(folder.folder.path().join("folder.wav")).unwrap();
     let error = folder.load("folder.wav").await.unwrap_err();

@@ -72,7 +72,7 @@ impl Host<'_> {
             ModuleAction::Sys(it) => self.await_work(Work::Local(LocalWork::of(it, call))),
             ModuleAction::Monitoring(it) => {
                 match modules::monitoring(it, call, self.around.id(), variables) {
-                    Asked::Question(question) => self.await_work(Work::Ask(question)),
+                    Asked::Question(question) => self.await_work(Work::Ask(Box::new(question))),
                     Asked::Tell(write) => {
                         self.around.output(SessionOutput::Monitor(write));
                         ActionOutcome::done()

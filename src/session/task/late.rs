@@ -50,12 +50,12 @@ impl<S: SessionCore> Task<S> {
             Command::Ack {
                 invite,
                 request: Box::new(ack),
-                next_hop: next_hop.clone(),
+                next_hop: Box::new(next_hop.clone()),
             },
             Command::Request {
                 token: RequestToken::UNHEARD,
                 request: Box::new(bye),
-                next_hop,
+                next_hop: Box::new(next_hop),
             },
         ];
         for command in commands {

@@ -202,12 +202,12 @@ pub(super) fn loaded(
     let name = &file.to_string();
     let named = matches!(file, AudioFile::Name(_));
     if named && safe_path::join(Path::new("/audio"), name).is_none() {
-        return Err(PromptError::Name(name.clone()));
+        return Err(PromptError::Name(name.as_str().into()));
     }
     let prompt = prompts.get(name).cloned();
     let missing = || PromptError::Missing {
-        name: name.to_owned(),
-        folders: "/audio".to_owned(),
+        name: name.as_str().into(),
+        folders: "/audio".into(),
     };
     let item = |prompt| PlaylistItem::Prompt { prompt, looped };
     prompt.map(item).ok_or_else(missing)

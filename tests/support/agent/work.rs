@@ -30,7 +30,7 @@ impl Agent {
                 }
                 return;
             }
-            Work::Ask(question) => Ok(dsm::Answer::Value(match self.ask(question) {
+            Work::Ask(question) => Ok(dsm::Answer::Value(match self.ask(*question) {
                 Reply::Attribute(Some(value)) => value.into(),
                 _ => serde_json::Value::Null,
             })),

@@ -399,7 +399,7 @@ pub(super) fn ringtone(ringtone: &Ringtone) -> Result<PlaylistItem, Exception> {
         (!off.is_zero()).then_some(Cadence { on, off }),
     );
     Ok(PlaylistItem::Tone {
-        tone,
+        tone: Box::new(tone),
         duration: (!length.is_zero()).then_some(length),
     })
 }

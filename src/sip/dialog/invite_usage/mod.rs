@@ -217,7 +217,7 @@ impl InviteUsage {
         usage.commands.push_back(Command::Request {
             token,
             request,
-            next_hop,
+            next_hop: Box::new(next_hop),
         });
         usage
     }
@@ -268,6 +268,11 @@ impl InviteUsage {
     /// Next thing to send.
     pub fn poll_command(&mut self) -> Option<Command> {
         self.commands.pop_front()
+    }
+
+    /// Frees the room of commands that have been taken.
+    pub fn rest(&mut self) {
+        self.commands.shrink_to_fit();
     }
 
     /// Next thing to know.

@@ -177,7 +177,7 @@ impl InviteUsage {
         self.commands.push_back(Command::Request {
             token,
             request: Box::new(request),
-            next_hop: fork.dialog.next_hop().clone(),
+            next_hop: Box::new(fork.dialog.next_hop().clone()),
         });
     }
 

@@ -66,7 +66,7 @@ pub enum Command {
         /// The request, without Via.
         request: Box<Request>,
         /// Where it goes (RFC 3261 §12.2.1.1).
-        next_hop: Uri,
+        next_hop: Box<Uri>,
     },
     /// Send the ACK of a 2xx.
     Ack {
@@ -75,7 +75,7 @@ pub enum Command {
         /// The ACK, without Via.
         request: Box<Request>,
         /// Where it goes.
-        next_hop: Uri,
+        next_hop: Box<Uri>,
     },
     /// Cancel an INVITE that has no final response yet.
     Cancel {

@@ -84,7 +84,7 @@ impl InviteUsage {
         self.commands.push_back(Command::Request {
             token,
             request,
-            next_hop,
+            next_hop: Box::new(next_hop),
         });
         true
     }
@@ -305,7 +305,7 @@ impl InviteUsage {
         self.commands.push_back(Command::Ack {
             invite: token,
             request: Box::new(ack),
-            next_hop: next_hop.clone(),
+            next_hop: Box::new(next_hop.clone()),
         });
         let token = self.new_token();
         if is_first {
@@ -314,7 +314,7 @@ impl InviteUsage {
         self.commands.push_back(Command::Request {
             token,
             request: Box::new(bye),
-            next_hop,
+            next_hop: Box::new(next_hop),
         });
     }
 
@@ -341,7 +341,7 @@ impl InviteUsage {
         self.commands.push_back(Command::Ack {
             invite,
             request: Box::new(request),
-            next_hop,
+            next_hop: Box::new(next_hop),
         });
     }
 
