@@ -24,7 +24,7 @@ impl Prompt {
     /// Brings a decoded file to `sample_rate` samples a second.
     ///
     /// # Errors
-    /// [`AudioError::Resample`] for a rate that is not supported.
+    /// [`AudioError::Resample`] for rates between which nothing can be converted.
     pub fn from_sound(sound: Sound, sample_rate: u32) -> Result<Self, AudioError> {
         let pcm = match sound.sample_rate == sample_rate {
             true => sound.pcm,

@@ -23,7 +23,7 @@ const MAX_LINGERING_BYTES: isize = 2 * 3 * 1024;
 
 /// What an announcement may hold while it is heard, in bytes: its session, dialog and transaction, and what
 /// the test notes of it. Not what its task, its stream and its mailbox take.
-const MAX_PLAYING_BYTES: isize = 12 * 1024;
+const MAX_PLAYING_BYTES: isize = 13 * 1024;
 
 const OFFER: &str = "v=0\r\n\
     o=alice 2890844526 2890844526 IN IP4 192.0.2.9\r\n\
