@@ -199,10 +199,12 @@ impl WorkLoad {
             return;
         }
         let count = begun.wrapping_sub(window.begun);
-        // Who begins none at all hangs, which says nothing of its pace.
-        if !window.idle && count > 0 {
-            let pace = count as u128 * INTERVAL.as_micros() / window.passed.as_micros();
-            self.pace = (pace as usize).clamp(LEAST_PACE, MOST_WAITING);
+        let pace = count as u128 * INTERVAL.as_micros() / window.passed.as_micros();
+        let pace = (pace as usize).clamp(LEAST_PACE, MOST_WAITING);
+        // Who begins none at all hangs, which says nothing of its pace. Who has been idle can do at least what it
+        // did: where too few may wait, they are soon gone, and more may.
+        if pace > self.pace || (!window.idle && count > 0) {
+            self.pace = pace;
             self.learnt = Some(now);
         } else if self.learnt.is_some_and(|at| now - at >= MEMORY) {
             self.pace = MOST_WAITING;

@@ -233,6 +233,17 @@ fn where_sessions_take_long_to_begin_fewer_wait() {
 }
 
 #[test]
+fn a_thread_that_had_little_of_its_core_makes_up_for_it_when_it_has_it() {
+    let mut thread = Thread::fast();
+    let stands = (1..).map(|n| (ms(n * 60), ms(50)));
+    thread.standstills = stands.take_while(|(at, _)| *at < ms(2_000)).collect();
+    thread.take(calls(12_000, ms(0), ms(4_000)));
+    let later = |(came, _): &&(Duration, Duration)| *came >= ms(2_500);
+    let taken = thread.taken.iter().filter(later).count();
+    assert!(taken > 13_800, "{taken} of 14,300");
+}
+
+#[test]
 fn sessions_that_do_not_begin_do_not_pile_up() {
     let mut thread = Thread::fast();
     thread.hangs = ms(1_000)..ms(3_000);
