@@ -251,7 +251,7 @@ fn what_goes_by_a_connection_of_its_own_does_not_overtake_what_waits_for_the_dns
     let bye = || Command::Request {
         token: RequestToken(2),
         request: request(Method::Bye),
-        next_hop: uri("sip:bob@192.0.2.9;ob"),
+        next_hop: uri("sip:bob@192.0.2.9;ob").into(),
     };
     // Nothing waits: it goes at once.
     assert!(delivery.keep_behind(&1, bye()).is_some());
