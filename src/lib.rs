@@ -15,6 +15,7 @@ pub mod codec; // CORE: one file per codec behind `Encoder` and `Decoder`
 pub mod config; // text to typed configuration, once
 pub mod control; // functions that diagrams and operators call by name
 pub mod counter; // counters and gauges
+pub(crate) mod decimal; // numbers and addresses, written fast
 pub mod deployment; // SHELL: diagrams and what belongs to them, read from disk
 pub mod dsm; // CORE: the state diagram language: front end, program, engine
 pub(crate) mod excerpt; // what peers wrote, cut for log lines

@@ -41,8 +41,10 @@ impl SessionDescription {
             return Err(SdpError::TooLong);
         }
         // Bytes that are no UTF-8 cost their own character, not the call.
-        let text = String::from_utf8_lossy(body);
-        reader::read(&text)
+        match std::str::from_utf8(body) {
+            Ok(text) => reader::read(text),
+            Err(_) => reader::read(&String::from_utf8_lossy(body)),
+        }
     }
 
     /// The connection address that holds for `media`, its own or the session's (RFC 8866 §5.7).
@@ -165,7 +167,8 @@ impl Attribute {
     }
 
     pub(super) fn parse(text: &str) -> Self {
-        let (name, value) = text.split_once(':').unwrap_or((text, ""));
+        let colon = memchr::memchr(b':', text.as_bytes());
+        let (name, value) = colon.map_or((text, ""), |at| (&text[..at], &text[at + 1..]));
         Self {
             // Blanks around a name, which it cannot have, are the sender's slip.
             name: reader::known_or(name.trim(), &USUAL),

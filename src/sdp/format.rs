@@ -1,10 +1,13 @@
 //! Audio formats as a session description names them: `a=rtpmap`, `a=fmtp`, static payload types,
 //! and the event ranges of telephone-event (RFC 4733 §2.4.1).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::description::{Attribute, MediaDescription};
+use super::reader::known_or;
 use crate::codec::{CodecId, Codecs};
+use crate::decimal::write_number;
 use crate::rtp::{PayloadType, static_payload};
 
 /// The encoding name of RFC 4733 events.
@@ -16,7 +19,7 @@ pub struct AudioFormat {
     /// 0 to 127.
     pub payload_type: u8,
     /// As written; names compare without case.
-    pub encoding_name: String,
+    pub encoding_name: Cow<'static, str>,
     /// The RTP clock rate in hertz. For G722 that is 8000 although it samples at 16000.
     pub clock_rate: u32,
     /// 1 unless the description says otherwise.
@@ -58,17 +61,33 @@ impl AudioFormat {
             channels,
             fmtp,
         } = self;
-        let rtpmap = match channels {
-            1 => format!("{payload_type} {encoding_name}/{clock_rate}"),
-            _ => format!("{payload_type} {encoding_name}/{clock_rate}/{channels}"),
-        };
-        let fmtp = fmtp.as_ref().map(|fmtp| format!("{payload_type} {fmtp}"));
+        let mut rtpmap = numbered(*payload_type, encoding_name, RATE_BYTES);
+        rtpmap.push('/');
+        // Writing into a String cannot fail.
+        let _ = write_number(&mut rtpmap, (*clock_rate).into());
+        if *channels != 1 {
+            rtpmap.push('/');
+            let _ = write_number(&mut rtpmap, (*channels).into());
+        }
+        let fmtp = fmtp.as_ref().map(|fmtp| numbered(*payload_type, fmtp, 0));
         let line = |name: &'static str, value| Attribute {
             name: name.into(),
             value: Some(value),
         };
         std::iter::once(line("rtpmap", rtpmap)).chain(fmtp.map(|fmtp| line("fmtp", fmtp)))
     }
+}
+
+/// Room for clock rate and channels of an `a=rtpmap`.
+const RATE_BYTES: usize = 16;
+
+/// A payload type and `text`, with room for `more` bytes.
+fn numbered(payload_type: u8, text: &str, more: usize) -> String {
+    let mut line = payload_type.to_string();
+    line.reserve_exact(1 + text.len() + more);
+    line.push(' ');
+    line.push_str(text);
+    line
 }
 
 /// The formats of a media section in the order of its `m=` line, each number once.
@@ -98,7 +117,9 @@ fn value_of<'a>(media: &'a MediaDescription, name: &str, number: u8) -> Option<&
         .iter()
         .filter(|attribute| attribute.name == name)
         .find_map(|attribute| {
-            let (key, text) = attribute.value.as_deref()?.trim().split_once([' ', '\t'])?;
+            let value = attribute.value.as_deref()?.trim();
+            let blank = memchr::memchr2(b' ', b'\t', value.as_bytes())?;
+            let (key, text) = (&value[..blank], &value[blank + 1..]);
             (payload_type(key) == Some(number)).then(|| text.trim())
         })
 }
@@ -111,24 +132,27 @@ fn payload_type(text: &str) -> Option<u8> {
 /// without the payload type (RFC 8866 §6.6).
 fn rtpmap(payload_type: u8, text: &str) -> Option<AudioFormat> {
     let mut parts = text.split('/').map(str::trim);
-    let encoding_name = parts.next().filter(|name| !name.is_empty())?.to_owned();
+    let encoding_name = parts.next().filter(|name| !name.is_empty())?;
     let clock_rate = parts.next()?.parse().ok().filter(|rate| *rate > 0)?;
     let channels = parts.next().map_or(Some(1), |count| count.parse().ok())?;
     Some(AudioFormat {
         payload_type,
-        encoding_name,
+        encoding_name: known_or(encoding_name, &USUAL),
         clock_rate,
         channels,
         fmtp: None,
     })
 }
 
+/// Names that nearly every description has.
+const USUAL: [&str; 5] = [TELEPHONE_EVENT, "PCMU", "PCMA", "opus", "G722"];
+
 /// What a number means that needs no `a=rtpmap`.
 fn static_format(payload_type: u8) -> Option<AudioFormat> {
     let known = static_payload(PayloadType::new(payload_type)?)?;
     Some(AudioFormat {
         payload_type,
-        encoding_name: known.encoding_name.to_owned(),
+        encoding_name: known.encoding_name.into(),
         clock_rate: known.clock_rate.get(),
         channels: known.channels,
         fmtp: None,
@@ -168,30 +192,27 @@ impl EventSet {
     pub(super) fn of(format: &AudioFormat) -> Self {
         format.fmtp.as_deref().map_or(Self::DTMF, Self::parse)
     }
-
-    fn contains(self, event: u32) -> bool {
-        event < 32 && self.0 & 1 << event != 0
-    }
 }
 
 impl fmt::Display for EventSet {
     /// Writes the value of an `a=fmtp`, such as `0-15,17`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        let starts = (0..32)
-            .filter(|event| self.contains(*event))
-            .filter(|event| *event == 0 || !self.contains(event - 1));
-        for first in starts {
-            let last = (first..32)
-                .take_while(|event| self.contains(*event))
-                .last()
-                .unwrap_or(first);
-            if first == last {
-                write!(f, "{separator}{first}")?;
-            } else {
-                write!(f, "{separator}{first}-{last}")?;
+        // In 64 bits, so that a run may be shifted out as a whole.
+        let (mut rest, mut first) = (u64::from(self.0), 0);
+        while rest != 0 {
+            let gap = rest.trailing_zeros();
+            let run = (rest >> gap).trailing_ones();
+            first += gap;
+            f.write_str(separator)?;
+            write_number(f, first.into())?;
+            if run > 1 {
+                f.write_str("-")?;
+                write_number(f, (first + run - 1).into())?;
             }
             separator = ",";
+            rest >>= gap + run;
+            first += run;
         }
         Ok(())
     }

@@ -4,7 +4,6 @@ mod agreed;
 mod section;
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use std::time::Duration;
 use self::agreed::Common;
 pub(super) use self::agreed::is_unicast;
 pub use self::agreed::{MAX_PTIME, MIN_PTIME, NegotiatedAudio};
-use self::section::{audio_attributes, declined, describe_audio};
+use self::section::{audio_attributes, decline, describe_audio};
 use super::crypto::CryptoAttribute;
 use super::description::{
     ConnectionAddress, Direction, MediaDescription, Origin, SdpError, SessionDescription, Time,
@@ -170,28 +169,31 @@ impl OfferAnswer {
         if self.open_offer.is_some() {
             return Err(NegotiationError::OfferPending);
         }
-        let offer = SessionDescription::parse(offer)?;
-        let mut media: Vec<_> = offer.media.iter().map(declined).collect();
-
+        let mut offer = SessionDescription::parse(offer)?;
         let agreed = match self.select_stream(&offer, capabilities) {
             Ok(Selected { index, common, key }) => {
                 let section = &offer.media[index];
                 let mut agreed = self.agree(&offer, section, common, capabilities)?;
                 self.audio_index = index;
                 self.remember_numbers(agreed.receive.iter().chain(&agreed.receive_events));
-                media[index].port = local.port();
                 let encryption = self.encryption.as_mut();
                 let keys = encryption.and_then(|encryption| encryption.answer(key, section));
                 let (line, keys) = keys.unzip();
                 agreed.srtp = keys.map(Box::new);
-                describe_audio(&mut media[index], &agreed, line.as_slice());
+                answer_with(&mut offer.media, Some(index));
+                let section = &mut offer.media[index];
+                describe_audio(section, local.port(), &agreed, line.as_slice());
                 agreed
             }
-            Err(why) => self.disabled_by(&offer).ok_or(why)?,
+            Err(why) => {
+                let agreed = self.disabled_by(&offer).ok_or(why)?;
+                answer_with(&mut offer.media, None);
+                agreed
+            }
         };
         let agreed = Arc::new(agreed);
         self.agreed = Some(agreed.clone());
-        Ok((self.publish(local.ip(), offer.times, media), agreed))
+        Ok((self.publish(local.ip(), offer.times, offer.media), agreed))
     }
 
     /// Makes an offer with the audio stream in `direction`. Streams that were declined earlier
@@ -234,9 +236,9 @@ impl OfferAnswer {
         let mut media: Vec<_> = self
             .last_sent
             .iter()
-            .flat_map(|last| &last.media)
-            .map(declined)
+            .flat_map(|last| last.media.clone())
             .collect();
+        media.iter_mut().for_each(decline);
         match media.get_mut(self.audio_index) {
             Some(section) => *section = audio,
             None => media.push(audio),
@@ -427,11 +429,21 @@ impl OfferAnswer {
         }
         let mut body = String::with_capacity(TYPICAL_BYTES);
         // Writing into a String cannot fail.
-        let _ = write!(body, "{description}");
+        let _ = description.write_to(&mut body);
         // It stays as long as the call.
         body.shrink_to_fit();
         self.last_sent = Some(description);
         body
+    }
+}
+
+/// Makes of the sections of an offer those of an answer that uses none but `used`, which is still to be
+/// described.
+fn answer_with(media: &mut [MediaDescription], used: Option<usize>) {
+    for (index, section) in media.iter_mut().enumerate() {
+        if Some(index) != used {
+            decline(section);
+        }
     }
 }
 

@@ -25,10 +25,7 @@ pub const MAX_TIMES: usize = 16;
 
 /// Reads a body.
 pub(super) fn read(text: &str) -> Result<SessionDescription, SdpError> {
-    let mut lines = text
-        .split(['\r', '\n'])
-        .map(str::trim)
-        .filter(|line| !line.is_empty());
+    let mut lines = lines(text);
     if lines.next() != Some("v=0") {
         return Err(SdpError::NoVersion);
     }
@@ -44,18 +41,21 @@ pub(super) fn read(text: &str) -> Result<SessionDescription, SdpError> {
     for (index, line) in lines.enumerate() {
         // `enumerate` starts behind the `v=` line, and people count from 1.
         let bad_line = SdpError::BadLine { line: index + 2 };
-        let (kind, value) = line.split_once('=').ok_or(bad_line)?;
+        let [kind, b'=', ..] = line.as_bytes() else {
+            return Err(bad_line);
+        };
+        let value = &line[2..];
         match kind {
             // The first of several, which there should not be.
-            "o" if !std::mem::replace(&mut has_origin, true) => read.origin = origin(value)?,
-            "s" if read.media.is_empty() => read.name = value.to_owned().into(),
-            "t" => push(
+            b'o' if !std::mem::replace(&mut has_origin, true) => read.origin = origin(value)?,
+            b's' if read.media.is_empty() => read.name = value.to_owned().into(),
+            b't' => push(
                 &mut read.times,
                 time(value),
                 MAX_TIMES,
                 SdpError::TooManyTimes,
             )?,
-            "c" => {
+            b'c' => {
                 // The first of several: more than one is for multicast layers.
                 let own = match read.media.last_mut() {
                     Some(media) => &mut media.connection,
@@ -65,7 +65,7 @@ pub(super) fn read(text: &str) -> Result<SessionDescription, SdpError> {
                     *own = Some(connection(value)?);
                 }
             }
-            "a" => push(
+            b'a' => push(
                 match read.media.last_mut() {
                     Some(media) => &mut media.attributes,
                     None => &mut read.attributes,
@@ -74,20 +74,31 @@ pub(super) fn read(text: &str) -> Result<SessionDescription, SdpError> {
                 MAX_ATTRIBUTES_PER_SECTION,
                 SdpError::TooManyAttributes,
             )?,
-            "m" => push(
+            b'm' => push(
                 &mut read.media,
                 section(value)?,
                 MAX_MEDIA,
                 SdpError::TooManyMedia,
             )?,
-            letter if letter.len() == 1 => {}
-            _ => return Err(bad_line),
+            _ => {}
         }
     }
     if read.times.is_empty() {
         read.times.push(Time::default());
     }
     Ok(read)
+}
+
+/// The lines that are not blank, whatever ends them, without blanks around them.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    let lines = std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memchr2(b'\r', b'\n', text.as_bytes());
+        rest = end.map(|end| &text[end + 1..]);
+        Some(text[..end.unwrap_or(text.len())].trim())
+    });
+    lines.filter(|line| !line.is_empty())
 }
 
 /// `o=<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address>`. Some write a display

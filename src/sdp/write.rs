@@ -1,74 +1,96 @@
 //! Writes a session description as RFC 8866 §5 orders it.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use super::description::{
     Attribute, ConnectionAddress, MediaDescription, Origin, SessionDescription,
 };
+use crate::decimal::{write_ipv4, write_number};
 
 impl fmt::Display for SessionDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "v=0\r\no={}\r\ns={}\r\n", self.origin, self.name)?;
+        self.write_to(f)
+    }
+}
+
+impl SessionDescription {
+    /// Writes the body that goes on the wire.
+    pub(super) fn write_to(&self, out: &mut impl Write) -> fmt::Result {
+        out.write_str("v=0\r\n")?;
+        write_origin(out, &self.origin)?;
+        write_all(out, &["s=", &self.name, "\r\n"])?;
         if let Some(connection) = &self.connection {
-            write!(f, "c={connection}\r\n")?;
+            write_connection(out, connection)?;
         }
         for time in &self.times {
-            write!(f, "t={} {}\r\n", time.start, time.stop)?;
+            out.write_str("t=")?;
+            write_number(out, time.start)?;
+            out.write_str(" ")?;
+            write_number(out, time.stop)?;
+            out.write_str("\r\n")?;
         }
-        self.attributes
+        write_attributes(out, &self.attributes)?;
+        self.media
             .iter()
-            .try_for_each(|attribute| attribute.fmt(f))?;
-        self.media.iter().try_for_each(|media| media.fmt(f))
+            .try_for_each(|media| write_section(out, media))
     }
 }
 
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            username,
-            session_id,
-            session_version,
-            address,
-        } = self;
-        write!(f, "{username} {session_id} {session_version} {address}")
-    }
+fn write_origin(out: &mut impl Write, origin: &Origin) -> fmt::Result {
+    let Origin {
+        username,
+        session_id,
+        session_version,
+        address,
+    } = origin;
+    let user_and_version = ["o=", username, " ", session_id, " ", session_version, " "];
+    write_all(out, &user_and_version)?;
+    write_address(out, address)?;
+    out.write_str("\r\n")
 }
 
-impl fmt::Display for ConnectionAddress {
-    /// Writes network type, address type and address.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ip(IpAddr::V4(address)) => write!(f, "IN IP4 {address}"),
-            Self::Ip(IpAddr::V6(address)) => write!(f, "IN IP6 {address}"),
-            Self::Name(name) => write!(f, "IN IP4 {name}"),
+fn write_connection(out: &mut impl Write, connection: &ConnectionAddress) -> fmt::Result {
+    out.write_str("c=")?;
+    write_address(out, connection)?;
+    out.write_str("\r\n")
+}
+
+/// Network type, address type and address.
+fn write_address(out: &mut impl Write, address: &ConnectionAddress) -> fmt::Result {
+    match address {
+        ConnectionAddress::Ip(IpAddr::V4(address)) => {
+            out.write_str("IN IP4 ")?;
+            write_ipv4(out, *address)
         }
+        ConnectionAddress::Ip(IpAddr::V6(address)) => write!(out, "IN IP6 {address}"),
+        ConnectionAddress::Name(name) => write_all(out, &["IN IP4 ", name]),
     }
 }
 
-impl fmt::Display for MediaDescription {
-    /// Writes the whole section.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "m={} {} {}", self.media, self.port, self.protocol)?;
-        self.formats
-            .iter()
-            .try_for_each(|format| write!(f, " {format}"))?;
-        f.write_str("\r\n")?;
-        if let Some(connection) = &self.connection {
-            write!(f, "c={connection}\r\n")?;
-        }
-        self.attributes
-            .iter()
-            .try_for_each(|attribute| attribute.fmt(f))
+fn write_section(out: &mut impl Write, media: &MediaDescription) -> fmt::Result {
+    write_all(out, &["m=", &media.media, " "])?;
+    write_number(out, media.port.into())?;
+    write_all(out, &[" ", &media.protocol])?;
+    for format in &media.formats {
+        write_all(out, &[" ", format])?;
     }
+    out.write_str("\r\n")?;
+    if let Some(connection) = &media.connection {
+        write_connection(out, connection)?;
+    }
+    write_attributes(out, &media.attributes)
 }
 
-impl fmt::Display for Attribute {
-    /// Writes the whole line.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "a={}:{value}\r\n", self.name),
-            None => write!(f, "a={}\r\n", self.name),
-        }
-    }
+fn write_attributes(out: &mut impl Write, attributes: &[Attribute]) -> fmt::Result {
+    attributes
+        .iter()
+        .try_for_each(|attribute| match &attribute.value {
+            Some(value) => write_all(out, &["a=", &attribute.name, ":", value, "\r\n"]),
+            None => write_all(out, &["a=", &attribute.name, "\r\n"]),
+        })
+}
+
+fn write_all(out: &mut impl Write, texts: &[&str]) -> fmt::Result {
+    texts.iter().try_for_each(|text| out.write_str(text))
 }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::memmem;
 
+use crate::decimal::ip_text;
 use crate::sip::message::{MAX_MESSAGE_BYTES, Transport, Via};
 use crate::sip::transaction::Reliability;
 
@@ -77,7 +78,7 @@ pub fn stamp_via(via: &mut Via, source: SocketAddr) -> bool {
         via.params.set("rport", source.port().to_string());
     }
     if asked || via.host.ip() != Some(source.ip()) {
-        via.params.set("received", source.ip().to_string());
+        via.params.set("received", ip_text(source.ip()));
         return true;
     }
     let claimed = via.params.contains("received");

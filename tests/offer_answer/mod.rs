@@ -21,7 +21,7 @@ fn local() -> SocketAddr {
 }
 
 fn format(payload_type: u8, name: &str, clock_rate: u32, channels: u8) -> AudioFormat {
-    let encoding_name = name.to_owned();
+    let encoding_name = name.to_owned().into();
     AudioFormat {
         payload_type,
         encoding_name,

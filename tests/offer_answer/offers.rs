@@ -48,7 +48,7 @@ fn an_invite_without_offer_gets_ours() {
     let audio = exchange.accept_answer(answer.as_bytes()).unwrap();
     assert_eq!(audio.remote, Some("192.0.2.1:4000".parse().unwrap()));
     assert_eq!(
-        (audio.send.encoding_name.as_str(), audio.receive.len()),
+        (&*audio.send.encoding_name, audio.receive.len()),
         ("PCMA", 1)
     );
     assert_eq!(

@@ -145,9 +145,11 @@ impl Common {
                 .iter()
                 .all(|(_, own)| own.clock_rate != ours.clock_rate);
             if !events.is_empty() && is_new {
+                let events = events.to_string();
                 let understood = |format: &AudioFormat| AudioFormat {
-                    fmtp: Some(events.to_string()),
-                    ..format.clone()
+                    fmtp: Some(events.clone()),
+                    encoding_name: format.encoding_name.clone(),
+                    ..*format
                 };
                 usable.push((understood(theirs), understood(ours)));
             }

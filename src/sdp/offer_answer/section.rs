@@ -9,30 +9,28 @@ use crate::sdp::format::AudioFormat;
 
 pub(super) const RTCP_MUX: &str = "rtcp-mux";
 
-/// The section as an answer declines it: same media type, profile and formats, port 0
+/// Makes of an offered section the one that declines it: same media type, profile and formats, port 0
 /// (RFC 3264 §6).
-pub(super) fn declined(offered: &MediaDescription) -> MediaDescription {
-    let mut formats = offered.formats.clone();
-    if formats.is_empty() {
+pub(super) fn decline(section: &mut MediaDescription) {
+    if section.formats.is_empty() {
         // The grammar wants one; a section that came without has to go back with something.
-        formats.push("0".to_owned());
+        section.formats.push("0".to_owned());
     }
-    MediaDescription {
-        media: offered.media.clone(),
-        port: 0,
-        protocol: offered.protocol.clone(),
-        formats,
-        connection: None,
-        attributes: Vec::new(),
-    }
+    section.port = 0;
+    section.connection = None;
+    section.attributes.clear();
 }
 
+/// Makes of an offered section the one that agrees to it.
 pub(super) fn describe_audio(
     section: &mut MediaDescription,
+    port: u16,
     agreed: &NegotiatedAudio,
     keys: &[CryptoAttribute],
 ) {
     let formats = || agreed.receive.iter().chain(&agreed.receive_events);
+    section.port = port;
+    section.connection = None;
     section.formats = formats()
         .map(|format| format.payload_type.to_string())
         .collect();

@@ -40,7 +40,7 @@ fn the_channels_of_an_rtpmap_survive() {
     let description = parse(PHONE);
     let opus = &description.media[0].audio_formats()[0];
     assert_eq!(
-        (opus.encoding_name.as_str(), opus.clock_rate, opus.channels),
+        (&*opus.encoding_name, opus.clock_rate, opus.channels),
         ("opus", 48_000, 2)
     );
     assert!(

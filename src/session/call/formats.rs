@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::codec::Codecs;
 use crate::media::MediaFormat;
 use crate::rtp::{ClockRate, PayloadType};
-use crate::sdp::{AudioFormat, Capabilities};
+use crate::sdp::{AudioFormat, Capabilities, TELEPHONE_EVENT};
 
 /// `format` in terms of the media threads; `None` if it is not one of `codecs`.
 pub(super) fn media_format(codecs: &Codecs, format: &AudioFormat) -> Option<MediaFormat> {
@@ -34,7 +34,7 @@ pub fn capabilities(codecs: &Codecs) -> Capabilities {
     for codec in codecs.iter() {
         formats.push(AudioFormat {
             payload_type: number(codec.static_payload_type()),
-            encoding_name: codec.encoding_name().to_owned(),
+            encoding_name: codec.encoding_name().into(),
             clock_rate: codec.clock_rate().get(),
             channels: codec.channels(),
             fmtp: Some(codec.fmtp(None).into_owned()).filter(|fmtp| !fmtp.is_empty()),
@@ -49,7 +49,7 @@ pub fn capabilities(codecs: &Codecs) -> Capabilities {
     for clock_rate in clock_rates {
         formats.push(AudioFormat {
             payload_type: number(None),
-            encoding_name: "telephone-event".to_owned(),
+            encoding_name: TELEPHONE_EVENT.into(),
             clock_rate,
             channels: 1,
             fmtp: Some("0-15".to_owned()),

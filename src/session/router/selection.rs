@@ -6,7 +6,7 @@ use super::{Mailbox, Router};
 use crate::config::{ApplicationSelector, NoApplication, SelectionInput};
 use crate::excerpt::Excerpt;
 use crate::session::catalog::Application;
-use crate::sip::message::{HeaderName, Request, Uri};
+use crate::sip::message::{HeaderName, Request, Uri, to_text};
 
 /// Why no application is selected.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ impl<M: Mailbox> Router<M> {
         selector: &ApplicationSelector,
         request: &Request,
     ) -> Result<(String, Application), SelectError> {
-        let ruri = request.uri.to_string();
+        let ruri = to_text(&request.uri);
         let sip = match &request.uri {
             Uri::Sip(sip) => Some(sip),
             _ => None,

@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use super::message::{
     CSeq, HeaderName, Headers, Method, NameAddr, ParseError, Request, Response, StatusCode, Uri,
+    to_text,
 };
 
 #[cfg(test)]
@@ -216,15 +217,15 @@ impl Dialog {
         let mut request = Request::new(method.clone(), uri);
         let headers = &mut request.headers;
         for route in routes.iter().chain(&last) {
-            headers.push(HeaderName::Route, route.to_string());
+            headers.push(HeaderName::Route, to_text(route));
         }
         headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
-        headers.push(HeaderName::From, self.local.to_string());
-        headers.push(HeaderName::To, self.remote.to_string());
+        headers.push(HeaderName::From, to_text(&self.local));
+        headers.push(HeaderName::To, to_text(&self.remote));
         headers.push(HeaderName::CallId, self.id.call_id.clone());
         headers.push(HeaderName::CSeq, CSeq { number, method }.to_string());
         if refreshes {
-            headers.push(HeaderName::Contact, self.contact.to_string());
+            headers.push(HeaderName::Contact, to_text(&self.contact));
         }
         request
     }
@@ -236,7 +237,7 @@ impl Dialog {
         if (101..300).contains(&status.code()) && refreshes_target(&request.method) {
             response
                 .headers
-                .push(HeaderName::Contact, self.contact.to_string());
+                .push(HeaderName::Contact, to_text(&self.contact));
         }
         response
     }

@@ -168,12 +168,14 @@ impl Endpoint {
         if !self.lets_in(flow.remote.ip()) {
             return;
         }
-        match Message::parse_datagram(bytes) {
-            Ok(Message::Request(request)) => {
-                self.uas.handle_request(&mut self.core, now, flow, request);
+        match Message::parse_identified(bytes) {
+            Ok((Message::Request(request), identity)) => {
+                self.uas
+                    .handle_request(&mut self.core, now, flow, request, identity);
             }
-            Ok(Message::Response(response)) => {
-                self.uac.handle_response(&mut self.core, now, response);
+            Ok((Message::Response(response), identity)) => {
+                self.uac
+                    .handle_response(&mut self.core, now, response, identity);
             }
             Err(bad) => self.core.handle_bad_message(now, flow, bad),
         }

@@ -8,9 +8,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::sip::message::{
-    CSeq, HeaderName, Headers, Host, Message, Method, Request, Response, Transport, Via,
+    CSeq, HeaderName, Headers, Host, Identity, Message, Method, Request, Response, Transport, Via,
 };
-use crate::sip::transaction::key::{ClientKey, Identity, MAGIC_COOKIE};
+use crate::sip::transaction::key::{ClientKey, MAGIC_COOKIE};
 use crate::sip::transaction::{InviteClient, NonInviteClient, invite_client, non_invite_client};
 use crate::sip::transport::{Flow, Transmit};
 
@@ -150,8 +150,14 @@ impl Uac {
         invite.forks.iter().any(|fork| fork.to_tag == to_tag)
     }
 
-    pub(super) fn handle_response(&mut self, core: &mut Core, now: Instant, response: Response) {
-        let Some((id, identity)) = self.find(&response) else {
+    pub(super) fn handle_response(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        response: Response,
+        identity: Identity,
+    ) {
+        let Some(id) = self.find(&response, &identity) else {
             core.stats.stray_responses += 1;
             return;
         };
@@ -218,13 +224,12 @@ impl Uac {
     }
 
     pub(super) fn handle_unsent(&mut self, core: &mut Core, now: Instant, bytes: Bytes) {
-        let Ok(Message::Request(request)) = Message::parse_datagram(bytes) else {
+        let Ok((Message::Request(_), identity)) = Message::parse_identified(bytes) else {
             return;
         };
         // An ACK has a branch of its own or its failure's, and no transaction by its method: the peer
         // repeats what it is for.
-        let key = Identity::of(&request.headers).map(|identity| identity.client_key());
-        if let Some(id) = key.ok().and_then(|key| self.by_key.get(&key).copied()) {
+        if let Some(id) = self.by_key.get(&identity.client_key()).copied() {
             self.fail(core, now, id);
         }
     }
@@ -276,11 +281,10 @@ impl Uac {
     /// Finds the transaction of a response. Its branch is ours and cannot be guessed, so this is also
     /// the check of `sent-by` in RFC 3261 §18.1.2. A second Via means that the response is not for us
     /// (§8.1.3.3).
-    fn find(&self, response: &Response) -> Option<(TransactionId, Identity)> {
-        let identity = Identity::of(&response.headers).ok()?;
+    fn find(&self, response: &Response, identity: &Identity) -> Option<TransactionId> {
         let id = *self.by_key.get(&identity.client_key())?;
         let alone = response.headers.tokens(&HeaderName::Via).nth(1).is_none();
-        alone.then_some((id, identity))
+        alone.then_some(id)
     }
 
     fn open(&mut self, core: &mut Core, transaction: ClientTransaction) -> TransactionId {

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::sip::message::{HeaderName, Message, Method, Request, Response, StatusCode};
-use crate::sip::transaction::key::{AckKey, Identity, KeyMaker, MergeKey, ServerKey};
+use crate::sip::message::{HeaderName, Identity, Message, Method, Request, Response, StatusCode};
+use crate::sip::transaction::key::{AckKey, KeyMaker, MergeKey, ServerKey};
 use crate::sip::transaction::{InviteServer, NonInviteServer, invite_server, non_invite_server};
 use crate::sip::transport::{Flow, Transmit, response_flow, stamp_via};
 
@@ -75,11 +75,8 @@ impl Uas {
         now: Instant,
         flow: Flow,
         mut request: Request,
+        mut identity: Identity,
     ) {
-        let Ok(mut identity) = Identity::of(&request.headers) else {
-            core.stats.malformed_dropped += 1;
-            return;
-        };
         let key = self.keys.server(&identity, &request.uri);
         let known = self.by_key.get(&key).copied();
         if request.method == Method::Ack {

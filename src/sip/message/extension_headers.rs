@@ -76,7 +76,7 @@ impl Headers {
             return;
         }
         let value = match self.text(&name) {
-            Some(list) if !list.is_empty() => format!("{list}, {token}").into(),
+            Some(list) if !list.is_empty() => [&*list, token].join(", ").into(),
             _ => bytes::Bytes::from_static(token.as_bytes()),
         };
         self.set_first(name, value);

@@ -1,7 +1,7 @@
 //! The headers of one message: an ordered list of raw values, with typed views on demand.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use bytes::{Bytes, BytesMut};
 
@@ -34,8 +34,7 @@ impl Headers {
 
     /// Adds a line at the end. Line ends in `value` become blanks.
     pub fn push(&mut self, name: HeaderName, value: impl Into<Bytes>) {
-        let value = value.into();
-        self.push_line(name, one_line(&value, &value));
+        self.push_line(name, to_one_line(value.into()));
     }
 
     /// Adds a line whose value has been through [`one_line`].
@@ -45,8 +44,7 @@ impl Headers {
 
     /// Adds a line before all others. Line ends in `value` become blanks.
     pub fn push_front(&mut self, name: HeaderName, value: impl Into<Bytes>) {
-        let value = value.into();
-        self.0.insert(0, (name, one_line(&value, &value)));
+        self.0.insert(0, (name, to_one_line(value.into())));
     }
 
     /// Replaces all lines of this name by one, in the place of the first or at the end.
@@ -57,14 +55,13 @@ impl Headers {
             .position(|(n, _)| *n == name)
             .unwrap_or(self.0.len());
         self.remove(&name);
-        let value = value.into();
-        self.0.insert(at, (name, one_line(&value, &value)));
+        self.0.insert(at, (name, to_one_line(value.into())));
     }
 
     /// Replaces the first line of this name, or adds one at the end.
     pub(super) fn set_first(&mut self, name: HeaderName, value: Bytes) {
         match self.0.iter_mut().find(|(n, _)| *n == name) {
-            Some((_, old)) => *old = one_line(&value, &value),
+            Some((_, old)) => *old = to_one_line(value),
             None => self.push(name, value),
         }
     }
@@ -74,12 +71,14 @@ impl Headers {
         let Some((_, value)) = self.0.iter_mut().find(|(n, _)| *n == HeaderName::Via) else {
             return;
         };
-        let mut line = via.to_string().into_bytes();
+        let mut line = BytesMut::with_capacity(value.len() + VIA_GROWS_BY);
+        // Writing into a growing buffer cannot fail.
+        let _ = write!(line, "{via}");
         for below in elements(value).skip(1) {
             line.extend_from_slice(b", ");
             line.extend_from_slice(below);
         }
-        *value = line.into();
+        *value = line.freeze();
     }
 
     /// Removes all lines of this name.
@@ -179,15 +178,6 @@ impl Headers {
         self.single(HeaderName::To, NameAddr::parse)
     }
 
-    /// Whether the topmost Via can be read, as [`Self::via`] says; keeps nothing of it.
-    pub(super) fn check_via(&self) -> Result<(), ParseError> {
-        let value = self
-            .get(&HeaderName::Via)
-            .ok_or(ParseError::Missing(HeaderName::Via))?;
-        let topmost = elements(value).next().unwrap_or_default();
-        read(HeaderName::Via, topmost, Via::check)
-    }
-
     /// The bottom Via, which whoever made the request put there. Those above it are not looked at.
     pub fn bottom_via(&self) -> Result<Via, ParseError> {
         let lines = self.all(&HeaderName::Via);
@@ -213,26 +203,46 @@ impl Headers {
         })
     }
 
-    /// Whether From or To can be read, as [`Self::from`] and [`Self::to`] say; keeps nothing of it.
-    pub(super) fn check_address(&self, name: HeaderName) -> Result<(), ParseError> {
-        self.single(name, NameAddr::check)
+    /// The tag of From, all of which is read as [`Self::from`] does; keeps nothing else.
+    pub(super) fn checked_from_tag(&self) -> Result<Option<Cow<'_, str>>, ParseError> {
+        self.checked_tag(HeaderName::From)
+    }
+
+    /// The tag of To; as [`Self::checked_from_tag`].
+    pub(super) fn checked_to_tag(&self) -> Result<Option<Cow<'_, str>>, ParseError> {
+        self.checked_tag(HeaderName::To)
+    }
+
+    fn checked_tag(&self, name: HeaderName) -> Result<Option<Cow<'_, str>>, ParseError> {
+        let tag = match text(self.only(&name)?) {
+            Cow::Borrowed(text) => NameAddr::checked_tag(text).map(|tag| tag.map(Cow::Borrowed)),
+            Cow::Owned(text) => {
+                NameAddr::checked_tag(&text).map(|tag| tag.map(|tag| Cow::Owned(tag.to_owned())))
+            }
+        };
+        tag.map_err(|source| ParseError::Header { name, source })
     }
 
     /// Call-ID; compares byte by byte (RFC 3261 §8.1.1.4).
     pub fn call_id(&self) -> Result<&str, ParseError> {
+        // What is visible is ASCII.
+        Ok(std::str::from_utf8(self.call_id_bytes()?).unwrap_or_default())
+    }
+
+    /// The same as it came.
+    pub(super) fn call_id_bytes(&self) -> Result<&Bytes, ParseError> {
         let name = HeaderName::CallId;
         let value = self.only(&name)?;
-        let visible = !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
-        std::str::from_utf8(value)
-            .ok()
-            .filter(|_| visible)
-            .ok_or(ParseError::Header {
+        match !value.is_empty() && value.iter().all(u8::is_ascii_graphic) {
+            true => Ok(value),
+            false => Err(ParseError::Header {
                 name,
                 source: SyntaxError {
                     offset: 0,
                     expected: "word without blanks",
                 },
-            })
+            }),
+        }
     }
 
     /// CSeq.
@@ -326,10 +336,11 @@ impl Headers {
     }
 
     /// The value of a header that stands once.
-    fn only(&self, name: &HeaderName) -> Result<&[u8], ParseError> {
+    fn only(&self, name: &HeaderName) -> Result<&Bytes, ParseError> {
         let mut values = self
+            .0
             .iter()
-            .filter(|(n, _)| *n == name)
+            .filter(|(n, _)| n == name)
             .map(|(_, value)| value);
         let value = values
             .next()
@@ -388,6 +399,18 @@ fn read<T>(name: HeaderName, value: &[u8], parse: impl Parse<T>) -> Result<T, Pa
 /// As [`String::from_utf8_lossy`], and sooner done with what is UTF-8, as nearly everything is.
 fn text(value: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed)
+}
+
+/// Room for `received` with an address and `rport` with a port.
+const VIA_GROWS_BY: usize = 40;
+
+/// As [`one_line`], for a value of its own, which stays what it is if there is nothing to do.
+fn to_one_line(value: Bytes) -> Bytes {
+    let is_trimmed = value.trim_ascii().len() == value.len();
+    match is_trimmed && memchr::memchr2(b'\r', b'\n', &value).is_none() {
+        true => value,
+        false => one_line(&value, &value),
+    }
 }
 
 /// `value`, a part of `source`, without blanks at its ends, and with a single blank for each run

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::SyntaxError;
-use super::lex::Cursor;
+use super::lex::{Cursor, class};
+use crate::decimal::{write_ipv4, write_number};
 
 /// `host = hostname / IPv4address / IPv6reference`
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,7 +62,7 @@ impl Host {
             return ipv6(address).map(Self::V6).ok_or(error);
         }
         // Underscores are no hostname characters, yet many hosts have them.
-        let name = cursor.take_while(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        let name = cursor.take_while(is_name);
         if let Ok(address) = name.parse() {
             return Ok(Self::V4(address));
         }
@@ -78,6 +79,13 @@ impl Host {
     }
 }
 
+#[inline]
+fn is_name(byte: u8) -> bool {
+    static NAME: [bool; 256] =
+        class!(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    NAME[usize::from(byte)]
+}
+
 impl From<IpAddr> for Host {
     fn from(address: IpAddr) -> Self {
         match address {
@@ -91,7 +99,7 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
-            Self::V4(address) => address.fmt(f),
+            Self::V4(address) => write_ipv4(f, *address),
             Self::V6(address) => write!(f, "[{address}]"),
         }
     }
@@ -104,7 +112,11 @@ pub(super) fn write_host_port(
     port: Option<u16>,
 ) -> fmt::Result {
     fmt::Display::fmt(host, f)?;
-    port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    let Some(port) = port else {
+        return Ok(());
+    };
+    f.write_str(":")?;
+    write_number(f, port.into())
 }
 
 /// Reads an IPv6 address, also with the third colon before an embedded IPv4 address that the

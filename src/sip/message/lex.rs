@@ -5,6 +5,21 @@ use std::str::FromStr;
 
 use super::SyntaxError;
 
+/// A class of bytes as a table: one look for each byte, whatever the class.
+macro_rules! class {
+    (|$byte:ident| $holds:expr) => {{
+        let mut table = [false; 256];
+        let mut at = 0;
+        while at < table.len() {
+            let $byte = at as u8;
+            table[at] = $holds;
+            at += 1;
+        }
+        table
+    }};
+}
+pub(super) use class;
+
 /// A position in one value.
 #[derive(Clone)]
 pub(super) struct Cursor<'a> {
@@ -57,13 +72,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Steps over `text` if it is next.
+    pub(super) fn eat_text(&mut self, text: &str) -> bool {
+        let found = self.text.as_bytes()[self.at..].starts_with(text.as_bytes());
+        self.at += if found { text.len() } else { 0 };
+        found
+    }
+
     /// Takes bytes while `class` holds. A class takes all bytes above 127 or none, so that the end
     /// is a character boundary.
+    #[inline]
     pub(super) fn take_while(&mut self, class: impl Fn(u8) -> bool) -> &'a str {
-        let rest = self.rest();
-        let len = rest.bytes().position(|b| !class(b)).unwrap_or(rest.len());
-        self.at += len;
-        &rest[..len]
+        let (text, start) = (self.text, self.at);
+        let len = text.as_bytes()[start..].iter().position(|b| !class(*b));
+        self.at = len.map_or(text.len(), |len| start + len);
+        &text[start..self.at]
     }
 
     /// As [`Self::take_while`], at least one byte.
@@ -118,12 +141,14 @@ pub(super) fn is_blank(byte: u8) -> bool {
 }
 
 /// `token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~")`
+#[inline]
 pub(super) fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
+    static TOKEN: [bool; 256] = class!(|byte| byte.is_ascii_alphanumeric()
         || matches!(
             byte,
             b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
-        )
+        ));
+    TOKEN[usize::from(byte)]
 }
 
 /// `1*DIGIT`, if it fits; the standard library would take a sign too.

@@ -21,6 +21,10 @@ pub fn first_element(value: &str) -> &str {
 
 /// Where the first comma that separates elements stands.
 fn comma(text: &[u8]) -> Option<usize> {
+    let first = memchr::memchr(b',', text)?;
+    if memchr::memchr2(b'"', b'<', &text[..first]).is_none() {
+        return Some(first);
+    }
     let (mut quoted, mut bracketed, mut escaped) = (false, false, false);
     text.iter().position(|&byte| {
         if escaped {

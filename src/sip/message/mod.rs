@@ -17,6 +17,7 @@ pub mod header;
 mod header_name;
 mod headers;
 mod host;
+mod identity;
 mod lex;
 mod list;
 mod method;
@@ -40,6 +41,7 @@ pub use header::{CSeq, ContentDisposition, MediaType, RAck, Via};
 pub use header_name::HeaderName;
 pub use headers::{Headers, MAX_ELEMENTS};
 pub use host::Host;
+pub use identity::Identity;
 pub use list::first_element;
 pub use method::Method;
 pub use name_addr::NameAddr;
@@ -50,6 +52,7 @@ pub use response::Response;
 pub use rsip::Transport;
 pub use status_code::StatusCode;
 pub use uri::{SipUri, TelUri, Uri};
+pub use write::to_text;
 
 /// One SIP message.
 #[derive(Debug, Clone, PartialEq, Eq)]

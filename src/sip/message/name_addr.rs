@@ -48,20 +48,19 @@ impl NameAddr {
         })
     }
 
-    /// Whether [`Self::parse`] takes `text`; keeps nothing.
-    pub(super) fn check(text: &str) -> Result<(), SyntaxError> {
-        read(text, Uri::check, |_, _| {}).map(|_| ())
+    /// The `tag` parameter of a value that [`Self::parse`] takes; keeps nothing.
+    pub(super) fn checked_tag(text: &str) -> Result<Option<&str>, SyntaxError> {
+        let mut tag = None;
+        read(text, Uri::check, note_tag(&mut tag))?;
+        Ok(tag.flatten())
     }
 
-    /// The `tag` parameter of a value that [`Self::parse`] takes. Looks at the parameters alone.
+    /// The same of a value that is known to be good. Looks at the parameters alone.
     pub(super) fn tag_in(text: &str) -> Option<&str> {
         let mut tag = None;
-        let params = Params::each(&mut Cursor::new(behind_uri(text)?), |name, value| {
-            if tag.is_none() && name.eq_ignore_ascii_case("tag") {
-                tag = Some(value);
-            }
-        });
-        params.ok().and(tag).flatten()
+        let mut cursor = Cursor::new(behind_uri(text)?);
+        Params::each(&mut cursor, note_tag(&mut tag)).ok()?;
+        tag.flatten()
     }
 
     /// The `tag` parameter.
@@ -104,6 +103,17 @@ fn read<'a, U>(
     Ok((display, uri))
 }
 
+/// Notes the value of the first `tag`.
+fn note_tag<'a, 't>(
+    tag: &'t mut Option<Option<&'a str>>,
+) -> impl FnMut(&'a str, Option<&'a str>) + use<'a, 't> {
+    move |name, value| {
+        if tag.is_none() && name.eq_ignore_ascii_case("tag") {
+            *tag = Some(value);
+        }
+    }
+}
+
 /// What follows the URI, if there is a parameter.
 fn behind_uri(text: &str) -> Option<&str> {
     let mut cursor = Cursor::new(text);
@@ -123,8 +133,8 @@ fn behind_uri(text: &str) -> Option<&str> {
 /// Whether a value that does not begin with a quote has its URI in brackets; those behind a quote or
 /// semicolon are in a parameter.
 fn has_brackets(text: &str) -> bool {
-    let first = text.bytes().find(|b| matches!(b, b'<' | b'"' | b';'));
-    first == Some(b'<')
+    let first = memchr::memchr3(b'<', b'"', b';', text.as_bytes());
+    first.is_some_and(|at| text.as_bytes()[at] == b'<')
 }
 
 /// `LAQUOT addr-spec RAQUOT`: where the URI begins, and the URI.
@@ -152,7 +162,10 @@ impl fmt::Display for NameAddr {
             write_quoted(f, display)?;
             f.write_char(' ')?;
         }
-        write!(f, "<{}>{}", self.uri, self.params)
+        f.write_char('<')?;
+        self.uri.fmt(f)?;
+        f.write_char('>')?;
+        self.params.fmt(f)
     }
 }
 

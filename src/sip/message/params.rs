@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::SyntaxError;
-use super::lex::{Cursor, unquote};
+use super::lex::{Cursor, class, unquote};
 
 /// The most parameters that one value may have. A Contact that lists the features of a phone
 /// (RFC 3840) has about thirty.
@@ -157,6 +157,10 @@ fn value<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, SyntaxError> {
 }
 
 /// What an unquoted name or value holds; a `?` ends the parameters of a URI.
+#[inline]
 fn is_value(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b';' | b',' | b'?' | b'"' | b'<' | b'>')
+    static VALUE: [bool; 256] =
+        class!(|byte| byte.is_ascii_graphic()
+            && !matches!(byte, b';' | b',' | b'?' | b'"' | b'<' | b'>'));
+    VALUE[usize::from(byte)]
 }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::headers::one_line;
 use super::lex::{is_blank, number};
 use super::{
-    BadMessage, HeaderName, Headers, Message, Method, ParseError, Request, Response, StatusCode,
-    SyntaxError, Uri,
+    BadMessage, HeaderName, Headers, Identity, Message, Method, ParseError, Request, Response,
+    StatusCode, SyntaxError, Uri,
 };
 
 /// The longest message that is read, in bytes. No UDP datagram is longer.
@@ -33,6 +33,14 @@ impl Message {
     /// or, but for Via, there twice; the body is shorter than promised; a limit is passed. The
     /// error brings the answer where there has to be one.
     pub fn parse_datagram(datagram: Bytes) -> Result<Self, BadMessage> {
+        Self::parse_identified(datagram).map(|(message, _)| message)
+    }
+
+    /// As [`Self::parse_datagram`], with what identifies the message, which had to be read to check it.
+    ///
+    /// # Errors
+    /// As [`Self::parse_datagram`].
+    pub fn parse_identified(datagram: Bytes) -> Result<(Self, Identity), BadMessage> {
         let unanswered = |error| BadMessage {
             error,
             answer: None,
@@ -50,11 +58,12 @@ impl Message {
         let content_length = read_headers(&mut lines, &mut headers);
         let checked = StartLine::read(start_line).and_then(|start| {
             let content_length = content_length?;
-            check(&start, &headers)?;
-            Ok((start, body(&datagram, lines.at, content_length)?))
+            let identity = identity(&start, &headers)?;
+            let body = body(&datagram, lines.at, content_length)?;
+            Ok((start, identity, body))
         });
         match checked {
-            Ok((start, body)) => Ok(start.into_message(headers, body)),
+            Ok((start, identity, body)) => Ok((start.into_message(headers, body), identity)),
             Err(error) => {
                 let answer = answer(start_line, &headers, &error).map(Box::new);
                 Err(BadMessage { error, answer })
@@ -85,16 +94,33 @@ impl<'a> Lines<'a> {
 
     /// The next header line with its continuation lines and the line ends between them; empty at
     /// the end of the headers. `None` if the message ends within the line.
-    fn header_line(&mut self) -> Option<&'a [u8]> {
+    fn header_line(&mut self) -> Option<HeaderLine<'a>> {
         let rest = &self.bytes[self.at..];
-        let mut end = memchr::memchr(b'\n', rest)?;
+        // Nearly always the CR of the line end, so that one search finds both the end and that there is no
+        // other CR in the line.
+        let first = memchr::memchr2(b'\r', b'\n', rest)?;
+        let mut end = match &rest[first..] {
+            [b'\n', ..] => first,
+            [b'\r', b'\n', ..] => first + 1,
+            _ => first + memchr::memchr(b'\n', &rest[first..])?,
+        };
+        let mut is_plain = end <= first + 1;
         let empty = without_cr(&rest[..end]).is_empty();
         while !empty && rest.get(end + 1).copied().is_some_and(is_blank) {
             end += 1 + memchr::memchr(b'\n', &rest[end + 1..])?;
+            is_plain = false;
         }
         self.at += end + 1;
-        Some(without_cr(&rest[..end]))
+        let bytes = without_cr(&rest[..end]);
+        Some(HeaderLine { bytes, is_plain })
     }
+}
+
+/// A header line with its continuation lines.
+struct HeaderLine<'a> {
+    bytes: &'a [u8],
+    /// It holds neither CR nor LF.
+    is_plain: bool,
 }
 
 fn without_cr(line: &[u8]) -> &[u8] {
@@ -109,10 +135,10 @@ fn read_headers(lines: &mut Lines<'_>, headers: &mut Headers) -> Result<Option<u
         let Some(line) = lines.header_line() else {
             return content_length.and(Err(ParseError::HeadersNotEnded));
         };
-        if line.is_empty() {
+        if line.bytes.is_empty() {
             return content_length;
         }
-        match header(lines.bytes, line) {
+        match header(lines.bytes, &line) {
             Ok((HeaderName::ContentLength, value)) => {
                 content_length = content_length.and_then(|known| only_length(known, &value));
             }
@@ -124,11 +150,19 @@ fn read_headers(lines: &mut Lines<'_>, headers: &mut Headers) -> Result<Option<u
 }
 
 /// `header-name HCOLON header-value`
-fn header(datagram: &Bytes, line: &[u8]) -> Result<(HeaderName, Bytes), ParseError> {
-    let colon = memchr::memchr(b':', line).ok_or(ParseError::HeaderLine)?;
-    let name = line[..colon].trim_ascii_end();
+fn header(datagram: &Bytes, line: &HeaderLine<'_>) -> Result<(HeaderName, Bytes), ParseError> {
+    let HeaderLine { bytes, is_plain } = *line;
+    // Names are short: a search of long texts would take longer to begin.
+    let colon = bytes.iter().position(|byte| *byte == b':');
+    let colon = colon.ok_or(ParseError::HeaderLine)?;
+    let name = bytes[..colon].trim_ascii_end();
     let name = HeaderName::parse(name).ok_or(ParseError::HeaderLine)?;
-    Ok((name, one_line(datagram, &line[colon + 1..])))
+    let value = &bytes[colon + 1..];
+    let value = match is_plain {
+        true => datagram.slice_ref(value.trim_ascii()),
+        false => one_line(datagram, value),
+    };
+    Ok((name, value))
 }
 
 /// The value of a Content-Length line. A second one is an error unless it says the same.
@@ -158,15 +192,13 @@ fn body(datagram: &Bytes, at: usize, length: Option<usize>) -> Result<Bytes, Par
 }
 
 /// What every message must have.
-fn check(start: &StartLine, headers: &Headers) -> Result<(), ParseError> {
-    headers.check_via()?;
-    headers.check_address(HeaderName::From)?;
-    headers.check_address(HeaderName::To)?;
-    headers.call_id()?;
-    let cseq = headers.cseq()?;
+fn identity(start: &StartLine, headers: &Headers) -> Result<Identity, ParseError> {
+    let identity = Identity::of(headers)?;
     match start {
-        StartLine::Request(method, _) if *method != cseq.method => Err(ParseError::CSeqMethod),
-        _ => Ok(()),
+        StartLine::Request(method, _) if *method != identity.cseq.method => {
+            Err(ParseError::CSeqMethod)
+        }
+        _ => Ok(identity),
     }
 }
 

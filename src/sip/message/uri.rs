@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::host::write_host_port;
-use super::lex::{Cursor, percent_decode};
+use super::lex::{Cursor, class, percent_decode};
 use super::{Host, Params, SyntaxError};
 
 /// A URI.
@@ -207,7 +207,7 @@ impl SipUri {
 fn userinfo<'a>(
     cursor: &mut Cursor<'a>,
 ) -> Result<(Option<&'a str>, Option<&'a str>), SyntaxError> {
-    if !cursor.rest().contains('@') {
+    if memchr::memchr(b'@', cursor.rest().as_bytes()).is_none() {
         return Ok((None, None));
     }
     let user = cursor.take_some(|b| b != b'@' && b != b':', "user")?;
@@ -224,8 +224,11 @@ fn decoded(text: &str) -> Cow<'_, str> {
 }
 
 /// The characters a URI may hold, with a few that the grammar wants escaped but phones do not.
+#[inline]
 fn is_uri_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"')
+    static URI: [bool; 256] =
+        class!(|byte| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"'));
+    URI[usize::from(byte)]
 }
 
 /// `scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )`
@@ -249,7 +252,8 @@ impl fmt::Display for SipUri {
         if let Some(user) = &self.user {
             f.write_str(user)?;
             if let Some(password) = &self.password {
-                write!(f, ":{password}")?;
+                f.write_str(":")?;
+                f.write_str(password)?;
             }
             f.write_str("@")?;
         }

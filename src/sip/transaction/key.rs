@@ -4,29 +4,15 @@
 //! Of a request of a peer only a hash of what identifies it is kept, since he chooses how long that is
 //! ([`KeyMaker`]). Each kind of key is a type, so that none is looked up in another's table.
 
-use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use crate::sip::message::{CSeq, Headers, Host, Method, ParseError, Uri, Via};
+use smallvec::SmallVec;
+
+use crate::sip::message::{Headers, Host, Identity, Method, ParseError, Uri, Via};
 
 /// First characters of a branch that is unique (RFC 3261 §8.1.1.7).
 pub const MAGIC_COOKIE: &str = "z9hG4bK";
-
-/// The headers that identify a message, read once.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The topmost Via.
-    pub via: Via,
-    /// Call-ID.
-    pub call_id: String,
-    /// The tag of From.
-    pub from_tag: Option<String>,
-    /// The tag of To.
-    pub to_tag: Option<String>,
-    /// CSeq.
-    pub cseq: CSeq,
-}
 
 /// Key of a server transaction (RFC 3261 §17.2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,21 +43,6 @@ pub struct KeyMaker {
 }
 
 impl Identity {
-    /// Reads the identifying headers.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseError`] of the first that is missing or malformed.
-    pub fn of(headers: &Headers) -> Result<Self, ParseError> {
-        Ok(Self {
-            via: headers.via()?,
-            call_id: headers.call_id()?.to_owned(),
-            from_tag: headers.from_tag()?.map(Cow::into_owned),
-            to_tag: headers.to_tag()?.map(Cow::into_owned),
-            cseq: headers.cseq()?,
-        })
-    }
-
     /// Returns the key of the client transaction that a response belongs to.
     pub fn client_key(&self) -> ClientKey {
         ClientKey::new(self.via.branch().unwrap_or_default(), &self.cseq.method)
@@ -146,19 +117,40 @@ impl KeyMaker {
         let from_tag = success.from_tag()?.unwrap_or_default();
         let to_tag = success.to_tag()?.unwrap_or_default();
         let number = success.cseq()?.number;
-        Ok(self.ack_key(number, &from_tag, &to_tag, success.call_id()?))
+        let call_id = success.call_id()?.as_bytes();
+        Ok(self.ack_key(number, &from_tag, &to_tag, call_id))
     }
 
-    fn ack_key(&self, number: u32, from_tag: &str, to_tag: &str, call_id: &str) -> AckKey {
+    fn ack_key(&self, number: u32, from_tag: &str, to_tag: &str, call_id: &[u8]) -> AckKey {
         AckKey(self.digest((number, from_tag, to_tag, call_id)))
     }
 
     fn digest(&self, identifying: impl Hash) -> Digest {
+        let mut collected = Collected::default();
+        identifying.hash(&mut collected);
         Digest(self.hashers.each_ref().map(|begun| {
             let mut hasher = begun.clone();
-            identifying.hash(&mut hasher);
+            hasher.write(&collected.0);
             hasher.finish()
         }))
+    }
+}
+
+/// What is to be hashed, in one piece: a hasher takes many small ones slowly, and there are two.
+#[derive(Default)]
+struct Collected(SmallVec<[u8; USUAL_KEY_BYTES]>);
+
+/// Room for what identifies a usual message.
+const USUAL_KEY_BYTES: usize = 256;
+
+impl Hasher for Collected {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Only collects.
+    fn finish(&self) -> u64 {
+        0
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::decimal::write_number;
 use crate::sip::message::lex::{Cursor, is_blank, is_token};
 use crate::sip::message::{Method, SyntaxError};
 
@@ -37,6 +38,8 @@ impl CSeq {
 
 impl fmt::Display for CSeq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.number, self.method)
+        write_number(f, self.number.into())?;
+        f.write_str(" ")?;
+        f.write_str(self.method.as_str())
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::delta_seconds;
+use crate::decimal::write_number;
 use crate::sip::message::lex::Cursor;
 use crate::sip::message::{Params, SyntaxError};
 
@@ -52,7 +53,8 @@ impl fmt::Display for SessionExpires {
             Some(Refresher::Uas) => ";refresher=uas",
             None => "",
         };
-        write!(f, "{}{refresher}", self.seconds)
+        write_number(f, self.seconds.into())?;
+        f.write_str(refresher)
     }
 }
 

@@ -59,11 +59,6 @@ impl Via {
         })
     }
 
-    /// Whether [`Self::parse`] takes `text`; keeps nothing.
-    pub(in crate::sip::message) fn check(text: &str) -> Result<(), SyntaxError> {
-        read(text, |_, _| {}).map(|_| ())
-    }
-
     /// The `branch` parameter: with the magic cookie the transaction's identity (§17.1.3).
     pub fn branch(&self) -> Option<&str> {
         self.params.get("branch")
@@ -110,10 +105,16 @@ fn read<'a>(
 
 /// `protocol-name SLASH protocol-version SLASH transport`, with blanks around the slashes.
 fn sent_protocol<'a>(cursor: &mut Cursor<'a>) -> Result<(&'a str, &'a str, &'a str), SyntaxError> {
-    let name = spaced_token(cursor, "protocol name")?;
-    cursor.expect(b'/', "`/`")?;
-    let version = spaced_token(cursor, "protocol version")?;
-    cursor.expect(b'/', "`/`")?;
+    let (name, version) = match cursor.eat_text("SIP/2.0/") {
+        true => ("SIP", "2.0"),
+        false => {
+            let name = spaced_token(cursor, "protocol name")?;
+            cursor.expect(b'/', "`/`")?;
+            let version = spaced_token(cursor, "protocol version")?;
+            cursor.expect(b'/', "`/`")?;
+            (name, version)
+        }
+    };
     cursor.skip_blanks();
     Ok((name, version, cursor.take_some(is_token, "transport")?))
 }
