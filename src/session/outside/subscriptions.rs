@@ -1,7 +1,7 @@
 //! Subscriptions of scripts (RFC 6665), each in a dialog of its own, told as `subscription`.
 //!
 //! A handle is the local tag of the dialog, so a NOTIFY finds its subscription by its To tag. The first NOTIFY
-//! makes the dialog; those of other [forks](super::forks) make subscriptions of their own, where they are wanted,
+//! makes the dialog; those of other [forks] make subscriptions of their own, where they are wanted,
 //! and get 481 elsewhere. What a session leaves behind is ended for it.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
