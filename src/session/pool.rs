@@ -166,7 +166,9 @@ impl SessionPool {
     /// How many sessions have been started whose tasks have not had their turn yet: what the worker
     /// thread is behind by.
     pub fn unbegun(&self) -> usize {
-        self.started.load(Ordering::Relaxed) - self.begun()
+        // In this order: none begins before it has been started, whatever happens in between.
+        let begun = self.begun.load(Ordering::Acquire);
+        self.started.load(Ordering::Relaxed) - begun
     }
 
     /// How many have had it.
@@ -334,7 +336,7 @@ impl SessionPool {
         self.started.fetch_add(1, Ordering::Relaxed);
         let begun = self.begun.clone();
         let guarded = async move {
-            begun.fetch_add(1, Ordering::Relaxed);
+            begun.fetch_add(1, Ordering::Release);
             let guard = guard;
             // Made here: a future that is brought along and then awaited takes its room twice.
             task(context, own, receiver).await;
