@@ -86,7 +86,7 @@ impl Worker {
         let mut began = None;
         let (mut sent, mut received) = (0, 0);
         for tick in 0.. {
-            thread::sleep((start + SLOT * tick).saturating_duration_since(Instant::now()));
+            wait_for(start, tick);
             let now = Instant::now();
             if now >= begin && began.is_none() {
                 began = Some(thread_time());
@@ -98,7 +98,7 @@ impl Worker {
             if self.receives {
                 received += self.receive(first);
             }
-            for (socket, peer) in self.ports.iter().skip(tick as usize % SLOTS).step_by(SLOTS) {
+            for (socket, peer) in due(&self.ports, tick) {
                 let done = match self.receives {
                     true => socket.send_to(&PACKET, peer),
                     false => socket.send(&PACKET),
@@ -181,13 +181,23 @@ fn measure(size: &Size, receives: bool) -> f64 {
         .iter()
         .fold((0, 0), |sum, it| (sum.0 + it.1, sum.1 + it.2));
     let wanted = size.window.as_secs_f64() * 50.0 * size.calls as f64;
+    let cost = spent.as_secs_f64() / size.window.as_secs_f64() / size.calls as f64 * 100.0;
     println!(
-        "  {:.4} % of a core; {:.3} of the packets sent, {:.3} received",
-        spent.as_secs_f64() / size.window.as_secs_f64() / size.calls as f64 * 100.0,
+        "  {cost:.4} % of a core; {:.3} of the packets sent, {:.3} received",
         sent as f64 / wanted,
         received as f64 / wanted,
     );
-    spent.as_secs_f64() / size.window.as_secs_f64() / size.calls as f64 * 100.0
+    cost
+}
+
+/// Waits for a slot of the clock that began at `start`.
+fn wait_for(start: Instant, tick: u32) {
+    thread::sleep((start + SLOT * tick).saturating_duration_since(Instant::now()));
+}
+
+/// Those of `all` whose packets are due in this slot.
+fn due<T>(all: &[T], tick: u32) -> impl Iterator<Item = &T> {
+    all.iter().skip(tick as usize % SLOTS).step_by(SLOTS)
 }
 
 /// Throws away what the peers get, without ever being woken for it: the sender would pay for that.
@@ -206,8 +216,8 @@ fn talk(peers: &UdpSocket, targets: &[SocketAddr], stop: &AtomicBool) {
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        thread::sleep((start + SLOT * tick).saturating_duration_since(Instant::now()));
-        for target in targets.iter().skip(tick as usize % SLOTS).step_by(SLOTS) {
+        wait_for(start, tick);
+        for target in due(targets, tick) {
             // One that does not go out is missed as a lost one is: see what was received.
             let _ = peers.send_to(&PACKET, target);
         }
