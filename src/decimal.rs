@@ -4,18 +4,14 @@
 //! and writes an address byte by byte.
 
 use std::fmt::{self, Write};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-/// The longest number: that of 2^64 - 1.
-const NUMBER_BYTES: usize = 20;
 /// The longest address: `255.255.255.255`.
 const IPV4_BYTES: usize = 15;
 
 /// Writes `number` as its `Display` does.
 pub(crate) fn write_number(out: &mut impl Write, number: u64) -> fmt::Result {
-    let mut digits = [0; NUMBER_BYTES];
-    let at = put_before(&mut digits, NUMBER_BYTES, number);
-    write_ascii(out, &digits[at..])
+    out.write_str(itoa::Buffer::new().format(number))
 }
 
 /// Writes `address` as its `Display` does.
@@ -23,11 +19,11 @@ pub(crate) fn write_ipv4(out: &mut impl Write, address: Ipv4Addr) -> fmt::Result
     let mut text = [b'.'; IPV4_BYTES];
     let mut at = IPV4_BYTES;
     for (place, octet) in address.octets().into_iter().enumerate().rev() {
-        at = put_before(&mut text, at, octet.into());
+        at = put_before(&mut text, at, octet);
         // The dot is there already.
         at -= usize::from(place > 0);
     }
-    write_ascii(out, &text[at..])
+    out.write_str(std::str::from_utf8(&text[at..]).map_err(|_| fmt::Error)?)
 }
 
 /// `address` as text.
@@ -41,21 +37,31 @@ pub(crate) fn ip_text(address: IpAddr) -> String {
     text
 }
 
+/// An address with its port, for a line of the log.
+pub(crate) struct SocketText(pub SocketAddr);
+
+impl fmt::Display for SocketText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SocketAddr::V4(address) = self.0 else {
+            return self.0.fmt(f);
+        };
+        write_ipv4(f, *address.ip())?;
+        f.write_str(":")?;
+        write_number(f, address.port().into())
+    }
+}
+
 /// Puts the digits of `number` before `end`, and returns where they begin.
-fn put_before(text: &mut [u8], end: usize, mut number: u64) -> usize {
+fn put_before(text: &mut [u8], end: usize, mut number: u8) -> usize {
     let mut at = end;
     loop {
         at -= 1;
-        text[at] = b'0' + (number % 10) as u8;
+        text[at] = b'0' + number % 10;
         number /= 10;
         if number == 0 {
             return at;
         }
     }
-}
-
-fn write_ascii(out: &mut impl Write, text: &[u8]) -> fmt::Result {
-    out.write_str(std::str::from_utf8(text).map_err(|_| fmt::Error)?)
 }
 
 #[cfg(test)]
@@ -78,5 +84,9 @@ mod tests {
             assert_eq!(ip_text(ip), address);
         }
         assert_eq!(ip_text("2001:db8::1".parse().unwrap()), "2001:db8::1");
+        for address in ["0.0.0.0:0", "192.0.2.10:65535", "[2001:db8::1]:5060"] {
+            let socket: SocketAddr = address.parse().unwrap();
+            assert_eq!(SocketText(socket).to_string(), address);
+        }
     }
 }

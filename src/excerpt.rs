@@ -24,9 +24,13 @@ impl<T: Display> Display for Excerpt<T> {
 /// Quoted and escaped, for a place in a line that programs read.
 impl<T: AsRef<str>> Debug for Excerpt<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.as_ref();
-        Debug::fmt(&text[..text.floor_char_boundary(LONGEST)], f)
+        Debug::fmt(beginning(self.0.as_ref()), f)
     }
+}
+
+/// As much of `text` as is shown.
+pub(crate) fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST)]
 }
 
 /// Fails when there is no room left.

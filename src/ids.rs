@@ -67,7 +67,8 @@ impl Ids {
 
     fn token(&mut self, symbols: usize) -> String {
         let mut symbol = || ALPHABET[self.rng.next_u32() as usize % ALPHABET.len()];
-        (0..symbols).map(|_| char::from(symbol())).collect()
+        let token = (0..symbols).map(|_| symbol()).collect();
+        String::from_utf8(token).expect("all symbols are ASCII")
     }
 }
 

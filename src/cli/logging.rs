@@ -3,6 +3,11 @@
 //! Who logs only puts a line into a bounded queue. If standard error is slow (a full pipe, a paused
 //! terminal) lines are lost and their number is told later; calls never wait for it.
 
+mod json;
+mod text;
+mod time;
+
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,15 +17,23 @@ use std::time::Duration;
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::JsonFields;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
+use self::json::JsonLines;
+use self::text::{TextFields, TextLines};
+use self::time::write_time;
 use crate::config::{Log, LogFormat, LogLevel};
 
 /// Lines that may wait for standard error.
 const QUEUE_LINES: usize = 4096;
 /// How long the end of the process waits for the last lines.
 const FLUSH: Duration = Duration::from_secs(1);
+/// Between two lines of one message.
+const CONTINUED: &[u8] = b"\n    | ";
 /// Rest between two writes; how late a line may be.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -46,36 +59,61 @@ pub fn start_logging(log: &Log) -> io::Result<LogGuard> {
     thread::Builder::new()
         .name("log".to_owned())
         .spawn(move || write_lines(&entries, &lost, &mut io::stderr(), PAUSE))?;
-    let filter = EnvFilter::builder()
-        .with_default_directive(level_filter(log.level).into())
-        .from_env_lossy();
     let colours = io::stderr().is_terminal();
+    let level = level_filter(log.level);
+    let subscriber = match env::var(EnvFilter::DEFAULT_ENV) {
+        Ok(directives) if !directives.is_empty() => {
+            let filter = EnvFilter::builder().with_default_directive(level.into());
+            let filter = filter.parse_lossy(directives);
+            subscriber(log.format, filter, colours, writer)
+        }
+        // A level alone is far less work for every span and line.
+        _ => subscriber(log.format, level, colours, writer),
+    };
     // Another subscriber can only be there already in a test, which then keeps its own.
-    let _ = tracing::subscriber::set_global_default(subscriber(
-        log.format,
-        filter,
-        colours,
-        move || writer.clone(),
-    ));
+    let _ = tracing::subscriber::set_global_default(subscriber);
     Ok(LogGuard { queue })
 }
 
 fn subscriber<W>(
     format: LogFormat,
-    filter: EnvFilter,
+    filter: impl Layer<Registry> + Send + Sync,
     colours: bool,
     writer: W,
 ) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer);
+    let filtered = Registry::default().with(filter);
     match format {
-        LogFormat::Text => Box::new(lines.with_ansi(colours).finish()),
-        LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),
+        LogFormat::Text => Box::new(filtered.with(text_lines(writer, colours))),
+        LogFormat::Json => Box::new(filtered.with(json_lines(writer))),
     }
+}
+
+fn text_lines<S, W>(writer: W, colours: bool) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(colours)
+        .fmt_fields(TextFields::default())
+        .event_format(TextLines::default())
+        .log_internal_errors(true)
+}
+
+fn json_lines<S, W>(writer: W) -> impl Layer<S> + Send + Sync
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .fmt_fields(JsonFields::new())
+        .event_format(JsonLines)
+        .log_internal_errors(true)
 }
 
 fn level_filter(level: LogLevel) -> LevelFilter {
@@ -88,6 +126,20 @@ fn level_filter(level: LogLevel) -> LevelFilter {
     }
 }
 
+/// Whether a string is quoted as it is, in text as in JSON: nothing in it is escaped.
+fn is_plain(text: &str) -> bool {
+    // Without a way out before the end, so that many bytes are looked at together.
+    text.bytes().fold(true, |plain, byte| {
+        plain & matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
+    })
+}
+
+/// Whether a string is nothing but ASCII that a terminal shows.
+fn is_printable(text: &str) -> bool {
+    text.bytes()
+        .fold(true, |shown, byte| shown & matches!(byte, b' '..=b'~'))
+}
+
 enum Entry {
     Line(Vec<u8>),
     /// Everything before it is written when the sender is dropped.
@@ -95,15 +147,22 @@ enum Entry {
 }
 
 /// The end of the queue at which lines go in. One `write` is one line.
-#[derive(Clone)]
 struct LineQueue {
     queue: SyncSender<Entry>,
     lost: Arc<AtomicU64>,
 }
 
-impl Write for LineQueue {
+impl<'a> MakeWriter<'a> for LineQueue {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+impl Write for &LineQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(Entry::Line(line.to_vec())) {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(Entry::Line(marked(line))) {
             self.lost.fetch_add(1, Relaxed);
         }
         Ok(line.len())
@@ -112,6 +171,25 @@ impl Write for LineQueue {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// `line` with its further lines marked as such: a diagram may log what a peer wrote, and nobody outside begins
+/// lines of our log, which programs act on.
+fn marked(line: &[u8]) -> Vec<u8> {
+    let text = line.strip_suffix(b"\n").unwrap_or(line);
+    if memchr::memchr2(b'\r', b'\n', text).is_none() {
+        return line.to_vec();
+    }
+    let mut marked = Vec::with_capacity(line.len() + 8 * CONTINUED.len());
+    for byte in text {
+        match byte {
+            b'\r' => marked.extend_from_slice(b"\\r"),
+            b'\n' => marked.extend_from_slice(CONTINUED),
+            byte => marked.push(*byte),
+        }
+    }
+    marked.push(b'\n');
+    marked
 }
 
 /// The log thread: ends when nobody can log any more.
@@ -151,66 +229,4 @@ impl Drop for LogGuard {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_lines_are_objects_with_the_fields_at_the_top() {
-        let (queue, entries) = sync_channel(2);
-        let writer = LineQueue {
-            queue,
-            lost: Arc::default(),
-        };
-        let filter = EnvFilter::new("info");
-        let subscriber = subscriber(LogFormat::Json, filter, false, move || writer.clone());
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::info!(call = "x", "answered");
-            tracing::debug!("not this");
-        });
-        let mut out = Vec::new();
-        write_lines(&entries, &AtomicU64::new(0), &mut out, Duration::ZERO);
-        let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(
-            (&line["level"], &line["call"]),
-            (&"INFO".into(), &"x".into())
-        );
-    }
-
-    #[test]
-    fn a_full_queue_loses_lines_and_says_how_many() {
-        let (queue, entries) = sync_channel(2);
-        let lost = Arc::new(AtomicU64::new(0));
-        let mut writer = LineQueue {
-            queue,
-            lost: Arc::clone(&lost),
-        };
-        for line in ["one\n", "two\n", "three\n", "four\n"] {
-            writer.write_all(line.as_bytes()).unwrap();
-        }
-        drop(writer);
-        let mut out = Vec::new();
-        write_lines(&entries, &lost, &mut out, Duration::ZERO);
-        let expected = "one\ntwo\n2 log lines lost: standard error is too slow\n";
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-
-    #[test]
-    fn the_end_of_the_process_waits_for_the_last_line() {
-        let (queue, entries) = sync_channel(2);
-        let lost = Arc::new(AtomicU64::new(0));
-        let mut writer = LineQueue {
-            queue: queue.clone(),
-            lost: Arc::clone(&lost),
-        };
-        let guard = LogGuard { queue };
-        writer.write_all(b"last\n").unwrap();
-        drop(writer);
-        let log = thread::spawn(move || {
-            let mut out = Vec::new();
-            write_lines(&entries, &lost, &mut out, Duration::ZERO);
-            out
-        });
-        drop(guard);
-        assert_eq!(log.join().unwrap(), b"last\n");
-    }
-}
+mod tests;

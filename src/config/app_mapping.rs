@@ -222,11 +222,14 @@ fn name_parts(name: &str, groups: usize) -> Result<Vec<NamePart>, MappingProblem
 }
 
 fn expand(name: &[NamePart], captures: &Captures<'_>) -> String {
-    let expand_part = |part: &NamePart| match part {
-        NamePart::Text(text) => text.clone(),
-        NamePart::Group(group) => captures.get(*group).map_or("", |m| m.as_str()).to_owned(),
-    };
-    name.iter().map(expand_part).collect()
+    let mut expanded = String::new();
+    for part in name {
+        expanded.push_str(match part {
+            NamePart::Text(text) => text,
+            NamePart::Group(group) => captures.get(*group).map_or("", |found| found.as_str()),
+        });
+    }
+    expanded
 }
 
 /// The reason at the end of the drawing that the regex crate makes of a syntax error.

@@ -189,7 +189,7 @@ pub struct Rtp {
     /// `ports`: range of the media sockets, RTP on even ports. Keep it out of the kernel's ephemeral
     /// range.
     pub ports: PortRange,
-    /// `timeout_s`: a call that should receive but hears nothing for so long has lost its peer;
+    /// `timeout_s`: a call that should receive, and is not on hold, but hears nothing for so long has lost its peer;
     /// `None` (0) never gives up. Up to a day.
     pub timeout: Option<Duration>,
     /// `strict_source`: only the host that a peer's session description names is listened to.

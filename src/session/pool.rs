@@ -29,8 +29,9 @@ use super::session::Session;
 use super::system::{SystemSession, SystemStart};
 use super::task::{MAILBOX, Task, TaskMailbox, open_stream};
 use crate::control::Components;
+use crate::decimal::SocketText;
 use crate::dsm::module::ModuleEvent;
-use crate::excerpt::Excerpt;
+use crate::excerpt::{self, Excerpt};
 use crate::media::{MediaPool, StreamHandle, StreamId};
 use crate::sip::dialog::invite_usage::Command;
 use crate::stats::Stats;
@@ -186,7 +187,7 @@ impl SessionPool {
         // At error level, so that lines of any level tell the call they belong to.
         let span = tracing::error_span!(
             "call",
-            call_id = call.invite.headers.call_id().unwrap_or(""),
+            call_id = excerpt::beginning(call.invite.headers.call_id().unwrap_or("")),
             session = %call.id,
         );
         self.start(
@@ -275,7 +276,7 @@ impl SessionPool {
     pub fn start_request(&self, new: NewRequest) -> TaskMailbox {
         let span = tracing::error_span!(
             "request",
-            call_id = new.request.headers.call_id().unwrap_or(""),
+            call_id = excerpt::beginning(new.request.headers.call_id().unwrap_or("")),
             session = %new.id,
         );
         self.start(
@@ -284,7 +285,7 @@ impl SessionPool {
             move |context, _, mailbox| async move {
                 let id = new.id.clone();
                 tracing::info!(
-                    from = %new.flow.remote, method = %new.request.method,
+                    from = %SocketText(new.flow.remote), method = %new.request.method,
                     ruri = %Excerpt(&new.request.uri), application = new.application.name, "request"
                 );
                 let (transaction, request) = (new.transaction, new.request.clone());
@@ -409,7 +410,7 @@ fn incoming(
         begin::no_stream(&call)
     })?;
     tracing::info!(
-        from = %call.flow.remote, ruri = %Excerpt(&call.invite.uri), application = call.name, "call"
+        from = %SocketText(call.flow.remote), ruri = %Excerpt(&call.invite.uri), application = call.name, "call"
     );
     let session = begin::incoming(call, stream.local_addr(), &context.settings)?;
     Ok((Box::new(session), stream))

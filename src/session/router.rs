@@ -172,11 +172,16 @@ impl<M> Entry<M> {
     }
 }
 
+/// A table whose keys are made here: names of sessions, which are drawn at random or chosen by the operator's
+/// diagrams, and numbers of transactions. The network can only ask for them, so a fast hash does. Where it
+/// chooses the keys, as in a table of addresses, the keyed hash of [`HashMap`] is in place.
+type OwnKeys<K, V> = foldhash::HashMap<K, V>;
+
 /// See the module's documentation.
 pub struct Router<M> {
-    sessions: HashMap<SessionId, Entry<M>>,
-    servers: HashMap<TransactionId, SessionId>,
-    clients: HashMap<TransactionId, (SessionId, RequestToken)>,
+    sessions: OwnKeys<SessionId, Entry<M>>,
+    servers: OwnKeys<TransactionId, SessionId>,
+    clients: OwnKeys<TransactionId, (SessionId, RequestToken)>,
     queues: HashMap<Box<str>, SessionId>,
     groups: Groups,
     rooms: Rooms,
@@ -227,9 +232,9 @@ impl<M: Mailbox> Router<M> {
     /// A router without sessions.
     pub fn new(config: RouterConfig) -> Self {
         Self {
-            sessions: HashMap::new(),
-            servers: HashMap::new(),
-            clients: HashMap::new(),
+            sessions: OwnKeys::default(),
+            servers: OwnKeys::default(),
+            clients: OwnKeys::default(),
             queues: HashMap::new(),
             groups: Groups::new(),
             rooms: Rooms::new(),

@@ -96,9 +96,11 @@ async fn nobody_outside_decides_how_long_the_log_gets() {
         .flood(200, |one| one.request("INVITE", &long, "", ""))
         .await;
     let mut caller = Caller::new(server.address, "echo").await;
+    caller.call_id = "y".repeat(10_000);
     assert_eq!(caller.call(40_000).await.status.code(), 200);
     assert_eq!(caller.bye().await.status.code(), 200);
     let text = server.stop().text();
+    assert!(text.contains(r#"call_id="yyyy"#), "the call has a line");
     let told = text.matches("answered 404").count();
     assert!((1..20).contains(&told), "{told} lines");
     let longest = text.lines().map(str::len).max();
