@@ -1,7 +1,8 @@
 //! Sample rate conversion of live streams, frame by frame.
 //!
 //! A polyphase filter between 8, 16, 24, 32, 44.1 and 48 kHz. It delays by half its length, 2 ms of the
-//! lower rate, where the FFT of [`super::resample`] would delay by 10 ms or more.
+//! lower rate, where the FFT of [`super::resample`] would delay by 10 ms or more. Of a sound that is in
+//! memory the same filter makes any part, without delay.
 
 use std::f64::consts::PI;
 
@@ -74,6 +75,27 @@ impl LiveResampler {
             written += self.process_part(part, &mut out[written..]);
         }
         written
+    }
+
+    /// Converts a part of a sound that is in memory: fills `out` with its samples from number
+    /// `start` on at the new rate, without delay and whatever was converted before. Before and
+    /// behind `pcm` is silence, or once more `pcm` if it is `looped`. Does not allocate.
+    pub fn excerpt(&self, pcm: &[i16], looped: bool, start: usize, out: &mut [i16]) {
+        let sample = |index: isize| match usize::try_from(index) {
+            Ok(index) if index < pcm.len() => f32::from(pcm[index]),
+            _ if looped && !pcm.is_empty() => {
+                f32::from(pcm[index.rem_euclid(pcm.len() as isize) as usize])
+            }
+            _ => 0.0,
+        };
+        for (n, out) in out.iter_mut().enumerate() {
+            let at = (start + n) * self.down;
+            let filter = &self.filters[at % self.up * self.taps..][..self.taps];
+            // The middle of the filter lies on the sample.
+            let first = (at / self.up + 1) as isize - (self.taps / 2) as isize;
+            let products = filter.iter().zip(first..).map(|(tap, n)| tap * sample(n));
+            *out = saturate(products.sum());
+        }
     }
 
     /// The most samples that [`LiveResampler::process`] makes of `input_samples`.
@@ -237,6 +259,39 @@ mod tests {
             output.extend(&out[..made]);
         }
         assert_eq!(output, whole);
+    }
+
+    #[test]
+    fn any_part_of_a_sound_is_the_same_as_in_the_whole() {
+        for (from, to) in pairs().filter(|(from, to)| from != to) {
+            let pcm = sine(700.0, 8_000.0, from, from as usize / 10);
+            let resampler = LiveResampler::new(from, to).unwrap();
+            let mut whole = vec![0; to as usize / 10];
+            resampler.excerpt(&pcm, true, 0, &mut whole);
+            // A filter of even length has its middle between two of its steps.
+            let early = 0.5 / (resampler.up as f64 * f64::from(from));
+            for (n, &made) in whole.iter().enumerate() {
+                let time = n as f64 / f64::from(to) + early;
+                let exact = (2.0 * PI * 700.0 * time).sin() * 8_000.0;
+                let wrong = (f64::from(made) - exact).abs();
+                assert!(wrong < 100.0, "{from}->{to} {n}: {made} {exact}");
+            }
+            let mut part = [0; 37];
+            resampler.excerpt(&pcm, true, 501, &mut part);
+            assert_eq!(part, whole[501..538]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_around_a_sound_that_ends() {
+        let resampler = LiveResampler::new(8_000, 16_000).unwrap();
+        let mut out = [1; 200];
+        resampler.excerpt(&[1_000; 50], false, 150, &mut out);
+        assert_eq!(out, [0; 200]);
+        resampler.excerpt(&[], true, 0, &mut out);
+        assert_eq!(out, [0; 200]);
+        resampler.excerpt(&[1_000; 50], false, 40, &mut out[..20]);
+        assert_eq!(out[..20], [1_000; 20]);
     }
 
     #[test]

@@ -13,7 +13,6 @@ pub mod live_resample;
 pub mod mixer;
 pub mod noise;
 pub mod ogg;
-pub(crate) mod pitch;
 pub mod playlist;
 pub mod prompt;
 pub mod recorder;

@@ -5,7 +5,7 @@
 //! what it was, so nothing clicks at either end. In place, without a state and without memory of
 //! its own; a jitter buffer calls it when its delay is to change, and else nothing is spent.
 
-use super::pitch::{best_lag, longest_period, mix};
+use crate::codec::pitch::{best_lag, longest_period, mix};
 
 /// Takes up to `most` samples out of `pcm` and returns how many; the rest moves to the front.
 ///

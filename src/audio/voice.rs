@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn packets_of_any_time_flow_without_gaps() {
-        for ms in [10, 20, 30, 40, 60] {
+        for ms in [10, 20, 30, 40, 50, 60] {
             let pcm = sine(400.0, 8_000.0, 8_000, 8_000);
             let mut packets = pcm.chunks_exact(ms * 8);
             let mut voice = Voice::new(8_000);

@@ -52,6 +52,15 @@ pub trait Decoder: Send {
         let _ = next_payload;
         self.conceal(out)
     }
+
+    /// Whether `payload` holds a copy of the packet before it, which [`Decoder::recover`] would
+    /// find. It may be any bytes of the network.
+    ///
+    /// Media thread; does not allocate.
+    fn holds_copy(&self, payload: &[u8]) -> bool {
+        let _ = payload;
+        false
+    }
 }
 
 /// The part of `out` that the samples of `payload` fill; the codec says how many those are, if it can have

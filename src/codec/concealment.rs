@@ -5,7 +5,7 @@
 //! sample made goes on where the last one heard was, and the first samples after the loss are
 //! cross-faded with the synthetic signal, longer after a long loss.
 
-use crate::audio::pitch::{best_lag, longest_period, mix};
+use super::pitch::{best_lag, longest_period, mix};
 
 /// The last samples heard, and where the synthetic signal is in them.
 pub(crate) struct Concealment {

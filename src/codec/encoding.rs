@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{CodecId, MAX_PAYLOAD_BYTES, Packing, Variant};
 
 /// How audio is encoded for one direction of a call. Calls with equal encodings share the payloads
-/// of a prompt.
+/// of a prompt, if the codec [joins](CodecId::joins) them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Encoding {
     /// The codec.
@@ -18,7 +18,7 @@ pub struct Encoding {
 }
 
 /// The packet times that fit the frame clock of the media threads.
-const PACKET_MS: [u8; 5] = [10, 20, 30, 40, 60];
+const PACKET_MS: [u8; 6] = [10, 20, 30, 40, 50, 60];
 
 impl Encoding {
     fn new(codec: CodecId, variant: Variant, packet_time: Duration) -> Self {
@@ -83,7 +83,9 @@ mod tests {
         for (codec, wanted, got) in [
             (CodecId::PCMU, 20, 20),
             (CodecId::PCMU, 30, 30),
-            (CodecId::PCMU, 50, 40),
+            (CodecId::PCMU, 50, 50),
+            (CodecId::PCMU, 55, 50),
+            (CodecId::OPUS, 50, 40),
             (CodecId::PCMU, 100, 60),
             (CodecId::PCMU, 5, 10),
             (CodecId::OPUS, 10, 10),

@@ -23,6 +23,7 @@ const fn description(clock_rate: ClockRate, factory: &'static L16) -> CodecDescr
         sample_rate: factory.0,
         channels: 1,
         static_payload_type: None,
+        joins: true,
         factory,
     }
 }

@@ -19,6 +19,7 @@ mod opus;
 mod parameters;
 mod pcma;
 mod pcmu;
+pub(crate) mod pitch;
 mod registry;
 
 pub use codecs::{CodecChoiceError, CodecName, Codecs};

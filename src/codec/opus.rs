@@ -28,6 +28,7 @@ const fn description(sample_rate: u32, factory: &'static OpusSettings) -> CodecD
         sample_rate,
         channels: 2,
         static_payload_type: None,
+        joins: true,
         factory,
     }
 }
@@ -110,6 +111,10 @@ impl CodecFactory for OpusSettings {
 
     fn samples_in(&self, _: Variant, payload: &[u8]) -> Option<usize> {
         samples_in(payload, rate_of(self.sample_rate))
+    }
+
+    fn pauses(&self, variant: Variant) -> bool {
+        Wishes::unpack(variant).dtx
     }
 
     fn encoder(&self, variant: Variant) -> Result<Box<dyn Encoder>, CodecError> {
@@ -248,6 +253,71 @@ fn samples_in(payload: &[u8], rate: SampleRate) -> Option<usize> {
         .then_some(samples)
 }
 
+/// Whether the first frame of a packet holds what was before it, for error correction; `None` for
+/// a packet that ends too soon to say so.
+///
+/// RFC 6716 §3.1 (first byte of a packet), §4.2.3 (first bits of a SILK frame: for each channel one
+/// of activity for every 20 ms, and then that of the copy).
+fn holds_copy(payload: &[u8]) -> Option<bool> {
+    let (&first, rest) = payload.split_first()?;
+    let parts = match first >> 3 {
+        config @ 0..12 => match config % 4 {
+            // 10, 20, 40 and 60 ms.
+            0 | 1 => 1,
+            parts => parts,
+        },
+        // Hybrid frames of 10 and 20 ms.
+        12..16 => 1,
+        // CELT has no copies.
+        _ => return Some(false),
+    };
+    let is_stereo = first & 4 != 0;
+    let bits = *first_frame(first & 3, rest)?.first()?;
+    let mid = bits >> (7 - parts) & 1 != 0;
+    let side = is_stereo && bits >> (6 - 2 * parts) & 1 != 0;
+    Some(mid || side)
+}
+
+/// The first frame of a packet whose first byte ends in `code`, and what is behind it; `rest`
+/// follows that byte. RFC 6716 §3.2.
+fn first_frame(code: u8, rest: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = match code {
+        0 | 1 => return Some(rest),
+        2 => frame_length(rest)?,
+        _ => {
+            let (&count, mut rest) = rest.split_first()?;
+            let (has_lengths, has_padding) = (count & 0x80 != 0, count & 0x40 != 0);
+            let mut padding = if has_padding { 255 } else { 0 };
+            while padding == 255 {
+                let (&this, behind) = rest.split_first()?;
+                (padding, rest) = (this, behind);
+            }
+            if !has_lengths {
+                return Some(rest);
+            }
+            let (mut length, mut rest) = (None, rest);
+            for _ in 1..count & 0x3F {
+                let (this, behind) = frame_length(rest)?;
+                length.get_or_insert(this);
+                rest = behind;
+            }
+            // A single frame has no length.
+            (length.unwrap_or(rest.len()), rest)
+        }
+    };
+    rest.get(..length)
+}
+
+/// A length of one or two bytes, and what follows it.
+fn frame_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (&first, rest) = bytes.split_first()?;
+    if first < 252 {
+        return Some((first.into(), rest));
+    }
+    let (&second, rest) = rest.split_first()?;
+    Some((usize::from(second) * 4 + usize::from(first), rest))
+}
+
 struct OpusEncoder(LibEncoder);
 
 impl Encoder for OpusEncoder {
@@ -292,6 +362,10 @@ impl Decoder for OpusDecoder {
         }
         self.run(Some(next_payload), out, true)
             .unwrap_or_else(|| silence(out))
+    }
+
+    fn holds_copy(&self, payload: &[u8]) -> bool {
+        holds_copy(payload).unwrap_or(false)
     }
 }
 

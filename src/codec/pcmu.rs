@@ -12,6 +12,7 @@ pub(super) static DESCRIPTION: CodecDescription = CodecDescription {
     sample_rate: 8_000,
     channels: 1,
     static_payload_type: Some(PayloadType::PCMU),
+    joins: true,
     factory: &G711(&TABLES),
 };
 

@@ -25,6 +25,10 @@ pub struct CodecDescription {
     pub channels: u8,
     /// The payload number fixed by RFC 3551 §6, `None` for a dynamic one.
     pub static_payload_type: Option<PayloadType>,
+    /// What a fresh encoder makes may follow any other payloads without being heard as a break, as
+    /// a decoder has no state or soon finds into another one. Prompts are then encoded once for all
+    /// calls. False where in doubt: each stream then has one encoder for all that it sends.
+    pub joins: bool,
     /// Reads parameters and payloads, and makes the coders.
     pub factory: &'static dyn CodecFactory,
 }
@@ -62,6 +66,13 @@ pub trait CodecFactory: Send + Sync {
         None
     }
 
+    /// Whether an encoder sends the less of silence the longer it lasts (discontinuous
+    /// transmission), so that no packet can stand for all of it.
+    fn pauses(&self, variant: Variant) -> bool {
+        let _ = variant;
+        false
+    }
+
     /// Makes an encoder. Allocates.
     ///
     /// # Errors
@@ -94,7 +105,7 @@ pub enum Packing {
     },
     /// A payload is encoded as a whole, of one or more frames.
     Frames {
-        /// The packet times in milliseconds that the encoder takes. At least one of 10, 20, 30, 40
+        /// The packet times in milliseconds that the encoder takes. At least one of 10, 20, 30, 40, 50
         /// and 60; others are never used.
         packet_ms: &'static [u8],
         /// The longest payload that a peer may send, at most [`MAX_PAYLOAD_BYTES`].
@@ -164,6 +175,11 @@ impl CodecId {
         self.0.static_payload_type
     }
 
+    /// See [`CodecDescription::joins`].
+    pub fn joins(self) -> bool {
+        self.0.joins
+    }
+
     /// See [`CodecFactory::fmtp`].
     pub fn fmtp(self, offered: Option<&str>) -> Cow<'static, str> {
         self.0.factory.fmtp(offered)
@@ -198,6 +214,11 @@ impl CodecId {
     /// See [`CodecFactory::request_in`].
     pub fn request_in(self, variant: Variant, payload: &[u8]) -> Option<u32> {
         self.0.factory.request_in(variant, payload)
+    }
+
+    /// See [`CodecFactory::pauses`].
+    pub fn pauses(self, variant: Variant) -> bool {
+        self.0.factory.pauses(variant)
     }
 
     /// See [`CodecFactory::encoder`].
@@ -260,6 +281,7 @@ mod tests {
                 sample_rate: 8_000,
                 channels: 1,
                 static_payload_type: Some(PayloadType::PCMU),
+                joins: true,
                 factory,
             })
         };

@@ -39,7 +39,7 @@ impl Format {
             Packing::Samples { samples, bytes } => Some(Unit { samples, bytes }),
             Packing::Frames { .. } => None,
         };
-        // Encoded here for the first stream of the process, so that a tick finds it ready.
+        // Made here for the first stream of the process, so that a tick finds it ready.
         let _ = SILENCE.encoded(encoding);
         Self {
             payload_type: send.payload_type,
@@ -82,15 +82,18 @@ impl Format {
 /// Turns stretches of playlist items into payload bytes.
 #[derive(Default)]
 pub(super) struct Coder {
-    /// Made when something must be encoded while it is sent.
+    /// Made when something must be encoded while it is sent, and kept from then on: the peer's
+    /// decoder follows it.
     encoder: Option<(CodecId, Variant, Box<dyn Encoder>)>,
     /// What the peer last asked of an encoder of that codec.
     request: Option<(CodecId, u32)>,
     tone: Option<PlayingTone>,
-    /// For a streamed sound of another rate than the codec's, as after a change of codec.
+    /// For a sound of another rate than the codec's, as after a change of codec.
     resampler: Option<(u32, u32, LiveResampler)>,
     /// A streamed sound had not enough samples.
     starved: bool,
+    /// See [`Coder::set_paused`].
+    paused: bool,
 }
 
 /// A tone in the middle of its waves.
@@ -129,7 +132,24 @@ impl Coder {
             .unwrap_or_default();
         let ready = bytes.len().min(out.len());
         out[..ready].copy_from_slice(&bytes[..ready]);
-        fill_silence(format, &mut out[ready..]);
+        self.fill_silence(format, unit, &mut out[ready..]);
+    }
+
+    /// Fills `out`, at most one packet, with the silence of a sample-based codec.
+    pub(super) fn fill_silence(&mut self, format: &Format, unit: Unit, out: &mut [u8]) {
+        if out.is_empty() {
+            return;
+        }
+        let silence = SILENCE.ready(format.encoding);
+        let bytes = silence.and_then(EncodedPrompt::sample_bytes);
+        let settled = bytes.and_then(|bytes| bytes.rchunks(out.len()).next());
+        match settled.filter(|settled| settled.len() == out.len()) {
+            Some(settled) => out.copy_from_slice(settled),
+            None => {
+                let pcm = &[0; MAX_FRAME_SAMPLES][..out.len() / unit.bytes * unit.samples];
+                self.encode(format.encoding, pcm, out);
+            }
+        }
     }
 
     /// Passes on what the peer asks of an encoder of `codec`, now or when there is one.
@@ -144,13 +164,17 @@ impl Coder {
         }
     }
 
-    /// Whether the peer has asked for anything, so that what is encoded for others is not for it.
-    pub(super) fn is_asked(&self, codec: CodecId) -> bool {
-        self.request.is_some_and(|(known, _)| known == codec)
+    /// While paused nothing is encoded: what comes next is not sent, so the peer's decoder would not
+    /// follow the encoder.
+    pub(super) fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
     }
 
     /// Encodes samples of one packet; zero if that cannot be done.
     pub(super) fn encode(&mut self, encoding: Encoding, pcm: &[i16], out: &mut [u8]) -> usize {
+        if self.paused || pcm.is_empty() {
+            return 0;
+        }
         let Encoding { codec, variant, .. } = encoding;
         let made_for = |made: &(CodecId, Variant, _)| (made.0, made.1) == (codec, variant);
         if !self.encoder.as_ref().is_some_and(made_for) {
@@ -177,7 +201,9 @@ impl Coder {
     ) {
         let rate = format.codec().sample_rate();
         match item {
-            PlaylistItem::Prompt { prompt, .. } => resampled(prompt, position, rate, out),
+            PlaylistItem::Prompt { prompt, looped } => {
+                self.prompt(prompt, *looped, rate, format.samples(position), out);
+            }
             PlaylistItem::Stream(sound) => self.stream(sound, rate, position, out),
             PlaylistItem::Tone { tone, .. } => {
                 self.sound(**tone, rate, format.samples(position), out)
@@ -191,6 +217,31 @@ impl Coder {
     /// Whether a streamed sound had too few samples since this was last asked.
     pub(super) fn take_starved(&mut self) -> bool {
         std::mem::take(&mut self.starved)
+    }
+
+    /// The samples of a prompt from number `start` on, at `rate`.
+    fn prompt(&mut self, prompt: &Prompt, looped: bool, rate: u32, start: usize, out: &mut [i16]) {
+        let (pcm, from) = (prompt.pcm(), prompt.sample_rate());
+        if from == rate {
+            let rest = pcm.get(start..).unwrap_or_default();
+            let (ready, silence) = out.split_at_mut(rest.len().min(out.len()));
+            ready.copy_from_slice(&rest[..ready.len()]);
+            silence.fill(0);
+        } else if let Some(resampler) = self.resampler(from, rate) {
+            resampler.excerpt(pcm, looped, start, out);
+        } else {
+            out.fill(0);
+        }
+    }
+
+    /// Made when the rates are others than before.
+    fn resampler(&mut self, from: u32, to: u32) -> Option<&mut LiveResampler> {
+        let made_for = |made: &(u32, u32, _)| (made.0, made.1) == (from, to);
+        if !self.resampler.as_ref().is_some_and(made_for) {
+            let made = LiveResampler::new(from, to);
+            self.resampler = made.ok().map(|resampler| (from, to, resampler));
+        }
+        self.resampler.as_mut().map(|(_, _, resampler)| resampler)
     }
 
     /// The next samples of a streamed sound, and silence where none have come.
@@ -215,13 +266,8 @@ impl Coder {
         let pcm = &mut pcm[..wanted.min(MAX_FRAME_SAMPLES)];
         let count = sound.read(pcm);
         self.starved |= count < pcm.len() && sound.left().is_none();
-        let made_for = |made: &(u32, u32, _)| (made.0, made.1) == (from, rate);
-        if !self.resampler.as_ref().is_some_and(made_for) {
-            let made = LiveResampler::new(from, rate);
-            self.resampler = made.ok().map(|resampler| (from, rate, resampler));
-        }
-        let resampler = self.resampler.as_mut();
-        let made = resampler.map_or(0, |(_, _, resampler)| resampler.process(pcm, out));
+        let resampler = self.resampler(from, rate);
+        let made = resampler.map_or(0, |resampler| resampler.process(pcm, out));
         out[made..].fill(0);
     }
 
@@ -295,6 +341,7 @@ fn packet_index(format: &Format, position: Duration) -> Option<usize> {
 fn encoding_of(encoding: Encoding, item: &PlaylistItem) -> Option<&EncodedPrompt> {
     match item {
         PlaylistItem::Prompt { prompt, .. } => prompt.ready(encoding),
+        PlaylistItem::Silence(_) if encoding.codec.pauses(encoding.variant) => None,
         PlaylistItem::Silence(_) => SILENCE.ready(encoding),
         PlaylistItem::Stream(_)
         | PlaylistItem::Tone { .. }
@@ -303,17 +350,7 @@ fn encoding_of(encoding: Encoding, item: &PlaylistItem) -> Option<&EncodedPrompt
     }
 }
 
-/// Fills `out`, at most one packet, with the silence of a sample-based codec.
-pub(super) fn fill_silence(format: &Format, out: &mut [u8]) {
-    if let Some(silence) = SILENCE.ready(format.encoding)
-        && let Some(bytes) = silence.sample_bytes()
-        && let Some(settled) = bytes.len().checked_sub(out.len())
-    {
-        out.copy_from_slice(&bytes[settled..]);
-    }
-}
-
-/// Writes a silent packet to `out` and returns its length.
+/// Writes a silent packet of a codec that joins payloads to `out` and returns its length.
 pub(super) fn silent_packet(format: &Format, out: &mut [u8]) -> usize {
     let silence = SILENCE.ready(format.encoding);
     let payload = silence
@@ -321,20 +358,6 @@ pub(super) fn silent_packet(format: &Format, out: &mut [u8]) -> usize {
         .unwrap_or_default();
     out[..payload.len()].copy_from_slice(payload);
     payload.len()
-}
-
-/// Reads a prompt that was not encoded for this codec in time, as after a change of codec in the
-/// middle of it. Straight lines between samples are good enough for the rest of one prompt.
-fn resampled(prompt: &Prompt, position: Duration, rate: u32, out: &mut [i16]) {
-    let step = f64::from(prompt.sample_rate()) / f64::from(rate);
-    let start = position.as_secs_f64() * f64::from(prompt.sample_rate());
-    let pcm = prompt.pcm();
-    let at = |index: usize| pcm.get(index).copied().map_or(0.0, f64::from);
-    for (n, out) in out.iter_mut().enumerate() {
-        let exact = start + n as f64 * step;
-        let (index, part) = (exact as usize, exact.fract());
-        *out = (at(index) * (1.0 - part) + at(index + 1) * part) as i16;
-    }
 }
 
 /// `span` in samples, rounded to the nearest: adding up stretches never drifts.

@@ -80,7 +80,8 @@ pub struct StreamParameters {
     /// Audio per packet that the peer asks for: 10 to 60 ms are sent, see
     /// [`Encoding::with_packet_time`](crate::codec::Encoding::with_packet_time).
     pub ptime: Duration,
-    /// How long nothing may come while we listen before [`MediaEvent::RtpTimeout`].
+    /// How long nothing may come while we listen and may send before [`MediaEvent::RtpTimeout`]. A
+    /// peer that wants to hear nothing has us on hold and need not say anything.
     pub rtp_timeout: Option<Duration>,
     /// The keys of SRTP; `None`: plain RTP.
     pub srtp: Option<Box<SrtpKeys>>,

@@ -272,7 +272,7 @@ impl Core {
         }
     }
 
-    /// Takes one datagram that came from `source`.
+    /// Takes one datagram that came from `source` at `now`, which is not before the last timeout.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -522,7 +522,8 @@ impl Core {
         let Some(placement) = slot.placement.filter(|_| slot.membership.is_none()) else {
             return;
         };
-        // A tick more than is needed, for packets that come a little later than this one.
+        // A tick more than is needed, for packets that come a little later than this one. It may be over by now
+        // if the packet was read late, but not handled: the next timeout makes up for it.
         let in_time = self.clock.tick_at(now + wait) + 2;
         self.schedule.remove(id.key, placement);
         let placement = self.schedule.choose_from(in_time, slot.period);

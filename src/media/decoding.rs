@@ -12,7 +12,8 @@ use crate::audio::LiveResampler;
 use crate::codec::{Decoder, Packing};
 use crate::rtp::PayloadType;
 
-/// Decoders, resampler and queue. Media thread; allocates when a codec is heard first.
+/// Decoders, resampler and queue. Media thread; allocates when a codec is heard first, and the queue with
+/// the first frame.
 pub(super) struct Decoding {
     formats: SmallVec<[Incoming; 2]>,
     /// What a lost packet is taken to have been.
@@ -21,6 +22,7 @@ pub(super) struct Decoding {
     resampling: Option<Resampling>,
     sample_rate: u32,
     longest_ms: usize,
+    /// Empty before the first frame.
     queue: Box<[i16]>,
     queued: usize,
 }
@@ -58,14 +60,13 @@ impl Decoding {
             decoder: None,
         };
         let longest_ms = formats.iter().map(longest_packet_ms).max().unwrap_or(0);
-        let room_ms = LONGEST_FRAME.as_millis() as usize + longest_ms + ROOM_TO_STRETCH_MS;
         Self {
             formats: formats.iter().map(incoming).collect(),
             latest: None,
             resampling: None,
             sample_rate,
             longest_ms,
-            queue: vec![0; room_ms * sample_rate as usize / 1_000].into(),
+            queue: Box::default(),
             queued: 0,
         }
     }
@@ -129,6 +130,12 @@ impl Decoding {
         self.replace(micros, Some(next_payload))
     }
 
+    /// Whether a payload of this format holds a copy of the packet before it.
+    pub(super) fn holds_copy(&self, format: usize, payload: &[u8]) -> bool {
+        let decoder = self.formats[format].decoder.as_deref();
+        decoder.is_some_and(|decoder| decoder.holds_copy(payload))
+    }
+
     /// Makes the next packet fade in from where the last one ended: something between is left out.
     pub(super) fn fade_in(&mut self) {
         let queued = self.queued;
@@ -138,6 +145,7 @@ impl Decoding {
 
     /// Adds silence until `samples` are queued.
     pub(super) fn pad(&mut self, samples: usize) -> &mut [i16] {
+        self.make_queue();
         let from = self.queued.min(samples);
         self.queue[from..samples].fill(0);
         self.queued = self.queued.max(samples);
@@ -148,6 +156,13 @@ impl Decoding {
     /// which returns the number of samples that are queued then.
     pub(super) fn stretch(&mut self, change: impl FnOnce(&mut [i16], usize) -> usize) {
         self.queued = change(&mut self.queue, self.queued).min(self.queue.len());
+    }
+
+    fn make_queue(&mut self) {
+        if self.queue.is_empty() {
+            let room_ms = LONGEST_FRAME.as_millis() as usize + self.longest_ms + ROOM_TO_STRETCH_MS;
+            self.queue = vec![0; room_ms * self.sample_rate as usize / 1_000].into();
+        }
     }
 
     fn replace(&mut self, micros: i64, next_payload: Option<&[u8]>) -> i64 {
@@ -180,6 +195,7 @@ impl Decoding {
         format: usize,
         make: impl FnOnce(&mut dyn Decoder, &mut [i16]) -> Option<usize>,
     ) -> Option<usize> {
+        self.make_queue();
         let Incoming { format, decoder } = &mut self.formats[format];
         if decoder.is_none() {
             *decoder = format.codec.decoder(format.variant).ok();

@@ -2,10 +2,11 @@
 //!
 //! Sequence numbers give the order ([`JitterBuffer`]), timestamps the time: a packet that follows
 //! the one before plays when that has ended, one behind a pause when its delay has passed
-//! ([`PlayoutDelay`]). What is missing between packets is concealed by the codec. When nothing is
-//! here at all it cannot be known whether it is lost, late or was never sent: the end is faded out,
-//! and whatever comes then is played, so that the delay grows by as much as it has to. To shrink or
-//! to follow a drifting clock, time is taken out of pauses, or pitch periods out of speech.
+//! ([`PlayoutDelay`]). What is missing between packets is concealed by the codec, or comes from a
+//! copy in the packet behind it. When nothing is here at all it cannot be known whether it is lost,
+//! late or was never sent: the end is faded out, and whatever comes then is played, so that the delay
+//! grows by as much as it has to. To shrink or to follow a drifting clock, time is taken out of
+//! pauses, or pitch periods out of speech.
 //!
 //! RFC 3550, RFC 3551 §4.1 (talk-spurts), RFC 3389 (comfort noise).
 
@@ -218,6 +219,13 @@ impl Hearing {
         };
         let timestamp = packet.timestamp;
         let rate = codec.clock_rate();
+        if let (Some(now), Some(latest)) = (now, self.decoding.latest())
+            && missing > 0
+            && latest.format == format
+            && self.decoding.holds_copy(format, packet.payload)
+        {
+            self.delay.lost_with_copy(now, micros(latest.micros));
+        }
         let next = Next {
             missing,
             format,

@@ -20,7 +20,7 @@ pub(super) struct Packer {
 }
 
 impl Packer {
-    /// For packets of 10, 30, 40 or 60 ms, of frames of `frame_len` samples.
+    /// For packets of 10, 30, 40, 50 or 60 ms, of frames of `frame_len` samples.
     pub(super) fn new(packet_time: Duration, frame_len: usize) -> Self {
         let packet_len = frame_len * packet_time.as_millis() as usize / FRAME.as_millis() as usize;
         let frames = (1..)
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn packets_follow_each_other_without_gap_or_overlap() {
-        for ms in [10, 20, 30, 40, 60] {
+        for ms in [10, 20, 30, 40, 50, 60] {
             for first in 0..7 {
                 let packets = packets(ms, first);
                 assert!(packets.len() >= 200 / ms as usize - 1);

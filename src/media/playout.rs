@@ -6,6 +6,9 @@
 //! makes a plan of time to put in or take out, which [`super::hearing`] carries out where it is not
 //! heard. Clock drift needs nothing of its own: it is an age that slowly leaves the range.
 //!
+//! What is wanted follows the jitter. While packets are lost whose followers hold copies of them
+//! (forward error correction), it is a packet time more: the follower has to be here by then.
+//!
 //! Only whole frames of ours matter: a packet that is not here when its frame begins is missing,
 //! and one that comes just after a frame began waits for the next. So the age may be up to a frame
 //! more than wanted, and a packet that begins inside a frame waits longer than it has to.
@@ -30,6 +33,8 @@ pub enum Playout {
 pub(super) struct PlayoutDelay {
     playout: Playout,
     transit: TransitTimes,
+    /// Until when the packet after a lost one is waited for, and how much later it comes.
+    follower: Option<(Instant, Duration)>,
     /// The age that is wanted.
     target: i64,
     /// What is to be put in, or, if negative, taken out.
@@ -59,6 +64,7 @@ impl PlayoutDelay {
         let mut delay = Self {
             playout,
             transit: TransitTimes::default(),
+            follower: None,
             target: 0,
             plan: 0,
             lowest: i64::MAX,
@@ -85,12 +91,21 @@ impl PlayoutDelay {
     /// Takes note of a packet that came at `now`.
     pub(super) fn arrived(&mut self, now: Instant, rate: ClockRate, timestamp: RtpTimestamp) {
         self.transit.note(now, rate, timestamp);
+        self.follower.take_if(|(until, _)| *until <= now);
+        self.set_target();
+    }
+
+    /// A packet is lost and the one after it, which came `later`, holds a copy: from now on and for
+    /// some time that one is waited for.
+    pub(super) fn lost_with_copy(&mut self, now: Instant, later: Duration) {
+        self.follower = Some((now + COPIES_WANTED, later));
         self.set_target();
     }
 
     /// The next packet has another origin.
     pub(super) fn restart(&mut self) {
         self.transit.restart();
+        self.follower = None;
         self.forget_plan();
     }
 
@@ -205,7 +220,10 @@ impl PlayoutDelay {
 
     fn set_target(&mut self) {
         let wanted = match self.playout {
-            Playout::Adaptive => self.transit.spread() + MARGIN,
+            Playout::Adaptive => {
+                let later = self.follower.map_or(Duration::ZERO, |(_, later)| later);
+                self.transit.spread() + MARGIN + later
+            }
             Playout::Fixed(delay) => delay,
             Playout::Simple => Duration::ZERO,
         };
@@ -225,6 +243,8 @@ impl PlayoutDelay {
 const MARGIN: Duration = Duration::from_millis(2);
 const MIN_DELAY: Duration = Duration::from_millis(10);
 const MAX_DELAY: Duration = Duration::from_millis(400);
+/// How long after a loss that its follower can mend another one is expected.
+const COPIES_WANTED: Duration = Duration::from_secs(10);
 /// What a talk-spurt may be late beyond the target; so much is caught up with by stretching.
 const MAX_EXCESS: i64 = 350_000;
 /// A packet this much too early is of another count of timestamps than the latest.

@@ -41,7 +41,9 @@ pub(super) struct Receiver {
     /// When the peer was last heard, or listening began; `None` while nobody listens or after
     /// the silence was reported.
     quiet_since: Option<Instant>,
-    was_listening: bool,
+    /// The peer has us on hold: it does not want to hear us, and need not say anything.
+    on_hold: bool,
+    was_watching: bool,
     hearing: Option<Box<Hearing>>,
     /// What the peer asked of our encoder of that codec.
     request: Option<(CodecId, u32)>,
@@ -67,7 +69,8 @@ impl Default for Receiver {
             forced: false,
             timeout: None,
             quiet_since: None,
-            was_listening: false,
+            on_hold: false,
+            was_watching: false,
             hearing: None,
             request: None,
             playout: Playout::default(),
@@ -82,6 +85,7 @@ impl Receiver {
     /// re-INVITE does not open the stream to strangers.
     pub(super) fn configure(&mut self, parameters: &StreamParameters) {
         self.allowed = parameters.receive;
+        self.on_hold = !parameters.send;
         self.timeout = parameters.rtp_timeout;
         let signalled = Some((parameters.remote, parameters.source_rule));
         let held = parameters.remote.is_none() && !parameters.follow_source;
@@ -124,14 +128,14 @@ impl Receiver {
     /// Follows a change of settings. `heard_at` is the sample rate at which someone wants to hear
     /// the peer, if anyone does.
     pub(super) fn settle(&mut self, now: Instant, heard_at: Option<u32>) {
-        let listening = self.is_listening();
-        if listening && !self.was_listening {
+        let watching = self.is_listening() && !self.on_hold;
+        if watching && !self.was_watching {
             self.quiet_since = Some(now);
         }
-        if !listening {
+        if !watching {
             self.quiet_since = None;
         }
-        self.was_listening = listening;
+        self.was_watching = watching;
         let wanted = heard_at.filter(|_| self.takes_audio());
         if self.hearing.as_ref().map(|hearing| hearing.sample_rate()) != wanted {
             self.end_hearing();
@@ -228,7 +232,7 @@ impl Receiver {
         turn.stats.packets_received.increment();
         let timed = matches!(content, Content::Audio { .. });
         self.reception.count(now, &packet, rate, timed);
-        self.quiet_since = Some(now);
+        self.quiet_since = self.was_watching.then_some(now);
         match content {
             Content::Audio { request } => {
                 self.request = request.or(self.request);

@@ -2,7 +2,8 @@
 //!
 //! The members are streams of one thread. They hand in what they hear whenever they tick; once a
 //! frame, at the room's slot, the room adds up who speaks; and then each member takes what it
-//! hears. Who adds nothing to a frame takes the common mix, which is encoded once for each codec.
+//! hears. Who adds nothing to a frame takes the common mix, which is encoded once for each codec
+//! that joins payloads.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! Time is counted in ticks of one slot. The slots of a 20 ms frame share the streams evenly, so
 //! that a thousand calls do not send their packets in one burst. A stream sits in every slot in
-//! which its packets can be due: a 20, 40 or 60 ms stream in one, a 10 or 30 ms stream in two.
+//! which its packets can be due: a 20, 40 or 60 ms stream in one, a 10, 30 or 50 ms stream in two.
 //! Only active streams are placed; a slot without streams is never waited for.
 
 use std::time::{Duration, Instant};

@@ -1,7 +1,8 @@
 //! CORE. The outgoing half of a stream: playlist, echo or digits to RTP packets.
 //!
 //! A prompt that is encoded already costs one header and one copy. Everything else (tones, echo,
-//! prompts nobody encoded in time) goes through an encoder that is made when it is first needed.
+//! prompts nobody encoded in time, and all that is sent in a codec that does not join payloads) goes
+//! through an encoder that is made when it is first needed and kept.
 //! Timestamps come from the clock of the thread, so a pause is a jump in them and the marker bit
 //! tells the peer (RFC 3550 §5.1, RFC 3551 §4.1).
 
@@ -119,7 +120,7 @@ impl Sender {
         }
     }
 
-    /// Takes what the peer asks of what is encoded for it. Ready payloads stay as they are.
+    /// Takes what the peer asks of what is encoded for it.
     pub(super) fn follow(&mut self, codec: CodecId, request: u32) {
         self.coder.follow(codec, request);
     }
@@ -235,6 +236,9 @@ impl Sender {
                 .mix_in
                 .as_mut()
                 .is_some_and(|mix_in| mix_in.advance(format.packet_time));
+        // Keys are sent while muted, too.
+        let silenced = self.muted && tone == 0;
+        self.coder.set_paused(silenced);
         let len = match (self.output, heard) {
             _ if tone > 0 => tone,
             _ if mixed => self.play_mixed(&format, heard, turn),
@@ -242,8 +246,8 @@ impl Sender {
             (Output::Echo, Some(pcm)) => self.coder.encode(format.encoding, pcm, payload),
             (Output::Echo, None) | (Output::None, _) => 0,
         };
-        // Keys are sent while muted, too.
-        if len == 0 || self.muted && tone == 0 {
+        self.coder.set_paused(false);
+        if len == 0 || silenced {
             self.talking = false;
             return 0;
         }
@@ -391,7 +395,8 @@ impl Sender {
             return None;
         }
         let end = format.bytes(unit, format.packet_time);
-        coder::fill_silence(format, &mut payload_of(turn.packet)[len..end]);
+        let rest = &mut payload_of(turn.packet)[len..end];
+        self.coder.fill_silence(format, unit, rest);
         Some(end)
     }
 

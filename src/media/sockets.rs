@@ -5,11 +5,15 @@
 //! lookup for each packet sent.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
+};
 use rustix::event::epoll;
 use rustix::time::Timespec;
 use socket2::SockRef;
@@ -43,6 +47,17 @@ pub(super) struct Ready {
     pub(super) control: bool,
 }
 
+/// One datagram that was read.
+pub(super) struct Received {
+    /// Bytes of it.
+    pub(super) len: usize,
+    pub(super) source: SocketAddr,
+    /// When it came to this machine, by its wall clock, since 1970.
+    pub(super) arrived: Option<Duration>,
+    /// How many the kernel threw away since the one before, because too many waited.
+    pub(super) dropped: u32,
+}
+
 /// One stream's socket.
 pub(super) struct Port {
     socket: UdpSocket,
@@ -51,6 +66,10 @@ pub(super) struct Port {
     wanted: bool,
     /// The receive buffer is as small as can be.
     deaf: bool,
+    /// The kernel notes when datagrams come, and how many it threw away.
+    noting: bool,
+    /// How many those were by its last note; `None`: they were not of interest so far.
+    thrown_away: Option<u32>,
     /// The only destination, while connected.
     connected: Option<SocketAddr>,
     /// Connecting was refused, as for a loopback socket and a remote address.
@@ -66,6 +85,8 @@ impl Port {
             listening: false,
             wanted: false,
             deaf: false,
+            noting: false,
+            thrown_away: None,
             connected: None,
             unconnectable: false,
         }
@@ -96,8 +117,31 @@ impl Port {
     }
 
     /// Reads one datagram, if there is one. A longer one than `out` is cut.
-    pub(super) fn receive(&mut self, out: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        self.socket.recv_from(out).ok()
+    pub(super) fn receive(&mut self, out: &mut [u8]) -> Option<Received> {
+        let mut control = [0; CONTROL_BYTES];
+        let mut parts = [IoSliceMut::new(out)];
+        let read = recvmsg::<SockaddrStorage>(
+            self.socket.as_raw_fd(),
+            &mut parts,
+            Some(&mut control),
+            MsgFlags::empty(),
+        )
+        .ok()?;
+        let (mut arrived, mut thrown_away) = (None, 0);
+        for message in read.cmsgs().ok()? {
+            match message {
+                ControlMessageOwned::ScmTimestampns(time) => arrived = Some(Duration::from(time)),
+                ControlMessageOwned::RxqOvfl(count) => thrown_away = count,
+                _ => {}
+            }
+        }
+        let before = self.thrown_away.replace(thrown_away).unwrap_or(thrown_away);
+        Some(Received {
+            len: read.bytes,
+            source: ip_address(read.address?)?,
+            arrived,
+            dropped: thrown_away.wrapping_sub(before),
+        })
     }
 
     /// Makes sure that the socket is connected to `destination`; false if it cannot be.
@@ -115,6 +159,7 @@ impl Port {
     /// Undoes `connect`, throws away what came while nobody listened, and hears again.
     fn listen(&mut self) {
         self.listening = true;
+        self.have_noted();
         if self.connected.take().is_some() {
             // It fails for a socket that is not connected only.
             let _ = rustix::net::connect_unspec(&self.socket);
@@ -130,6 +175,15 @@ impl Port {
         self.set_receive_buffer(RECEIVE_BUFFER_BYTES);
     }
 
+    /// Has the kernel note when datagrams come and what it throws away. Should it refuse, they come when they
+    /// are read, and nothing is known to be lost.
+    fn have_noted(&mut self) {
+        if !std::mem::replace(&mut self.noting, true) {
+            let _ = setsockopt(&self.socket, sockopt::ReceiveTimestampns, &true);
+            let _ = setsockopt(&self.socket, sockopt::RxqOvfl, &1);
+        }
+    }
+
     fn stop_listening(&mut self) {
         self.listening = false;
         self.deafen();
@@ -139,6 +193,7 @@ impl Port {
         if !std::mem::replace(&mut self.deaf, true) {
             // The kernel takes the least it allows, some two kilobytes.
             self.set_receive_buffer(0);
+            self.thrown_away = None;
         }
     }
 
@@ -210,6 +265,7 @@ impl Sockets {
             port.listening = true;
             self.listening += 1;
         }
+        port.have_noted();
         port.deafen();
     }
 
@@ -269,6 +325,13 @@ impl Sockets {
     }
 }
 
+fn ip_address(address: SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().copied().map(SocketAddr::from);
+    v4.or_else(|| address.as_sockaddr_in6().copied().map(SocketAddr::from))
+}
+
+/// Room for a time of arrival and a count.
+const CONTROL_BYTES: usize = 64;
 /// Marks the RTCP socket of a stream in an epoll registration; no key is that large.
 const CONTROL: u64 = 1 << 31;
 const NO_TIME: Timespec = Timespec {
@@ -281,3 +344,73 @@ const READY_AT_ONCE: usize = 256;
 const MAX_STALE: usize = 1_000;
 /// Some 70 packets of G.711: more than a second, far more than a slot. Picked by feel.
 const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    /// By the clock that the kernel stamps with.
+    fn wall() -> Duration {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        wall.expect("a clock that was set")
+    }
+
+    #[test]
+    fn a_datagram_is_read_with_its_source_and_time() {
+        for host in ["127.0.0.1", "[::1]"] {
+            let bind = || UdpSocket::bind(format!("{host}:0")).expect("a free port");
+            let (ours, peer) = (bind(), bind());
+            let address = ours.local_addr().expect("it is bound");
+            let mut port = Port::new(ours);
+            port.listen();
+            let before = wall();
+            peer.send_to(b"hello", address).expect("loopback");
+            port.socket.peek(&mut [0]).expect("it has come");
+            let after = wall();
+            while wall() <= after {
+                std::thread::yield_now();
+            }
+            let mut out = [0; 3];
+            let received = port.receive(&mut out).expect("it has come");
+            assert_eq!((received.len, &out), (3, b"hel"));
+            assert_eq!(received.source, peer.local_addr().expect("it is bound"));
+            let arrived = received.arrived.expect("the kernel notes it");
+            assert!(before <= arrived && arrived <= after);
+        }
+    }
+
+    #[test]
+    fn what_is_thrown_away_is_counted_but_not_while_nobody_listened() {
+        let bind = || UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let (ours, peer) = (bind(), bind());
+        ours.set_nonblocking(true).expect("a socket");
+        let address = ours.local_addr().expect("it is bound");
+        let flood = |count: usize| {
+            for _ in 0..count {
+                peer.send_to(b"junk", address).expect("loopback");
+            }
+        };
+        let mut port = Port::new(ours);
+        port.deafen();
+        flood(100);
+        port.listen();
+        let read = |port: &mut Port| {
+            let (mut out, mut read, mut dropped) = ([0; 8], 0, 0);
+            while let Some(received) = port.receive(&mut out) {
+                read += 1;
+                dropped += received.dropped as usize;
+            }
+            (read, dropped)
+        };
+        flood(10);
+        assert_eq!(read(&mut port), (10, 0));
+        flood(3_000);
+        let (taken, _) = read(&mut port);
+        assert!(taken < 3_000, "so many fit");
+        // The next one tells of those before it.
+        flood(1);
+        assert_eq!(read(&mut port), (1, 3_000 - taken));
+    }
+}

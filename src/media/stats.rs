@@ -32,6 +32,8 @@ pub struct MediaStats {
     pub packets_not_agreed: Counter,
     /// Datagrams that are no RTP, or too long for it.
     pub packets_malformed: Counter,
+    /// Datagrams that the kernel threw away because too many waited, as in a flood.
+    pub packets_overflowed: Counter,
     /// SRTP packets that were not sealed with the peer's key.
     pub packets_forged: Counter,
     /// SRTP packets that had come before, or were too old to tell.
@@ -108,6 +110,7 @@ pub struct MediaTotals {
     pub packets_repeated: u64,
     pub packets_not_agreed: u64,
     pub packets_malformed: u64,
+    pub packets_overflowed: u64,
     pub packets_forged: u64,
     pub packets_replayed: u64,
     pub sources_moved: u64,
@@ -140,6 +143,7 @@ impl MediaTotals {
         self.packets_repeated += stats.packets_repeated.value();
         self.packets_not_agreed += stats.packets_not_agreed.value();
         self.packets_malformed += stats.packets_malformed.value();
+        self.packets_overflowed += stats.packets_overflowed.value();
         self.packets_forged += stats.packets_forged.value();
         self.packets_replayed += stats.packets_replayed.value();
         self.sources_moved += stats.sources_moved.value();

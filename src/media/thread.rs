@@ -4,9 +4,10 @@
 //! none is active; only in the latter case does a command wake it, for otherwise it is carried out in
 //! time for the next packet anyway. When it wakes it carries out commands, reads the sockets
 //! that have something, and lets the core tick. It never wakes for a packet: a packet is wanted at
-//! the next tick of its stream and not before.
+//! the next tick of its stream and not before. When it came is what the kernel noted.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod arrival;
 mod directory;
 mod requests;
 mod world;
@@ -16,8 +17,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
+use self::arrival::ArrivalClock;
 pub(super) use self::directory::Directory;
 use self::requests::Moving;
 pub(super) use self::requests::{Request, Shared};
@@ -27,9 +29,14 @@ use super::core::Core;
 use super::file_io::FileIo;
 use super::sockets::Ready;
 
-/// Datagrams taken from one socket at one wake-up. Two are usual at most: wake-ups are 20 ms
-/// apart when a single stream is active.
+/// Datagrams taken from each socket at one wake-up, whatever waits at others. Of honest peers two are usual at
+/// most: wake-ups are 20 ms apart when a single stream is active.
 const READ_ROUNDS: usize = 8;
+/// Datagrams taken at one wake-up of sockets that have still more: some two milliseconds' work.
+const MAX_SURPLUS: usize = 1_000;
+/// How long a thread sleeps at most while it is flooded: a socket holds some 170 small datagrams, and what
+/// comes beyond displaces the packets of the call.
+const FLOODED_SLEEP: Duration = Duration::from_millis(2);
 /// A longer datagram than one of RTP is cut, and then refused for its length.
 const MAX_DATAGRAM: usize = super::receiver::MAX_DATAGRAM + 1;
 
@@ -37,6 +44,7 @@ const MAX_DATAGRAM: usize = super::receiver::MAX_DATAGRAM + 1;
 pub(super) struct Worker {
     core: Core,
     world: World,
+    arrivals: ArrivalClock,
     shared: Arc<Shared>,
     /// Streams that are to come, with what was told to them meanwhile.
     expected: HashMap<StreamId, VecDeque<Request>>,
@@ -52,6 +60,7 @@ impl Worker {
         Ok(Self {
             core,
             world,
+            arrivals: ArrivalClock::new(Instant::now()),
             shared,
             expected: HashMap::new(),
             ready: Vec::new(),
@@ -65,12 +74,16 @@ impl Worker {
             let now = Instant::now();
             self.take_requests(now);
             self.world.settle_listening();
-            self.read_sockets(now);
+            let is_flooded = self.read_sockets(now);
             self.core.handle_timeout(now, &mut self.world);
             self.world.settle_listening();
             match self.core.poll_timeout() {
                 Some(deadline) => {
                     self.world.hand_over(now);
+                    let deadline = match is_flooded {
+                        true => deadline.min(now + FLOODED_SLEEP),
+                        false => deadline,
+                    };
                     thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
                 }
                 None => {
@@ -154,25 +167,40 @@ impl Worker {
     }
 
     /// Takes at most one datagram of each socket a round, so that a flood on one does not keep
-    /// the others waiting; what is left is read at the next wake-up.
-    fn read_sockets(&mut self, now: Instant) {
-        for _ in 0..READ_ROUNDS {
+    /// the others waiting; what is left is read at the next wake-up. Returns whether there is a flood.
+    fn read_sockets(&mut self, now: Instant) -> bool {
+        self.arrivals.read_at(now, SystemTime::now());
+        let mut surplus = 0;
+        for round in 0.. {
             self.world.sockets.find_ready(&mut self.ready);
-            if self.ready.is_empty() {
-                return;
+            if round >= READ_ROUNDS {
+                surplus += self.ready.len();
+            }
+            if self.ready.is_empty() || surplus > MAX_SURPLUS {
+                break;
             }
             for &Ready { id, control } in &self.ready {
                 let out = &mut self.datagram[..];
-                let Some((len, source)) = self.world.receive(id, control, out) else {
+                let Some(received) = self.world.receive(id, control, out) else {
                     continue;
                 };
+                if received.dropped > 0 {
+                    let dropped = u64::from(received.dropped);
+                    self.shared.stats.packets_overflowed.add(dropped);
+                }
+                let datagram = &out[..received.len];
+                let (source, came) = (received.source, self.arrivals.instant_of(received.arrived));
                 let (core, world) = (&mut self.core, &mut self.world);
                 if control {
-                    core.handle_control_datagram(now, id, source, &out[..len], world);
+                    core.handle_control_datagram(came, id, source, datagram, world);
                 } else {
-                    core.handle_datagram(now, id, source, &out[..len], world);
+                    core.handle_datagram(came, id, source, datagram, world);
                 }
             }
         }
+        surplus > 0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,8 @@ pub(super) fn register(facts: Facts) -> CodecId {
         sample_rate,
         channels,
         static_payload_type,
+        // The contract does not say.
+        joins: false,
         factory: Box::leak(Box::new(LoadedCodec {
             sample_rate,
             fmtp,
@@ -232,7 +234,7 @@ const MAX_PACKET_MS: u64 = abi::MAX_PACKET_MS as u64;
 /// The packet times that frames of `ms` fill, out of those that the media threads know.
 fn packet_times(ms: u32) -> Option<&'static [u8]> {
     match ms {
-        10 => Some(&[10, 20, 30, 40, 60]),
+        10 => Some(&[10, 20, 30, 40, 50, 60]),
         20 => Some(&[20, 40, 60]),
         30 => Some(&[30, 60]),
         40 => Some(&[40]),

@@ -28,9 +28,11 @@ impl Default for JitterConfig {
 
 /// A reordering buffer for one stream.
 ///
-/// Media thread; allocates in [`JitterBuffer::new`] only.
+/// Media thread; allocates when the first packet comes, all that it will ever use, and never again.
 #[derive(Debug)]
 pub struct JitterBuffer {
+    config: JitterConfig,
+    /// Empty before the first packet, as `bytes` is.
     slots: Box<[Slot]>,
     bytes: Box<[u8]>,
     /// Bytes ever written, modulo 2^32; the place in `bytes` is this modulo their number.
@@ -40,14 +42,12 @@ pub struct JitterBuffer {
 }
 
 impl JitterBuffer {
-    /// Allocates all the memory the buffer will ever use.
+    /// Holds nothing yet, and takes no memory for it.
     pub fn new(config: JitterConfig) -> Self {
-        // At most a quarter of the number space, so that a distance is never ambiguous.
-        let slots = config.slots.clamp(2, MAX_SLOTS).next_power_of_two();
-        let bytes = config.bytes.clamp(2, MAX_BYTES).next_power_of_two();
         Self {
-            slots: vec![Slot::FREE; slots].into(),
-            bytes: vec![0; bytes].into(),
+            config,
+            slots: Box::default(),
+            bytes: Box::default(),
             written: 0,
             window: None,
             counters: JitterCounters::default(),
@@ -132,6 +132,9 @@ impl JitterBuffer {
     }
 
     fn store(&mut self, packet: &RtpPacket<'_>, content: Content) -> Push {
+        if self.slots.is_empty() {
+            self.allocate();
+        }
         let mut window = self
             .window
             .take()
@@ -156,6 +159,15 @@ impl JitterBuffer {
         }
         self.window = Some(window);
         push
+    }
+
+    #[cold]
+    fn allocate(&mut self) {
+        // At most a quarter of the number space, so that a distance is never ambiguous.
+        let slots = self.config.slots.clamp(2, MAX_SLOTS).next_power_of_two();
+        let bytes = self.config.bytes.clamp(2, MAX_BYTES).next_power_of_two();
+        self.slots = vec![Slot::FREE; slots].into();
+        self.bytes = vec![0; bytes].into();
     }
 
     /// Decides whether a packet fits the window.

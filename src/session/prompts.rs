@@ -1,11 +1,12 @@
 //! SHELL: loads audio files once and shares them between calls.
 //!
 //! A prompt is read, decoded, resampled and encoded off the signalling and media threads, once for
-//! each encoding, and kept until the memory limit asks for room. A file that was replaced on disk is
-//! noticed at the next play, at most `RECHECK` later; calls that play the old one finish it. That a
-//! file is missing is remembered for as long, because looking a name up in several places, most of
-//! which do not have it, is how announcements are found. What the server writes itself is known to
-//! have changed at once ([`PromptStore::changed`]).
+//! each encoding, or for each sample rate if streams encode it themselves, and kept until the memory
+//! limit asks for room. A file that was replaced on disk is noticed at the next play, at most
+//! `RECHECK` later; calls that play the old one finish it. That a file is missing is
+//! remembered for as long, because looking a name up in several places, most of which do not have it,
+//! is how announcements are found. What the server writes itself is known to have changed at once
+//! ([`PromptStore::changed`]).
 //!
 //! A file that plays longer than the limit is not loaded: it is opened again for each play and read
 //! while it is heard ([`Playable::Long`]).
@@ -71,7 +72,29 @@ struct Cache {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     file: AudioFile,
-    encoding: Encoding,
+    form: Form,
+}
+
+/// What is kept of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Form {
+    /// Samples and payloads.
+    Encoded(Encoding),
+    /// Samples at this rate, for codecs that do not join payloads.
+    Samples(u32),
+}
+
+impl Key {
+    fn new(file: &AudioFile, encoding: Encoding) -> Self {
+        let form = match encoding.codec.joins() {
+            true => Form::Encoded(encoding),
+            false => Form::Samples(encoding.codec.sample_rate()),
+        };
+        Self {
+            file: file.clone(),
+            form,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -86,7 +109,7 @@ struct Entry {
 /// A file as it is to be played.
 #[derive(Debug, Clone)]
 pub enum Playable {
-    /// In memory, and encoded.
+    /// In memory, and encoded if calls can share that.
     Whole(Arc<Prompt>),
     /// Too long for that; its path.
     Long(Arc<Path>),
@@ -153,10 +176,7 @@ impl PromptStore {
         }
         cache.clock += 1;
         let clock = cache.clock;
-        let key = Key {
-            file: file.clone(),
-            encoding,
-        };
+        let key = Key::new(file, encoding);
         let checked = cache.entries.get(&key)?.checked;
         if checked.elapsed() >= self.recheck || cache.is_overtaken(file, checked) {
             return None;
@@ -178,10 +198,7 @@ impl PromptStore {
         if let Some(known) = self.cached(file, encoding) {
             return known;
         }
-        let key = Key {
-            file: file.clone(),
-            encoding,
-        };
+        let key = Key::new(file, encoding);
         let since = Instant::now();
         self.forget_if_changed(&key).await;
         let cell = self.cell(&key);
@@ -371,7 +388,7 @@ impl PromptStore {
         };
         let (modified, length) = stamp(&path).map_err(|error| unreadable(error.to_string()))?;
         let playable = self
-            .decode(&path, key.encoding)
+            .decode(&path, key.form)
             .map_err(|error| unreadable(error.to_string()))?;
         Ok(Loaded {
             playable,
@@ -381,7 +398,7 @@ impl PromptStore {
         })
     }
 
-    fn decode(&self, path: &Path, encoding: Encoding) -> Result<Playable, AudioError> {
+    fn decode(&self, path: &Path, form: Form) -> Result<Playable, AudioError> {
         let mut source = open_sound(path)?;
         let sample_rate = source.sample_rate();
         let longest = self.longest_whole.as_secs_f64() * f64::from(sample_rate);
@@ -397,8 +414,14 @@ impl PromptStore {
             }
         }
         let sound = Sound { pcm, sample_rate };
-        let prompt = Prompt::from_sound(sound, encoding.codec.sample_rate())?;
-        prompt.encoded(encoding)?;
+        let prompt = match form {
+            Form::Samples(rate) => Prompt::from_sound(sound, rate)?,
+            Form::Encoded(encoding) => {
+                let prompt = Prompt::from_sound(sound, encoding.codec.sample_rate())?;
+                prompt.encoded(encoding)?;
+                prompt
+            }
+        };
         Ok(Playable::Whole(Arc::new(prompt)))
     }
 

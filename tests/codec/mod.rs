@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muleteer::audio::Prompt;
+use muleteer::audio::playlist::PlaylistItem;
 use muleteer::audio::recorder::{RecorderSource, RecordingPlan, recorder};
 use muleteer::audio::resample::resample;
-use muleteer::codec::{CodecId, Encoding, MAX_PAYLOAD_BYTES, Variant};
-use muleteer::media::{MediaCommand, MediaFormat, StreamParameters};
+use muleteer::codec::{CodecId, Encoding, MAX_PAYLOAD_BYTES, OpusSettings, Variant};
+use muleteer::media::{MediaCommand, MediaEvent, MediaFormat, StreamParameters};
 use muleteer::rtp::PayloadType;
 
-use crate::support::audio::{SAMPLE_RATE, ms_of, sine};
-use crate::support::media::{PEER, Rig, once, parameters};
+use crate::support::audio::{SAMPLE_RATE, level, ms_of, sine};
+use crate::support::media::{PEER, Rig, looped, once, parameters};
+use crate::support::seams::assert_seamless;
 
 const FIRST: u8 = 110;
 
@@ -86,7 +88,7 @@ fn tone(codec: CodecId, ms: usize) -> Vec<i16> {
 #[test]
 fn a_prompt_is_heard_in_every_codec_at_every_packet_time() {
     for codec in CodecId::BUILT_IN {
-        for ms in [10, 20, 30, 40, 60] {
+        for ms in [10, 20, 30, 40, 50, 60] {
             let mut rig = Rig::silent();
             rig.command(speaking(codec, ms));
             let prompt = Arc::new(Prompt::from_pcm(sine(440.0, 600), SAMPLE_RATE));
@@ -122,12 +124,12 @@ fn joined(first: &[u8], second: &[u8]) -> Vec<u8> {
 #[test]
 fn packets_of_every_length_are_heard() {
     for codec in CodecId::BUILT_IN {
-        for ms in [10, 20, 30, 40, 60, 120] {
+        for ms in [10, 20, 30, 40, 50, 60, 120] {
             let is_opus = codec == CodecId::OPUS;
             let rate = codec.sample_rate() as usize;
             let bytes = rate * ms / 1_000 * 2;
             let is_long = codec.encoding_name() == "L16" && bytes > MAX_PAYLOAD_BYTES;
-            if is_long || !is_opus && ms > 60 || is_opus && ms == 30 {
+            if is_long || !is_opus && ms > 60 || is_opus && matches!(ms, 30 | 50) {
                 continue;
             }
             let mut rig = Rig::silent();
@@ -199,6 +201,48 @@ fn a_prompt_goes_on_at_its_position_in_another_codec() {
     }
 }
 
+/// What a loop of the tone `hertz`, made for `first`, sounds like after a change to `second`.
+fn after_a_change(first: CodecId, second: CodecId, hertz: f64) -> Vec<i16> {
+    // The same samples at another rate are another tone. Rounds end within packets.
+    let rate = first.sample_rate();
+    let times = f64::from(rate / SAMPLE_RATE);
+    let pcm = sine(hertz / times, 130 * times as usize);
+    let prompt = Arc::new(Prompt::from_pcm(pcm, rate));
+    prompt.encoded(first).unwrap();
+    let mut rig = Rig::silent();
+    rig.command(speaking(first, 20));
+    rig.command(MediaCommand::Append(looped(&prompt)));
+    rig.run_ms(300);
+    rig.command(speaking(second, 20));
+    rig.run_ms(1_000);
+    let mut decoder = second.decoder(Variant::default()).unwrap();
+    let mut pcm = Vec::new();
+    for packet in rig.audio() {
+        if packet.payload_type == number(second) {
+            let mut out = [0; 5_760];
+            let samples = decoder.decode(packet.payload, &mut out).unwrap();
+            pcm.extend_from_slice(&out[..samples]);
+        }
+    }
+    pcm
+}
+
+#[test]
+fn a_loop_is_as_clean_in_another_codec_as_in_the_first() {
+    let folded = after_a_change(CodecId::G722, CodecId::PCMU, 6_000.0);
+    assert!(level(&folded, 2_000.0) < 20.0);
+    let kept = level(
+        &after_a_change(CodecId::G722, CodecId::PCMU, 3_000.0),
+        3_000.0,
+    );
+    assert!((kept - 10_000.0).abs() < 200.0, "{kept}");
+    // Told as if these were samples of 8 kHz.
+    let wide = after_a_change(CodecId::PCMU, CodecId::L16_16000, 1_300.0);
+    let [kept, image] = [1_300.0, 6_700.0].map(|hertz| level(&wide, hertz / 2.0));
+    assert!((kept - 10_000.0).abs() < 50.0, "{kept}");
+    assert!(image < 20.0, "{image}");
+}
+
 #[test]
 fn the_peer_may_change_the_codec_with_any_packet() {
     let mut rig = Rig::silent();
@@ -224,4 +268,35 @@ fn the_peer_may_change_the_codec_with_any_packet() {
     }
     let heard = ms_of(&tape.end(&mut rig), 440.0);
     assert!(heard >= 2_250, "{heard} ms");
+}
+
+#[test]
+fn little_is_sent_of_silence_to_a_peer_that_asks_for_that() {
+    let codec = CodecId::opus(&OpusSettings {
+        dtx: true,
+        ..OpusSettings::default()
+    });
+    for (fmtp, expected) in [("usedtx=1", 0..40), ("", 125..126)] {
+        let mut parameters = parameters();
+        parameters.send_format = MediaFormat {
+            variant: codec.variant(fmtp).unwrap(),
+            ..MediaFormat::new(number(CodecId::OPUS), codec)
+        };
+        let mut rig = Rig::silent();
+        rig.configure(parameters);
+        let silence = PlaylistItem::Silence(Duration::from_millis(2_500));
+        rig.command(MediaCommand::Append(silence));
+        rig.run_ms(3_000);
+        let sent = rig.audio().len();
+        assert!(expected.contains(&sent), "{fmtp}: {sent}");
+        assert_eq!(rig.events(), [MediaEvent::NoAudio { version: 0 }]);
+    }
+}
+
+#[test]
+fn no_seam_is_heard_where_sounds_meet() {
+    for codec in CodecId::BUILT_IN {
+        let format = MediaFormat::new(number(codec), codec);
+        assert_seamless(format);
+    }
 }

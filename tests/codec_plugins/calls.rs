@@ -11,7 +11,8 @@ use muleteer::session::call::capabilities;
 use super::objects::{codec, loaded};
 use crate::support::alloc::allocations_in;
 use crate::support::audio::{self, SAMPLE_RATE, ms_of};
-use crate::support::media::{PEER, Rig, once, parameters, tone_prompt};
+use crate::support::media::{PEER, Rig, looped, once, parameters, tone_prompt};
+use crate::support::seams::assert_seamless;
 
 /// A stream that sends and receives one format.
 fn rig(format: MediaFormat) -> Rig {
@@ -106,8 +107,17 @@ fn a_call_in_g726_hears_a_prompt_and_itself() {
 #[test]
 fn a_peer_that_asks_for_a_lower_mode_hears_it_from_the_next_packets_on() {
     let amr = format(codec("AMR", 8_000), 97, "octet-align=1");
+    let prompt = tone_prompt(440.0, 330);
+    let ptime = Duration::from_millis(20);
+    let (encoding, _) = Encoding::with_packet_time(amr.codec, amr.variant, ptime);
+    prompt.encoded(encoding).unwrap();
+    follows_requests(amr, MediaCommand::SetOutput(Output::Echo));
+    follows_requests(amr, MediaCommand::Append(looped(&prompt)));
+}
+
+fn follows_requests(amr: MediaFormat, output: MediaCommand) {
     let mut rig = rig(amr);
-    rig.command(MediaCommand::SetOutput(Output::Echo));
+    rig.command(output);
     let mut says = |request: u8, packets: usize| {
         rig.world.sent.clear();
         for _ in 0..packets {
@@ -190,4 +200,13 @@ fn loaded_codecs_are_agreed_on() {
     assert!(text.contains(fmtp), "{text}");
     let text = answer("18", &["a=fmtp:18 annexb=yes"]);
     assert!(text.contains("a=fmtp:18 annexb=no\r\n"), "{text}");
+}
+
+#[test]
+fn no_seam_is_heard_where_sounds_meet() {
+    for &codec in loaded() {
+        let number = codec.static_payload_type();
+        let number = number.unwrap_or(PayloadType::new(97).unwrap());
+        assert_seamless(MediaFormat::new(number, codec));
+    }
 }

@@ -136,7 +136,7 @@ fn g726_keeps_a_voice_at_every_rate() {
     for prefix in ["", "AAL2-"] {
         for (kilobits, least) in [(16, 0.85), (24, 0.95), (32, 0.98), (40, 0.99)] {
             let codec = codec(&format!("{prefix}G726-{kilobits}"), 8_000);
-            for ms in [10, 20, 30, 40, 60] {
+            for ms in [10, 20, 30, 40, 50, 60] {
                 sounds_like_itself(codec, "", ms, kilobits * ms / 8, least);
             }
         }

@@ -161,7 +161,7 @@ fn a_tee_whose_room_is_gone_ends_and_is_told_of() {
 
 #[test]
 fn keys_of_a_muted_member_are_sent_and_nothing_else() {
-    for ptime in [10, 20, 30, 40, 60] {
+    for ptime in [10, 20, 30, 40, 50, 60] {
         let mut hall = Hall::new();
         let room = hall.room(0);
         let talker = hall.member(room);

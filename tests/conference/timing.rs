@@ -12,7 +12,8 @@ use crate::support::media::{once, tone_prompt};
 fn members_with_any_packet_time_hear_each_other() {
     let mut hall = Hall::new();
     let room = hall.room(0);
-    let members = [10, 20, 30, 40, 60].map(|ptime| (ptime, hall.guest_with(CodecId::PCMU, ptime)));
+    let members =
+        [10, 20, 30, 40, 50, 60].map(|ptime| (ptime, hall.guest_with(CodecId::PCMU, ptime)));
     let tones = [300.0, 500.0, 700.0, 1_100.0, 1_500.0];
     for ((_, id), tone) in members.into_iter().zip(tones) {
         hall.join(id, room);
@@ -46,7 +47,7 @@ fn members_with_any_packet_time_hear_each_other() {
 
 #[test]
 fn timestamps_never_overlap_between_prompts_and_room() {
-    for ptime in [10, 20, 30, 40, 60] {
+    for ptime in [10, 20, 30, 40, 50, 60] {
         let mut hall = Hall::new();
         let room = hall.room(0);
         let other = hall.member(room);

@@ -17,7 +17,7 @@ use muleteer::media::{
 use muleteer::rtp::srtp::{MasterKey, SrtpKey, SrtpKeys, SrtpSender, SrtpSuite};
 use muleteer::rtp::{Digit, PayloadType, RtpHeaderTemplate};
 
-use crate::support::alloc::allocations_in;
+use crate::support::alloc::{allocations_in, bytes_held_by};
 use crate::support::media::{PEER, looped, parameters, tone_prompt};
 
 /// Counts packets and reports that are sent, and keeps nothing.
@@ -178,9 +178,38 @@ fn an_announcement_does_not_allocate() {
     assert_steady(vec![MediaCommand::Append(looped(&tone_prompt(440.0, 330)))]);
 }
 
+/// Encoded already, encoded as it is played, and converted to another rate before.
+#[test]
+fn an_announcement_in_any_codec_does_not_allocate() {
+    for codec in [
+        CodecId::OPUS,
+        CodecId::G722,
+        CodecId::PCMU,
+        CodecId::L16_16000,
+    ] {
+        let prompt = tone_prompt(440.0, 330);
+        assert_steady_in(codec, vec![MediaCommand::Append(looped(&prompt))]);
+        prompt.encoded(codec).unwrap();
+        assert_steady_in(codec, vec![MediaCommand::Append(looped(&prompt))]);
+    }
+}
+
 #[test]
 fn an_echo_does_not_allocate() {
     assert_steady(vec![MediaCommand::SetOutput(Output::Echo)]);
+}
+
+/// Its buffers come with the first packet of a peer: many calls end before there is one.
+#[test]
+fn an_echo_of_nothing_holds_no_buffers() {
+    let mut steady = Steady::new(CodecId::PCMU, Vec::new());
+    let ((), held) = bytes_held_by(|| {
+        let echo = MediaCommand::SetOutput(Output::Echo);
+        let (now, id) = (steady.now, steady.id);
+        steady.core.handle_command(now, id, echo, &mut steady.sink);
+    });
+    let ((), taken) = bytes_held_by(|| steady.frame(PEER.parse().unwrap()));
+    assert!(held < 1_024 && taken > 4_096, "{held} and {taken} bytes");
 }
 
 /// Concealment, comfort noise and stretching; jitter so that the delay changes.

@@ -287,7 +287,7 @@ fn a_prompt_that_is_encoded_starts_with_a_packet() {
     let mut rig = Rig::silent();
     rig.command(MediaCommand::Configure(opus()));
     let prompt = tone_prompt(400.0, 100);
-    let encoded = prompt.encoded(CodecId::OPUS).unwrap();
+    let encoded = prompt.encoded(CodecId::OPUS).unwrap().unwrap();
     let tone = PlaylistItem::Tone {
         tone: Box::new(Tone::sine(800.0, 8_000)),
         duration: Some(Duration::from_millis(30)),

@@ -36,7 +36,7 @@ impl Packet {
     }
 }
 
-/// Says a tone that never ends, in packets.
+/// Says a tone that never ends, or what it is given, in packets.
 pub struct Talker {
     pub number: u16,
     pub timestamp: u32,
@@ -46,6 +46,8 @@ pub struct Talker {
     pub packet_ms: u64,
     /// What its clock does in addition, in millionths.
     pub ppm: f64,
+    /// What it says again and again instead of the tone, at the sample rate of its codec.
+    pub speech: Vec<i16>,
     encoder: Box<dyn Encoder>,
     rate: u32,
     clock: u32,
@@ -64,6 +66,7 @@ impl Talker {
             payload_type: PayloadType::PCMU,
             packet_ms: 20,
             ppm: 0.0,
+            speech: Vec::new(),
             encoder: CodecId::PCMU.encoder(Variant::default()).unwrap(),
             rate: 8_000,
             clock: 8_000,
@@ -73,8 +76,13 @@ impl Talker {
     }
 
     pub fn switch(&mut self, payload_type: PayloadType, codec: CodecId) {
+        self.switch_to(payload_type, codec, "");
+    }
+
+    /// `fmtp` is what the listener asked for.
+    pub fn switch_to(&mut self, payload_type: PayloadType, codec: CodecId, fmtp: &str) {
         self.payload_type = payload_type;
-        self.encoder = codec.encoder(Variant::default()).unwrap();
+        self.encoder = codec.encoder(codec.variant(fmtp).unwrap()).unwrap();
         self.samples = self.samples * u64::from(codec.sample_rate()) / u64::from(self.rate);
         self.rate = codec.sample_rate();
         self.clock = codec.clock_rate().get();
@@ -84,6 +92,10 @@ impl Talker {
     pub fn talk(&mut self) -> Packet {
         let pcm: Vec<i16> = (0..self.packet_ms * u64::from(self.rate) / 1_000)
             .map(|n| {
+                let speech = &self.speech;
+                if !speech.is_empty() {
+                    return speech[(self.samples + n) as usize % speech.len()];
+                }
                 let seconds = (self.samples + n) as f64 / f64::from(self.rate);
                 ((seconds * TONE * std::f64::consts::TAU).sin() * PEAK) as i16
             })

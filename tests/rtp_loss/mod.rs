@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot go on without")]
 
 mod clock;
+mod copies;
 mod ear;
 mod loss;
 mod pauses;

@@ -76,6 +76,29 @@ fn a_lost_packet_before_a_pause_is_not_heard_as_a_long_loss() {
 }
 
 #[test]
+fn a_peer_that_has_us_on_hold_may_be_silent_with_and_after_music() {
+    let mut agreed = parameters();
+    agreed.rtp_timeout = Some(Duration::from_secs(5));
+    let mut ear = Ear::with(Default::default(), agreed.clone());
+    let mut talker = Talker::new();
+    ear.receive(talker.talk_ms(1_000));
+    // The peer says a=sendonly.
+    let mut held = agreed.clone();
+    held.send = false;
+    ear.command(MediaCommand::Configure(Box::new(held)));
+    ear.run_until(Duration::from_secs(30));
+    talker.pause(29_000);
+    ear.receive(talker.talk_ms(1_000));
+    ear.run_until(Duration::from_secs(60));
+    assert_eq!(ear.events(), []);
+    ear.command(MediaCommand::Configure(Box::new(agreed)));
+    ear.run_until(Duration::from_millis(64_900));
+    assert_eq!(ear.events(), []);
+    ear.run_until(Duration::from_millis(65_100));
+    assert_eq!(ear.events(), [MediaEvent::RtpTimeout]);
+}
+
+#[test]
 fn a_held_call_does_not_time_out_and_resumes() {
     let mut agreed = parameters();
     agreed.rtp_timeout = Some(Duration::from_secs(5));

@@ -99,6 +99,8 @@ pub struct Rig {
     pub world: World,
     pub stats: Arc<MediaStats>,
     peer: RtpHeaderTemplate,
+    /// What has come, since the core runs on a thread that reads when it wakes: when, and from where.
+    unread: Option<Vec<(Duration, SocketAddr, Vec<u8>)>>,
 }
 
 impl Rig {
@@ -117,7 +119,13 @@ impl Rig {
             world: World::default(),
             stats,
             peer,
+            unread: None,
         }
+    }
+
+    /// From now on datagrams are read when the core asks to be woken, as a media thread does it.
+    pub fn read_at_wake_ups(&mut self) {
+        self.unread = Some(Vec::new());
     }
 
     /// A stream that sends and receives PCMU.
@@ -153,6 +161,7 @@ impl Rig {
             && deadline <= self.start + end
         {
             self.world.now = deadline - self.start;
+            self.read();
             self.core.handle_timeout(deadline, &mut self.world);
         }
         self.world.now = end;
@@ -166,6 +175,7 @@ impl Rig {
     pub fn stall_ms(&mut self, ms: u64) {
         self.world.now += Duration::from_millis(ms);
         let now = self.now();
+        self.read();
         self.core.handle_timeout(now, &mut self.world);
     }
 
@@ -177,9 +187,20 @@ impl Rig {
     /// A datagram arrives.
     pub fn receive(&mut self, from: &str, datagram: &[u8]) {
         let source = from.parse().expect("an address");
+        if let Some(unread) = &mut self.unread {
+            return unread.push((self.world.now, source, datagram.to_vec()));
+        }
         let now = self.now();
         self.core
             .handle_datagram(now, self.id, source, datagram, &mut self.world);
+    }
+
+    fn read(&mut self) {
+        for (came, source, datagram) in self.unread.iter_mut().flat_map(|unread| unread.drain(..)) {
+            let came = self.start + came;
+            self.core
+                .handle_datagram(came, self.id, source, &datagram, &mut self.world);
+        }
     }
 
     /// A datagram arrives at the RTCP port.

@@ -8,6 +8,7 @@ pub mod media;
 pub mod pages;
 pub mod peer;
 pub mod process;
+pub mod seams;
 pub mod server;
 pub mod studio;
 pub mod wire;

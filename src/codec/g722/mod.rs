@@ -33,6 +33,8 @@ pub(super) static DESCRIPTION: CodecDescription = CodecDescription {
     sample_rate: SAMPLE_RATE,
     channels: 1,
     static_payload_type: PayloadType::new(9),
+    // Its decoder takes its scale from all that came before.
+    joins: false,
     factory: &G722,
 };
 

@@ -68,6 +68,58 @@ fn a_lost_packet_is_concealed_or_recovered_from_the_next() {
 }
 
 #[test]
+fn a_packet_tells_whether_it_holds_a_copy_of_the_one_before() {
+    let speech = sine(300.0, 8_000.0, SAMPLE_RATE, 16_000);
+    let decoder = decoder();
+    for (fmtp, expected) in [("useinbandfec=1", true), ("", false)] {
+        for packet_ms in [10, 20, 40, 60] {
+            let mut encoder = encoder(fmtp);
+            let mut payload = [0; MAX_OPUS_BYTES];
+            let copies = speech
+                .chunks_exact(packet_ms * SAMPLE_RATE as usize / 1_000)
+                .filter(|frame| {
+                    let len = encoder.encode(frame, &mut payload);
+                    decoder.holds_copy(&payload[..len])
+                })
+                .count();
+            assert_eq!(copies > 0, expected, "{fmtp}, {packet_ms} ms: {copies}");
+        }
+    }
+}
+
+#[test]
+fn rfc6716_3_2_the_first_frame_is_found_in_every_packing() {
+    const WITH: u8 = 0b0100_0000;
+    const WITHOUT: u8 = 0b1000_0000;
+    let decoder = decoder();
+    // 20 ms of SILK, mono; the last two bits say how frames are packed.
+    let one = 1 << 3;
+    for (head, behind) in [
+        (&[one][..], &[][..]),
+        (&[one | 1], &[0]),
+        (&[one | 2, 1], &[WITHOUT]),
+        (&[one | 2, 252, 0], &[0; 300]),
+        (&[one | 3, 1], &[]),
+        (&[one | 3, 0x41, 2], &[0, 0]),
+        (&[one | 3, 0x41, 255, 0], &[0; 254]),
+        (&[one | 3, 0x82, 1], &[WITHOUT]),
+        (&[one | 3, 0xC3, 1, 1, 1], &[0, 0, 0]),
+    ] {
+        for (bits, expected) in [(WITH, true), (WITHOUT, false)] {
+            let packet = [head, &[bits], behind].concat();
+            assert_eq!(decoder.holds_copy(&packet), expected, "{packet:?}");
+        }
+    }
+    for ends_too_soon in [&[][..], &[one], &[one | 2], &[one | 2, 0, WITH], &[one | 3]] {
+        assert!(!decoder.holds_copy(ends_too_soon), "{ends_too_soon:?}");
+    }
+    // 60 ms, of which three bits tell of activity; stereo, with a copy of the side alone; CELT.
+    assert!(decoder.holds_copy(&[3 << 3, 0b0001_0000]));
+    assert!(decoder.holds_copy(&[one | 4, 0b0001_0000]));
+    assert!(!decoder.holds_copy(&[31 << 3, 0xFF]));
+}
+
+#[test]
 fn impossible_lengths_and_short_buffers_are_refused() {
     let mut decoder = decoder();
     let mut out = [0; MAX_PACKET_SAMPLES];
@@ -108,6 +160,7 @@ fn random_payloads_never_panic_or_overrun() {
             Err(error) => assert!(!matches!(error, CodecError::BufferTooSmall { .. })),
         }
         decoder.recover(&payload[..len], &mut out[..FRAME]);
+        decoder.holds_copy(&payload[..len]);
     }
 }
 

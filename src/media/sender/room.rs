@@ -85,8 +85,8 @@ impl Sender {
         heard
     }
 
-    /// What the member hears with what is mixed in for it alone; its own also if its peer asks
-    /// something of the encoder.
+    /// What the member hears with what is mixed in for it alone; its own also if payloads for
+    /// others cannot be joined to those for it. Of silence nothing is in `pcm`, which is zero then.
     fn mix(
         &mut self,
         format: &Format,
@@ -99,8 +99,8 @@ impl Sender {
             Some(mix_in) if !matches!(heard, Heard::Nothing) => mix_in.advance(FRAME),
             _ => false,
         };
-        let asked = matches!(heard, Heard::Common) && self.coder.is_asked(format.codec());
-        if !mixes && !asked {
+        let alone = !matches!(heard, Heard::Nothing) && !format.codec().joins();
+        if !mixes && !alone {
             return heard;
         }
         if matches!(heard, Heard::Common) {

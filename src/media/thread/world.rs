@@ -11,7 +11,7 @@ use crate::media::command::{MediaEvent, RoomEvent, RoomEventSink, StreamId};
 use crate::media::control_port::ControlOrder;
 use crate::media::core::{MediaIo, Retired};
 use crate::media::file_io::{Discarded, FileIo};
-use crate::media::sockets::{Control, Opened, Port, Sockets};
+use crate::media::sockets::{Control, Opened, Port, Received, Sockets};
 
 /// Things that the file thread is woken for at once.
 const HAND_OVER: usize = 64;
@@ -123,12 +123,7 @@ impl World {
         }
     }
 
-    pub fn receive(
-        &mut self,
-        id: StreamId,
-        control: bool,
-        out: &mut [u8],
-    ) -> Option<(usize, SocketAddr)> {
+    pub fn receive(&mut self, id: StreamId, control: bool, out: &mut [u8]) -> Option<Received> {
         let stream = self.stream(id)?;
         match (&mut stream.control, control) {
             (_, false) => stream.port.receive(out),

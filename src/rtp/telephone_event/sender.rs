@@ -95,8 +95,8 @@ pub struct EventPacket {
 #[error("{EVENT_QUEUE} keys are already waiting to be sent")]
 pub struct EventQueueFull;
 
-/// Keys that can wait behind the one being sent.
-pub const EVENT_QUEUE: usize = 64;
+/// Keys that can wait behind the one being sent: a long sequence of a script.
+pub const EVENT_QUEUE: usize = 256;
 /// The shortest key; ITU-T Q.24 makes receivers accept 40 ms.
 const MIN_DURATION: Duration = Duration::from_millis(40);
 /// The longest key, so that a script cannot silence a call for ever.

@@ -163,6 +163,19 @@ async fn a_loaded_file_is_shared_and_not_read_again() {
 }
 
 #[tokio::test]
+async fn a_file_is_kept_without_payloads_for_a_codec_that_does_not_join_them() {
+    let folder = Folder::new(1 << 20);
+    folder.write("a.wav", 800);
+    let prompt = folder
+        .load_as(&named("a.wav"), CodecId::G722)
+        .await
+        .unwrap();
+    assert!(prompt.ready(CodecId::G722).is_none());
+    assert_eq!((prompt.sample_rate(), prompt.pcm().len()), (16_000, 1_600));
+    assert_eq!(folder.store.memory_bytes(), prompt.size_bytes());
+}
+
+#[tokio::test]
 async fn a_replaced_file_is_noticed_and_an_unchanged_one_kept() {
     let mut folder = Folder::new(1 << 20);
     folder.write("a.wav", 800);
@@ -385,7 +398,7 @@ async fn what_is_written_overtakes_that_file_and_nothing_else() {
     folder.write("b.wav", 80);
     let key = |name: &str| Key {
         file: named(name),
-        encoding: PCMU.into(),
+        form: Form::Encoded(PCMU.into()),
     };
     // Somebody waits for each of them, and the third is known to be missing.
     let [a, b] = ["a.wav", "b.wav"].map(|name| folder.store.cell(&key(name)));
