@@ -106,14 +106,29 @@ impl ConnectionAddress {
         Some(address.unwrap_or_else(|_| Self::Name(base.to_owned())))
     }
 
-    /// Whether something can be sent there, once a name is resolved: an address or what may be a name.
-    pub(super) fn is_host(&self) -> bool {
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    /// Whether something can be sent there, once a name is resolved: an address of this family, or what may
+    /// be a name.
+    pub(super) fn is_host(&self, family: AddressFamily) -> bool {
         match self {
-            Self::Ip(_) => true,
-            Self::Name(name) => name.bytes().all(is_name),
+            Self::Ip(ip) => ip.is_ipv4() == (family == AddressFamily::Ip4),
+            Self::Name(name) => is_name(name),
         }
     }
+}
+
+/// The `<addrtype>` of a line (RFC 8866 §5.7).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddressFamily {
+    Ip4,
+    Ip6,
+}
+
+/// No domain at the top is a number (RFC 3696 §2): what ends like one is an address with a slip.
+fn is_name(text: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let top = text.trim_end_matches('.').rsplit('.').next();
+    let is_number = top.is_none_or(|top| top.bytes().all(|byte| byte.is_ascii_digit()));
+    !is_number && text.bytes().all(is_usual)
 }
 
 /// A `t=` line, in seconds since 1900; 0 and 0 for a session without bounds (RFC 8866 §5.9).
@@ -150,28 +165,12 @@ impl fmt::Debug for Attribute {
 }
 
 impl Attribute {
-    /// Makes a property attribute such as `a=sendonly`.
-    pub fn flag(name: &'static str) -> Self {
-        Self {
-            name: name.into(),
-            value: None,
-        }
-    }
-
-    /// Makes a value attribute such as `a=ptime:20`.
-    pub fn value(name: &'static str, value: impl fmt::Display) -> Self {
-        Self {
-            name: name.into(),
-            value: Some(value.to_string()),
-        }
-    }
-
     pub(super) fn parse(text: &str) -> Self {
         let colon = memchr::memchr(b':', text.as_bytes());
         let (name, value) = colon.map_or((text, ""), |at| (&text[..at], &text[at + 1..]));
         Self {
             // Blanks around a name, which it cannot have, are the sender's slip.
-            name: reader::known_or(name.trim(), &USUAL),
+            name: reader::known_or(name.trim_ascii(), &USUAL),
             value: (!value.is_empty()).then(|| value.to_owned()),
         }
     }
@@ -205,7 +204,12 @@ impl MediaDescription {
     pub fn is_rtp_audio(&self) -> bool {
         let is = |profile: &&str| self.protocol.eq_ignore_ascii_case(profile);
         let profiles = ["RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"];
-        self.media.eq_ignore_ascii_case("audio") && profiles.iter().any(is)
+        self.is_audio() && profiles.iter().any(is)
+    }
+
+    /// Whether this is audio, by whatever profile.
+    pub(super) fn is_audio(&self) -> bool {
+        self.media.eq_ignore_ascii_case("audio")
     }
 
     /// Whether its profile is one of SRTP.

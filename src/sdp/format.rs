@@ -2,10 +2,13 @@
 //! and the event ranges of telephone-event (RFC 4733 §2.4.1).
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 
-use super::description::{Attribute, MediaDescription};
+use smallvec::SmallVec;
+
+use super::description::MediaDescription;
 use super::reader::known_or;
+use super::write::write_all;
 use crate::codec::{CodecId, Codecs};
 use crate::decimal::write_number;
 use crate::rtp::{PayloadType, static_payload};
@@ -52,8 +55,8 @@ impl AudioFormat {
         codecs.find(&self.encoding_name, self.clock_rate, self.channels)
     }
 
-    /// The `a=rtpmap` line and, if there are parameters, the `a=fmtp` line.
-    pub(super) fn attributes(&self) -> impl Iterator<Item = Attribute> {
+    /// Writes the `a=rtpmap` line and, if there are parameters, the `a=fmtp` line.
+    pub(super) fn write_lines(&self, out: &mut impl Write) -> fmt::Result {
         let Self {
             payload_type,
             encoding_name,
@@ -61,67 +64,77 @@ impl AudioFormat {
             channels,
             fmtp,
         } = self;
-        let mut rtpmap = numbered(*payload_type, encoding_name, RATE_BYTES);
-        rtpmap.push('/');
-        // Writing into a String cannot fail.
-        let _ = write_number(&mut rtpmap, (*clock_rate).into());
+        let number = u64::from(*payload_type);
+        out.write_str("a=rtpmap:")?;
+        write_number(out, number)?;
+        write_all(out, &[" ", encoding_name, "/"])?;
+        write_number(out, (*clock_rate).into())?;
         if *channels != 1 {
-            rtpmap.push('/');
-            let _ = write_number(&mut rtpmap, (*channels).into());
+            out.write_str("/")?;
+            write_number(out, (*channels).into())?;
         }
-        let fmtp = fmtp.as_ref().map(|fmtp| numbered(*payload_type, fmtp, 0));
-        let line = |name: &'static str, value| Attribute {
-            name: name.into(),
-            value: Some(value),
+        out.write_str("\r\n")?;
+        let Some(fmtp) = fmtp else {
+            return Ok(());
         };
-        std::iter::once(line("rtpmap", rtpmap)).chain(fmtp.map(|fmtp| line("fmtp", fmtp)))
+        out.write_str("a=fmtp:")?;
+        write_number(out, number)?;
+        write_all(out, &[" ", fmtp, "\r\n"])
     }
 }
 
-/// Room for clock rate and channels of an `a=rtpmap`.
-const RATE_BYTES: usize = 16;
-
-/// A payload type and `text`, with room for `more` bytes.
-fn numbered(payload_type: u8, text: &str, more: usize) -> String {
-    let mut line = payload_type.to_string();
-    line.reserve_exact(1 + text.len() + more);
-    line.push(' ');
-    line.push_str(text);
-    line
+/// What the lines of a section say of one payload type: the first of each kind, behind the number.
+struct Described<'a> {
+    payload_type: u8,
+    rtpmap: Option<&'a str>,
+    fmtp: Option<&'a str>,
 }
 
 /// The formats of a media section in the order of its `m=` line, each number once.
 pub(super) fn audio_formats(media: &MediaDescription) -> Vec<AudioFormat> {
-    let mut formats: Vec<AudioFormat> = Vec::new();
-    for number in media
-        .formats
-        .iter()
-        .filter_map(|format| payload_type(format))
-    {
-        if formats.iter().any(|format| format.payload_type == number) {
-            continue;
-        }
-        let described = value_of(media, "rtpmap", number).and_then(|map| rtpmap(number, map));
-        if let Some(mut format) = described.or_else(|| static_format(number)) {
-            format.fmtp = value_of(media, "fmtp", number).map(str::to_owned);
-            formats.push(format);
+    let mut described: SmallVec<[Described<'_>; 4]> = SmallVec::new();
+    for payload_type in media.formats.iter().filter_map(|text| payload_type(text)) {
+        if described.iter().all(|one| one.payload_type != payload_type) {
+            described.push(Described {
+                payload_type,
+                rtpmap: None,
+                fmtp: None,
+            });
         }
     }
-    formats
+    for attribute in &media.attributes {
+        let is_map = match &*attribute.name {
+            "rtpmap" => true,
+            "fmtp" => false,
+            _ => continue,
+        };
+        let Some((payload_type, text)) = attribute.value.as_deref().and_then(numbered) else {
+            continue;
+        };
+        let mut formats = described.iter_mut();
+        if let Some(format) = formats.find(|one| one.payload_type == payload_type) {
+            let line = match is_map {
+                true => &mut format.rtpmap,
+                false => &mut format.fmtp,
+            };
+            line.get_or_insert(text);
+        }
+    }
+    let format = |one: &Described<'_>| {
+        let number = one.payload_type;
+        let mapped = one.rtpmap.and_then(|map| rtpmap(number, map));
+        Some(AudioFormat {
+            fmtp: one.fmtp.map(str::to_owned),
+            ..mapped.or_else(|| static_format(number))?
+        })
+    };
+    described.iter().filter_map(format).collect()
 }
 
-/// The text behind the payload type of the attribute `name` for `number`.
-fn value_of<'a>(media: &'a MediaDescription, name: &str, number: u8) -> Option<&'a str> {
-    media
-        .attributes
-        .iter()
-        .filter(|attribute| attribute.name == name)
-        .find_map(|attribute| {
-            let value = attribute.value.as_deref()?.trim();
-            let blank = memchr::memchr2(b' ', b'\t', value.as_bytes())?;
-            let (key, text) = (&value[..blank], &value[blank + 1..]);
-            (payload_type(key) == Some(number)).then(|| text.trim())
-        })
+/// The payload type and the text behind it, of an `a=rtpmap` or `a=fmtp`.
+fn numbered(value: &str) -> Option<(u8, &str)> {
+    let (number, text) = value.trim_ascii().split_once([' ', '\t'])?;
+    Some((payload_type(number)?, text.trim_ascii()))
 }
 
 fn payload_type(text: &str) -> Option<u8> {
@@ -131,7 +144,7 @@ fn payload_type(text: &str) -> Option<u8> {
 /// `rtpmap-value = payload-type SP encoding-name "/" clock-rate [ "/" encoding-params ]`,
 /// without the payload type (RFC 8866 §6.6).
 fn rtpmap(payload_type: u8, text: &str) -> Option<AudioFormat> {
-    let mut parts = text.split('/').map(str::trim);
+    let mut parts = text.split('/').map(str::trim_ascii);
     let encoding_name = parts.next().filter(|name| !name.is_empty())?;
     let clock_rate = parts.next()?.parse().ok().filter(|rate| *rate > 0)?;
     let channels = parts.next().map_or(Some(1), |count| count.parse().ok())?;
@@ -172,8 +185,8 @@ impl EventSet {
     pub fn parse(text: &str) -> Self {
         let bits = text.split(',').filter_map(|part| {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let first: u32 = first.trim().parse().ok()?;
-            let last: u32 = last.trim().parse().ok()?;
+            let first: u32 = first.trim_ascii().parse().ok()?;
+            let last: u32 = last.trim_ascii().parse().ok()?;
             Some((first..=last.min(31)).fold(0, |bits, event| bits | 1 << event))
         });
         Self(bits.fold(0, |all, part| all | part))

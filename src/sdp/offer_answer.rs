@@ -4,6 +4,7 @@ mod agreed;
 mod section;
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +12,20 @@ use std::time::Duration;
 use self::agreed::Common;
 pub(super) use self::agreed::is_unicast;
 pub use self::agreed::{MAX_PTIME, MIN_PTIME, NegotiatedAudio};
-use self::section::{audio_attributes, decline, describe_audio};
+use self::section::{AudioSection, write_declined};
 use super::crypto::CryptoAttribute;
-use super::description::{
-    ConnectionAddress, Direction, MediaDescription, Origin, SdpError, SessionDescription, Time,
-};
+use super::description::{Direction, MediaDescription, SdpError, SessionDescription, Time};
 use super::encryption::{Encryption, OfferedKeys, SrtpTerms};
 use super::format::AudioFormat;
+use super::reader;
+use super::write::{write_ip, write_times};
 use crate::codec::Codecs;
+use crate::decimal::write_number;
 
 /// Room for a usual description.
 const TYPICAL_BYTES: usize = 512;
+/// Room for what is before the address in the `o=` line, with numbers of up to 20 digits.
+const HEAD_BYTES: usize = 52;
 
 /// What our side can do, as the caller configures it.
 #[derive(Debug, Clone)]
@@ -44,7 +48,20 @@ pub enum NegotiationError {
     /// The body cannot be read: 400.
     #[error("malformed session description")]
     Malformed(#[from] SdpError),
-    /// No audio stream over RTP with a codec of ours: 488.
+    /// An offer without an audio stream that is in use: 488.
+    #[error("no audio stream")]
+    NoAudio,
+    /// Audio by another profile than those of RTP and SRTP that we have: 488.
+    #[error("audio by a transport protocol that is not understood")]
+    NoProtocol,
+    /// An audio stream without a codec of ours: 488.
+    #[error("no audio codec in common")]
+    NoCodec,
+    /// A later offer that leaves out streams of the session, where it would have to decline them: 488
+    /// (RFC 3264 §8).
+    #[error("fewer streams than the session had")]
+    FewerStreams,
+    /// An answer that declines our stream, or makes of it what was not offered.
     #[error("no acceptable audio stream")]
     NotAcceptable,
     /// The peer does not encrypt audio, and our policy asks for it: 488.
@@ -81,7 +98,7 @@ pub struct OfferAnswer {
     /// What we want of the audio stream, for answers.
     direction: Direction,
     /// Our latest description, for its sections and to tell whether the next one is different.
-    last_sent: Option<SessionDescription>,
+    last_sent: Option<Body>,
     /// Which section of the descriptions is the audio stream.
     audio_index: usize,
     /// The payload types used so far. Their meaning is fixed for the session (RFC 3264 §8.3.2).
@@ -90,6 +107,17 @@ pub struct OfferAnswer {
     agreed: Option<Arc<NegotiatedAudio>>,
     /// `None`: SRTP is off.
     encryption: Option<Box<Encryption>>,
+}
+
+/// The text of a description of ours behind the version in its `o=` line.
+#[derive(Clone, PartialEq, Eq)]
+struct Body(String);
+
+impl fmt::Debug for Body {
+    /// Without the text, which may have keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Body(..)")
+    }
 }
 
 /// What an offer of ours said about the audio stream.
@@ -169,31 +197,45 @@ impl OfferAnswer {
         if self.open_offer.is_some() {
             return Err(NegotiationError::OfferPending);
         }
-        let mut offer = SessionDescription::parse(offer)?;
-        let agreed = match self.select_stream(&offer, capabilities) {
+        let offer = SessionDescription::parse(offer)?;
+        if offer.media.len() < self.lines_sent().count() {
+            return Err(NegotiationError::FewerStreams);
+        }
+        let (agreed, used) = match self.select_stream(&offer, capabilities) {
             Ok(Selected { index, common, key }) => {
                 let section = &offer.media[index];
                 let mut agreed = self.agree(&offer, section, common, capabilities)?;
                 self.audio_index = index;
-                self.remember_numbers(agreed.receive.iter().chain(&agreed.receive_events));
+                self.remember_numbers(agreed.formats());
                 let encryption = self.encryption.as_mut();
                 let keys = encryption.and_then(|encryption| encryption.answer(key, section));
                 let (line, keys) = keys.unzip();
                 agreed.srtp = keys.map(Box::new);
-                answer_with(&mut offer.media, Some(index));
-                let section = &mut offer.media[index];
-                describe_audio(section, local.port(), &agreed, line.as_slice());
-                agreed
+                (agreed, Some((index, line)))
             }
-            Err(why) => {
-                let agreed = self.disabled_by(&offer).ok_or(why)?;
-                answer_with(&mut offer.media, None);
-                agreed
-            }
+            Err(why) => (self.disabled_by(&offer).ok_or(why)?, None),
         };
+        let mut body = Body::begin(local.ip(), &offer.times);
+        for (index, section) in offer.media.iter().enumerate() {
+            match &used {
+                Some((used, line)) if *used == index => {
+                    let section = AudioSection {
+                        media: &section.media,
+                        port: local.port(),
+                        protocol: &section.protocol,
+                        ptime: agreed.ptime,
+                        direction: agreed.direction,
+                        rtcp_mux: agreed.rtcp_mux,
+                        keys: line.as_slice(),
+                    };
+                    body.add(|out| section.write(out, agreed.formats()));
+                }
+                _ => body.add(|out| write_declined(out, section)),
+            }
+        }
         let agreed = Arc::new(agreed);
         self.agreed = Some(agreed.clone());
-        Ok((self.publish(local.ip(), offer.times, offer.media), agreed))
+        Ok((self.publish(body), agreed))
     }
 
     /// Makes an offer with the audio stream in `direction`. Streams that were declined earlier
@@ -216,32 +258,24 @@ impl OfferAnswer {
         };
         let formats = self.numbered(capabilities.formats_to_offer());
         self.remember_numbers(formats.iter());
-        let audio = MediaDescription {
-            media: "audio".into(),
+        let before = self.sections_sent();
+        let protocol = profile(before.get(self.audio_index), keys.profiled);
+        let audio = AudioSection {
+            media: "audio",
             port: local.port(),
-            protocol: self.profile(keys.profiled),
-            formats: formats
-                .iter()
-                .map(|format| format.payload_type.to_string())
-                .collect(),
-            connection: None,
-            attributes: audio_attributes(
-                formats.iter(),
-                capabilities.ptime,
-                direction,
-                true,
-                &keys.lines,
-            ),
+            protocol: &protocol,
+            ptime: capabilities.ptime,
+            direction,
+            rtcp_mux: true,
+            keys: &keys.lines,
         };
-        let mut media: Vec<_> = self
-            .last_sent
-            .iter()
-            .flat_map(|last| last.media.clone())
-            .collect();
-        media.iter_mut().for_each(decline);
-        match media.get_mut(self.audio_index) {
-            Some(section) => *section = audio,
-            None => media.push(audio),
+        let mut body = Body::begin(local.ip(), &[Time::default()]);
+        for section in before.iter().take(self.audio_index) {
+            body.add(|out| write_declined(out, section));
+        }
+        body.add(|out| audio.write(out, formats.iter()));
+        for section in before.iter().skip(self.audio_index + 1) {
+            body.add(|out| write_declined(out, section));
         }
         self.open_offer = Some(OpenOffer {
             formats,
@@ -250,7 +284,7 @@ impl OfferAnswer {
             ptime: capabilities.ptime,
             keys,
         });
-        Ok(self.publish(local.ip(), vec![Time::default()], media))
+        Ok(self.publish(body))
     }
 
     /// Reads the answer to our offer.
@@ -272,7 +306,7 @@ impl OfferAnswer {
         if !media.is_rtp_audio() {
             return Err(SdpError::NotMirrored.into());
         }
-        let common = Common::of(&media.audio_formats(), &offered.formats, &offered.codecs);
+        let common = Common::of(media.audio_formats(), &offered.formats, &offered.codecs);
         if common.codecs.is_empty() || media.port == 0 {
             return Err(NegotiationError::NotAcceptable);
         }
@@ -321,45 +355,62 @@ impl OfferAnswer {
     }
 
     /// The first stream that can be used, and what it has in common with us: one with SRTP if there is one.
+    /// Fails for the reason of the stream that came closest.
     fn select_stream(
         &self,
         offer: &SessionDescription,
         capabilities: &Capabilities,
     ) -> Result<Selected, NegotiationError> {
-        let mut selected = Err(NegotiationError::NotAcceptable);
+        let mut selected: Result<Selected, _> = Err(NegotiationError::NoAudio);
         for (index, media) in offer.media.iter().enumerate() {
-            if !media.is_rtp_audio() || media.port == 0 {
-                continue;
-            }
-            let formats = media.audio_formats();
-            let common = Common::of(&formats, &capabilities.formats, &capabilities.codecs);
-            if common.codecs.is_empty() {
-                continue;
-            }
-            let key = match &self.encryption {
-                Some(encryption) => encryption.choose(media),
-                None if media.is_savp() => Err(NegotiationError::EncryptionOff),
-                None => Ok(None),
-            };
-            match key {
-                Ok(key @ Some(_)) => return Ok(Selected { index, common, key }),
-                Ok(key) if selected.is_err() => selected = Ok(Selected { index, common, key }),
-                Err(why) if selected.is_err() => selected = Err(why),
+            match (self.use_of(media, capabilities), &selected) {
+                (Ok((common, key @ Some(_))), _) => return Ok(Selected { index, common, key }),
+                (Ok((common, key)), Err(_)) => selected = Ok(Selected { index, common, key }),
+                (Err(why), Err(before)) if closeness(why) >= closeness(*before) => {
+                    selected = Err(why);
+                }
                 _ => {}
             }
         }
         selected
     }
 
-    /// The profile of an offer: the one that was agreed on, if it has SRTP likewise.
-    fn profile(&self, secure: bool) -> Cow<'static, str> {
-        let last = self.last_sent.as_ref();
-        let last = last.and_then(|last| last.media.get(self.audio_index));
-        match last.filter(|last| last.is_rtp_audio() && last.is_savp() == secure) {
-            Some(last) => last.protocol.clone(),
-            None if secure => "RTP/SAVP".into(),
-            None => "RTP/AVP".into(),
+    /// What a stream has in common with us, and the line to answer it with SRTP.
+    fn use_of(
+        &self,
+        media: &MediaDescription,
+        capabilities: &Capabilities,
+    ) -> Result<(Common, Option<CryptoAttribute>), NegotiationError> {
+        if !media.is_audio() || media.port == 0 {
+            return Err(NegotiationError::NoAudio);
         }
+        if !media.is_rtp_audio() {
+            return Err(NegotiationError::NoProtocol);
+        }
+        let formats = media.audio_formats();
+        let common = Common::of(formats, &capabilities.formats, &capabilities.codecs);
+        if common.codecs.is_empty() {
+            return Err(NegotiationError::NoCodec);
+        }
+        let key = match &self.encryption {
+            Some(encryption) => encryption.choose(media)?,
+            None if media.is_savp() => return Err(NegotiationError::EncryptionOff),
+            None => None,
+        };
+        Ok((common, key))
+    }
+
+    /// The sections of our latest description, without their attributes.
+    fn sections_sent(&self) -> Vec<MediaDescription> {
+        self.lines_sent()
+            .filter_map(|line| reader::section(line).ok())
+            .collect()
+    }
+
+    /// The `m=` lines of our latest description.
+    fn lines_sent(&self) -> impl Iterator<Item = &str> {
+        let last = self.last_sent.as_ref().map_or("", |last| &last.0);
+        last.lines().filter_map(|line| line.strip_prefix("m="))
     }
 
     /// What holds after an offer that switches the stream in use off by port 0 (RFC 3264 §8.2).
@@ -402,48 +453,78 @@ impl OfferAnswer {
                 .iter()
                 .any(|known| known.payload_type == format.payload_type)
             {
-                self.numbers.push(format.clone());
+                // A number keeps its meaning, whatever the parameters.
+                self.numbers.push(AudioFormat {
+                    encoding_name: format.encoding_name.clone(),
+                    fmtp: None,
+                    ..*format
+                });
             }
         }
     }
 
-    /// Completes and writes a description. The version rises if it differs from the last one.
-    fn publish(&mut self, local: IpAddr, times: Vec<Time>, media: Vec<MediaDescription>) -> String {
-        // Until it turns out to be another one it has the version of the last.
-        let mut description = SessionDescription {
-            origin: Origin {
-                username: "-".into(),
-                session_id: self.session_id.to_string(),
-                session_version: self.version.to_string(),
-                address: ConnectionAddress::Ip(local),
-            },
-            name: "-".into(),
-            connection: Some(ConnectionAddress::Ip(local)),
-            times,
-            attributes: Vec::new(),
-            media,
-        };
-        if self.last_sent.as_ref() != Some(&description) {
+    /// Completes a description. The version rises if it differs from the last one.
+    fn publish(&mut self, mut body: Body) -> String {
+        if self.last_sent.as_ref() != Some(&body) {
             self.version += 1;
-            description.origin.session_version = self.version.to_string();
         }
-        let mut body = String::with_capacity(TYPICAL_BYTES);
+        let mut text = String::with_capacity(HEAD_BYTES + body.0.len());
         // Writing into a String cannot fail.
-        let _ = description.write_to(&mut body);
-        // It stays as long as the call.
-        body.shrink_to_fit();
-        self.last_sent = Some(description);
-        body
+        let _ = write_head(&mut text, self.session_id, self.version);
+        text.push_str(&body.0);
+        // Both stay as long as the call.
+        text.shrink_to_fit();
+        body.0.shrink_to_fit();
+        self.last_sent = Some(body);
+        text
     }
 }
 
-/// Makes of the sections of an offer those of an answer that uses none but `used`, which is still to be
-/// described.
-fn answer_with(media: &mut [MediaDescription], used: Option<usize>) {
-    for (index, section) in media.iter_mut().enumerate() {
-        if Some(index) != used {
-            decline(section);
-        }
+/// How close a stream that is refused for this came to being used.
+fn closeness(why: NegotiationError) -> u8 {
+    match why {
+        NegotiationError::NoAudio => 0,
+        NegotiationError::NoProtocol => 1,
+        NegotiationError::NoCodec => 2,
+        _ => 3,
+    }
+}
+
+/// The begin of a description, which its [`Body`] follows.
+fn write_head(out: &mut String, session_id: u64, version: u64) -> fmt::Result {
+    out.push_str("v=0\r\no=- ");
+    write_number(out, session_id)?;
+    out.push(' ');
+    write_number(out, version)?;
+    out.push(' ');
+    Ok(())
+}
+
+impl Body {
+    fn begin(local: IpAddr, times: &[Time]) -> Self {
+        let mut body = Self(String::with_capacity(TYPICAL_BYTES));
+        body.add(|out| {
+            write_ip(out, local)?;
+            out.push_str("\r\ns=-\r\nc=");
+            write_ip(out, local)?;
+            out.push_str("\r\n");
+            write_times(out, times)
+        });
+        body
+    }
+
+    fn add(&mut self, write: impl FnOnce(&mut String) -> fmt::Result) {
+        // Writing into a String cannot fail.
+        let _ = write(&mut self.0);
+    }
+}
+
+/// The profile of an offer: that of the section that was agreed on, if it has SRTP likewise.
+fn profile(last: Option<&MediaDescription>, secure: bool) -> Cow<'static, str> {
+    match last.filter(|last| last.is_rtp_audio() && last.is_savp() == secure) {
+        Some(last) => last.protocol.clone(),
+        None if secure => "RTP/SAVP".into(),
+        None => "RTP/AVP".into(),
     }
 }
 

@@ -6,10 +6,9 @@
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
-
 use super::description::{
-    Attribute, ConnectionAddress, MediaDescription, Origin, SdpError, SessionDescription, Time,
+    AddressFamily, Attribute, ConnectionAddress, MediaDescription, Origin, SdpError,
+    SessionDescription, Time,
 };
 
 /// The longest body that is read.
@@ -95,8 +94,10 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     let lines = std::iter::from_fn(move || {
         let text = rest?;
         let end = memchr::memchr2(b'\r', b'\n', text.as_bytes());
-        rest = end.map(|end| &text[end + 1..]);
-        Some(text[..end.unwrap_or(text.len())].trim())
+        let (line, behind) = text.split_at(end.unwrap_or(text.len()));
+        // CRLF in one step; the other line ends are of one byte.
+        rest = behind.strip_prefix("\r\n").or(behind.get(1..));
+        Some(line.trim_ascii())
     });
     lines.filter(|line| !line.is_empty())
 }
@@ -104,20 +105,20 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 /// `o=<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address>`. Some write a display
 /// name, blanks included, for the user.
 fn origin(line: &str) -> Result<Origin, SdpError> {
-    let fields: SmallVec<[&str; 8]> = line.split_ascii_whitespace().collect();
-    let Some((user, [session_id, session_version, _, _, address])) = fields.split_last_chunk()
-    else {
-        return Err(SdpError::BadOrigin);
-    };
-    let username = match user {
-        [] => return Err(SdpError::BadOrigin),
-        ["-"] => Cow::Borrowed("-"),
-        words => Cow::Owned(words.join(" ")),
-    };
+    let mut fields = line.split_ascii_whitespace();
+    let mut last = || fields.next_back().ok_or(SdpError::BadOrigin);
+    let (address, _, _, session_version, session_id) =
+        (last()?, last()?, last()?, last()?, last()?);
+    let mut username = known_or(fields.next().ok_or(SdpError::BadOrigin)?, &["-"]);
+    for word in fields {
+        let username = username.to_mut();
+        username.push(' ');
+        username.push_str(word);
+    }
     Ok(Origin {
         username,
-        session_id: (*session_id).to_owned(),
-        session_version: (*session_version).to_owned(),
+        session_id: session_id.to_owned(),
+        session_version: session_version.to_owned(),
         address: ConnectionAddress::parse(address).ok_or(SdpError::BadOrigin)?,
     })
 }
@@ -125,11 +126,13 @@ fn origin(line: &str) -> Result<Origin, SdpError> {
 /// `c=<nettype> <addrtype> <connection-address>`
 fn connection(line: &str) -> Result<ConnectionAddress, SdpError> {
     let mut fields = line.split_ascii_whitespace();
-    let ["IN", "IP4" | "IP6", address] = [(); 3].map(|()| fields.next().unwrap_or_default()) else {
-        return Err(SdpError::BadConnection);
+    let (family, address) = match [(); 3].map(|()| fields.next().unwrap_or_default()) {
+        ["IN", "IP4", address] => (AddressFamily::Ip4, address),
+        ["IN", "IP6", address] => (AddressFamily::Ip6, address),
+        _ => return Err(SdpError::BadConnection),
     };
     ConnectionAddress::parse(address)
-        .filter(|address| address.is_host() && fields.next().is_none())
+        .filter(|address| address.is_host(family) && fields.next().is_none())
         .ok_or(SdpError::BadConnection)
 }
 
@@ -144,7 +147,7 @@ fn time(line: &str) -> Time {
 }
 
 /// `m=<media> <port>[/<number of ports>] <proto> <fmt> ...`
-fn section(line: &str) -> Result<MediaDescription, SdpError> {
+pub(super) fn section(line: &str) -> Result<MediaDescription, SdpError> {
     let mut fields = line.split_ascii_whitespace();
     let mut field = || fields.next().ok_or(SdpError::BadMedia);
     let (media, ports, protocol) = (field()?, field()?, field()?);

@@ -4,32 +4,20 @@ use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use super::description::{
-    Attribute, ConnectionAddress, MediaDescription, Origin, SessionDescription,
+    Attribute, ConnectionAddress, MediaDescription, Origin, SessionDescription, Time,
 };
 use crate::decimal::{write_ipv4, write_number};
 
 impl fmt::Display for SessionDescription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_to(f)
-    }
-}
-
-impl SessionDescription {
     /// Writes the body that goes on the wire.
-    pub(super) fn write_to(&self, out: &mut impl Write) -> fmt::Result {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("v=0\r\n")?;
         write_origin(out, &self.origin)?;
         write_all(out, &["s=", &self.name, "\r\n"])?;
         if let Some(connection) = &self.connection {
             write_connection(out, connection)?;
         }
-        for time in &self.times {
-            out.write_str("t=")?;
-            write_number(out, time.start)?;
-            out.write_str(" ")?;
-            write_number(out, time.stop)?;
-            out.write_str("\r\n")?;
-        }
+        write_times(out, &self.times)?;
         write_attributes(out, &self.attributes)?;
         self.media
             .iter()
@@ -50,6 +38,26 @@ fn write_origin(out: &mut impl Write, origin: &Origin) -> fmt::Result {
     out.write_str("\r\n")
 }
 
+pub(super) fn write_ip(out: &mut impl Write, address: IpAddr) -> fmt::Result {
+    match address {
+        IpAddr::V4(address) => {
+            out.write_str("IN IP4 ")?;
+            write_ipv4(out, address)
+        }
+        IpAddr::V6(address) => write!(out, "IN IP6 {address}"),
+    }
+}
+
+pub(super) fn write_times(out: &mut impl Write, times: &[Time]) -> fmt::Result {
+    times.iter().try_for_each(|time| {
+        out.write_str("t=")?;
+        write_number(out, time.start)?;
+        out.write_str(" ")?;
+        write_number(out, time.stop)?;
+        out.write_str("\r\n")
+    })
+}
+
 fn write_connection(out: &mut impl Write, connection: &ConnectionAddress) -> fmt::Result {
     out.write_str("c=")?;
     write_address(out, connection)?;
@@ -59,19 +67,25 @@ fn write_connection(out: &mut impl Write, connection: &ConnectionAddress) -> fmt
 /// Network type, address type and address.
 fn write_address(out: &mut impl Write, address: &ConnectionAddress) -> fmt::Result {
     match address {
-        ConnectionAddress::Ip(IpAddr::V4(address)) => {
-            out.write_str("IN IP4 ")?;
-            write_ipv4(out, *address)
-        }
-        ConnectionAddress::Ip(IpAddr::V6(address)) => write!(out, "IN IP6 {address}"),
+        ConnectionAddress::Ip(address) => write_ip(out, *address),
         ConnectionAddress::Name(name) => write_all(out, &["IN IP4 ", name]),
     }
 }
 
+/// The begin of an `m=` line, which its formats follow.
+pub(super) fn write_media(
+    out: &mut impl Write,
+    media: &str,
+    port: u16,
+    protocol: &str,
+) -> fmt::Result {
+    write_all(out, &["m=", media, " "])?;
+    write_number(out, port.into())?;
+    write_all(out, &[" ", protocol])
+}
+
 fn write_section(out: &mut impl Write, media: &MediaDescription) -> fmt::Result {
-    write_all(out, &["m=", &media.media, " "])?;
-    write_number(out, media.port.into())?;
-    write_all(out, &[" ", &media.protocol])?;
+    write_media(out, &media.media, media.port, &media.protocol)?;
     for format in &media.formats {
         write_all(out, &[" ", format])?;
     }
@@ -91,6 +105,6 @@ fn write_attributes(out: &mut impl Write, attributes: &[Attribute]) -> fmt::Resu
         })
 }
 
-fn write_all(out: &mut impl Write, texts: &[&str]) -> fmt::Result {
+pub(super) fn write_all(out: &mut impl Write, texts: &[&str]) -> fmt::Result {
     texts.iter().try_for_each(|text| out.write_str(text))
 }

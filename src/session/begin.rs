@@ -32,6 +32,7 @@ use crate::sip::message::{
     Uri,
 };
 use crate::sip::registration::Identity;
+use crate::sip::transport::Flow;
 
 /// What the sessions of a server have in common.
 #[derive(Debug, Clone)]
@@ -164,7 +165,7 @@ pub struct Refusal {
 pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result<Session, Refusal> {
     let secure = is_secure(call.flow.transport);
     let setup = CallSetup {
-        signalling_host: signalling_host(&call.invite),
+        signalling_host: signalling_host(&call.invite, call.flow),
         secure_signalling: secure,
         ..setup(call.id.clone(), settings)
     };
@@ -181,8 +182,9 @@ pub fn incoming(call: NewCall, media: SocketAddr, settings: &Settings) -> Result
         variables,
         ..
     } = call;
-    let negotiation = negotiation(&id, secure, media, settings);
-    let usage_setup = usage_setup(&id, settings);
+    let number = session_number(&id);
+    let negotiation = negotiation(&id, number, secure, media, settings);
+    let usage_setup = usage_setup(number, settings);
     let usage = InviteUsage::uas(transaction, invite, dialog, usage_setup);
     let mut call = Call::new(setup, usage, negotiation);
     call.follow("in", name);
@@ -231,7 +233,8 @@ pub fn outgoing(
         transport,
         secure,
     } = way;
-    let mut negotiation = negotiation(&dial.id, secure, media, settings);
+    let number = session_number(&dial.id);
+    let mut negotiation = negotiation(&dial.id, number, secure, media, settings);
     let body = negotiation.offer(ForkId(0))?;
     let contact = ContactPlace {
         transport,
@@ -242,7 +245,7 @@ pub fn outgoing(
     let contact = contact.uri(dial.uri.is_sips());
     let invite = invite_to(&dial, &contact, body, settings);
     let next_hop = dial.first_hop().clone();
-    let mut usage = InviteUsage::uac(invite, next_hop, usage_setup(&dial.id, settings));
+    let mut usage = InviteUsage::uac(invite, next_hop, usage_setup(number, settings));
     if let Some(digest) = dial.digest {
         usage.set_digest(*digest);
     }
@@ -269,11 +272,12 @@ pub(super) fn is_secure(transport: Transport) -> bool {
 
 fn negotiation(
     id: &SessionId,
+    number: u64,
     secure_signalling: bool,
     media: SocketAddr,
     settings: &Settings,
 ) -> Negotiation {
-    let mut descriptions = OfferAnswer::new(session_number(id));
+    let mut descriptions = OfferAnswer::new(number);
     let RtpPolicy {
         srtp: policy,
         srtp_without_tls: keys_in_clear,
@@ -309,10 +313,10 @@ fn refuse(call: &NewCall, status: StatusCode, reason: &str) -> Refusal {
     }
 }
 
-fn usage_setup(id: &SessionId, settings: &Settings) -> UsageSetup {
+fn usage_setup(number: u64, settings: &Settings) -> UsageSetup {
     UsageSetup {
         reliable: settings.reliable,
-        seed: session_number(id),
+        seed: number,
         give_up: settings.give_up,
     }
 }
@@ -381,15 +385,62 @@ fn invite_to(dial: &Dial, contact: &SipUri, body: Bytes, settings: &Settings) ->
 
 /// The host that an INVITE was first sent from: what the first hop saw, else what the caller wrote
 /// (RFC 3261 §18.2.1). Behind a NAT it is that of RTP too.
-pub(super) fn signalling_host(invite: &Request) -> Option<IpAddr> {
+pub(super) fn signalling_host(invite: &Request, flow: Flow) -> Option<IpAddr> {
+    let mut vias = invite.headers.all(&HeaderName::Via);
+    let is_single = vias.next().is_some_and(|via| !via.contains(&b','));
+    if is_single && vias.next().is_none() {
+        // We are the first hop.
+        return Some(flow.remote.ip());
+    }
     let first = invite.headers.bottom_via().ok()?;
     first.received().or_else(|| first.host.ip())
 }
 
-/// The o= line's session id: any number that does not repeat (RFC 8866 §5.2).
+/// The o= line's session id, and the seed of the session: any number that does not repeat (RFC 8866 §5.2).
 fn session_number(id: &SessionId) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::message::Message;
+
+    const SENDER: &str = "192.0.2.20:5060";
+
+    fn first_host(vias: &str) -> Option<String> {
+        let text = format!(
+            "INVITE sip:a@192.0.2.1 SIP/2.0\r\n{vias}From: <sip:b@192.0.2.20>;tag=1\r\n\
+             To: <sip:a@192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let Ok(Message::Request(invite)) = Message::parse_datagram(text.into()) else {
+            panic!("no request");
+        };
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: SENDER.parse().unwrap(),
+            connection: None,
+        };
+        signalling_host(&invite, flow).map(|host| host.to_string())
+    }
+
+    #[test]
+    fn a_call_comes_from_its_sender_or_from_where_the_first_proxy_saw_it() {
+        let own = "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1";
+        let proxy = "SIP/2.0/UDP 192.0.2.20;branch=z9hG4bK2";
+        let seen = format!("{own};received=198.51.100.1");
+        for (vias, host) in [
+            (format!("Via: {seen}\r\n"), "192.0.2.20"),
+            (format!("Via: {proxy}\r\nVia: {own}\r\n"), "10.0.0.1"),
+            (format!("Via: {proxy}\r\nVia: {seen}\r\n"), "198.51.100.1"),
+            (format!("Via: {proxy}, {seen}\r\n"), "198.51.100.1"),
+        ] {
+            assert_eq!(first_host(&vias).as_deref(), Some(host), "{vias}");
+        }
+    }
 }

@@ -94,6 +94,8 @@ pub struct Registration {
     rng: StdRng,
     /// Asked for, after what a 423 said.
     expires: u32,
+    /// A 423 was obeyed, and no registrar has agreed since.
+    is_raised: bool,
     /// Which of the proxies is used.
     proxy: usize,
     /// How many of them were silent in a row.
@@ -156,6 +158,7 @@ impl Registration {
             digest: DigestClient::new(account.accounts(), seed),
             rng: StdRng::from_seed(seed),
             expires: account.expires,
+            is_raised: false,
             proxy: 0,
             silent: 0,
             redirect: None,
@@ -317,6 +320,7 @@ impl Registration {
         self.state = State::Active;
         self.ends = Some(now + granted);
         (self.failures, self.silent, self.redirects) = (0, 0, 0);
+        self.is_raised = false;
         self.events.push_back(match listed {
             true => Event::Registered,
             false => Event::NotListed,
@@ -398,10 +402,12 @@ impl Registration {
         self.silent < self.account.proxies.len()
     }
 
+    /// Asks for what a 423 wants, once. False: it does not say, or was obeyed already.
     fn take_min_expires(&mut self, response: &Response) -> bool {
+        let longer = self.expires + 1..=LONGEST_EXPIRES;
         match response.headers.min_expires() {
-            Ok(Some(least)) if least > self.expires && least <= LONGEST_EXPIRES => {
-                self.expires = least;
+            Ok(Some(least)) if !self.is_raised && longer.contains(&least) => {
+                (self.is_raised, self.expires) = (true, least);
                 true
             }
             _ => false,

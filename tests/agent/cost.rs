@@ -16,7 +16,7 @@ use crate::support::wire::Node;
 
 /// How often a call may allocate or free memory, from its INVITE to the 200 of its BYE. What stands in for
 /// sockets, tasks and threads here is counted too.
-const MAX_ALLOCATIONS: usize = 282;
+const MAX_ALLOCATIONS: usize = 230;
 
 /// What may stay of a call until the timers of its two transactions are over, in bytes.
 const MAX_LINGERING_BYTES: isize = 2 * 3 * 1024;

@@ -542,6 +542,8 @@ fn mixing_in_throws_without_a_mixer_or_a_file() {
             "conference.playMixInList(beep.wav);",
             "conference.setupMixIn(0.5, soon);",
             "conference.setupMixIn(loud); conference.playMixIn(missing.wav);",
+            "conference.setupMixIn(7);",
+            "conference.setupMixIn(-1);",
         ],
     );
     for (key, thrown, path) in [
@@ -549,6 +551,8 @@ fn mixing_in_throws_without_a_mixer_or_a_file() {
         ('1', "conference", ""),
         ('2', "conference", ""),
         ('3', "file", "missing.wav"),
+        ('4', "conference", ""),
+        ('5', "conference", ""),
     ] {
         let told = press(&mut scene, 0, key).remove(0);
         assert_eq!((&*told["thrown"], &*told["path"]), (thrown, path), "{key}");
@@ -737,7 +741,7 @@ fn a_room_takes_as_many_as_its_diagram_allows() {
     scene.peer().new_call("conference");
     scene.peer().invite();
     scene.run(100);
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 486]);
+    assert_eq!(scene.peer().statuses("INVITE"), [486]);
     scene.peer().same_branch("ACK");
     scene.run(100);
     assert_eq!(scene.agent().live(), 1);
@@ -756,13 +760,19 @@ transition "taken" (LOBBY, ROOM) - event(#action == take) / {
   conference.join(#roomname);
   monitoring.log(position, #roomname);
 } -> ROOM;
+transition "kicked" (LOBBY, ROOM) - event(#action == kick) / stop(true) -> ROOM;
 transition "gone" (START, LOBBY, ROOM) - hangup / stop(false) -> ROOM;
 "#;
 
 fn take(scene: &mut Scene, id: &SessionId, room: &str) {
-    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    let params = [("action", "take"), ("roomname", room)].map(pair);
-    scene.agent().router.post(id, params.into());
+    order(scene, id, &[("action", "take"), ("roomname", room)]);
+}
+
+/// As `postDSMEvent` does it.
+fn order(scene: &mut Scene, id: &SessionId, params: &[(&str, &str)]) {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let params = params.iter().map(pair).collect();
+    scene.agent().router.post(id, params);
     scene.with_agent(|agent, now| agent.settle(now));
     scene.run(50);
 }
@@ -798,4 +808,17 @@ fn an_operator_moves_callers_from_room_to_room() {
     }
     take(&mut scene, &ids[0], "lobby");
     assert_eq!(hears(&mut scene, &[0, 1]), NONE);
+    order(&mut scene, &ids[1], &[("action", "kick")]);
+    assert_eq!(scene.peer().count("BYE"), 1);
+}
+
+#[test]
+fn a_room_without_a_name_is_none() {
+    let actions = ["conference.join($unset);", "conference.teejoin($unset);"];
+    let mut scene = with_callers(1, &actions);
+    for key in ['0', '1'] {
+        let told = press(&mut scene, 0, key);
+        assert_eq!(told[0]["thrown"], "conference", "{told:?}");
+        assert_eq!(told[0]["cause"], "the name of the room is empty");
+    }
 }

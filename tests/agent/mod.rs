@@ -4,6 +4,7 @@
 mod announcement;
 mod answering;
 mod applications;
+mod bodies;
 mod chaos;
 mod cost;
 mod days;
@@ -248,7 +249,7 @@ impl Scene {
     pub fn call(&mut self) {
         self.peer().invite();
         self.run(100);
-        assert_eq!(self.peer().statuses("INVITE"), [100, 200]);
+        assert_eq!(self.peer().statuses("INVITE"), [200]);
         self.peer().ack("");
         self.run(100);
     }

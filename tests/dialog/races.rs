@@ -105,7 +105,7 @@ fn rfc3261_9_2_the_200_to_a_cancel_has_the_to_tag_of_the_invite() {
     use muleteer::sip::message::Message;
     let mut pair = Pair::new(WireConfig::CLEAN, 1);
     pair.call();
-    pair.run(100);
+    pair.run(300);
     pair.act(CALLER, |usage| usage.hang_up());
     pair.run(100);
     let messages = pair.world.wire.log.iter();
@@ -124,7 +124,7 @@ fn rfc3261_9_2_the_200_to_a_cancel_has_the_to_tag_of_the_invite() {
 fn rfc3261_13_2_2_4_an_answer_that_crosses_the_cancel_is_acknowledged_and_ended() {
     let mut pair = Pair::new(WireConfig::CLEAN, 1);
     pair.call();
-    pair.run(100);
+    pair.run(300);
     pair.act(CALLEE, |usage| usage.accept(None, &[], "answer".into()));
     pair.act(CALLER, |usage| usage.hang_up());
     pair.run(100);
@@ -140,7 +140,7 @@ fn rfc3261_13_2_2_4_an_answer_that_crosses_the_cancel_is_acknowledged_and_ended(
 fn rfc3261_9_1_a_cancelled_call_without_any_final_response_is_given_up() {
     let mut pair = Pair::new(WireConfig::CLEAN, 1);
     pair.call();
-    pair.run(100);
+    pair.run(300);
     pair.world.wire.passes = Box::new(|_, transmit| !transmit.bytes.starts_with(b"SIP/2.0 487"));
     pair.act(CALLER, |usage| usage.hang_up());
     pair.run(32_100);

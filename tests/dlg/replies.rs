@@ -24,7 +24,7 @@ fn dlg_1_2_a_refusal_replaces_the_answer_once_and_the_session_stays_until_stop()
         format!("dlg.reply(486, \"Busy Here\"); {TELL} dlg.reply(486, x); {TELL} setTimer(1, 5);");
     let mut scene = on_invite(&actions, "");
     assert_eq!(refusal(&mut scene), refused(486, "Busy Here"));
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 486]);
+    assert_eq!(scene.peer().statuses("INVITE"), [486]);
     assert_eq!(values(&mut scene, "errno"), ["", "general"]);
     scene.run(4_500);
     assert!(!scene.is_over());
@@ -127,11 +127,7 @@ fn dlg_9_the_invite_is_a_request_too() {
 
 #[test]
 fn any_provisional_reply_leaves_the_answer_to_the_script() {
-    for (code, statuses) in [
-        (100, vec![100]),
-        (180, vec![100, 180]),
-        (182, vec![100, 182]),
-    ] {
+    for (code, statuses) in [(100, vec![]), (180, vec![180]), (182, vec![182])] {
         let actions = format!("dlg.reply({code}, Wait); setTimer(1, 60);");
         let answer = "transition \"later\" B - timer / dlg.acceptInvite() -> B;\n\
                       transition \"up\" B - sessionStart / { set($up=true); postEvent(witness, var); } -> B;";
@@ -175,7 +171,7 @@ fn dlg_13_to_16_media_before_the_answer() {
     let mut scene = on_invite("dlg.acceptInvite(183, Progress);", EARLY);
     scene.agent().add_prompts(&["a.wav"]);
     ring(&mut scene);
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 183]);
+    assert_eq!(scene.peer().statuses("INVITE"), [183]);
     assert!(!scene.peer().last_response().body.is_empty());
     assert_eq!(values(&mut scene, "early"), ["true"]);
     let media = scene.media();
@@ -183,10 +179,10 @@ fn dlg_13_to_16_media_before_the_answer() {
     assert!(media.contains(&"append a.wav".to_owned()), "{media:?}");
     // The script has said it all: no 180 of the server's own.
     scene.run(2_000);
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 183]);
+    assert_eq!(scene.peer().statuses("INVITE"), [183]);
     scene.press("1");
     scene.run(100);
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 183, 200]);
+    assert_eq!(scene.peer().statuses("INVITE"), [183, 200]);
     assert!(!scene.peer().last_response().body.is_empty());
     scene.peer().ack("");
     scene.run(100);
@@ -206,11 +202,11 @@ fn dlg_13_in_an_enter_list() {
     let mut scene = Scene::new("test", crate::agent::diagram("test", &text));
     scene.agent().add_prompts(&["a.wav"]);
     ring(&mut scene);
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 183]);
+    assert_eq!(scene.peer().statuses("INVITE"), [183]);
     assert_eq!(values(&mut scene, "early"), ["true"]);
     scene.peer().same_branch("CANCEL");
     scene.run(100);
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 183, 487]);
+    assert_eq!(scene.peer().statuses("INVITE"), [183, 487]);
     scene.peer().same_branch("ACK");
     assert!(scene.is_over());
     scene.ends_clean();
@@ -225,7 +221,7 @@ fn dlg_17_an_offer_without_a_codec_of_ours_ends_the_session() {
         .replace("rtpmap:0 PCMU", "rtpmap:96 GSM-EFR");
     scene.peer().request("INVITE", &offer);
     scene.run(100);
-    assert_eq!(scene.peer().statuses("INVITE"), [100, 488]);
+    assert_eq!(scene.peer().statuses("INVITE"), [488]);
     scene.peer().same_branch("ACK");
     scene.run(100);
     assert_eq!(values(&mut scene, "errno"), ["dlg"]);

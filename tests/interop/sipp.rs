@@ -6,7 +6,6 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::tool;
-use crate::support::audio;
 use crate::support::process::{Folder, PATIENCE, Process, ServerProcess, free_port, free_ports};
 use crate::support::server::project_root;
 
@@ -21,11 +20,12 @@ transition "they left" (START, TALK, END) - hangup / stop(false); -> END;
 "#;
 
 /// Answers when a long prompt has been loaded, which gives a caller time to cancel.
-const SLOW: &str = r#"
+const RINGS: &str = r#"
+import(mod_dlg);
 initial state START;
 state RING;
 state END;
-transition "rings" START - invite / playFile("long.wav"); -> RING;
+transition "rings" START - invite / dlg.reply(180, Ringing); -> RING;
 transition "they left" (START, RING, END) - hangup / stop(false); -> END;
 "#;
 
@@ -241,18 +241,11 @@ fn calls_that_the_server_ends() {
 
 #[test]
 fn a_cancelled_call() {
-    let folder = Folder::new(&[("slow.dsm", SLOW)]);
-    folder.write("long.wav", audio::wav_file(&vec![0; 5_000_000]));
-    let (diagrams, prompts) = (
-        folder.as_setting("dsm.path"),
-        folder.as_setting("audio.path"),
-    );
-    // The session goes on until the file is loaded, which takes as long as it takes.
-    let grace = "shutdown.grace_s=25";
-    let server = ServerProcess::start(&["--set", &diagrams, "--set", &prompts, "--set", grace]);
+    let folder = Folder::new(&[("rings.dsm", RINGS)]);
+    let server = ServerProcess::start(&["--set", &folder.as_setting("dsm.path")]);
     Plan {
         scenario: "cancel",
-        user: "slow",
+        user: "rings",
         ..Plan::default()
     }
     .carry_out(server.address);

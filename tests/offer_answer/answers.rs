@@ -271,17 +271,23 @@ fn a_shared_port_is_agreed_on_if_the_offer_has_it() {
 
 #[test]
 fn offers_without_usable_audio_are_not_acceptable() {
-    for sections in [
-        &[][..],
-        &["m=video 4000 RTP/AVP 31"],
-        &["m=audio 0 RTP/AVP 0"],
-        &["m=audio 4000 UDP/TLS/RTP/SAVP 0"],
-        &["m=audio 4000 RTP/AVP 18"],
-        &["m=audio 4000 RTP/AVP 101\na=rtpmap:101 telephone-event/8000"],
-        &["m=audio 4000 RTP/AVP 96"],
+    use NegotiationError::{NoAudio, NoCodec, NoProtocol};
+    let (video, dtls) = ("m=video 4000 RTP/AVP 31", "m=audio 4000 UDP/TLS/RTP/SAVP 0");
+    let g729 = "m=audio 4000 RTP/AVP 18";
+    let events = "m=audio 4000 RTP/AVP 101\na=rtpmap:101 telephone-event/8000";
+    for (sections, why) in [
+        (&[][..], NoAudio),
+        (&[video], NoAudio),
+        (&["m=audio 0 RTP/AVP 0"], NoAudio),
+        (&[dtls], NoProtocol),
+        (&[g729], NoCodec),
+        (&[events], NoCodec),
+        (&["m=audio 4000 RTP/AVP 96"], NoCodec),
+        (&[video, g729, dtls], NoCodec),
+        (&[dtls, video], NoProtocol),
     ] {
         let error = try_answer(&body(sections)).unwrap_err();
-        assert_eq!(error, NegotiationError::NotAcceptable, "{sections:?}");
+        assert_eq!(error, why, "{sections:?}");
     }
 }
 

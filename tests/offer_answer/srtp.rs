@@ -105,7 +105,7 @@ fn rfc8643_keys_in_a_plain_profile_are_taken_and_the_profile_stays() {
 
 #[test]
 fn each_policy_refuses_what_it_does_not_want() {
-    use NegotiationError::{EncryptionOff, KeysInClear, NoUsableKey, NotAcceptable, NotEncrypted};
+    use NegotiationError::{EncryptionOff, KeysInClear, NoProtocol, NoUsableKey, NotEncrypted};
     use SrtpPolicy::{Off, Optional, Required};
     let plain = body(&["m=audio 4000 RTP/AVP 0"]);
     let keyless = body(&["m=audio 4000 RTP/SAVP 0"]);
@@ -117,7 +117,7 @@ fn each_policy_refuses_what_it_does_not_want() {
         (exchange(Required), &plain, NotEncrypted),
         (exchange(Optional), &keyless, NoUsableKey),
         (exchange(Required), &keyless, NoUsableKey),
-        (exchange(Optional), &dtls, NotAcceptable),
+        (exchange(Optional), &dtls, NoProtocol),
         (in_clear(Optional), &savp(KEY_1), KeysInClear),
         (in_clear(Required), &savp(KEY_1), KeysInClear),
         (in_clear(Required), &plain, KeysInClear),

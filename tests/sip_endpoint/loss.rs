@@ -48,7 +48,7 @@ fn assert_as_planned(world: &World<Phone>, plan: Plan, what: &str) {
 #[test]
 fn calls_over_a_clean_wire_send_each_message_once() {
     for transport in [Transport::Udp, Transport::Tcp] {
-        for (plan, messages) in PLANS.into_iter().zip([7, 5, 7]) {
+        for (plan, messages) in PLANS.into_iter().zip([6, 4, 6]) {
             let world = run(plan, transport, |_| true);
             assert_as_planned(&world, plan, "clean");
             assert_eq!(world.wire.log.len(), messages, "{plan:?}");

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use muleteer::config::ApplicationSelector;
 use muleteer::session::{Catalog, Limits};
 use muleteer::sip::endpoint::Event;
-use muleteer::sip::message::{HeaderName, Message, Method, Response, Transport};
+use muleteer::sip::message::{HeaderName, Message, Response, Transport};
 use muleteer::sip::transport::{Flow, Frame, StreamFramer};
 
 use super::probe::{OURS, PEER, Probe};
@@ -103,23 +103,23 @@ const MESSAGES: [(&str, Outcome, &str); 61] = [
 #[rustfmt::skip]
 const CALLS: [(&str, &[u16], &str); 19] = [
     ("rfc4475/wsinv.dat", &[481], "its To has a tag of no dialog here"),
-    ("rfc4475/esc01.dat", &[100, 200], "its offer has audio"),
+    ("rfc4475/esc01.dat", &[200], "its offer has audio"),
     ("rfc4475/lwsdisp.dat", &[200], "OPTIONS"),
-    ("rfc4475/longreq.dat", &[100, 200], "its offer has audio"),
+    ("rfc4475/longreq.dat", &[200], "its offer has audio"),
     ("rfc4475/semiuri.dat", &[200], "OPTIONS"),
     ("rfc4475/transports.dat", &[200], "OPTIONS"),
-    ("rfc4475/baddate.dat", &[100, 200], "its offer has audio"),
+    ("rfc4475/baddate.dat", &[200], "its offer has audio"),
     ("rfc4475/badbranch.dat", &[200], "OPTIONS"),
-    ("rfc4475/invut.dat", &[100, 415], "a body of an unknown type"),
+    ("rfc4475/invut.dat", &[415], "a body of an unknown type"),
     ("rfc4475/zeromf.dat", &[200], "OPTIONS"),
     ("rfc4475/sdp01.dat", &[406], "Accept leaves out session descriptions"),
-    ("rfc4475/inv2543.dat", &[100, 400], "strict: without Contact there is no dialog (RFC 3261 §12.1.1)"),
+    ("rfc4475/inv2543.dat", &[400], "strict: without Contact there is no dialog (RFC 3261 §12.1.1)"),
     ("rfc5118/via-received-param-no-delim", &[200], "OPTIONS"),
     ("rfc5118/via-received-param-with-delim", &[481], "BYE of a call that is not there"),
-    ("rfc5118/ipv6-in-sdp", &[100, 488], "G.726 alone, which this agent does not speak"),
+    ("rfc5118/ipv6-in-sdp", &[488], "G.726 alone, which this agent does not speak"),
     ("rfc5118/mult-ip-in-header", &[481], "BYE of a call that is not there"),
-    ("rfc5118/mult-ip-in-sdp", &[100, 200], "its offer has audio"),
-    ("rfc5118/ipv4-mapped-ipv6", &[100, 488], "G.726 alone, which this agent does not speak"),
+    ("rfc5118/mult-ip-in-sdp", &[200], "its offer has audio"),
+    ("rfc5118/ipv4-mapped-ipv6", &[488], "G.726 alone, which this agent does not speak"),
     ("rfc5118/ipv6-bug-abnf-3-colons", &[200], "OPTIONS"),
 ];
 
@@ -145,13 +145,7 @@ fn outcome(probe: &mut Probe, message: Bytes) -> Outcome {
         );
     }
     match (&probe.events()[..], &statuses[..]) {
-        ([Event::Request { request, .. }], sent) => {
-            let trying: &[u16] = if request.method == Method::Invite {
-                &[100]
-            } else {
-                &[]
-            };
-            assert_eq!(sent, trying);
+        ([Event::Request { request, .. }], []) => {
             let known = ["INVITE", "OPTIONS", "MESSAGE", "BYE"];
             let method = known
                 .into_iter()

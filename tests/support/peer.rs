@@ -190,11 +190,12 @@ impl Peer {
         })
     }
 
-    /// Status codes of the responses to our requests of this method, in order.
+    /// Status codes above 100 of the responses to our requests of this method, in order.
     pub fn statuses(&self, method: &str) -> Vec<u16> {
         self.responses()
             .filter(|response| response.headers.cseq().unwrap().method.as_str() == method)
             .map(|response| response.status.code())
+            .filter(|status| *status != 100)
             .collect()
     }
 

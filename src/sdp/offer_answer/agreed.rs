@@ -50,6 +50,13 @@ pub struct NegotiatedAudio {
     pub srtp: Option<Box<SrtpKeys>>,
 }
 
+impl NegotiatedAudio {
+    /// What may arrive, telephone-events last.
+    pub(super) fn formats(&self) -> impl Iterator<Item = &AudioFormat> + Clone {
+        self.receive.iter().chain(&self.receive_events)
+    }
+}
+
 /// What two lists of formats share, in the order of theirs.
 pub(super) struct Common {
     pub codecs: Vec<CommonCodec>,
@@ -64,27 +71,33 @@ pub(super) struct CommonCodec {
 }
 
 impl Common {
-    pub fn of(theirs: &[AudioFormat], ours: &[AudioFormat], known: &Codecs) -> Self {
-        let pairs = theirs.iter().filter_map(|format| {
-            let own = ours.iter().find(|own| own.is_same_encoding(format))?;
-            Some((format.clone(), own.clone()))
-        });
-        let (events, codecs): (Vec<_>, Vec<_>) =
-            pairs.partition(|(theirs, _)| theirs.is_telephone_event());
-        let codecs = codecs.into_iter().filter_map(|(theirs, ours)| {
-            let codec = theirs.codec(known)?;
+    pub fn of(theirs: Vec<AudioFormat>, ours: &[AudioFormat], known: &Codecs) -> Self {
+        let mut common = Self {
+            codecs: Vec::with_capacity(theirs.len().min(MAX_CODECS)),
+            events: Vec::new(),
+        };
+        for theirs in theirs {
+            let Some(ours) = ours.iter().find(|own| own.is_same_encoding(&theirs)) else {
+                continue;
+            };
+            if theirs.is_telephone_event() {
+                common.events.push((theirs, ours.clone()));
+                continue;
+            }
             // Parameters that the codec cannot work with make it another format.
-            codec.variant(theirs.parameters())?;
-            Some(CommonCodec {
-                codec,
-                theirs,
-                ours,
-            })
-        });
-        Self {
-            codecs: codecs.take(MAX_CODECS).collect(),
-            events,
+            let codec = theirs.codec(known);
+            let codec = codec.filter(|codec| codec.variant(theirs.parameters()).is_some());
+            if let Some(codec) = codec
+                && common.codecs.len() < MAX_CODECS
+            {
+                common.codecs.push(CommonCodec {
+                    codec,
+                    theirs,
+                    ours: ours.clone(),
+                });
+            }
         }
+        common
     }
 
     /// An answer takes the numbers of the offer, and says what we make of its parameters.
@@ -112,13 +125,14 @@ impl Common {
         direction: Direction,
         ptime: Duration,
     ) -> NegotiatedAudio {
+        let Self { codecs, events } = self;
         let (remote, remote_name) = destination(connection, media.port);
-        let best = &self.codecs[0];
+        let best = &codecs[0];
         let send = best.theirs.clone();
         let variant = best.codec.variant(send.parameters()).unwrap_or_default();
         let wanted = send_ptime(media, ptime);
         let (_, ptime) = Encoding::with_packet_time(best.codec, variant, wanted);
-        let events = self.events_for(send.clock_rate);
+        let events = usable_events(events, &codecs, send.clock_rate);
         NegotiatedAudio {
             remote,
             remote_name,
@@ -128,38 +142,39 @@ impl Common {
             ptime,
             telephone_event: events.first().map(|(theirs, _)| theirs.clone()),
             receive_events: exactly(events.into_iter().map(|(_, ours)| ours)),
-            receive: exactly(self.codecs.into_iter().map(|pair| pair.ours)),
+            receive: exactly(codecs.into_iter().map(|pair| pair.ours)),
             send,
             srtp: None,
         }
     }
+}
 
-    /// The telephone-events at the clock rates of the codecs, that of the codec in use first. Where
-    /// there is none, any other: phones that offer Opus with nothing but `telephone-event/8000` do
-    /// send it.
-    fn events_for(&self, clock_rate: u32) -> Vec<(AudioFormat, AudioFormat)> {
-        let mut usable: Vec<(AudioFormat, AudioFormat)> = Vec::new();
-        for (theirs, ours) in &self.events {
-            let events = EventSet::of(theirs).intersection(EventSet::of(ours));
-            let is_new = usable
-                .iter()
-                .all(|(_, own)| own.clock_rate != ours.clock_rate);
-            if !events.is_empty() && is_new {
-                let events = events.to_string();
-                let understood = |format: &AudioFormat| AudioFormat {
-                    fmtp: Some(events.clone()),
-                    encoding_name: format.encoding_name.clone(),
-                    ..*format
-                };
-                usable.push((understood(theirs), understood(ours)));
-            }
+/// The telephone-events at the clock rates of the codecs, that of the codec in use first, each with what
+/// both sides understand. Where there is none, any other: phones that offer Opus with nothing but
+/// `telephone-event/8000` do send it.
+fn usable_events(
+    events: Vec<(AudioFormat, AudioFormat)>,
+    codecs: &[CommonCodec],
+    clock_rate: u32,
+) -> Vec<(AudioFormat, AudioFormat)> {
+    let mut usable: Vec<(AudioFormat, AudioFormat)> = Vec::with_capacity(events.len());
+    for (mut theirs, mut ours) in events {
+        let understood = EventSet::of(&theirs).intersection(EventSet::of(&ours));
+        let is_new = usable
+            .iter()
+            .all(|(_, own)| own.clock_rate != ours.clock_rate);
+        if !understood.is_empty() && is_new {
+            let understood = understood.to_string();
+            theirs.fmtp = Some(understood.clone());
+            ours.fmtp = Some(understood);
+            usable.push((theirs, ours));
         }
-        usable.sort_by_key(|(_, ours)| ours.clock_rate != clock_rate);
-        let rates = |rate| self.codecs.iter().any(|pair| pair.ours.clock_rate == rate);
-        let mut first = true;
-        usable.retain(|(_, ours)| std::mem::take(&mut first) || rates(ours.clock_rate));
-        usable
     }
+    usable.sort_by_key(|(_, ours)| ours.clock_rate != clock_rate);
+    let rates = |rate| codecs.iter().any(|pair| pair.ours.clock_rate == rate);
+    let mut first = true;
+    usable.retain(|(_, ours)| std::mem::take(&mut first) || rates(ours.clock_rate));
+    usable
 }
 
 /// A list in as much room as it needs: it stays as long as the call, and `collect` would keep that of the

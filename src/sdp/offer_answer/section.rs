@@ -1,59 +1,64 @@
 //! The sections that we write for streams: the audio stream, and those that we decline.
 
+use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::agreed::NegotiatedAudio;
+use crate::decimal::write_number;
 use crate::sdp::crypto::{CRYPTO, CryptoAttribute};
-use crate::sdp::description::{Attribute, Direction, MediaDescription};
+use crate::sdp::description::{Direction, MediaDescription};
 use crate::sdp::format::AudioFormat;
+use crate::sdp::write::{write_all, write_media};
 
 pub(super) const RTCP_MUX: &str = "rtcp-mux";
 
-/// Makes of an offered section the one that declines it: same media type, profile and formats, port 0
+/// Writes the section that declines an offered one: same media type, profile and formats, port 0
 /// (RFC 3264 §6).
-pub(super) fn decline(section: &mut MediaDescription) {
+pub(super) fn write_declined(out: &mut impl Write, section: &MediaDescription) -> fmt::Result {
+    write_media(out, &section.media, 0, &section.protocol)?;
     if section.formats.is_empty() {
         // The grammar wants one; a section that came without has to go back with something.
-        section.formats.push("0".to_owned());
+        out.write_str(" 0")?;
     }
-    section.port = 0;
-    section.connection = None;
-    section.attributes.clear();
+    for format in &section.formats {
+        write_all(out, &[" ", format])?;
+    }
+    out.write_str("\r\n")
 }
 
-/// Makes of an offered section the one that agrees to it.
-pub(super) fn describe_audio(
-    section: &mut MediaDescription,
-    port: u16,
-    agreed: &NegotiatedAudio,
-    keys: &[CryptoAttribute],
-) {
-    let formats = || agreed.receive.iter().chain(&agreed.receive_events);
-    section.port = port;
-    section.connection = None;
-    section.formats = formats()
-        .map(|format| format.payload_type.to_string())
-        .collect();
-    section.attributes = audio_attributes(
-        formats(),
-        agreed.ptime,
-        agreed.direction,
-        agreed.rtcp_mux,
-        keys,
-    );
+/// The section of the audio stream, but for its formats.
+pub(super) struct AudioSection<'a> {
+    pub media: &'a str,
+    pub port: u16,
+    pub protocol: &'a str,
+    pub ptime: Duration,
+    pub direction: Direction,
+    pub rtcp_mux: bool,
+    pub keys: &'a [CryptoAttribute],
 }
 
-pub(super) fn audio_attributes<'a>(
-    formats: impl Iterator<Item = &'a AudioFormat>,
-    ptime: Duration,
-    direction: Direction,
-    rtcp_mux: bool,
-    keys: &[CryptoAttribute],
-) -> Vec<Attribute> {
-    let mut attributes: Vec<_> = formats.flat_map(AudioFormat::attributes).collect();
-    attributes.extend(rtcp_mux.then(|| Attribute::flag(RTCP_MUX)));
-    attributes.extend(keys.iter().map(|key| Attribute::value(CRYPTO, key)));
-    attributes.push(Attribute::value("ptime", ptime.as_millis()));
-    attributes.push(Attribute::flag(direction.as_str()));
-    attributes
+impl AudioSection<'_> {
+    pub fn write<'a>(
+        &self,
+        out: &mut impl Write,
+        formats: impl Iterator<Item = &'a AudioFormat> + Clone,
+    ) -> fmt::Result {
+        write_media(out, self.media, self.port, self.protocol)?;
+        for format in formats.clone() {
+            out.write_str(" ")?;
+            write_number(out, format.payload_type.into())?;
+        }
+        out.write_str("\r\n")?;
+        for format in formats {
+            format.write_lines(out)?;
+        }
+        if self.rtcp_mux {
+            write_all(out, &["a=", RTCP_MUX, "\r\n"])?;
+        }
+        for key in self.keys {
+            write!(out, "a={CRYPTO}:{key}\r\n")?;
+        }
+        out.write_str("a=ptime:")?;
+        write_number(out, self.ptime.as_millis() as u64)?;
+        write_all(out, &["\r\na=", self.direction.as_str(), "\r\n"])
+    }
 }

@@ -223,9 +223,28 @@ fn a_connection_line_needs_an_address_or_what_may_be_a_name() {
         "IN IP4 a,b",
         "IN IP6 [::1]",
         "IN IP4 \u{fc}.example",
+        "IN IP4 999.0.0.1",
+        "IN IP4 192.0.2",
+        "IN IP4 192.0.2.1.",
+        "IN IP4 ...",
+        "IN IP4 ::1",
+        "IN IP6 127.0.0.1",
     ] {
         let body = format!("v=0\r\no=- 1 1 IN IP4 x\r\ns=-\r\nc={wrong}\r\nt=0 0\r\n");
         let error = SessionDescription::parse(body.as_bytes()).unwrap_err();
         assert_eq!(error, SdpError::BadConnection, "{wrong}");
+    }
+    for right in [
+        "IN IP4 host.example.",
+        "IN IP6 my_host",
+        "IN IP4 224.2.1.1/127/3",
+        "IN IP6 ::ffff:192.0.2.1",
+        "IN IP4 4.example.x1",
+    ] {
+        let body = format!("v=0\r\nc={right}\r\n");
+        assert!(
+            SessionDescription::parse(body.as_bytes()).is_ok(),
+            "{right}"
+        );
     }
 }

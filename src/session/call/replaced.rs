@@ -15,6 +15,7 @@ use crate::sdp::NegotiatedAudio;
 use crate::session::begin::{is_secure, signalling_host};
 use crate::session::event::SessionOutput;
 use crate::sip::dialog::Dialog;
+use crate::sip::dialog::capabilities::accepted_bodies;
 use crate::sip::dialog::invite_usage::{
     Command, Due, Event as UsageEvent, InviteUsage, Line, RequestToken, SDP, UsageSetup,
 };
@@ -71,7 +72,9 @@ impl Call {
         }
         if body::part(&invite.headers, &invite.body, SDP).is_err() {
             let mut refusal = refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-            refusal.headers.push(HeaderName::Accept, SDP);
+            for (name, value) in accepted_bodies(SDP) {
+                refusal.headers.push(name, value);
+            }
             return Err(refusal);
         }
         admit(invite, flow, &self.setup)
@@ -87,7 +90,7 @@ impl Call {
     ) {
         let seed = seed_of(&invite);
         let secure = is_secure(flow.transport);
-        let signalling_host = signalling_host(&invite);
+        let signalling_host = signalling_host(&invite, flow);
         let offer = body::part(&invite.headers, &invite.body, SDP).unwrap_or_default();
         let setup = UsageSetup {
             reliable: self.setup.reliable,

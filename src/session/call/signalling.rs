@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::{Answer, Call, CallEvent};
 use crate::sdp::{Direction, NegotiatedAudio, NegotiationError};
+use crate::sip::dialog::capabilities::accepted_bodies;
 use crate::sip::dialog::invite_usage::{
     Change, Content, Due, Event as UsageEvent, ForkId, InviteUsage, Line, OfferId, RequestToken,
     SDP,
@@ -407,12 +408,8 @@ impl Call {
 
     /// RFC 3261 §8.2.3: says what would be understood.
     fn refuse_body(&mut self) {
-        let accept = [
-            (HeaderName::Accept, SDP.to_owned()),
-            (HeaderName::AcceptEncoding, "identity".to_owned()),
-        ];
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        self.usage.reject(status, None, &accept);
+        self.usage.reject(status, None, &accepted_bodies(SDP));
         self.fail(status);
     }
 
@@ -461,15 +458,20 @@ pub(super) fn status_of(error: &NegotiationError) -> StatusCode {
 
 /// What the peer is told besides, where the status alone does not say what to change (RFC 3261 §20.43).
 pub(super) fn warning_of(error: &NegotiationError) -> SmallVec<[Line; 1]> {
-    use NegotiationError::{EncryptionOff, KeysInClear, NoUsableKey, NotEncrypted};
-    match error {
-        // Incompatible transport protocol.
-        NotEncrypted | EncryptionOff | KeysInClear | NoUsableKey => {
-            let warning = format!("302 muleteer \"{error}\"");
-            [(HeaderName::Warning, warning)].into_iter().collect()
-        }
-        _ => SmallVec::new(),
-    }
+    use NegotiationError::{
+        EncryptionOff, FewerStreams, KeysInClear, NoAudio, NoCodec, NoProtocol, NoUsableKey,
+        NotEncrypted,
+    };
+    let (code, text) = match error {
+        NoProtocol => (302, "Incompatible transport protocol".to_owned()),
+        NotEncrypted | EncryptionOff | KeysInClear | NoUsableKey => (302, error.to_string()),
+        NoAudio => (304, "Media type not available".to_owned()),
+        NoCodec => (305, "Incompatible media format".to_owned()),
+        FewerStreams => (399, error.to_string()),
+        _ => return SmallVec::new(),
+    };
+    let warning = format!("{code} muleteer \"{text}\"");
+    [(HeaderName::Warning, warning)].into_iter().collect()
 }
 
 #[cfg(test)]
@@ -478,8 +480,8 @@ mod tests {
 
     #[test]
     fn an_offer_that_cannot_be_taken_now_is_no_bad_offer() {
-        use NegotiationError::{NotAcceptable, OfferPending};
+        use NegotiationError::{NoCodec, OfferPending};
         assert_eq!(status_of(&OfferPending), StatusCode::REQUEST_PENDING);
-        assert_eq!(status_of(&NotAcceptable), StatusCode::NOT_ACCEPTABLE_HERE);
+        assert_eq!(status_of(&NoCodec), StatusCode::NOT_ACCEPTABLE_HERE);
     }
 }

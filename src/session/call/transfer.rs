@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{Call, CallEvent};
+use crate::sip::dialog::capabilities::accepted_bodies;
 use crate::sip::dialog::invite_usage::{Content, Line, RequestToken};
 use crate::sip::dialog::transfer::{Referrals, Refused};
 use crate::sip::endpoint::TransactionId;
-use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, sipfrag};
+use crate::sip::message::{Method, Request, Response, StatusCode, sipfrag};
 
 /// Of the default timers; how long a NOTIFY may take hangs on it.
 const T1: Duration = Duration::from_millis(500);
@@ -70,8 +71,8 @@ impl Call {
         let (status, headers) = match &told {
             Ok(_) => (StatusCode::OK, Vec::new()),
             Err(refused @ Refused::Body) => {
-                let accept = (HeaderName::Accept, sipfrag::CONTENT_TYPE.to_owned());
-                (refused.status(), vec![accept])
+                let accept = accepted_bodies(sipfrag::CONTENT_TYPE);
+                (refused.status(), accept.to_vec())
             }
             Err(refused) => (refused.status(), Vec::new()),
         };

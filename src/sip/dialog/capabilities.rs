@@ -1,9 +1,9 @@
-//! What a call of ours understands, in the words of Allow and Supported: the one place that says it
-//! (RFC 3261 §20.5, §20.37).
+//! What a call of ours understands, in the words of Allow, Supported and Accept: the one place that says it
+//! (RFC 3261 §20.5, §20.37, §20.1).
 
 use super::replaces::REPLACES;
 use super::transfer::NOREFERSUB;
-use crate::sip::message::Method;
+use crate::sip::message::{HeaderName, Method};
 
 /// Methods that reach a call or begin one. [`ALLOW`] is their list.
 pub const METHODS: &[Method] = &[
@@ -26,6 +26,14 @@ pub const ALLOW: &str =
 
 /// Option tags that a peer may require of every call of ours; more hang on settings.
 pub const EXTENSIONS: &[&str] = &[NOREFERSUB, REPLACES];
+
+/// The lines of a 415: bodies of these media types would be understood, not encoded (RFC 3261 §8.2.3).
+pub fn accepted_bodies(types: &str) -> [(HeaderName, String); 2] {
+    [
+        (HeaderName::Accept, types.to_owned()),
+        (HeaderName::AcceptEncoding, "identity".to_owned()),
+    ]
+}
 
 /// Whether provisional responses are sent and asked for reliably (RFC 3262).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

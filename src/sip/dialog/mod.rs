@@ -78,13 +78,18 @@ impl DialogId {
                 .is_ok_and(|tag| tag.unwrap_or_default() == self.remote_tag)
     }
 
-    /// The dialog that a response to our request belongs to; `None` if its To has no tag.
+    /// The dialog that a response to our request belongs to; `None` for a provisional one whose To has no tag,
+    /// which makes none. A 2xx without tag is of a peer of RFC 2543 (§12.1.2).
     pub fn of_response(response: &Response) -> Option<Self> {
         let headers = &response.headers;
         Some(Self {
             call_id: headers.call_id().ok()?.to_owned(),
             local_tag: headers.from_tag().ok()?.unwrap_or_default().into_owned(),
-            remote_tag: headers.to_tag().ok()??.into_owned(),
+            remote_tag: match headers.to_tag().ok()? {
+                Some(tag) => tag.into_owned(),
+                None if response.status.is_success() => String::new(),
+                None => return None,
+            },
         })
     }
 }
@@ -105,8 +110,8 @@ pub enum DialogError {
     /// A header that the dialog needs cannot be read.
     #[error(transparent)]
     Header(#[from] ParseError),
-    /// The message has no Contact, or more than one.
-    #[error("not exactly one Contact")]
+    /// The message has no Contact, more than one, or one that no request of SIP can be sent to.
+    #[error("not exactly one Contact with a SIP or SIPS URI")]
     Contact,
     /// The route set would be longer than [`MAX_ROUTES`].
     #[error("more than {MAX_ROUTES} routes")]
@@ -446,11 +451,11 @@ fn record_route(headers: &Headers) -> Result<Vec<NameAddr>, DialogError> {
     Ok(routes)
 }
 
-/// The URI of the only Contact, fit to be a Request-URI.
+/// The URI of the only Contact, which has to be SIP or SIPS (§8.1.1.8), fit to be a Request-URI.
 fn single_contact(contacts: Vec<NameAddr>) -> Result<Uri, DialogError> {
     match <[NameAddr; 1]>::try_from(contacts) {
-        Ok([contact]) => Ok(request_uri(contact.uri)),
-        Err(_) => Err(DialogError::Contact),
+        Ok([contact]) if contact.uri.as_sip().is_some() => Ok(request_uri(contact.uri)),
+        _ => Err(DialogError::Contact),
     }
 }
 

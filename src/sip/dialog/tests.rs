@@ -271,6 +271,26 @@ fn a_dialog_needs_a_contact_unless_it_is_early() {
 }
 
 #[test]
+fn rfc3261_8_1_1_8_a_contact_is_a_sip_or_sips_uri() {
+    let uas = |contact: &str| {
+        let contact = format!("Contact: {contact}\r\n");
+        let invite = request("INVITE", 1, "", &contact);
+        Dialog::uas(&invite, "b", uri("sip:bob@server"))
+    };
+    for wrong in ["<tel:+123>", "<mailto:a@b>", "<sip:a@b>, <sip:c@d>", "*"] {
+        assert!(uas(wrong).is_err(), "{wrong}");
+    }
+    let mut dialog = uas("<sips:alice@client>").unwrap();
+    for method in ["INVITE", "UPDATE"] {
+        let moved = request(method, 2, ";tag=b", "Contact: <tel:+123>\r\n");
+        let refused = dialog.check(&moved).unwrap_err();
+        assert_eq!(refused, Reject::Contact(DialogError::Contact));
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(dialog.remote_target(), &uri("sips:alice@client"));
+    }
+}
+
+#[test]
 fn responses_have_our_tag_and_where_it_matters_our_contact() {
     let invite = request("INVITE", 314, "", &format!("{PROXIES}{ALICE}"));
     let mut dialog = Dialog::uas(&invite, "b", uri("sip:bob@server")).unwrap();

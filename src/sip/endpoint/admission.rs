@@ -4,7 +4,7 @@ use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode, Uri
 
 use super::EndpointConfig;
 
-/// Returns the refusal of a request that the TU has no use for.
+/// Returns the refusal of a request that the TU has no use for. `is_new`: it has no To tag.
 ///
 /// Checks are in the order of RFC 3261 §8.2: method, Request-URI, header, extensions. A method that
 /// nobody here has heard of gets 501, one that is known but not served gets 405 (§21.5.2, §8.2.1).
@@ -12,6 +12,7 @@ use super::EndpointConfig;
 pub(super) fn refusal(
     config: &EndpointConfig,
     request: &Request,
+    is_new: bool,
     tag: impl Fn() -> String,
 ) -> Option<Response> {
     let answer = |status| Response::answering(request, status, Some(&tag()));
@@ -31,8 +32,9 @@ pub(super) fn refusal(
         return Some(answer(StatusCode::UNSUPPORTED_URI_SCHEME));
     }
     match request.headers.max_forwards() {
-        // OPTIONS with 0 asks whoever is here (RFC 3261 §11).
-        Ok(Some(0)) if request.method != Method::Options => {
+        // OPTIONS with 0 asks whoever is here (RFC 3261 §11), and what belongs to a dialog has arrived: a call
+        // that the last proxy on the way set up must be able to end.
+        Ok(Some(0)) if is_new && request.method != Method::Options => {
             return Some(answer(StatusCode::TOO_MANY_HOPS));
         }
         Ok(_) => {}

@@ -53,8 +53,8 @@ pub struct TransactionId(pub(crate) u64);
 /// What the TU has to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A new request, never ACK or CANCEL. An INVITE gets its 100 (Trying) unless it is
-    /// [refused](Endpoint::refuse) at once. The topmost Via is stamped with where it came from.
+    /// A new request, never ACK or CANCEL. An INVITE gets its 100 (Trying) unless it is answered within
+    /// 200 ms. The topmost Via is stamped with where it came from.
     Request {
         /// To be given to [`Endpoint::respond`].
         transaction: TransactionId,
@@ -131,8 +131,6 @@ struct Core {
     sources: Sources,
     /// Whether more comes than can be dealt with.
     overloaded: bool,
-    /// The 100 of an INVITE that has just come. The TU may still refuse it without one.
-    trying: Option<(TransactionId, Transmit)>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     stats: EndpointStats,
@@ -145,7 +143,6 @@ impl Endpoint {
             sources: Sources::new(config.sources.clone()),
             overloaded: false,
             config,
-            trying: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             stats: EndpointStats::default(),
@@ -168,10 +165,10 @@ impl Endpoint {
         if !self.lets_in(flow.remote.ip()) {
             return;
         }
-        match Message::parse_identified(bytes) {
+        match Message::parse_identified(bytes.clone()) {
             Ok((Message::Request(request), identity)) => {
                 self.uas
-                    .handle_request(&mut self.core, now, flow, request, identity);
+                    .handle_request(&mut self.core, now, flow, request, identity, bytes);
             }
             Ok((Message::Response(response), identity)) => {
                 self.uac
@@ -238,9 +235,8 @@ impl Endpoint {
     /// Answers a request that changed nothing with a final response, and forgets it: repetitions come
     /// up again (RFC 3261 §8.2.7). To gets a tag if it has none, the same for each of them.
     ///
-    /// That it works without a transaction takes a TU that refuses before the next
-    /// [`poll_transmit`](Self::poll_transmit). Later, this is [`respond`](Self::respond), since the 100 of an
-    /// INVITE has been sent.
+    /// When something has been answered already, the 100 of an INVITE say, this is
+    /// [`respond`](Self::respond).
     pub fn refuse(&mut self, now: Instant, transaction: TransactionId, response: Response) {
         self.uas.refuse(&mut self.core, now, transaction, response);
     }
@@ -282,8 +278,7 @@ impl Endpoint {
 
     /// Takes something to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        let trying = self.core.trying.take().map(|(_, transmit)| transmit);
-        trying.or_else(|| self.core.transmits.pop_front())
+        self.core.transmits.pop_front()
     }
 
     /// Takes something the TU has to know.
@@ -372,7 +367,7 @@ impl Core {
 
     fn assert_drained(&self) {
         debug_assert!(
-            self.transmits.is_empty() && self.trying.is_none(),
+            self.transmits.is_empty(),
             "poll_transmit until None before the next input"
         );
         debug_assert!(

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -38,6 +39,8 @@ pub(super) struct ServerTransaction {
     flow: Flow,
     /// The last response; empty before the first.
     last: Bytes,
+    /// An INVITE that got no response so far.
+    unanswered: Option<Box<Unanswered>>,
     key: ServerKey,
     /// `None`: the request has a To tag.
     merge: Option<MergeKey>,
@@ -48,6 +51,12 @@ pub(super) struct ServerTransaction {
     local_tag: Option<Arc<str>>,
     /// The TU knows that the peer cancelled.
     cancelled: bool,
+}
+
+/// What the 100 (Trying) of an INVITE is made of, if it takes one.
+struct Unanswered {
+    invite: Bytes,
+    source: SocketAddr,
 }
 
 enum Machine {
@@ -76,6 +85,7 @@ impl Uas {
         flow: Flow,
         mut request: Request,
         mut identity: Identity,
+        bytes: Bytes,
     ) {
         let key = self.keys.server(&identity, &request.uri);
         let known = self.by_key.get(&key).copied();
@@ -119,9 +129,7 @@ impl Uas {
         }
         let id = self.open(core, now, &request.method, reply_flow, key, merge);
         if request.method == Method::Invite {
-            let trying = Response::answering(&request, StatusCode::TRYING, None);
-            let transmit = self.answer(core, now, id, trying);
-            core.trying = transmit.map(|transmit| (id, transmit));
+            self.wait_for_answer(id, flow.remote, bytes);
         }
         core.events.push_back(Event::Request {
             transaction: id,
@@ -156,12 +164,10 @@ impl Uas {
             return;
         };
         response.add_to_tag(&tag(&self.tag_secret, &transaction.key));
-        let is_unsaid = core.trying.as_ref().is_some_and(|(of, _)| *of == id);
-        if !transaction.last.is_empty() && !is_unsaid {
+        if !transaction.last.is_empty() {
             return self.respond(core, now, id, response);
         }
         let (flow, was_counted) = (transaction.flow, transaction.merge.is_some());
-        core.trying = None;
         core.stats.forgotten_requests += 1;
         self.forget(id);
         if !was_counted && core.sources.take(now, flow.remote.ip()) == Admission::Ignore {
@@ -200,8 +206,9 @@ impl Uas {
             self.by_ack.insert(ack, id);
         }
         let bytes = core.write(response);
-        self.retained_bytes -= transaction.last.len();
+        self.retained_bytes -= transaction.retained_bytes();
         self.retained_bytes += bytes.len();
+        transaction.unanswered = None;
         transaction.last = bytes.clone();
         if is_reliable {
             transaction.reliable = bytes.clone();
@@ -211,6 +218,25 @@ impl Uas {
         let flow = transaction.flow;
         self.settle(core, now, id);
         Some(Transmit { flow, bytes })
+    }
+
+    /// Keeps an INVITE until it has an answer, for it may get a 100 before.
+    fn wait_for_answer(&mut self, id: TransactionId, source: SocketAddr, invite: Bytes) {
+        let Some(transaction) = self.table.get_mut(id) else {
+            return;
+        };
+        self.retained_bytes += invite.len();
+        transaction.unanswered = Some(Box::new(Unanswered { invite, source }));
+        self.table.schedule(id);
+    }
+
+    /// The TU takes its time, or the peer asks again.
+    fn send_trying(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
+        let transaction = self.table.get_mut(id);
+        let unanswered = transaction.and_then(|transaction| transaction.unanswered.as_deref());
+        if let Some(trying) = unanswered.and_then(Unanswered::trying) {
+            self.respond(core, now, id, trying);
+        }
     }
 
     pub(super) fn acknowledge(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
@@ -333,10 +359,14 @@ impl Uas {
 
     fn handle_repeated(&mut self, core: &mut Core, now: Instant, id: TransactionId) {
         core.stats.repeated_requests += 1;
-        if let Some(transaction) = self.table.get_mut(id)
-            && transaction.machine.repeat(now)
-        {
-            core.retransmit(transaction.flow, transaction.last.clone());
+        if let Some(transaction) = self.table.get_mut(id) {
+            match transaction.machine.repeat(now) {
+                Repeat::Absorb => {}
+                Repeat::LastResponse => {
+                    core.retransmit(transaction.flow, transaction.last.clone());
+                }
+                Repeat::Trying => self.send_trying(core, now, id),
+            }
         }
         self.settle(core, now, id);
     }
@@ -353,7 +383,7 @@ impl Uas {
         let tag = || self.tag(key);
         // A request that came before by another way (RFC 3261 §8.2.2.2).
         let merged = merge.is_some_and(|merge| self.by_merge.contains_key(merge));
-        let refusal = refusal(&core.config, request, tag).or_else(|| {
+        let refusal = refusal(&core.config, request, merge.is_some(), tag).or_else(|| {
             merged.then(|| Response::answering(request, StatusCode::LOOP_DETECTED, Some(&tag())))
         })?;
         core.stats.refused_requests += 1;
@@ -395,6 +425,7 @@ impl Uas {
             machine: Machine::new(core, now, method, flow),
             flow,
             last: Bytes::new(),
+            unanswered: None,
             key,
             merge,
             ack: None,
@@ -425,6 +456,7 @@ impl Uas {
         while let Some(action) = transaction.machine.run_timer(now) {
             match action {
                 TimerAction::Nothing => {}
+                TimerAction::SendTrying => return self.send_trying(core, now, id),
                 TimerAction::Retransmit => {
                     core.retransmit(transaction.flow, transaction.last.clone());
                 }
@@ -453,7 +485,7 @@ impl Uas {
         let Some(transaction) = self.table.remove(id) else {
             return;
         };
-        self.retained_bytes -= transaction.last.len();
+        self.retained_bytes -= transaction.retained_bytes();
         self.by_key.remove(&transaction.key);
         if let Some(merge) = transaction.merge {
             self.by_merge.remove(&merge);
@@ -492,6 +524,7 @@ impl Timed for ServerTransaction {
 /// What a timer of either machine asks for.
 enum TimerAction {
     Nothing,
+    SendTrying,
     Retransmit,
     RetransmitReliable,
     PrackTimeout,
@@ -499,7 +532,33 @@ enum TimerAction {
     GiveUp,
 }
 
+/// What a request that came again is answered with.
+enum Repeat {
+    Absorb,
+    LastResponse,
+    Trying,
+}
+
+impl Unanswered {
+    fn trying(&self) -> Option<Response> {
+        let message = Message::parse_datagram(self.invite.clone());
+        let Ok(Message::Request(mut request)) = message else {
+            return None;
+        };
+        let mut via = request.headers.via().ok()?;
+        if stamp_via(&mut via, self.source) {
+            request.headers.replace_topmost_via(&via);
+        }
+        Some(Response::answering(&request, StatusCode::TRYING, None))
+    }
+}
+
 impl ServerTransaction {
+    fn retained_bytes(&self) -> usize {
+        let unanswered = self.unanswered.as_deref();
+        self.last.len() + unanswered.map_or(0, |unanswered| unanswered.invite.len())
+    }
+
     /// The To tag of the responses: as the TU has said, or as it stands in the last one.
     fn local_tag(&self) -> Option<Arc<str>> {
         if self.local_tag.is_some() {
@@ -515,7 +574,7 @@ impl Machine {
     fn new(core: &Core, now: Instant, method: &Method, flow: Flow) -> Self {
         let (values, reliability) = (core.config.timers, flow.reliability());
         match method {
-            Method::Invite => Self::Invite(InviteServer::new(values, reliability)),
+            Method::Invite => Self::Invite(InviteServer::new(now, values, reliability)),
             _ => Self::NonInvite(NonInviteServer::new(now, values, reliability)),
         }
     }
@@ -544,16 +603,23 @@ impl Machine {
         }
     }
 
-    /// The request came again; returns whether the last response is to be sent again.
-    fn repeat(&mut self, now: Instant) -> bool {
+    /// The request came again.
+    fn repeat(&mut self, now: Instant) -> Repeat {
         match self {
             Self::Invite(machine) => {
                 use invite_server::{Action, Input};
-                machine.handle(now, Input::Request) == Action::Retransmit
+                match machine.handle(now, Input::Request) {
+                    Action::Retransmit => Repeat::LastResponse,
+                    Action::SendTrying => Repeat::Trying,
+                    _ => Repeat::Absorb,
+                }
             }
             Self::NonInvite(machine) => {
                 use non_invite_server::{Action, Input};
-                machine.handle(now, Input::Request) == Action::Retransmit
+                match machine.handle(now, Input::Request) {
+                    Action::Retransmit => Repeat::LastResponse,
+                    _ => Repeat::Absorb,
+                }
             }
         }
     }
@@ -565,6 +631,7 @@ impl Machine {
                 use invite_server::{Action, Input};
                 let timer = machine.expired(now)?;
                 Some(match machine.handle(now, Input::Timer(timer)) {
+                    Action::SendTrying => TimerAction::SendTrying,
                     Action::Retransmit => TimerAction::Retransmit,
                     Action::RetransmitReliable => TimerAction::RetransmitReliable,
                     Action::PrackTimeout => TimerAction::PrackTimeout,

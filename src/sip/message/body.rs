@@ -1,100 +1,124 @@
-//! Which part of a body is meant: the whole, or one part of a multipart (RFC 2046 §5.1, RFC 5621).
+//! Which part of a body is meant: the whole, or one part of a multipart, also inside others (RFC 2046 §5.1,
+//! RFC 5621). The one place that decides whether a body may be left aside (RFC 3261 §8.2.3).
 
 use bytes::Bytes;
 
 use super::lex::is_blank;
+use super::parse::read_part;
 use super::{ContentDisposition, HeaderName, Headers, MediaType};
 
-/// The body has no part of the wanted type; a request with it gets 415 (RFC 3261 §8.2.3).
+/// The body has no part of the wanted type, and may not be left aside; a request with it gets 415
+/// (RFC 3261 §8.2.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("body of a type that is not understood")]
 pub struct UnsupportedBody;
 
-/// Multiparts inside multiparts that are looked into.
+/// Multiparts inside each other that are looked into, the body itself included.
 const MAX_DEPTH: u8 = 4;
-/// Parts looked at in a multipart body; carriers send two or three.
+/// Parts looked at in one multipart; carriers send two or three.
 const MAX_PARTS: usize = 32;
 
-/// The part of `body` that is of the type `wanted`, such as `application/sdp`; empty if the body
-/// is, or if nothing else than that part is there and the sender says that it may be left aside
-/// (`handling=optional`, RFC 3261 §20.11). A body without Content-Type is taken for what is wanted.
+/// The part of `body` that is of the type `wanted`, such as `application/sdp`; empty if the body is, or
+/// if the sender says that what is there instead may be left aside (`handling=optional`, RFC 3261
+/// §20.11). A body without Content-Type is taken for what is wanted.
 ///
-/// Other parts of a multipart body are left aside, whatever they say of themselves, and parts inside
-/// parts are not looked for.
+/// Beside the wanted part of a multipart the other parts are left aside, whatever they say of
+/// themselves.
 ///
 /// # Errors
 /// [`UnsupportedBody`] when there is none, and when the body is encoded (RFC 3261 §20.12).
 pub fn part(headers: &Headers, body: &Bytes, wanted: &str) -> Result<Bytes, UnsupportedBody> {
-    if body.is_empty() {
-        return Ok(Bytes::new());
+    let is_untyped = headers.get(&HeaderName::ContentType).is_none() && !is_encoded(headers);
+    if body.is_empty() || is_untyped {
+        return Ok(body.clone());
     }
-    match find(headers, body, wanted) {
-        Some(part) => Ok(part),
-        None if is_optional(headers) => Ok(Bytes::new()),
-        None => Err(UnsupportedBody),
+    match look(headers, body, wanted, MAX_DEPTH) {
+        Found::Wanted(part) => Ok(part),
+        Found::Optional => Ok(Bytes::new()),
+        Found::Required => Err(UnsupportedBody),
     }
 }
 
-fn find(headers: &Headers, body: &Bytes, wanted: &str) -> Option<Bytes> {
-    let mut encodings = headers.tokens(&HeaderName::ContentEncoding);
-    if encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
-        return None;
-    }
-    let Some(media_type) = headers.content_type() else {
-        return Some(body.clone());
-    };
-    if media_type == wanted {
-        return Some(body.clone());
-    }
-    if !media_type.starts_with("multipart/") {
-        return None;
-    }
-    let media_type = MediaType::parse(&headers.text(&HeaderName::ContentType)?).ok()?;
-    let boundary = media_type.params.unquoted("boundary")?;
-    let parts = parts(body, &boundary);
-    let found = parts.into_iter().find_map(|part| of_type(part, wanted));
-    found.map(|part| body.slice_ref(part))
-}
-
-/// The content of type `wanted` in `body`: the whole, or the first part of a multipart, also inside
-/// others. Types are compared ignoring case and parameters.
+/// The content of type `wanted` in `body`: the whole, or a part of a multipart. Types are compared
+/// ignoring case and parameters; what is encoded is of no type.
 pub fn content(headers: &Headers, body: &Bytes, wanted: &str) -> Option<Bytes> {
-    let written = headers.text(&HeaderName::ContentType)?;
-    let found = content_of(&written, body, wanted.trim(), MAX_DEPTH)?;
-    Some(body.slice_ref(found))
+    match look(headers, body, wanted.trim(), MAX_DEPTH) {
+        Found::Wanted(part) => Some(part),
+        Found::Optional | Found::Required => None,
+    }
 }
 
-fn content_of<'a>(written: &str, body: &'a [u8], wanted: &str, depth: u8) -> Option<&'a [u8]> {
-    let media_type = written.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case(wanted) {
-        return Some(body);
+/// What a body, or a part of one, holds for who wants one type.
+enum Found {
+    Wanted(Bytes),
+    /// Something else, which may be left aside.
+    Optional,
+    /// Something else, which may not.
+    Required,
+}
+
+fn look(headers: &Headers, body: &Bytes, wanted: &str, depth: u8) -> Found {
+    let found = match is_encoded(headers) {
+        true => Found::Required,
+        false => look_inside(headers, body, wanted, depth),
+    };
+    match found {
+        Found::Required if is_optional(headers) => Found::Optional,
+        found => found,
     }
-    if depth == 0 || !media_type.to_ascii_lowercase().starts_with("multipart/") {
+}
+
+fn look_inside(headers: &Headers, body: &Bytes, wanted: &str, depth: u8) -> Found {
+    let Some(written) = headers.text(&HeaderName::ContentType) else {
+        return Found::Required;
+    };
+    if is_of_type(&written, wanted) {
+        return Found::Wanted(body.clone());
+    }
+    let Some(parts) = (depth > 0)
+        .then(|| parts_by_preference(&written, body))
+        .flatten()
+    else {
+        return Found::Required;
+    };
+    let mut found = Found::Optional;
+    for part in parts {
+        let look = |(headers, content)| look(&headers, &content, wanted, depth - 1);
+        match read_part(&part).map_or(Found::Required, look) {
+            wanted @ Found::Wanted(_) => return wanted,
+            Found::Required => found = Found::Required,
+            Found::Optional => {}
+        }
+    }
+    found
+}
+
+/// The parts of a multipart, those to take first in front: of alternatives the last that is understood is
+/// the best (RFC 2046 §5.1.4). `None`: it is no multipart, or has no part.
+fn parts_by_preference(written: &str, body: &Bytes) -> Option<Vec<Bytes>> {
+    let media_type = MediaType::parse(written).ok()?;
+    if !media_type.kind.eq_ignore_ascii_case("multipart") {
         return None;
     }
-    let media_type = MediaType::parse(written).ok()?;
-    let boundary = media_type.params.unquoted("boundary")?;
-    parts(body, &boundary).into_iter().find_map(|part| {
-        let (head, content) = head_and_content(part)?;
-        let head = String::from_utf8_lossy(head);
-        let written = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            let is_type = name.trim().eq_ignore_ascii_case("content-type");
-            is_type.then(|| value.trim())
-        })?;
-        content_of(written, content, wanted, depth - 1)
+    let mut parts = parts(body, &media_type.params.unquoted("boundary")?);
+    if media_type.subtype.eq_ignore_ascii_case("alternative") {
+        parts.reverse();
+    }
+    (!parts.is_empty()).then_some(parts)
+}
+
+fn is_of_type(written: &str, wanted: &str) -> bool {
+    let media_type = written.split(';').next().unwrap_or_default();
+    let halves = media_type.split_once('/').zip(wanted.split_once('/'));
+    halves.is_some_and(|((kind, subtype), (wanted_kind, wanted_subtype))| {
+        kind.trim().eq_ignore_ascii_case(wanted_kind)
+            && subtype.trim().eq_ignore_ascii_case(wanted_subtype)
     })
 }
 
-/// The headers of a part, and what follows them. The line end before the next boundary belongs to the
-/// boundary.
-fn head_and_content(part: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr::memmem::find(part, b"\r\n\r\n")?;
-    let content = &part[end + 4..];
-    Some((
-        &part[..end],
-        content.strip_suffix(b"\r\n").unwrap_or(content),
-    ))
+fn is_encoded(headers: &Headers) -> bool {
+    let mut encodings = headers.tokens(&HeaderName::ContentEncoding);
+    encodings.any(|encoding| !encoding.eq_ignore_ascii_case("identity"))
 }
 
 fn is_optional(headers: &Headers) -> bool {
@@ -105,42 +129,34 @@ fn is_optional(headers: &Headers) -> bool {
 }
 
 /// What stands between the boundary lines, each part with its headers, up to the closing one.
-fn parts<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
+fn parts(body: &Bytes, boundary: &str) -> Vec<Bytes> {
     let delimiter = format!("--{boundary}");
     let (mut parts, mut begun) = (Vec::new(), None);
     for at in memchr::memmem::find_iter(body, delimiter.as_bytes()) {
         let behind = &body[at + delimiter.len()..];
         let closes = behind.starts_with(b"--");
         let begins_line = at == 0 || body[at - 1] == b'\n';
+        let begins = after_blank_line(behind);
         // Another boundary may begin with this one.
-        if !begins_line || !(closes || is_blank_line(behind)) {
+        if !begins_line || !(closes || begins.is_some()) {
             continue;
         }
         if let Some(start) = begun {
-            parts.push(&body[start..at]);
+            parts.push(body.slice(start..at));
         }
         if closes || parts.len() == MAX_PARTS {
             break;
         }
-        begun = Some(at + delimiter.len());
+        begun = begins.map(|begins| at + delimiter.len() + begins);
     }
     parts
 }
 
-fn is_blank_line(text: &[u8]) -> bool {
-    let end = text.iter().find(|byte| !is_blank(**byte));
-    matches!(end, Some(b'\r' | b'\n'))
-}
-
-/// The content of `part` if its headers say that it is of type `wanted`.
-fn of_type<'a>(part: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
-    let (head, content) = head_and_content(part)?;
-    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
-    let is_wanted = head.split("\r\n").any(|line| {
-        let value = line.strip_prefix("content-type:").map(str::trim);
-        value.is_some_and(|value| value.split(';').next().map(str::trim) == Some(wanted))
-    });
-    is_wanted.then_some(content)
+/// Where the next line begins, if only blanks are left of this one.
+fn after_blank_line(text: &[u8]) -> Option<usize> {
+    let end = memchr::memchr(b'\n', text)?;
+    let line = text[..end].strip_suffix(b"\r").unwrap_or(&text[..end]);
+    line.iter().all(|byte| is_blank(*byte)).then_some(end + 1)
 }
 
 #[cfg(test)]
@@ -260,5 +276,71 @@ mod tests {
         assert_eq!(found("text/none"), None);
         assert_eq!(found("multipart/mixed").as_ref(), Some(&body));
         assert_eq!(content(&Headers::default(), &body, "text/plain"), None);
+    }
+
+    /// One part, with these header lines.
+    fn one(lines: &str, content: &str) -> String {
+        format!("--b\r\n{lines}\r\n\r\n{content}\r\n")
+    }
+
+    #[test]
+    fn rfc5621_3_the_wanted_part_is_found_in_nested_multiparts() {
+        let nested = "Content-Type: multipart/alternative;\r\n boundary=in";
+        let text = "--in\r\nContent-Type: text/plain\r\n\r\nhello\r\n";
+        let sdp = "--in\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--in--";
+        let body = one(nested, &format!("{text}{sdp}")) + "--b--";
+        let found = found("Multipart/Mixed;boundary=b", &body);
+        assert_eq!(found.as_deref(), Ok("v=0\r\n"));
+    }
+
+    #[test]
+    fn rfc2046_5_1_4_of_alternatives_the_last_that_is_understood_is_taken() {
+        let sdp = |content| one("Content-Type: application/sdp", content);
+        let other = one("Content-Type: text/plain", "x");
+        let body = sdp("first") + &sdp("last") + &other + "--b--";
+        let found = |kind| found(&format!("multipart/{kind};boundary=b"), &body);
+        assert_eq!(found("alternative").as_deref(), Ok("last"));
+        assert_eq!(found("mixed").as_deref(), Ok("first"));
+    }
+
+    #[test]
+    fn multiparts_are_looked_into_to_a_depth() {
+        let within = |depth: u8| {
+            let (mut content_type, mut body) = (SDP.to_owned(), "v=0".to_owned());
+            for level in 0..depth {
+                body = format!(
+                    "--{level}\r\nContent-Type: {content_type}\r\n\r\n{body}\r\n--{level}--"
+                );
+                content_type = format!("multipart/mixed;boundary={level}");
+            }
+            found(&content_type, &body)
+        };
+        assert_eq!(within(MAX_DEPTH).as_deref(), Ok("v=0"));
+        assert_eq!(within(MAX_DEPTH + 1), Err(UnsupportedBody));
+        assert_eq!(within(100), Err(UnsupportedBody));
+    }
+
+    #[test]
+    fn rfc3261_20_11_a_multipart_of_optional_parts_is_left_aside() {
+        let optional = one(
+            "Content-Type: text/plain\r\nContent-Disposition: render;handling=optional",
+            "x",
+        );
+        let required = one("Content-Type: text/plain", "x");
+        let found = |parts: String| found("multipart/mixed;boundary=b", &(parts + "--b--"));
+        assert_eq!(found(optional.clone()).as_deref(), Ok(""));
+        assert_eq!(found(optional.repeat(2)).as_deref(), Ok(""));
+        assert_eq!(found(optional + &required), Err(UnsupportedBody));
+        assert_eq!(found(String::new()), Err(UnsupportedBody));
+    }
+
+    #[test]
+    fn an_encoded_part_and_one_without_a_type_are_not_understood() {
+        let encoded = "Content-Type: application/sdp\r\nContent-Encoding: gzip";
+        for lines in [encoded, "Content-ID: <1@host>"] {
+            let body = one(lines, "v=0") + "--b--";
+            let found = found("multipart/mixed;boundary=b", &body);
+            assert_eq!(found, Err(UnsupportedBody), "{lines}");
+        }
     }
 }

@@ -149,6 +149,17 @@ fn read_headers(lines: &mut Lines<'_>, headers: &mut Headers) -> Result<Option<u
     content_length.and(Err(ParseError::TooManyHeaders))
 }
 
+/// The headers of a part of a multipart, and what follows them without the line end before the next boundary,
+/// which belongs to that (RFC 2046 §5.1.1). `None` if they cannot be read.
+pub(super) fn read_part(part: &Bytes) -> Option<(Headers, Bytes)> {
+    let mut lines = Lines { bytes: part, at: 0 };
+    let mut headers = Headers::new();
+    read_headers(&mut lines, &mut headers).ok()?;
+    let content = &part[lines.at..];
+    let content = content.strip_suffix(b"\r\n").unwrap_or(content);
+    Some((headers, part.slice_ref(content)))
+}
+
 /// `header-name HCOLON header-value`
 fn header(datagram: &Bytes, line: &HeaderLine<'_>) -> Result<(HeaderName, Bytes), ParseError> {
     let HeaderLine { bytes, is_plain } = *line;

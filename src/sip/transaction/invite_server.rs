@@ -9,12 +9,13 @@
 use std::time::{Duration, Instant};
 
 use super::machine::{Machine, States};
-use super::timer::{Reliability, Timer, TimerValues};
+use super::timer::{Reliability, TRYING_AFTER, Timer, TimerValues};
 
 /// The state of an INVITE server transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// No final response yet; a repeated INVITE gets the last provisional response again.
+    /// No final response yet; a repeated INVITE gets the last provisional response again, or 100 (Trying)
+    /// if there was none.
     Proceeding,
     /// A 2xx was sent and is repeated until its ACK.
     Accepted,
@@ -56,6 +57,8 @@ pub enum Input {
 pub enum Action {
     /// Nothing.
     Absorb,
+    /// Send 100 (Trying), and keep it.
+    SendTrying,
     /// Send the response that the TU gave, and keep it.
     Send,
     /// Send the last response again.
@@ -78,16 +81,26 @@ impl States for State {
 }
 
 impl InviteServer {
-    /// Starts in Proceeding; the owner sends 100 (Trying).
-    pub fn new(values: TimerValues, reliability: Reliability) -> Self {
-        Self::starting(State::Proceeding, values, reliability)
+    /// Starts in Proceeding at `now`. 100 (Trying) is for a TU that is slow or a peer that asks again:
+    /// most INVITEs are answered at once (RFC 3261 §17.2.1).
+    pub fn new(now: Instant, values: TimerValues, reliability: Reliability) -> Self {
+        let mut machine = Self::starting(State::Proceeding, values, reliability);
+        machine.timers.end(now, Timer::Trying, TRYING_AFTER);
+        machine
     }
 
     /// Takes one input at `now`. Figure 7 of RFC 6026 is this `match`.
     pub fn handle(&mut self, now: Instant, input: Input) -> Action {
         use State::{Accepted, Acknowledged, Completed, Confirmed, Proceeding, Terminated};
         match (self.state, input) {
-            (Proceeding, Input::Provisional) => Action::Send,
+            (Proceeding, Input::Timer(Timer::Trying)) => Action::SendTrying,
+            (Proceeding, Input::Request) if self.timers.stop_ending(Timer::Trying) => {
+                Action::SendTrying
+            }
+            (Proceeding, Input::Provisional) => {
+                self.timers.stop_ending(Timer::Trying);
+                Action::Send
+            }
             (Proceeding, Input::Reliable) => {
                 self.timers.enter(now, Timer::Prack, self.values.give_up());
                 self.timers.repeat(now, Timer::Reliable, self.values.t1);

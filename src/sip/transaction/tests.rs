@@ -130,7 +130,7 @@ fn rfc3261_13_3_1_4_2xx_is_repeated_until_64_t1_over_every_transport() {
     use invite_server::{Action, Input};
     let start = Instant::now();
     for reliability in [Reliability::Unreliable, Reliability::Reliable] {
-        let mut machine = InviteServer::new(values(), reliability);
+        let mut machine = InviteServer::new(start, values(), reliability);
         assert_eq!(machine.handle(start, Input::Success), Action::Send);
         let log = run_timers!(machine, Input::Timer, start);
         let times: Vec<_> = log.iter().map(|(at, ..)| *at).collect();
@@ -148,7 +148,7 @@ fn rfc3261_13_3_1_4_2xx_is_repeated_until_64_t1_over_every_transport() {
 fn rfc6026_7_1_accepted_absorbs_what_comes_after_the_ack() {
     use invite_server::{Action, Input};
     let start = Instant::now();
-    let mut machine = InviteServer::new(values(), Reliability::Unreliable);
+    let mut machine = InviteServer::new(start, values(), Reliability::Unreliable);
     machine.handle(start, Input::Success);
     assert_eq!(machine.handle(start, Input::Request), Action::Retransmit);
     assert_eq!(machine.handle(start, Input::SuccessAck), Action::DeliverAck);
@@ -161,10 +161,32 @@ fn rfc6026_7_1_accepted_absorbs_what_comes_after_the_ack() {
 }
 
 #[test]
+fn rfc3261_17_2_1_100_is_for_a_tu_that_takes_longer_than_200_ms() {
+    use invite_server::{Action, Input};
+    let start = Instant::now();
+    let new = || InviteServer::new(start, values(), Reliability::Unreliable);
+    let mut machine = new();
+    let log = run_timers!(machine, Input::Timer, start);
+    assert_eq!(log, [(200, Timer::Trying, Action::SendTrying)]);
+    for answer in [
+        Input::Provisional,
+        Input::Reliable,
+        Input::Success,
+        Input::Failure,
+    ] {
+        let mut machine = new();
+        assert_eq!(machine.handle(start, answer), Action::Send);
+        let log = run_timers!(machine, Input::Timer, start);
+        assert!(log.iter().all(|(_, timer, _)| *timer != Timer::Trying));
+    }
+}
+
+#[test]
 fn rfc3261_17_2_1_failure_is_repeated_by_timer_g_until_timer_h() {
     use invite_server::{Action, Input};
     let start = Instant::now();
-    let mut machine = InviteServer::new(values(), Reliability::Unreliable);
+    let mut machine = InviteServer::new(start, values(), Reliability::Unreliable);
+    assert_eq!(machine.handle(start, Input::Request), Action::SendTrying);
     assert_eq!(machine.handle(start, Input::Request), Action::Retransmit);
     assert_eq!(machine.handle(start, Input::Provisional), Action::Send);
     assert_eq!(machine.handle(start, Input::Failure), Action::Send);
@@ -179,7 +201,7 @@ fn rfc3261_17_2_1_ack_stops_timer_g_and_starts_timer_i() {
     use invite_server::{Action, Input, State};
     let start = Instant::now();
     for (reliability, linger) in [(Reliability::Unreliable, 5000), (Reliability::Reliable, 0)] {
-        let mut machine = InviteServer::new(values(), reliability);
+        let mut machine = InviteServer::new(start, values(), reliability);
         machine.handle(start, Input::Failure);
         assert_eq!(machine.handle(start, Input::Ack), Action::Absorb);
         assert_eq!(machine.handle(start, Input::Ack), Action::Absorb);
@@ -326,7 +348,7 @@ mod any_order {
         fn invite_server_ends(choices in prop::collection::vec(0usize..6, 0..60), reliable: bool) {
             use invite_server::{Input, State};
             let start = Instant::now();
-            let mut machine = InviteServer::new(values(), reliability(reliable));
+            let mut machine = InviteServer::new(start, values(), reliability(reliable));
             let inputs = [
                 Input::Request, Input::Ack, Input::SuccessAck, Input::Provisional,
                 Input::Success, Input::Failure,

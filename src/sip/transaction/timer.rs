@@ -81,6 +81,8 @@ pub enum Timer {
     L,
     /// INVITE client waits for repeated 2xx and those of other forks: 64×T1.
     M,
+    /// The TU takes its time: the INVITE gets its 100, 200 ms after it came (RFC 3261 §17.2.1).
+    Trying,
     /// 2xx retransmission: T1 doubling to T2, over every transport (RFC 3261 §13.3.1.4).
     Success,
     /// Retransmission of a reliable provisional response: T1, doubling without limit (RFC 3262 §3).
@@ -93,6 +95,9 @@ pub enum Timer {
     /// (its timer F).
     Unanswered,
 }
+
+/// RFC 3261 §17.2.1: how long a TU may take to answer before the transaction sends 100 (Trying).
+pub(super) const TRYING_AFTER: Duration = Duration::from_millis(200);
 
 /// RFC 3261 §17.1.1.2: at least 32 seconds, whatever T1 is.
 const TIMER_D: Duration = Duration::from_secs(32);
@@ -136,6 +141,13 @@ impl Timers {
     /// Starts the ending timer, leaving the repeating one alone.
     pub(super) fn end(&mut self, now: Instant, timer: Timer, duration: Duration) {
         self.ending = Some((timer, now + duration));
+    }
+
+    /// Stops the ending timer if it is `timer`; returns whether it was.
+    pub(super) fn stop_ending(&mut self, timer: Timer) -> bool {
+        self.ending
+            .take_if(|(ending, _)| *ending == timer)
+            .is_some()
     }
 
     pub(super) fn stop_repeating(&mut self) {

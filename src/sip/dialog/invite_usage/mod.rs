@@ -182,7 +182,7 @@ impl InviteUsage {
         let mut random = SmallRng::seed_from_u64(setup.seed);
         let reliable = Reliable::new(&invite.headers, setup.reliable, &mut random);
         let mut exchange = Exchange::New;
-        if !invite.body.is_empty() {
+        if has_offer(&invite) {
             exchange = Exchange::Received { first: true };
         }
         let role = Role::Uas {
@@ -412,6 +412,13 @@ impl InviteUsage {
         }
         self.respond(transaction, response);
     }
+}
+
+/// Whether a request brings an offer, or something in its place that is not understood and may not be left
+/// aside.
+fn has_offer(request: &Request) -> bool {
+    let offer = body::part(&request.headers, &request.body, SDP);
+    !offer.is_ok_and(|offer| offer.is_empty())
 }
 
 /// The session description in a message; empty if there is none that can be read.

@@ -16,8 +16,9 @@ use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 /// needs. More than any script has a use for.
 pub const MAX_REQUESTS: usize = 32;
 
-/// Requests that may wait for their turn, most of them INFO: more than anyone types.
-pub const MAX_WAITING: usize = 64;
+/// Requests that may wait for their turn, most of them INFO: a long sequence of keys
+/// ([`EVENT_QUEUE`](crate::rtp::EVENT_QUEUE)).
+pub const MAX_WAITING: usize = 256;
 
 /// A request that has no final response yet.
 #[derive(Debug)]

@@ -5,14 +5,15 @@ use rand::RngExt;
 
 use super::{
     Event, Exchange, InviteUsage, Line, OfferId, Pending, Role, SDP, State, add_description,
-    add_lines, set_reason,
+    add_lines, has_offer, set_reason,
 };
-use crate::sip::dialog::capabilities::ALLOW;
+use crate::sip::dialog::capabilities::{ALLOW, accepted_bodies};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Headers, Method, Request, StatusCode, body};
 
 /// What may be in an INFO; the session reads it.
 const INFO_BODIES: &str = "application/dtmf-relay, application/dtmf";
+const DTMF_RELAY: &str = "application/dtmf-relay";
 
 /// A peer that is too early is asked to wait for up to so many seconds (RFC 3261 §14.2, RFC 3311 §5.2).
 const MAX_RETRY_AFTER_S: u32 = 10;
@@ -70,7 +71,7 @@ impl InviteUsage {
             Method::Prack => return self.handle_admitted(transaction, request),
             Method::Invite => StatusCode::NOT_ACCEPTABLE_HERE,
             Method::Refer => StatusCode::DECLINE,
-            Method::Update if !request.body.is_empty() => StatusCode::NOT_ACCEPTABLE_HERE,
+            Method::Update if has_offer(&request) => StatusCode::NOT_ACCEPTABLE_HERE,
             _ => StatusCode::OK,
         };
         self.refuse(transaction, &request, status);
@@ -99,20 +100,19 @@ impl InviteUsage {
         self.refuse(transaction, request, StatusCode::BAD_REQUEST);
     }
 
-    /// An INFO of which the session made nothing. One without a body asks whether the call is up; of
-    /// Info Packages we take none (RFC 6086 §4.2.2).
+    /// An INFO of which the session made nothing. One without a body, or with one that may be left aside,
+    /// asks whether the call is up; of Info Packages we take none (RFC 6086 §4.2.2).
     fn on_info(&mut self, transaction: TransactionId, request: &Request) {
-        let mut response;
         if request.headers.text(&HeaderName::InfoPackage).is_some() {
-            response = self.plain(request, StatusCode::BAD_INFO_PACKAGE);
+            let mut response = self.plain(request, StatusCode::BAD_INFO_PACKAGE);
             response.headers.set(HeaderName::RecvInfo, "");
-        } else if request.body.is_empty() {
-            response = self.plain(request, StatusCode::OK);
-        } else {
-            response = self.plain(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-            response.headers.set(HeaderName::Accept, INFO_BODIES);
+            return self.respond(transaction, response);
         }
-        self.respond(transaction, response);
+        // Of several types that are understood any will do: what is of one has been read.
+        match body::part(&request.headers, &request.body, DTMF_RELAY) {
+            Ok(rest) if rest.is_empty() => self.refuse(transaction, request, StatusCode::OK),
+            _ => self.refuse_body(transaction, request, INFO_BODIES),
+        }
     }
 
     fn on_bye(&mut self, transaction: TransactionId, request: &Request) {
@@ -189,11 +189,16 @@ impl InviteUsage {
     fn readable(&mut self, transaction: TransactionId, request: &Request) -> Option<Bytes> {
         let offer = body::part(&request.headers, &request.body, SDP).ok();
         if offer.is_none() {
-            let mut response = self.plain(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-            response.headers.set(HeaderName::Accept, SDP);
-            self.respond(transaction, response);
+            self.refuse_body(transaction, request, SDP);
         }
         offer
+    }
+
+    /// RFC 3261 §8.2.3: says which types would be understood.
+    fn refuse_body(&mut self, transaction: TransactionId, request: &Request, types: &str) {
+        let mut response = self.plain(request, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        add_lines(&mut response.headers, &accepted_bodies(types));
+        self.respond(transaction, response);
     }
 
     /// An offer, or a re-INVITE that asks for ours. Refused while another is open.

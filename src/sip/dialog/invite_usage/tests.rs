@@ -792,10 +792,40 @@ fn rfc3261_15_a_bye_in_an_early_dialog_leaves_the_invite_to_its_end() {
     usage.handle_request(TransactionId(3), from_callee("INFO", 6, "y"));
     assert_eq!(commands(&mut usage), ["1: 200", "2: 200", "3: 481"]);
     assert!(events(&mut usage).is_empty());
-    // Its answer came behind its BYE.
+    // Its answer came behind its BYE: overtaken, or said although it had left. So we leave as well.
     respond(&mut usage, "200", "x");
-    assert_eq!(commands(&mut usage), ["ACK 1 to sip:x@callee"]);
+    let both = ["ACK 1 to sip:x@callee", "BYE 2 to sip:x@callee"];
+    assert_eq!(commands(&mut usage), both);
+    assert_eq!(events(&mut usage), ["RemoteHangup"]);
+    let gone = Response::new(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST);
+    usage.handle_response(now(), RequestToken(1), gone);
+    assert_eq!(events(&mut usage), ["Ended"]);
+}
+
+#[test]
+fn rfc3261_12_1_2_a_callee_without_a_tag_is_called_and_left_by_either_side() {
+    let answered = || {
+        let mut usage = uac();
+        let mut response = Response::answering(&request("INVITE", 1, ""), StatusCode::OK, None);
+        let contact = "<sip:old@callee>";
+        response.headers.push(HeaderName::Contact, contact);
+        usage.handle_response(now(), UAC, response);
+        assert_eq!(commands(&mut usage), ["ACK 1 to sip:old@callee"]);
+        assert_eq!(events(&mut usage), ["Answered"]);
+        usage
+    };
+    let mut usage = answered();
+    let bye = "BYE sip:alice@client SIP/2.0\r\nVia: SIP/2.0/UDP p;branch=z9hG4bK2\r\n\
+        From: <sip:bob@server>\r\nTo: <sip:alice@client>;tag=a\r\nCall-ID: c1\r\nCSeq: 5 BYE\r\n\r\n";
+    let Ok(Message::Request(bye)) = Message::parse_datagram(bye.into()) else {
+        panic!("a request");
+    };
+    usage.handle_request(TransactionId(1), bye);
+    assert_eq!(commands(&mut usage), ["1: 200"]);
     assert_eq!(events(&mut usage), ["RemoteHangup", "Ended"]);
+    let mut usage = answered();
+    usage.hang_up();
+    assert_eq!(commands(&mut usage), ["BYE 2 to sip:old@callee"]);
 }
 
 fn digest() -> DigestClient {

@@ -223,13 +223,13 @@ impl InviteUsage {
             if is_over {
                 let headers = Headers::new();
                 self.events.push_back(Event::RemoteHangup { headers });
-                return self.terminate();
             }
             if self.timed_out {
                 let status = StatusCode::REQUEST_TIMEOUT;
                 self.events.push_back(Event::NoResponse { status });
             }
-            // The answer crossed our CANCEL: the call is up, so it has to be ended.
+            // The answer crossed our CANCEL, or the peer answered in spite of its BYE: the call is up there, so
+            // it has to be ended.
             return self.hang_up();
         }
         let response = Box::new(response);
@@ -269,7 +269,6 @@ impl InviteUsage {
 
     /// The dialog of the first 2xx; `None` if it makes none that can be used.
     fn confirmed_fork(&mut self, response: &Response) -> Option<ForkId> {
-        response.headers.to().ok()?.tag()?;
         if let Some(id) = self.forks.of_response(response) {
             let fork = self.forks.get_mut(id)?;
             return fork.dialog.handle_success(response).ok().map(|()| id);
