@@ -208,6 +208,11 @@ pub struct Ringtone {
     pub front: bool,
 }
 
+impl Ringtone {
+    /// The highest frequency that anyone hears.
+    pub const MAX_HERTZ: i64 = 20_000;
+}
+
 /// What to do with the object of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectAction {

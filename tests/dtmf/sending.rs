@@ -104,6 +104,44 @@ fn keys_by_info_go_out_one_after_the_other() {
 }
 
 #[test]
+fn a_long_sequence_is_sent_whole_and_a_longer_one_not_at_all() {
+    let keys = "1234567890".repeat(25);
+    let actions = |keys: &str| format!("sendDTMFSequence({keys}, 40);");
+    for offers_events in [true, false] {
+        let mut scene = scene(&actions(&keys), |scene| {
+            scene.peer().offers_events = offers_events;
+        });
+        scene.run(250 * 200);
+        let (pcm, events) = scene.heard();
+        let heard = if offers_events {
+            events
+        } else {
+            detected(&pcm)
+        };
+        assert_eq!(heard, keys, "{offers_events}");
+    }
+    let mut scene = scene(&actions(&keys.repeat(2)), |_| {});
+    scene.run(3_000);
+    assert_eq!(scene.heard().1, "");
+}
+
+#[test]
+fn a_long_sequence_by_info_is_sent_whole() {
+    let keys = "1234567890".repeat(25);
+    let mut scene = scene(&format!("sendDTMFSequence({keys}, 40);"), |scene| {
+        scene
+            .agent()
+            .set_dtmf(DigitDetection::Auto, DigitSending::Info);
+    });
+    for n in 1..=keys.len() {
+        scene.run(20);
+        assert_eq!(scene.peer().count("INFO"), n);
+        let info = scene.peer().last_request("INFO").unwrap();
+        scene.peer().respond(&info, 200, "", "");
+    }
+}
+
+#[test]
 fn a_tone_goes_before_audio_and_audio_waits() {
     let mut rig = without_events();
     rig.play(&tone_prompt(440.0, 400));

@@ -1,15 +1,16 @@
 //! Media: what is connected, what is received, DTMF.
 
-use super::{Done, perform};
+use super::{Done, Outcome, Then, perform};
 use crate::dsm::argument::Arguments;
 use crate::dsm::expr::Scope;
 use crate::dsm::host::{Exception, HostAction};
 use crate::dsm::registry::{Kind, Separator, Signature, may, need, plain, takes};
+use crate::rtp::EVENT_QUEUE;
 
 /// How long a DTMF event is sent if the script does not say, in milliseconds.
 const DTMF_MILLISECONDS: u32 = 500;
-/// Keys of one sequence.
-const MAX_KEYS: usize = 256;
+/// Keys of one sequence: as many as wait to be sent at a time.
+const MAX_KEYS: usize = EVENT_QUEUE;
 
 pub const SIGNATURES: &[Signature] = &[
     plain(
@@ -97,7 +98,7 @@ pub const SIGNATURES: &[Signature] = &[
         Separator::Commas(2),
         &[need("keys", Kind::Value), may("milliseconds", Kind::Value)],
         send_dtmf_sequence,
-        "Sends the keys 0-9 * # A-D one after the other.",
+        "Sends the keys 0-9 * # A-D one after the other, 256 at most. Other characters are left out, and logged.",
     )
     .throws(&["core #cause"]),
 ];
@@ -115,8 +116,8 @@ fn send_dtmf(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
 
 fn send_dtmf_sequence(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let milliseconds = duration(arguments, scope)?;
-    let events: Vec<u8> = arguments
-        .text(0, scope)
+    let keys = arguments.text(0, scope);
+    let events: Vec<u8> = keys
         .chars()
         .filter_map(event_code)
         .take(MAX_KEYS + 1)
@@ -124,19 +125,28 @@ fn send_dtmf_sequence(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done 
     if events.len() > MAX_KEYS {
         return Err(Exception::core(format!("more than {MAX_KEYS} keys")));
     }
-    perform(HostAction::SendDtmf {
+    let action = HostAction::SendDtmf {
         events,
         milliseconds,
-    })
+    };
+    match keys.chars().find(|key| event_code(*key).is_none()) {
+        None => perform(action),
+        Some(other) => Ok(Outcome::PerformDespite(
+            format!("{other:?} is no key and is left out"),
+            action,
+            Then::Nothing,
+        )),
+    }
 }
 
 fn duration(arguments: &Arguments<'_>, scope: &Scope<'_>) -> Result<u32, Exception> {
     if !arguments.is_written(1) {
         return Ok(DTMF_MILLISECONDS);
     }
-    arguments
-        .unsigned(1, scope)
-        .ok_or_else(|| Exception::core("the duration is no number"))
+    let duration = arguments.unsigned(1, scope);
+    duration
+        .filter(|milliseconds| *milliseconds > 0)
+        .ok_or_else(|| Exception::core("the duration of a key is a number from 1"))
 }
 
 /// RFC 4733 event codes; `E` and `F` are no keys but the original takes them.

@@ -205,8 +205,9 @@ fn set_prompts(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
 }
 
 fn silence(arguments: &Arguments<'_>, scope: &mut Scope<'_>, front: bool) -> Done {
-    let Some(milliseconds) = arguments.signed(0, scope) else {
-        return Err(Exception::core("the length of silence is no number"));
+    let length = arguments.signed(0, scope);
+    let Some(milliseconds) = length.filter(|milliseconds| *milliseconds >= 0) else {
+        return Err(Exception::core("the length of silence is a number from 0"));
     };
     perform(HostAction::PlaySilence {
         milliseconds,
@@ -222,12 +223,18 @@ fn ringtone(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
             .unwrap_or("");
         signed(value).ok_or_else(|| Exception::core(format!("ring tone: {name} is no number")))
     };
+    let hertz = |name: &str| match member(name)? {
+        hertz @ 0..=Ringtone::MAX_HERTZ => Ok(hertz),
+        other => Err(Exception::core(format!(
+            "ring tone: {name} is out of range: {other}"
+        ))),
+    };
     perform_checked(HostAction::PlayRingtone(Ringtone {
         length: member("length")?,
         on: member("on")?,
         off: member("off")?,
-        f: member("f")?,
-        f2: member("f2")?,
+        f: hertz("f")?,
+        f2: hertz("f2")?,
         front: arguments.flag(1, scope),
     }))
 }

@@ -231,7 +231,10 @@ pub static CORE: &[EventCondition] = &[
         Key,
         "A DTMF key was pressed.",
         &[&[
-            ("key", "0 to 9, 10 is star, 11 is hash, 12 to 15 are A to D"),
+            (
+                "key",
+                "0 to 9, 10 is star, 11 is hash, 12 to 15 are A to D, 16 is the hook flash",
+            ),
             ("duration", "milliseconds"),
         ]],
     ),

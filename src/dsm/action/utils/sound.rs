@@ -58,32 +58,37 @@ pub fn spell(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     play(files.collect())
 }
 
+const MAX_HERTZ: u32 = Ringtone::MAX_HERTZ as u32;
+
 pub fn ring_tone(arguments: &Arguments<'_>, scope: &mut Scope<'_>) -> Done {
     let mut wrong = Vec::new();
-    let mut number = |index: usize, name: &'static str, default: u32| {
+    let mut number = |index: usize, name: &'static str, default: u32, most: u32| {
         let text = arguments.text(index, scope);
         if text.trim().is_empty() {
             return i64::from(default);
         }
-        let number = unsigned(&text);
+        let number = unsigned(&text).filter(|number| *number <= most);
         if number.is_none() {
             wrong.push(name);
         }
         number.unwrap_or(default).into()
     };
     let tone = Ringtone {
-        length: number(0, "length", 0),
-        on: number(1, "on", 2000),
-        off: number(2, "off", 4000),
-        f: number(3, "f", 440),
-        f2: number(4, "f2", 480),
+        length: number(0, "length", 0, u32::MAX),
+        on: number(1, "on", 2000, u32::MAX),
+        off: number(2, "off", 4000, u32::MAX),
+        f: number(3, "f", 440, MAX_HERTZ),
+        f2: number(4, "f2", 480, MAX_HERTZ),
         front: false,
     };
     let action = HostAction::PlayRingtone(tone);
     if wrong.is_empty() {
         return Ok(Outcome::Perform(action, Then::Nothing));
     }
-    let text = format!("{} of a ring tone is no number", wrong.join(" and "));
+    let text = format!(
+        "{} of a ring tone is no number, or too large",
+        wrong.join(" and ")
+    );
     Ok(Outcome::PerformDespite(text, action, Then::Nothing))
 }
 

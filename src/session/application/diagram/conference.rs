@@ -322,6 +322,9 @@ impl Conference {
             let text = format!("'{mode}' is neither 'speakonly' nor 'listenonly' nor empty");
             return failed(Errno::ARG, &text);
         };
+        if room.is_empty() {
+            return throw(NAMELESS);
+        }
         if let Some(taken) = self
             .taken
             .as_mut()
@@ -361,6 +364,9 @@ impl Conference {
 
     fn tee(&mut self, call: &mut Call, room: &str, name: &str) -> Performed {
         let name = tee_name(name);
+        if room.is_empty() {
+            return throw(NAMELESS);
+        }
         if self.tees.len() >= MAX_TEES && !self.tees.contains_key(name) {
             return throw(&format!("a call has at most {MAX_TEES} tees"));
         }
@@ -392,9 +398,12 @@ impl Conference {
         let level: f32 = level.trim().parse().unwrap_or(0.0);
         // A level that is no number at all is none, too.
         let level = if level.is_nan() { 0.0 } else { level };
+        if !(0.0..=1.0).contains(&level) {
+            return throw(&format!("{level} is no level from 0 to 1"));
+        }
         self.mix_in.get_or_insert(MixIn::One);
         call.media(MediaCommand::SetMixIn(MixInSettings {
-            level: level.clamp(0.0, 1.0),
+            level,
             every: (every > 0.0).then(|| Duration::from_secs_f64(every)),
         }));
         Performed::Done
@@ -480,6 +489,8 @@ fn failed(errno: Errno, text: &str) -> Performed {
     Performed::Failed(ActionError::errno(errno, text), None)
 }
 
+/// Callers of a variable that was never set would hear each other.
+const NAMELESS: &str = "the name of the room is empty";
 const NO_ROOM: &str = "no room has been joined";
 /// What 'jb' stands for: enough for most networks.
 const FIXED_DELAY: Duration = Duration::from_millis(60);
