@@ -13,6 +13,8 @@ use crate::support::process::hundred_ports;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an echo is waited for before more is said.
+const ROUND: Duration = Duration::from_millis(40);
 
 #[test]
 fn an_attacker_on_another_host_is_neither_heard_nor_sent_to() {
@@ -25,7 +27,7 @@ fn an_attacker_on_another_host_is_neither_heard_nor_sent_to() {
     let stream = pool.open(LOOPBACK, Box::new(|_| true)).unwrap();
     let victim = UdpSocket::bind((LOOPBACK, 0)).unwrap();
     let attacker = UdpSocket::bind(("127.0.0.66", 0)).unwrap();
-    victim.set_read_timeout(Some(PATIENCE)).unwrap();
+    victim.set_read_timeout(Some(ROUND)).unwrap();
     attacker.set_nonblocking(true).unwrap();
     let configured = StreamParameters {
         remote: Some(victim.local_addr().unwrap()),
@@ -45,23 +47,23 @@ fn an_attacker_on_another_host_is_neither_heard_nor_sent_to() {
     let (mut voice, mut noise) = (Talker::peer(""), Talker::attacker(""));
     let mut heard = Vec::new();
     let mut echo = [0; 1_500];
-    // Each round waits for an echo, so that the stream keeps the time.
-    for round in 0..40 {
+    // A round waits for an echo, so that the stream keeps the time, but not for ever: what comes late on a busy
+    // machine is not heard.
+    while ms_of(&heard, PEER_HZ) < 300 {
+        assert!(begin.elapsed() < PATIENCE, "the peer is heard");
         attacker
             .send_to(&noise.packet(), stream.local_addr())
             .unwrap();
         victim
             .send_to(&voice.packet(), stream.local_addr())
             .unwrap();
-        if round >= 3 {
-            let len = victim.recv(&mut echo).unwrap();
+        if let Ok(len) = victim.recv(&mut echo) {
             let mut pcm = [0; 480];
             let mut decoder = CodecId::PCMU.decoder(Variant::default()).unwrap();
             let samples = decoder.decode(&echo[12..len], &mut pcm).unwrap();
             heard.extend_from_slice(&pcm[..samples]);
         }
     }
-    assert!(ms_of(&heard, PEER_HZ) >= 300);
     assert_eq!(ms_of(&heard, ATTACKER_HZ), 0);
     assert!(
         attacker.recv(&mut echo).is_err(),
