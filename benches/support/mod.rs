@@ -1,11 +1,10 @@
 //! What benchmarks of the media core share.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use muleteer::codec::CodecId;
 use muleteer::media::{MediaEvent, MediaFormat, MediaIo, Retired, StreamId, StreamParameters};
-use muleteer::rtp::{PayloadType, SourceRule};
+use muleteer::rtp::PayloadType;
 
 /// A network that is free of charge.
 pub struct Nowhere;
@@ -35,22 +34,5 @@ pub fn format(codec: CodecId) -> MediaFormat {
 
 /// A stream that sends and receives `codec`.
 pub fn parameters(codec: CodecId) -> StreamParameters {
-    let format = format(codec);
-    StreamParameters {
-        remote: Some(peer()),
-        follow_source: false,
-        source_rule: SourceRule::default(),
-        rtcp: None,
-        send: true,
-        receive: true,
-        send_format: format,
-        receive_formats: [format].into_iter().collect(),
-        telephone_event: None,
-        receive_events: [].into_iter().collect(),
-        ptime: Duration::from_millis(20),
-        hear_tones: false,
-        send_tones: false,
-        rtp_timeout: None,
-        srtp: None,
-    }
+    StreamParameters::new(Some(peer()), format(codec))
 }

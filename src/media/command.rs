@@ -87,6 +87,30 @@ pub struct StreamParameters {
     pub srtp: Option<Box<SrtpKeys>>,
 }
 
+impl StreamParameters {
+    /// Audio both ways in one format, in packets of 20 ms, and nothing else: no keys, no RTCP, no
+    /// encryption, no timeout.
+    pub fn new(remote: Option<SocketAddr>, format: MediaFormat) -> Self {
+        Self {
+            remote,
+            follow_source: false,
+            source_rule: SourceRule::default(),
+            rtcp: None,
+            send: true,
+            receive: true,
+            send_format: format,
+            receive_formats: SmallVec::from_slice(&[format]),
+            telephone_event: None,
+            receive_events: SmallVec::new(),
+            hear_tones: false,
+            send_tones: false,
+            ptime: Duration::from_millis(20),
+            rtp_timeout: None,
+            srtp: None,
+        }
+    }
+}
+
 /// A codec under its number, with its parameters in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MediaFormat {

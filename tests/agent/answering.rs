@@ -159,17 +159,7 @@ fn without_an_offer_ours_is_answered_in_the_ack() {
     let mut scene = Scene::new("echo", None);
     scene.peer().request("INVITE", "");
     scene.run(100);
-    let response = scene.peer().last_response();
-    assert_eq!(response.status.code(), 200);
-    assert!(String::from_utf8_lossy(&response.body).contains("m=audio "));
-    assert!(scene.media().is_empty());
-    let answer = scene.peer().offer("sendrecv");
-    scene.peer().ack(&answer);
-    scene.run(100);
-    assert_eq!(
-        scene.media(),
-        ["configure 192.0.2.9:40000 sendrecv", "output Echo"]
-    );
+    scene.answer_our_offer();
     scene.bye();
     scene.ends_clean();
 }

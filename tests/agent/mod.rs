@@ -254,6 +254,19 @@ impl Scene {
         self.run(100);
     }
 
+    /// Answers the offer in our 200 with the ACK, and hears the echo.
+    pub fn answer_our_offer(&mut self) {
+        assert_eq!(self.peer().statuses("INVITE"), [200]);
+        let ours = self.peer().last_response();
+        assert!(String::from_utf8_lossy(&ours.body).contains("m=audio "));
+        assert!(self.media().is_empty());
+        let answer = self.peer().offer("sendrecv");
+        self.peer().ack(&answer);
+        self.run(100);
+        let told = ["configure 192.0.2.9:40000 sendrecv", "output Echo"];
+        assert_eq!(self.media(), told);
+    }
+
     /// The peer hangs up and gets its 200.
     pub fn bye(&mut self) {
         self.peer().request("BYE", "");

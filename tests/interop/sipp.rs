@@ -19,7 +19,7 @@ transition "said it" TALK - noAudio / stop(true); -> END;
 transition "they left" (START, TALK, END) - hangup / stop(false); -> END;
 "#;
 
-/// Answers when a long prompt has been loaded, which gives a caller time to cancel.
+/// Never answers, which gives a caller time to cancel.
 const RINGS: &str = r#"
 import(mod_dlg);
 initial state START;

@@ -5,9 +5,8 @@ use std::time::Duration;
 use muleteer::codec::CodecId;
 use muleteer::rtp::PayloadType;
 
-use super::ear::{
-    CLEAN_STEP, CLICK, Ear, OPUS, TONE, Talker, frequency, largest_step, quiet_frames,
-};
+use super::ear::{CLEAN_STEP, CLICK, Ear, OPUS, TONE, Talker, frequency, quiet_frames};
+use crate::support::audio::largest_step;
 
 /// An hour, in which 300 ppm are 1.08 s.
 #[test]

@@ -7,8 +7,8 @@ use muleteer::media::{Playout, PlayoutCounters};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::ear::{Ear, OPUS, Packet, Talker, largest_step};
-use crate::support::audio;
+use super::ear::{Ear, OPUS, Packet, Talker};
+use crate::support::audio::{self, largest_step};
 use crate::support::media::parameters;
 use crate::support::server::project_root;
 

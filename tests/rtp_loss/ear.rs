@@ -313,14 +313,6 @@ pub fn frequency(pcm: &[i16]) -> f64 {
     (crossings.len() - 1) as f64 * 8_000.0 / (last - first) as f64
 }
 
-/// The largest difference of two neighbouring samples.
-pub fn largest_step(pcm: &[i16]) -> i32 {
-    pcm.windows(2)
-        .map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs())
-        .max()
-        .unwrap_or(0)
-}
-
 /// How many 20 ms of sound are quieter than half of the tone's level.
 pub fn quiet_frames(pcm: &[i16]) -> usize {
     let power = |frame: &[i16]| {
@@ -333,6 +325,6 @@ pub fn quiet_frames(pcm: &[i16]) -> usize {
 }
 
 /// No step of the tone itself is larger: 1,175 and what µ-law adds at full swing.
-pub const CLEAN_STEP: i32 = 1_500;
+pub const CLEAN_STEP: u16 = 1_500;
 /// Above this a step is heard as a click.
-pub const CLICK: i32 = 2_600;
+pub const CLICK: u16 = 2_600;

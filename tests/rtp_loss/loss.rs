@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use muleteer::media::Playout;
 
-use super::ear::{
-    CLEAN_STEP, CLICK, Ear, Network, TONE, Talker, frequency, largest_step, quiet_frames,
-};
+use super::ear::{CLEAN_STEP, CLICK, Ear, Network, TONE, Talker, frequency, quiet_frames};
+use crate::support::audio::largest_step;
 use crate::support::media::parameters;
 
 #[test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use muleteer::media::{MediaCommand, MediaEvent};
 
-use super::ear::{CLICK, Ear, Talker, largest_step};
+use super::ear::{CLICK, Ear, Talker};
+use crate::support::audio::largest_step;
 use crate::support::media::parameters;
 
 /// Sounds and pauses in turn, each in ms.

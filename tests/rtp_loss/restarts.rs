@@ -1,6 +1,7 @@
 //! Senders that begin anew, or in the middle.
 
-use super::ear::{CLICK, Ear, Talker, largest_step, quiet_frames};
+use super::ear::{CLICK, Ear, Talker, quiet_frames};
+use crate::support::audio::largest_step;
 
 /// A peer that talks for four seconds, becomes another by `change`, and talks on.
 fn changed(change: impl FnOnce(&mut Talker)) -> Ear {

@@ -40,6 +40,18 @@ pub fn silent_ms(pcm: &[i16]) -> usize {
     pcm.chunks(80).filter(quiet).count() * 10
 }
 
+/// The loudest sample, without its sign.
+pub fn peak(pcm: &[i16]) -> u16 {
+    let loud = pcm.iter().map(|sample| sample.unsigned_abs());
+    loud.max().unwrap_or(0)
+}
+
+/// The largest difference of two neighbouring samples; a click shows here.
+pub fn largest_step(pcm: &[i16]) -> u16 {
+    let steps = pcm.windows(2).map(|pair| pair[0].abs_diff(pair[1]));
+    steps.max().unwrap_or(0)
+}
+
 /// The sound of a WAV file, at [`SAMPLE_RATE`].
 pub fn wav(path: &Path) -> Vec<i16> {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

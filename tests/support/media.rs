@@ -11,7 +11,7 @@ use muleteer::media::{
     Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Retired, StreamId,
     StreamParameters,
 };
-use muleteer::rtp::{ClockRate, PayloadType, RtpHeaderTemplate, RtpPacket, SourceRule};
+use muleteer::rtp::{ClockRate, PayloadType, RtpHeaderTemplate, RtpPacket};
 
 use super::audio;
 
@@ -275,26 +275,15 @@ impl Rig {
 }
 
 pub fn parameters() -> StreamParameters {
+    let peer = PEER.parse().expect("an address");
+    let keys = (TELEPHONE_EVENT, ClockRate::HZ_8000);
     StreamParameters {
-        remote: Some(PEER.parse().expect("an address")),
-        follow_source: false,
-        source_rule: SourceRule::default(),
-        rtcp: None,
-        send: true,
-        receive: true,
-        send_format: MediaFormat::new(PayloadType::PCMU, CodecId::PCMU),
-        receive_formats: [MediaFormat::new(PayloadType::PCMU, CodecId::PCMU)]
-            .into_iter()
-            .collect(),
-        telephone_event: Some((TELEPHONE_EVENT, ClockRate::HZ_8000)),
-        receive_events: [(TELEPHONE_EVENT, ClockRate::HZ_8000)]
-            .into_iter()
-            .collect(),
-        ptime: Duration::from_millis(20),
-        hear_tones: false,
-        send_tones: false,
-        rtp_timeout: None,
-        srtp: None,
+        telephone_event: Some(keys),
+        receive_events: [keys].into_iter().collect(),
+        ..StreamParameters::new(
+            Some(peer),
+            MediaFormat::new(PayloadType::PCMU, CodecId::PCMU),
+        )
     }
 }
 

@@ -12,7 +12,7 @@ use muleteer::codec::{
 use muleteer::media::{Audience, MediaCommand, MediaFormat, RoomCommand};
 use muleteer::rtp::{ClockRate, PayloadType};
 
-use super::audio::{SAMPLE_RATE, sine};
+use super::audio::{SAMPLE_RATE, largest_step, peak, sine};
 use super::media::{Rig, looped, once, parameters};
 
 /// What a stream sends, and how it is sent.
@@ -198,7 +198,7 @@ pub fn assert_seamless(format: MediaFormat) {
             f64::from(loud) < 1.3 * f64::from(loudest),
             "{codec}, {scene}: a peak of {loud}, not {loudest}"
         );
-        let (step, steepest) = (step(&heard), step(&expected));
+        let (step, steepest) = (largest_step(&heard), largest_step(&expected));
         assert!(
             f64::from(step) < most_click * f64::from(steepest),
             "{codec}, {scene}: a click of {step}, not {steepest}"
@@ -224,19 +224,6 @@ fn without_break(format: MediaFormat, said: &[i16]) -> Vec<i16> {
         heard.extend_from_slice(&pcm[..count]);
     }
     heard
-}
-
-fn peak(pcm: &[i16]) -> u16 {
-    pcm.iter()
-        .map(|sample| sample.unsigned_abs())
-        .max()
-        .unwrap_or(0)
-}
-
-/// The largest difference between neighbours.
-fn step(pcm: &[i16]) -> u16 {
-    let steps = pcm.windows(2).map(|pair| pair[0].abs_diff(pair[1]));
-    steps.max().unwrap_or(0)
 }
 
 /// Samples as they are, at any rate, to hear what was to be sent.

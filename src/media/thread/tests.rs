@@ -5,28 +5,13 @@ use crate::codec::CodecId;
 use crate::media::command::{MediaCommand, MediaFormat, StreamParameters};
 use crate::media::file_io::FileThread;
 use crate::media::sockets::{Control, Opened, Port};
-use crate::rtp::{PayloadType, SourceRule};
+use crate::rtp::PayloadType;
 
 /// Hears `peer` in PCMU.
 fn hearing(peer: &UdpSocket) -> MediaCommand {
     let format = MediaFormat::new(PayloadType::PCMU, CodecId::PCMU);
-    MediaCommand::Configure(Box::new(StreamParameters {
-        remote: peer.local_addr().ok(),
-        follow_source: false,
-        source_rule: SourceRule::default(),
-        rtcp: None,
-        send: true,
-        receive: true,
-        send_format: format,
-        receive_formats: [format].into_iter().collect(),
-        telephone_event: None,
-        receive_events: Default::default(),
-        ptime: Duration::from_millis(20),
-        hear_tones: false,
-        send_tones: false,
-        rtp_timeout: None,
-        srtp: None,
-    }))
+    let parameters = StreamParameters::new(peer.local_addr().ok(), format);
+    MediaCommand::Configure(Box::new(parameters))
 }
 
 #[test]
