@@ -155,7 +155,8 @@ pub(super) fn ended_by(thread: &JoinHandle<()>, deadline: Instant) -> bool {
 impl FileIo {
     /// Creates the file and returns where a stream is to put its samples.
     ///
-    /// The file is playable from the first second on, also after a crash; while it is written it is
+    /// The file is playable from the first second on, also after a crash, of which no more than the last 300 ms
+    /// are lost; while it is written it is
     /// locked, so that nobody takes it for one that a crash left. `done` is called when the returned sink
     /// is dropped and the last sample is written, or when the disk refuses more. Touches the disk: call it
     /// where waiting is allowed.
@@ -347,7 +348,10 @@ impl Recording {
             }
             self.file.write(&buffer[..count])?;
         }
-        if closed { self.file.finish() } else { Ok(()) }
+        match closed {
+            true => self.file.finish(),
+            false => self.file.store(),
+        }
     }
 }
 
@@ -364,8 +368,8 @@ impl Storage for File {
 /// Jobs that may wait. Far more than the streams that end within one wake-up.
 const QUEUE_LENGTH: usize = 1_024;
 /// How often the rings of running recordings are emptied: a part of what they hold, so that there is
-/// time for the disk as well.
-const WRITE_INTERVAL: Duration = Duration::from_millis(200);
+/// time for the disk as well. A crash loses so much of a recording.
+const WRITE_INTERVAL: Duration = Duration::from_millis(100);
 /// Samples read from a ring at once; an even number, so that channels stay where they are.
 const READ_SAMPLES: usize = 4_096;
 

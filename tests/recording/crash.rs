@@ -51,6 +51,8 @@ async fn a_killed_server_leaves_playable_files_and_the_next_one_completes_them()
     }
     grown(&recordings.join("box/a.wav"), 2 * 16_000 + 44).await;
     grown(&recordings.join("b.wav"), 2 * 8_000 + 58).await;
+    grown(&recordings.join("c.opus"), 2 * 1_000).await;
+    let stored = files_named.map(|name| std::fs::read(recordings.join(name)).expect("a file"));
     first.process.signal(Signal::KILL);
     first.process.ended();
 
@@ -71,6 +73,14 @@ async fn a_killed_server_leaves_playable_files_and_the_next_one_completes_them()
 
     let second = server(&folder, &[]);
     second.stop();
+    // Nothing that was there before is missing: no whole sample, no whole packet.
+    for (name, stored) in files_named.iter().zip(&stored) {
+        let bytes = std::fs::read(recordings.join(name)).expect("a file");
+        match name.ends_with(".opus") {
+            true => assert!(packets(&bytes) >= packets(stored), "{name}"),
+            false => assert_eq!(bytes[58..stored.len() & !1], stored[58..stored.len() & !1]),
+        }
+    }
     assert_eq!(files(&recordings.join(".running")).len(), 0);
     for name in &files_named[..2] {
         let bytes = std::fs::read(recordings.join(name)).expect("a file");
@@ -81,4 +91,10 @@ async fn a_killed_server_leaves_playable_files_and_the_next_one_completes_them()
     let opus = std::fs::read(recordings.join("c.opus")).expect("a file");
     let mut reader = ogg::PacketReader::new(std::io::Cursor::new(&opus));
     while let Some(_packet) = reader.read_packet().expect("whole pages") {}
+}
+
+/// How many can be read.
+fn packets(opus: &[u8]) -> usize {
+    let mut reader = ogg::PacketReader::new(std::io::Cursor::new(opus));
+    std::iter::from_fn(|| reader.read_packet().ok().flatten()).count()
 }

@@ -1,9 +1,9 @@
 //! The file of a recording: its format, what is trimmed off, and a layout that survives a crash.
 //!
-//! [`RecordingFile`] takes samples and writes blocks of about a second through [`Storage`], first audio
-//! and then the header that tells of it. So at every moment the file is playable and holds all whole
-//! seconds but the one being written; [`repair()`] completes what a crash left. Driven by the file thread;
-//! opens no file itself.
+//! [`RecordingFile`] takes samples and writes them through [`Storage`], first audio and then, for each
+//! second, the header that tells of it. So at every moment the file is playable to its last whole second but
+//! one, and [`repair()`] makes of what a crash left a file of all that was [stored](RecordingFile::store).
+//! Driven by the file thread; opens no file itself.
 //!
 //! WAV with 16-bit samples or G.711 (`wav`), Ogg Opus (RFC 7845, `opus`).
 
@@ -90,7 +90,7 @@ impl<S: Storage> RecordingFile<S> {
         })
     }
 
-    /// Takes whole frames, channels alternating, and writes what makes a block.
+    /// Takes whole frames, channels alternating. They may wait for [`RecordingFile::store`].
     ///
     /// # Errors
     /// What [`Storage`] says. Nothing can be written after that but [`RecordingFile::give_up`].
@@ -104,6 +104,18 @@ impl<S: Storage> RecordingFile<S> {
         match trim {
             None => writer.write(pcm, None, storage),
             Some(trim) => trim.pass(pcm, |pcm, keep| writer.write(pcm, Some(keep), storage)),
+        }
+    }
+
+    /// Writes what waits, so that a crash does not lose it: all of a WAV file, and of an Opus file all but
+    /// the last 200 ms, which are not a page yet.
+    ///
+    /// # Errors
+    /// As [`RecordingFile::write`].
+    pub fn store(&mut self) -> io::Result<()> {
+        match &mut self.writer {
+            Writer::Wav(wav) => wav.store(&mut self.storage),
+            Writer::Opus(_) => Ok(()),
         }
     }
 

@@ -79,7 +79,7 @@ impl Layout {
 /// Length of the longest header.
 pub const MAX_HEADER_BYTES: usize = 58;
 
-/// Collects a block, appends it, and then says so in the header.
+/// Collects a block and appends it, and says so in the header for each second.
 pub struct WavWriter {
     layout: Layout,
     /// Encodes G.711.
@@ -88,8 +88,10 @@ pub struct WavWriter {
     /// Not written yet; at most [`WavWriter::block_bytes`].
     block: Vec<u8>,
     block_bytes: usize,
-    /// Bytes of audio that are in the file and its header.
+    /// Bytes of audio that are in the file.
     written: u64,
+    /// Those that its header tells of, less than a block fewer.
+    told: u64,
 }
 
 impl WavWriter {
@@ -114,6 +116,7 @@ impl WavWriter {
             block: Vec::with_capacity(second.min(MAX_BLOCK_BYTES)),
             block_bytes: second.min(MAX_BLOCK_BYTES),
             written: 0,
+            told: 0,
         })
     }
 
@@ -138,7 +141,7 @@ impl WavWriter {
             self.encode(now);
             pcm = later;
             if self.block.len() == self.block_bytes {
-                self.flush(storage)?;
+                self.store(storage)?;
             }
         }
         Ok(())
@@ -158,30 +161,38 @@ impl WavWriter {
         }
     }
 
-    /// Audio first: a header never tells of what is not there.
-    fn flush(&mut self, storage: &mut impl Storage) -> io::Result<()> {
+    /// Appends what was collected. Audio first: a header never tells of what is not there.
+    pub fn store(&mut self, storage: &mut impl Storage) -> io::Result<()> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
         storage.write_at(self.header_bytes + self.written, &self.block)?;
-        self.write_header(self.written + self.block.len() as u64, storage)?;
         self.written += self.block.len() as u64;
         self.block.clear();
+        if self.written - self.told >= self.block_bytes as u64 {
+            self.write_header(storage)?;
+        }
         Ok(())
     }
 
-    fn write_header(&self, data_bytes: u64, storage: &mut impl Storage) -> io::Result<()> {
-        let data_bytes = u32::try_from(data_bytes).map_err(io::Error::other)?;
-        storage.write_at(0, &self.layout.header(data_bytes))
+    fn write_header(&mut self, storage: &mut impl Storage) -> io::Result<()> {
+        let data_bytes = u32::try_from(self.written).map_err(io::Error::other)?;
+        storage.write_at(0, &self.layout.header(data_bytes))?;
+        self.told = self.written;
+        Ok(())
     }
 
     pub fn finish(&mut self, keep: Option<u64>, storage: &mut impl Storage) -> io::Result<()> {
-        if !self.block.is_empty() {
-            self.flush(storage)?;
-        }
+        self.store(storage)?;
         let kept = keep.map_or(self.written, |frames| {
             self.written.min(frames * self.layout.frame_bytes())
         });
-        if kept < self.written {
-            self.written = kept;
-            self.write_header(kept, storage)?;
+        let is_cut = kept < self.written;
+        self.written = kept;
+        if self.told != kept {
+            self.write_header(storage)?;
+        }
+        if is_cut {
             storage.set_len(self.header_bytes + kept)?;
         }
         if !kept.is_multiple_of(2) {
@@ -193,7 +204,7 @@ impl WavWriter {
 
     pub fn give_up(&mut self, storage: &mut impl Storage) -> io::Result<()> {
         self.block.clear();
-        self.write_header(self.written, storage)?;
+        self.write_header(storage)?;
         storage.set_len(self.header_bytes + self.written)
     }
 }
