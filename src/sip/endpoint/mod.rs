@@ -34,6 +34,7 @@ use crate::sip::transport::{Flow, Transmit, response_flow, stamp_via};
 
 mod admission;
 mod config;
+mod deadlines;
 mod sources;
 mod table;
 mod uac;

@@ -1,12 +1,11 @@
 //! The transactions of one side and when each wants to be woken.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::Instant;
 
 use slab::Slab;
 
 use super::TransactionId;
+use super::deadlines::Deadlines;
 
 /// Something that wants to be woken at a time that changes.
 pub(super) trait Timed {
@@ -22,7 +21,7 @@ pub(super) trait Timed {
 /// queue is always accurate.
 pub(super) struct Table<T> {
     slots: Slab<Slot<T>>,
-    queue: BinaryHeap<Reverse<(Instant, TransactionId)>>,
+    queue: Deadlines,
     generation: u32,
 }
 
@@ -40,7 +39,7 @@ impl<T: Timed> Table<T> {
     pub(super) fn new(first_generation: u32) -> Self {
         Self {
             slots: Slab::new(),
-            queue: BinaryHeap::new(),
+            queue: Deadlines::default(),
             generation: first_generation,
         }
     }
@@ -80,14 +79,14 @@ impl<T: Timed> Table<T> {
             && slot.queued.is_none_or(|queued| deadline < queued)
         {
             slot.queued = Some(deadline);
-            self.queue.push(Reverse((deadline, id)));
+            self.queue.push(deadline, id);
         }
         self.settle_top();
     }
 
     /// Takes a value whose deadline has come. It has to be scheduled again.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<TransactionId> {
-        let Reverse((at, id)) = *self.queue.peek()?;
+        let (at, id) = self.queue.peek()?;
         if at > now {
             return None;
         }
@@ -101,7 +100,7 @@ impl<T: Timed> Table<T> {
 
     /// Returns the earliest deadline.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.queue.peek().map(|Reverse((at, _))| *at)
+        self.queue.peek().map(|(at, _)| at)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -114,7 +113,7 @@ impl<T: Timed> Table<T> {
 
     /// Makes the top of the queue true: drops dead entries, moves those whose deadline is later.
     fn settle_top(&mut self) {
-        while let Some(&Reverse((at, id))) = self.queue.peek() {
+        while let Some((at, id)) = self.queue.peek() {
             let live = self.slot_mut(id).filter(|slot| slot.queued == Some(at));
             let deadline = live.as_ref().and_then(|slot| slot.value.deadline());
             if deadline == Some(at) {
@@ -125,7 +124,7 @@ impl<T: Timed> Table<T> {
             }
             self.queue.pop();
             if let Some(deadline) = deadline {
-                self.queue.push(Reverse((deadline, id)));
+                self.queue.push(deadline, id);
             }
         }
     }

@@ -1,6 +1,5 @@
 //! The server side of an endpoint: requests that come in and the responses to them.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,12 +16,15 @@ use super::admission::refusal;
 use super::table::{Table, Timed};
 use super::{Admission, Class, Core, Event, RETRY_AFTER_S, TransactionId};
 
+/// Keys are hashes already, which nobody foresees ([`KeyMaker`]), so that a fast hash of them does.
+type ByKey<K> = foldhash::HashMap<K, TransactionId>;
+
 /// All server transactions and the ways to find them.
 pub(super) struct Uas {
     table: Table<ServerTransaction>,
-    by_key: HashMap<ServerKey, TransactionId>,
-    by_merge: HashMap<MergeKey, TransactionId>,
-    by_ack: HashMap<AckKey, TransactionId>,
+    by_key: ByKey<ServerKey>,
+    by_merge: ByKey<MergeKey>,
+    by_ack: ByKey<AckKey>,
     /// A request that has just come. Its end is put on the clock when the TU has not refused it at once.
     fresh: Option<TransactionId>,
     keys: KeyMaker,
@@ -68,9 +70,9 @@ impl Uas {
     pub(super) fn new(seed: [u8; 32]) -> Self {
         Self {
             table: Table::new(0),
-            by_key: HashMap::new(),
-            by_merge: HashMap::new(),
-            by_ack: HashMap::new(),
+            by_key: ByKey::default(),
+            by_merge: ByKey::default(),
+            by_ack: ByKey::default(),
             fresh: None,
             keys: KeyMaker::new(seed),
             retained_bytes: 0,
