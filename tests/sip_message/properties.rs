@@ -1,9 +1,12 @@
 //! `parse(write(x)) == x`, for each structured header and for whole messages.
 
 use bytes::Bytes;
+use muleteer::sip::message::header::{
+    EndReason, Event, MinSe, Refresher, Replaces, SessionExpires, SubscriptionState, Substate,
+};
 use muleteer::sip::message::{
     CSeq, ContentDisposition, HeaderName, Headers, Host, MediaType, Message, Method, NameAddr,
-    Params, Request, Response, SipUri, StatusCode, TelUri, Uri, Via,
+    Params, RAck, Request, Response, SipUri, StatusCode, TelUri, Uri, Via, sipfrag,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -88,6 +91,60 @@ prop_compose! {
     fn cseq()(number: u32, method in TOKEN) -> CSeq {
         CSeq { number, method: Method::parse(&method).unwrap() }
     }
+}
+
+/// `callid = word [ "@" word ]`, without the `@`, which is one of many characters here.
+const CALL_ID: &str = "[a-zA-Z0-9.!%*_+`'~()<>:\\\\\"/\\[\\]?{}@-]{1,16}";
+
+prop_compose! {
+    fn replaces()(
+        call_id in CALL_ID,
+        to_tag in TOKEN,
+        from_tag in TOKEN,
+        early_only: bool,
+    ) -> Replaces {
+        Replaces { call_id, to_tag, from_tag, early_only }
+    }
+}
+
+/// Every reason and state that has a name, and some that have none.
+fn subscription_state() -> impl Strategy<Value = SubscriptionState> {
+    let substate = prop_oneof![
+        Just(Substate::Active),
+        Just(Substate::Pending),
+        Just(Substate::Terminated),
+    ];
+    let reason = prop_oneof![
+        Just(EndReason::Deactivated),
+        Just(EndReason::Probation),
+        Just(EndReason::Rejected),
+        Just(EndReason::Timeout),
+        Just(EndReason::Giveup),
+        Just(EndReason::Noresource),
+        Just(EndReason::Invariant),
+        TOKEN.prop_map(|token| EndReason::Other(format!("x-{token}").into())),
+    ];
+    (
+        substate,
+        option::of(reason),
+        any::<Option<u32>>(),
+        any::<Option<u32>>(),
+    )
+        .prop_map(
+            |(substate, reason, expires, retry_after)| SubscriptionState {
+                substate,
+                reason,
+                expires,
+                retry_after,
+            },
+        )
+}
+
+/// What `read` gives of headers with this one line.
+fn line<T>(name: HeaderName, value: impl ToString, read: impl Fn(&Headers) -> T) -> T {
+    let mut headers = Headers::new();
+    headers.push(name, value.to_string());
+    read(&headers)
 }
 
 /// Adds the headers that every message has, and others in any number and order.
@@ -190,6 +247,91 @@ proptest! {
     }
 
     #[test]
+    fn a_written_session_interval_is_read_as_it_was(seconds: u32, refresher in 0..3_usize) {
+        let refresher = [None, Some(Refresher::Uac), Some(Refresher::Uas)][refresher];
+        let interval = SessionExpires { seconds, refresher };
+        prop_assert_eq!(SessionExpires::parse(&interval.to_string()), Ok(interval));
+        prop_assert_eq!(MinSe::parse(&MinSe(seconds).to_string()), Ok(MinSe(seconds)));
+    }
+
+    #[test]
+    fn a_written_rack_is_read_as_it_was(response: u32, cseq in cseq()) {
+        let rack = RAck { response, cseq };
+        prop_assert_eq!(RAck::parse(&rack.to_string()), Ok(rack));
+    }
+
+    #[test]
+    fn a_written_replaces_is_read_as_it_was(replaces in replaces()) {
+        prop_assert_eq!(Replaces::parse(&replaces.to_string()), Ok(replaces));
+    }
+
+    #[test]
+    fn a_replaces_embedded_in_a_uri_is_read_as_it_was(uri in sip_uri(), replaces in replaces()) {
+        let mut uri = SipUri { headers: None, ..uri };
+        uri.embed_header(&HeaderName::Replaces, &replaces.to_string());
+        let read = Uri::parse(&uri.to_string()).unwrap();
+        let headers = read.as_sip().unwrap().embedded_headers();
+        prop_assert_eq!(headers.replaces(), Ok(Some(replaces)));
+    }
+
+    #[test]
+    fn a_written_event_is_read_as_it_was(package in TOKEN, params in header_params()) {
+        let event = Event { package, params };
+        let read = Event::parse(&event.to_string());
+        prop_assert!(read.as_ref().is_ok_and(|read| read.matches(&event)));
+        prop_assert_eq!(read, Ok(event));
+    }
+
+    #[test]
+    fn a_written_subscription_state_is_read_as_it_was(state in subscription_state()) {
+        prop_assert_eq!(SubscriptionState::parse(&state.to_string()), Ok(state));
+    }
+
+    #[test]
+    fn a_written_number_is_read_as_it_was(number: u32, hops: u8, flag: bool) {
+        prop_assert_eq!(line(HeaderName::RSeq, number, Headers::rseq), Ok(number));
+        prop_assert_eq!(line(HeaderName::Expires, number, Headers::expires), Ok(Some(number)));
+        prop_assert_eq!(line(HeaderName::MinExpires, number, Headers::min_expires), Ok(Some(number)));
+        prop_assert_eq!(line(HeaderName::RetryAfter, number, Headers::retry_after), Ok(Some(number)));
+        prop_assert_eq!(line(HeaderName::MaxForwards, hops, Headers::max_forwards), Ok(Some(hops)));
+        prop_assert_eq!(line(HeaderName::ReferSub, flag, Headers::refer_sub), Ok(Some(flag)));
+    }
+
+    #[test]
+    fn a_written_call_id_is_read_as_it_was(call_id in CALL_ID) {
+        let read = line(HeaderName::CallId, &call_id, |headers| headers.call_id().map(str::to_owned));
+        prop_assert_eq!(read, Ok(call_id));
+    }
+
+    #[test]
+    fn a_written_address_is_read_as_it_was_in_whichever_header(address in name_addr()) {
+        let all = |name, read: fn(&Headers) -> _| line(name, &address, read);
+        prop_assert_eq!(all(HeaderName::From, Headers::from), Ok(address.clone()));
+        prop_assert_eq!(all(HeaderName::To, Headers::to), Ok(address.clone()));
+        prop_assert_eq!(all(HeaderName::ReferTo, Headers::refer_to), Ok(address.clone()));
+        let referred_by = line(HeaderName::ReferredBy, &address, Headers::referred_by);
+        prop_assert_eq!(referred_by, Ok(Some(address)));
+    }
+
+    #[test]
+    fn a_written_list_of_tokens_is_read_as_it_was(tokens in vec(TOKEN, 0..8)) {
+        let read = line(HeaderName::Supported, tokens.join(" , "), |headers| {
+            headers.tokens(&HeaderName::Supported).map(str::to_owned).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(read, tokens);
+    }
+
+    #[test]
+    fn a_written_status_fragment_is_read_as_it_was(code in 100..700_u16, reason in "[^\r\n]{0,20}") {
+        let status = StatusCode::new(code).unwrap();
+        let body = sipfrag::write(status, &reason);
+        let read = line(HeaderName::ContentType, sipfrag::CONTENT_TYPE, |headers| {
+            sipfrag::read(headers, &body)
+        });
+        prop_assert_eq!(read, Ok(Some((status, reason.trim().to_owned()))));
+    }
+
+    #[test]
     fn a_written_list_is_read_as_it_was(
         contacts in vec(name_addr(), 1..6),
         vias in vec(via(), 1..6),
@@ -206,7 +348,14 @@ proptest! {
         for via in &vias {
             headers.push(HeaderName::Via, via.to_string());
         }
+        for part in [&contacts[..at], &contacts[at..]] {
+            headers.push(HeaderName::Route, line(part));
+            headers.push(HeaderName::RecordRoute, line(part));
+        }
+        prop_assert_eq!(headers.routes(), Ok(contacts.clone()));
+        prop_assert_eq!(headers.record_routes(), Ok(contacts.clone()));
         prop_assert_eq!(headers.contacts(), Ok(contacts));
+        prop_assert_eq!(headers.bottom_via(), Ok(vias[vias.len() - 1].clone()));
         prop_assert_eq!(headers.via(), Ok(vias[0].clone()));
         prop_assert_eq!(headers.vias(), Ok(vias));
     }
@@ -264,5 +413,8 @@ proptest! {
     #[test]
     fn no_text_makes_a_parser_panic(text in "\\PC*|[\"<>;,=@:?%\\\\\\[\\]/ a1é-]{0,30}") {
         let _ = (Uri::parse(&text), NameAddr::parse(&text), Via::parse(&text), CSeq::parse(&text));
+        let _ = (RAck::parse(&text), Replaces::parse(&text), Event::parse(&text));
+        let _ = (SessionExpires::parse(&text), MinSe::parse(&text), SubscriptionState::parse(&text));
+        let _ = (MediaType::parse(&text), ContentDisposition::parse(&text));
     }
 }

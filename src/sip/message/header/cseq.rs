@@ -21,19 +21,27 @@ impl CSeq {
     /// # Errors
     /// The number does not fit 32 bits, or number or method is missing.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let mut cursor = Cursor::new(text);
-        cursor.skip_blanks();
-        let start = cursor.error("number below 2^32");
-        let number = cursor
-            .take_while(|b| b.is_ascii_digit())
-            .parse()
-            .map_err(|_| start)?;
-        cursor.take_some(is_blank, "blank")?;
+        Self::read(&mut Cursor::new(text))
+    }
+
+    /// Reads it from here to the end.
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, SyntaxError> {
+        let number = number_and_blank(cursor)?;
         let missing = cursor.error("method");
         let method = Method::parse(cursor.take_while(is_token)).ok_or(missing)?;
         cursor.end("end of CSeq")?;
         Ok(Self { number, method })
     }
+}
+
+/// `1*DIGIT LWS`, a number of 32 bits.
+pub(super) fn number_and_blank(cursor: &mut Cursor<'_>) -> Result<u32, SyntaxError> {
+    cursor.skip_blanks();
+    let wrong = cursor.error("number below 2^32");
+    let digits = cursor.take_while(|b| b.is_ascii_digit());
+    let number = digits.parse().map_err(|_| wrong)?;
+    cursor.take_some(is_blank, "blank")?;
+    Ok(number)
 }
 
 impl fmt::Display for CSeq {

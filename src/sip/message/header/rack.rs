@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::CSeq;
+use super::cseq::number_and_blank;
 use crate::sip::message::SyntaxError;
-use crate::sip::message::lex::{Cursor, is_blank};
+use crate::sip::message::lex::Cursor;
 
 /// `RAck = response-num LWS CSeq-num LWS Method`: which provisional response a PRACK acknowledges.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,13 +23,8 @@ impl RAck {
     /// A number does not fit 32 bits, or a part is missing.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let mut cursor = Cursor::new(text);
-        cursor.skip_blanks();
-        let start = cursor.error("number below 2^32");
-        let digits = cursor.take_while(|b| b.is_ascii_digit());
-        let response = digits.parse().map_err(|_| start)?;
-        cursor.take_some(is_blank, "blank")?;
-        let rest = text.trim_start().split_at(digits.len()).1;
-        let cseq = CSeq::parse(rest)?;
+        let response = number_and_blank(&mut cursor)?;
+        let cseq = CSeq::read(&mut cursor)?;
         Ok(Self { response, cseq })
     }
 }
@@ -61,5 +57,7 @@ mod tests {
         ] {
             assert!(RAck::parse(wrong).is_err(), "{wrong}");
         }
+        let at = |text| RAck::parse(text).unwrap_err().offset;
+        assert_eq!((at("1 x INVITE"), at(" 1 2 INVITE x")), (2, 12));
     }
 }
