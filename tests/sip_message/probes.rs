@@ -222,6 +222,48 @@ fn headers_of_a_uri_are_kept() {
 }
 
 #[test]
+fn a_tag_without_a_value_is_refused_with_400() {
+    for lines in [
+        "From: <sip:a@x>;tag",
+        "From: sip:a@x;tag=",
+        "From: <sip:a@x>;tag=;x=1",
+        "To: <sip:b@x>;tag=",
+        "t: <sip:b@x> ; TAG",
+    ] {
+        let bad = parse(with(lines)).unwrap_err();
+        assert!(matches!(bad.error, ParseError::Header { .. }), "{lines}");
+        let answer = bad.answer.unwrap();
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{lines}");
+        assert!(
+            answer.reason.contains("tag with a value"),
+            "{}",
+            answer.reason
+        );
+    }
+    // Other parameters need none, and a peer of RFC 2543 has no tag.
+    assert_eq!(headers("From: <sip:a@x>;tagged;x=").from_tag(), Ok(None));
+    // Whoever answers like that has answered.
+    let lines = "To: <sip:b@x>;tag=\r\nCSeq: 1 BYE";
+    assert!(parse(message("SIP/2.0 200 OK", lines, "")).is_ok());
+}
+
+#[test]
+fn an_escape_that_is_none_stands_for_itself() {
+    for (written, meant) in [
+        ("a%zz", "a%zz"),
+        ("100%", "100%"),
+        ("%4", "%4"),
+        ("%%41", "%A"),
+    ] {
+        let start_line = format!("INVITE sip:{written}@example.com SIP/2.0");
+        let request = request(message(&start_line, "", ""));
+        let uri = request.uri.as_sip().unwrap();
+        assert_eq!(uri.user.as_deref(), Some(written));
+        assert_eq!(uri.user_decoded().unwrap(), meant);
+    }
+}
+
+#[test]
 fn methods_are_open_and_case_sensitive() {
     for name in ["FOO", "invite", "Invite", "X-a.b!%*_+`'~"] {
         let request = request(message(

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{CSeq, Headers, ParseError, Via};
+use super::{CSeq, HeaderName, Headers, ParseError, SyntaxError, Via};
 
 /// The headers that identify a message, read once: with this, nobody reads them again to find its transaction.
 #[derive(Debug, Clone)]
@@ -13,9 +13,9 @@ pub struct Identity {
     pub via: Via,
     /// Call-ID.
     pub call_id: Bytes,
-    /// The tag of From.
+    /// The tag of From; of a response, empty if it has no value.
     pub from_tag: Option<String>,
-    /// The tag of To.
+    /// The tag of To, likewise.
     pub to_tag: Option<String>,
     /// CSeq.
     pub cseq: CSeq,
@@ -35,5 +35,24 @@ impl Identity {
             call_id: headers.call_id_bytes()?.clone(),
             cseq: headers.cseq()?,
         })
+    }
+
+    /// Checks what matters in requests alone: `tag-param = "tag" EQUAL token` (RFC 3261 §25.1). What nobody
+    /// can tell from another would name a dialog. A response with such a tag is still the answer to its request.
+    pub(super) fn check_tags(&self) -> Result<(), ParseError> {
+        let tags = [
+            (HeaderName::From, &self.from_tag),
+            (HeaderName::To, &self.to_tag),
+        ];
+        match tags.into_iter().find(|(_, tag)| tag.as_deref() == Some("")) {
+            Some((name, _)) => Err(ParseError::Header {
+                name,
+                source: SyntaxError {
+                    offset: 0,
+                    expected: "tag with a value",
+                },
+            }),
+            None => Ok(()),
+        }
     }
 }

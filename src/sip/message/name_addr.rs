@@ -48,11 +48,11 @@ impl NameAddr {
         })
     }
 
-    /// The `tag` parameter of a value that [`Self::parse`] takes; keeps nothing.
+    /// The `tag` parameter of a value that [`Self::parse`] takes, empty if it has no value; keeps nothing.
     pub(super) fn checked_tag(text: &str) -> Result<Option<&str>, SyntaxError> {
         let mut tag = None;
         read(text, Uri::check, note_tag(&mut tag))?;
-        Ok(tag.flatten())
+        Ok(tag.map(Option::unwrap_or_default))
     }
 
     /// The same of a value that is known to be good. Looks at the parameters alone.
@@ -195,6 +195,21 @@ mod tests {
             "<sip:a@x>;TAG=1",
         ] {
             assert_eq!(NameAddr::parse(text).unwrap().tag(), Some("1"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_tag_without_a_value_is_an_empty_one() {
+        for (text, tag) in [
+            ("<sip:a@x>", None),
+            ("<sip:a@x;tag>", None),
+            ("<sip:a@x>;tag", Some("")),
+            ("\"a;b\" <sip:a@x>;x=1;TAG=", Some("")),
+            ("sip:a@x;tag= ;x=1", Some("")),
+            ("<sip:a@x>;tag=a:b@c", Some("a:b@c")),
+            ("<sip:a@x>;x=\";tag\";tag=1;tag", Some("1")),
+        ] {
+            assert_eq!(NameAddr::checked_tag(text), Ok(tag), "{text}");
         }
     }
 

@@ -209,7 +209,8 @@ fn identity(start: &StartLine, headers: &Headers) -> Result<Identity, ParseError
         StartLine::Request(method, _) if *method != identity.cseq.method => {
             Err(ParseError::CSeqMethod)
         }
-        _ => Ok(identity),
+        StartLine::Request(..) => identity.check_tags().map(|()| identity),
+        StartLine::Response(..) => Ok(identity),
     }
 }
 
