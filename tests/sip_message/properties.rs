@@ -113,6 +113,7 @@ fn subscription_state() -> impl Strategy<Value = SubscriptionState> {
         Just(Substate::Active),
         Just(Substate::Pending),
         Just(Substate::Terminated),
+        TOKEN.prop_map(|token| Substate::Other(format!("x-{token}").into())),
     ];
     let reason = prop_oneof![
         Just(EndReason::Deactivated),

@@ -106,7 +106,7 @@ fn a_broken_notify_makes_no_fork_and_neither_does_one_that_comes_late() {
     let mut scene = scene(&format!("{SUBSCRIBE} subscription.create(s);"), "");
     respond(&mut scene, 200, "600");
     notify_from(&mut scene, "n", "active;expires=600", "");
-    notify_from(&mut scene, "other", "asleep", "");
+    notify_from(&mut scene, "other", "a sleep", "");
     scene.run(32_000);
     notify_from(&mut scene, "other", "active;expires=600", "");
     assert_eq!(scene.peer().statuses("NOTIFY"), [200, 400, 481]);

@@ -406,6 +406,21 @@ fn sub_9_a_session_that_ends_leaves_no_subscription() {
 }
 
 #[test]
+fn rfc6665_8_4_a_state_of_an_extension_ends_no_subscription() {
+    let mut scene = scene(&format!("{SUBSCRIBE} subscription.create(s);"), "");
+    respond(&mut scene, 200, "600");
+    for state in ["asleep", "active;expires=600", "asleep;expires=600"] {
+        notify(&mut scene, state, "");
+    }
+    assert_eq!(scene.peer().statuses("NOTIFY"), [200; 3]);
+    assert_eq!(statuses(&mut scene), ["pending", "active", "active"]);
+    // It is refreshed before it is over.
+    scene.run(570_000);
+    assert_eq!(subscribes(&mut scene).len(), 2);
+    end(&mut scene);
+}
+
+#[test]
 fn a_subscription_without_a_notify_times_out() {
     let mut scene = scene(&format!("{SUBSCRIBE} subscription.create(s);"), "");
     respond(&mut scene, 200, "600");
@@ -435,7 +450,7 @@ fn a_notify_for_nothing_or_of_another_fork_gets_481_and_a_broken_one_400() {
         "",
     );
     respond(&mut scene, 200, "600");
-    notify(&mut scene, "asleep", "");
+    notify(&mut scene, "a sleep", "");
     notify(&mut scene, "active;expires=600", "");
     // Out of order.
     scene.peer().cseq -= 2;

@@ -115,13 +115,13 @@ impl Notifier {
     pub fn write_notify(&mut self, now: Instant, request: &mut Request) {
         self.is_wanted = false;
         self.is_notifying = true;
-        let mut state = SubscriptionState::new(self.substate);
+        let mut state = SubscriptionState::new(self.substate.clone());
         match self.substate {
             Substate::Terminated => {
                 state.reason = self.reason.clone();
                 state.retry_after = self.retry_after;
             }
-            Substate::Active | Substate::Pending => {
+            Substate::Active | Substate::Pending | Substate::Other(_) => {
                 let left = self.expires_at.saturating_duration_since(now).as_secs();
                 state.expires = Some(u32::try_from(left).unwrap_or(u32::MAX));
             }

@@ -192,7 +192,7 @@ impl Subscriber {
     }
 
     /// Takes a NOTIFY [for](Self::is_for) this subscription, which may come before the response to the
-    /// SUBSCRIBE.
+    /// SUBSCRIBE. A state that no RFC names leaves the subscription as it was: active if it was, else pending.
     ///
     /// # Errors
     /// The status code to answer with when it is malformed; nothing has changed then.
@@ -210,6 +210,9 @@ impl Subscriber {
                 return Ok(Notified::Ended(self.end(End::Terminated(state))));
             }
             Substate::Active => State::Active,
+            // Not the state that ends it; whether it is decided upon, it does not say.
+            Substate::Other(_) if self.state == State::Active => State::Active,
+            Substate::Other(_) => State::Pending,
             Substate::Pending => State::Pending,
         };
         self.state = lasting;

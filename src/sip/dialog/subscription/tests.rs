@@ -215,11 +215,25 @@ fn who_unsubscribes_waits_for_the_last_notify_no_longer_than_timer_n() {
 fn a_notify_without_a_readable_state_is_refused_and_changes_nothing() {
     let now = start();
     let mut subscriber = subscriber(now);
-    for state in ["", "asleep", "active;expires=soon"] {
+    for state in ["", "a sleep", "active;expires=soon", "asleep;expires=soon"] {
         let refused = subscriber.handle_notify(now, &notify(state));
         assert_eq!(refused, Err(StatusCode::BAD_REQUEST), "{state}");
     }
     assert_eq!(subscriber.poll_timeout(), Some(now + 64 * T1));
+}
+
+#[test]
+fn rfc6665_8_4_a_state_of_an_extension_leaves_a_subscription_as_it_was() {
+    let now = start();
+    let mut subscriber = subscriber(now);
+    let mut told = |state| subscriber.handle_notify(now, &notify(state));
+    assert_eq!(told("asleep;expires=3600"), Ok(Notified::Pending));
+    assert_eq!(told("active;expires=3600"), Ok(Notified::Active));
+    assert_eq!(told("asleep;expires=1800"), Ok(Notified::Active));
+    // It lasts on, and is refreshed.
+    assert_eq!(subscriber.poll_timeout(), Some(now + seconds(1760)));
+    let over = subscriber.handle_notify(now, &notify("terminated"));
+    assert!(matches!(over, Ok(Notified::Ended(_))));
 }
 
 #[test]

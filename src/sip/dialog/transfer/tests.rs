@@ -200,7 +200,7 @@ fn a_notify_that_cannot_be_read_is_refused_and_changes_nothing() {
     for (notify, status) in [
         (request("NOTIFY", sdp, "v=0\r\n"), 415),
         (notify("refer", "active", "OK"), 400),
-        (notify("refer", "asleep", "200 OK"), 400),
+        (notify("refer", "a sleep", "200 OK"), 400),
         (request("NOTIFY", "Subscription-State: active\r\n", ""), 481),
     ] {
         let refused = referrals.handle_notify(now, &notify).unwrap_err();

@@ -21,7 +21,7 @@ pub struct SubscriptionState {
 }
 
 /// Where a subscription stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Substate {
     /// Accepted and authorised.
     Active,
@@ -29,6 +29,8 @@ pub enum Substate {
     Pending,
     /// Over.
     Terminated,
+    /// `extension-substate = token`: any other, as it came.
+    Other(Box<str>),
 }
 
 /// Why a subscription has ended (RFC 6665 §4.1.3).
@@ -69,12 +71,11 @@ impl SubscriptionState {
     /// Reads the value of a Subscription-State header.
     ///
     /// # Errors
-    /// A state that is none of the three, or a parameter that breaks the grammar.
+    /// No state, or a parameter that breaks the grammar.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
         let mut cursor = Cursor::new(text);
         cursor.skip_blanks();
-        let wrong = cursor.error("active, pending or terminated");
-        let substate = Substate::parse(cursor.take_while(is_token)).ok_or(wrong)?;
+        let substate = Substate::parse(cursor.take_some(is_token, "state of a subscription")?);
         let wrong = cursor.error("number of seconds");
         let params = Params::read(&mut cursor)?;
         cursor.end("`;` or end of Subscription-State")?;
@@ -103,17 +104,19 @@ impl SubscriptionState {
 }
 
 impl Substate {
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Self {
         [Self::Active, Self::Pending, Self::Terminated]
             .into_iter()
             .find(|state| text.eq_ignore_ascii_case(state.as_str()))
+            .unwrap_or_else(|| Self::Other(text.into()))
     }
 
-    fn as_str(self) -> &'static str {
+    fn as_str(&self) -> &str {
         match self {
             Self::Active => "active",
             Self::Pending => "pending",
             Self::Terminated => "terminated",
+            Self::Other(state) => state,
         }
     }
 }
@@ -180,6 +183,7 @@ mod tests {
                 "terminated;reason=probation;retry-after=5",
             ),
             ("terminated;reason=moved", "terminated;reason=moved"),
+            ("Asleep ;expires=60", "Asleep;expires=60"),
         ] {
             let read = SubscriptionState::parse(text).unwrap();
             assert_eq!(read.to_string(), written);
@@ -187,7 +191,9 @@ mod tests {
         }
         for text in [
             "",
-            "waiting",
+            ";expires=1",
+            "a b",
+            "@",
             "active;expires=soon",
             "active;expires=-1",
             "active,pending",
