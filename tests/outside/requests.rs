@@ -100,10 +100,23 @@ fn methods_that_nobody_takes_are_refused_as_ever() {
         ("PUBLISH", 405),
         ("REGISTER", 405),
         ("NOTIFY", 481),
+        ("REFER", 405),
+        ("SUBSCRIBE", 489),
         ("FOO", 501),
     ] {
         send(&mut scene, method, "");
         assert_eq!(scene.peer().statuses(method), [status], "{method}");
+        // RFC 3261 §8.2.1, RFC 6665 §4.2.1.1.
+        let told = match status {
+            405 | 501 => Some(HeaderName::Allow),
+            489 => Some(HeaderName::AllowEvents),
+            _ => None,
+        };
+        let answer = scene.peer().last_response();
+        assert!(
+            told.is_none_or(|name| answer.headers.get(&name).is_some()),
+            "{method}"
+        );
     }
     send(&mut scene, "OPTIONS", "");
     let allow = scene.peer().last_response();
@@ -121,7 +134,7 @@ fn methods_that_nobody_takes_are_refused_as_ever() {
     scene.peer().new_call("echo");
     scene.peer().request("MESSAGE", "hello");
     scene.run(50);
-    assert_eq!(answer(&mut scene), [501]);
+    assert_eq!(answer(&mut scene), [405]);
     let stats = scene.agent().stats.clone();
     assert_eq!(stats.requests_received.value(), 2);
     assert_eq!(stats.requests_refused.no_application.value(), 1);

@@ -14,7 +14,7 @@ use crate::session::request::NewRequest;
 use crate::sip::dialog::capabilities::{ALLOW, METHODS};
 use crate::sip::dialog::invite_usage::SDP;
 use crate::sip::dialog::transfer::REFER;
-use crate::sip::endpoint::TransactionId;
+use crate::sip::endpoint::{TransactionId, not_served};
 use crate::sip::message::{HeaderName, Method, Request, Response, StatusCode};
 use crate::sip::transport::Flow;
 
@@ -25,8 +25,8 @@ const MAX_SESSIONS: usize = 4096;
 /// Which application takes requests outside calls, by their method.
 pub type RequestSelectors = Vec<(Method, ApplicationSelector)>;
 
-/// Tells in a 501 that the method is known, and where it would be understood.
-const IN_CALLS_ONLY: &str = "Not implemented outside calls";
+/// Tells in a 405 where the method would be taken.
+const IN_CALLS_ONLY: &str = "Not allowed outside calls";
 
 /// The methods of requests that are taken, where these are given to diagrams outside calls.
 pub fn methods(requests: &RequestSelectors) -> Vec<Method> {
@@ -136,7 +136,8 @@ impl<M: Mailbox> Router<M> {
                 let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
                 self.refuse(transaction, request, status, None)
             }
-            // In calls, for what a REFER has begun.
+            // In calls, for what a REFER has begun. One that names no event is refused in the same way (RFC 3265
+            // wants that of whoever does not take it for PINT, and RFC 6665 nothing else).
             Method::Subscribe => {
                 let mut refusal = self.refuse(transaction, request, StatusCode::BAD_EVENT, None);
                 if let Routed::Refuse(_, response) = &mut refusal {
@@ -148,12 +149,13 @@ impl<M: Mailbox> Router<M> {
         }
     }
 
-    /// 404 where a call would get it too, else 501.
+    /// 404 where a call would get it too, else 405, for a REFER makes sense in a call only.
     fn refuse_outside(&self, transaction: TransactionId, request: &Request) -> Routed {
         if self.select(request).is_err() {
             return self.refuse(transaction, request, StatusCode::NOT_FOUND, None);
         }
-        let (status, reason) = (StatusCode::NOT_IMPLEMENTED, Some(IN_CALLS_ONLY));
+        let status = not_served(&request.method);
+        let reason = (status == StatusCode::METHOD_NOT_ALLOWED).then_some(IN_CALLS_ONLY);
         let mut refusal = self.refuse(transaction, request, status, reason);
         if let Routed::Refuse(_, response) = &mut refusal {
             response.headers.push(HeaderName::Allow, self.allow());

@@ -6,8 +6,7 @@ use super::EndpointConfig;
 
 /// Returns the refusal of a request that the TU has no use for. `is_new`: it has no To tag.
 ///
-/// Checks are in the order of RFC 3261 §8.2: method, Request-URI, header, extensions. A method that
-/// nobody here has heard of gets 501, one that is known but not served gets 405 (§21.5.2, §8.2.1).
+/// Checks are in the order of RFC 3261 §8.2: method, Request-URI, header, extensions.
 /// Whether the request is a merged one and whether there is room for it is for the caller to know.
 pub(super) fn refusal(
     config: &EndpointConfig,
@@ -17,11 +16,7 @@ pub(super) fn refusal(
 ) -> Option<Response> {
     let answer = |status| Response::answering(request, status, Some(&tag()));
     if !config.allow.contains(&request.method) {
-        let status = match request.method {
-            Method::Other(_) => StatusCode::NOT_IMPLEMENTED,
-            _ => StatusCode::METHOD_NOT_ALLOWED,
-        };
-        let mut response = answer(status);
+        let mut response = answer(not_served(&request.method));
         response.headers.push(
             HeaderName::Allow,
             list(config.allow.iter().map(Method::as_str)),
@@ -58,6 +53,15 @@ pub(super) fn refusal(
         .headers
         .push(HeaderName::Unsupported, list(unsupported.into_iter()));
     Some(response)
+}
+
+/// The answer to a method that is not served, which has an Allow: 501 if nobody here has heard of it, else 405
+/// (RFC 3261 §8.2.1, §21.5.2).
+pub fn not_served(method: &Method) -> StatusCode {
+    match method {
+        Method::Other(_) => StatusCode::NOT_IMPLEMENTED,
+        _ => StatusCode::METHOD_NOT_ALLOWED,
+    }
 }
 
 fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {

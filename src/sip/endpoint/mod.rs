@@ -40,6 +40,7 @@ mod table;
 mod uac;
 mod uas;
 
+pub use admission::not_served;
 pub use config::{EndpointConfig, EndpointStats, RETRY_AFTER_S, SentBy};
 pub(crate) use sources::subscriber;
 pub use sources::{Admission, SourceRules, Sources};
