@@ -7,6 +7,7 @@ mod phone;
 mod pki;
 mod reuse;
 mod tls;
+mod upgrade;
 mod websocket;
 
 use std::net::SocketAddr;

@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod stream;
+mod upgrade;
 mod websocket;
 
 use std::io;

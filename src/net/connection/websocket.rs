@@ -14,13 +14,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode, header};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
-use super::{Closing, Link, Setup, StreamInput};
+use super::{Closing, Link, Setup, StreamInput, upgrade};
 use crate::sip::transport::ConnectionId;
 
 /// How long one write may take.
@@ -40,10 +39,20 @@ pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     setup: &Setup,
 ) -> io::Result<Socket<S>> {
     let heard = Arc::new(AtomicU32::new(0));
-    let watched = Watched {
+    let mut watched = Watched {
         stream,
         heard: heard.clone(),
     };
+    // The refusal is the callback's error, and its size is given.
+    #[allow(clippy::result_large_err)]
+    let check =
+        |request: &Request, response: Response| upgrade::admit(request, response, &setup.origins);
+    // Lent, to be there for an answer if it fails. If not, the library has read the handshake and no byte more.
+    let accepted = accept_hdr_async_with_config(&mut watched, check, None).await;
+    if let Err(error) = accepted {
+        upgrade::refuse(&mut watched, &error).await;
+        return Err(io::Error::other(error));
+    }
     let most = setup.limits.message_bytes;
     let config = WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
@@ -51,53 +60,8 @@ pub(super) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
         .max_write_buffer_size(setup.limits.backlog_bytes + most)
         .max_message_size(Some(most))
         .max_frame_size(Some(most));
-    // The refusal is the callback's error, and its size is given.
-    #[allow(clippy::result_large_err)]
-    let check = |request: &Request, response: Response| admit(request, response, &setup.origins);
-    let accepted = accept_hdr_async_with_config(watched, check, Some(config)).await;
-    let stream = accepted.map_err(io::Error::other)?;
+    let stream = WebSocketStream::from_raw_socket(watched, Role::Server, Some(config)).await;
     Ok(Socket { stream, heard })
-}
-
-#[allow(clippy::result_large_err)]
-fn admit(
-    request: &Request,
-    mut response: Response,
-    origins: &[String],
-) -> Result<Response, ErrorResponse> {
-    let headers = request.headers();
-    if !offers_sip(headers) {
-        return Err(refusal(
-            StatusCode::BAD_REQUEST,
-            "the sub-protocol sip is spoken here",
-        ));
-    }
-    let origin = headers.get(header::ORIGIN);
-    let known = |origin: &HeaderValue| {
-        let is_it = |own: &String| own.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
-        origins.iter().any(is_it)
-    };
-    if !origins.is_empty() && !origin.is_some_and(known) {
-        return Err(refusal(StatusCode::FORBIDDEN, "not from this origin"));
-    }
-    let sip = HeaderValue::from_static("sip");
-    let name = header::SEC_WEBSOCKET_PROTOCOL;
-    response.headers_mut().insert(name, sip);
-    Ok(response)
-}
-
-fn offers_sip(headers: &HeaderMap) -> bool {
-    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
-    let mut names = offered
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    names.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"sip"))
-}
-
-fn refusal(status: StatusCode, reason: &str) -> ErrorResponse {
-    let mut response = ErrorResponse::new(Some(reason.to_owned()));
-    *response.status_mut() = status;
-    response
 }
 
 impl Link {
