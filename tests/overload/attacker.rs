@@ -169,18 +169,32 @@ impl Attacker {
         panic!("the server does not answer");
     }
 
+    /// Waits for the answers that have not come yet, until there are so many.
+    pub async fn has_answers(&mut self, count: usize) {
+        while self.answers.values().sum::<usize>() < count {
+            assert!(self.count_answer(PATIENCE).await, "{:?}", self.answers);
+        }
+    }
+
     async fn count_answers(&mut self) {
         /// Long enough for the runtime to look at the socket: what is there was sent before.
         const LOOK: Duration = Duration::from_millis(1);
+        while self.count_answer(LOOK).await {}
+    }
+
+    /// Counts what comes next, if it is a final response. False: nothing came.
+    async fn count_answer(&mut self, patience: Duration) -> bool {
         let mut buffer = vec![0; 65_536];
-        while let Ok(Ok(count)) = timeout(LOOK, self.socket.recv(&mut buffer)).await {
-            let bytes = Bytes::copy_from_slice(&buffer[..count]);
-            if let Ok(Message::Response(response)) = Message::parse_datagram(bytes)
-                && response.status.is_final()
-            {
-                *self.answers.entry(response.status.code()).or_default() += 1;
-            }
+        let Ok(Ok(count)) = timeout(patience, self.socket.recv(&mut buffer)).await else {
+            return false;
+        };
+        let bytes = Bytes::copy_from_slice(&buffer[..count]);
+        if let Ok(Message::Response(response)) = Message::parse_datagram(bytes)
+            && response.status.is_final()
+        {
+            *self.answers.entry(response.status.code()).or_default() += 1;
         }
+        true
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod attacker;
 mod calls;
+mod registrations;
 mod sources;
 mod strangers;
 

@@ -42,6 +42,12 @@ fn new_calls_are_refused_without_a_transaction_while_others_go_on() {
     assert_eq!(probe.events().len(), 2);
     probe.receive(&request("OPTIONS", "z9hG4bK5", ""));
     assert_eq!(probe.events().len(), 1, "a balancer goes on asking");
+    // Some diagram may take a MESSAGE; nobody here takes a PUBLISH.
+    for (method, status) in [("MESSAGE", 503), ("PUBLISH", 405)] {
+        probe.receive(&request(method, &format!("z9hG4bK{method}"), ""));
+        assert_eq!(probe.response().0.status.code(), status, "{method}");
+    }
+    assert!(probe.events().is_empty());
 
     probe.endpoint.set_overloaded(false);
     probe.receive(&other.replace("z9hG4bK2", "z9hG4bK6"));

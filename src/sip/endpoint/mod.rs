@@ -15,7 +15,8 @@
 //!   (RFC 3261 §8.2.7, §26.3.2.4): a repeated request is judged again and gets the same answer with the same
 //!   tag. So who sends what nobody wants leaves nothing behind.
 //! - A CANCEL for anything but an INVITE gets 481; RFC 3261 §9.1 tells clients not to send one.
-//! - While more comes than can be dealt with, INVITEs outside a dialog get a 503 without a transaction.
+//! - While more comes than can be dealt with, requests outside dialogs get a 503 without a transaction, but for
+//!   OPTIONS and what gets 405 or 501 in any case.
 //! - Timer C is for proxies; a TU that wants to limit ringing cancels.
 //! - A response names the stream connection that its request came by, even if that is gone: the shell
 //!   opens another one then (RFC 3261 §18.2.2).
@@ -181,7 +182,7 @@ impl Endpoint {
     }
 
     /// Learns whether messages wait longer than they should before they come here. While they do, requests
-    /// for new calls get a 503 that costs next to nothing.
+    /// that may begin a call or another session get a 503 that costs next to nothing.
     pub fn set_overloaded(&mut self, overloaded: bool) {
         self.core.overloaded = overloaded;
     }

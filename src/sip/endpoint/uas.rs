@@ -402,7 +402,13 @@ impl Uas {
 
     /// Whether there is no room or time for this request.
     fn is_overloaded(&self, core: &Core, request: &Request, identity: &Identity) -> bool {
-        if core.overloaded && request.method == Method::Invite && identity.to_tag.is_none() {
+        // What the TU may begin a session with. A balancer goes on asking by OPTIONS, and what is not served costs
+        // as little to say.
+        let method = &request.method;
+        let begins = identity.to_tag.is_none()
+            && *method != Method::Options
+            && core.config.allow.contains(method);
+        if core.overloaded && begins {
             return true;
         }
         let room = |limit: usize| match identity.to_tag {
