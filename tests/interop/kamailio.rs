@@ -1,13 +1,16 @@
 //! Kamailio in front of two servers, with the configuration that is shipped as an example.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use super::sipp::{Plan, SHORT};
 use super::tool;
 use crate::support::audio;
-use crate::support::process::{Ended, Folder, Process, ServerProcess, free_port, muleteer};
+use crate::support::process::{
+    Ended, Folder, PATIENCE, Process, ServerProcess, free_port, muleteer,
+};
 use crate::support::server::project_root;
 
 /// Says something and hangs up, if the proxy told who calls.
@@ -156,6 +159,23 @@ fn requests_within_calls_go_both_ways() {
     let site = Site::start(&[]);
     site.plan("hold", "demo").carry_out(site.address);
     site.stop();
+}
+
+/// Diagrams make no re-INVITE, so it is a refresh, which comes after 45 seconds: half of the shortest interval that
+/// RFC 4028 allows.
+#[test]
+fn a_refresh_of_the_server_goes_through_the_proxy() {
+    let folder = Folder::new(&[("loyal.dsm", LOYAL)]);
+    let site = Site::start(&[&folder.as_setting("dsm.path")]);
+    let plan = Plan {
+        patience: Duration::from_secs(45) + PATIENCE,
+        ..site.plan("refreshed_by_server", "loyal")
+    };
+    plan.carry_out(site.address);
+    drop(site.proxy);
+    let taken = site.servers.map(|server| calls_taken(&server.stop()));
+    // No call was lost and begun anew.
+    assert_eq!(taken[0] + taken[1], 20);
 }
 
 #[test]

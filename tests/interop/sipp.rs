@@ -35,6 +35,8 @@ pub struct Plan<'a> {
     pub calls: u32,
     pub calls_per_second: u32,
     pub transport: &'a str,
+    /// The longest that all calls may take.
+    pub patience: Duration,
 }
 
 impl Default for Plan<'_> {
@@ -45,6 +47,7 @@ impl Default for Plan<'_> {
             calls: 1,
             calls_per_second: 1,
             transport: "u1",
+            patience: PATIENCE,
         }
     }
 }
@@ -60,7 +63,7 @@ impl Plan<'_> {
             sipp.args(["-m", &self.calls.to_string()]);
             sipp.args(["-r", &self.calls_per_second.to_string()]);
         })
-        .succeeds(PATIENCE);
+        .succeeds(self.patience);
     }
 }
 
@@ -126,6 +129,7 @@ fn texts_for_a_diagram() {
             calls: 50,
             calls_per_second: 50,
             transport,
+            ..Plan::default()
         }
         .carry_out(server.address);
     }
@@ -233,6 +237,7 @@ fn calls_that_the_server_ends() {
             calls: 20,
             calls_per_second: 50,
             transport,
+            ..Plan::default()
         }
         .carry_out(server.address);
     }
