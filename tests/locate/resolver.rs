@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use muleteer::config::NameServer;
 use muleteer::net::{Dns, Resolver};
+use muleteer::session::SessionId;
 use muleteer::sip::locate::{Answer, MAX_RECORDS, Question, RecordType, Records};
 use muleteer::sip::message::{Message, Request};
 
@@ -184,6 +185,7 @@ fn callee() -> UdpSocket {
 async fn invited(server: &TestServer, to: &str, callee: UdpSocket) -> Request {
     let (mut dial, _reports) = phone(to, Vec::new());
     dial.call_id = "call-by-name".to_owned();
+    dial.id = SessionId("call-by-name".into());
     server.server.dial(dial).await;
     let received = tokio::task::spawn_blocking(move || {
         let mut buffer = [0; 4096];
