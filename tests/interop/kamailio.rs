@@ -77,7 +77,7 @@ impl Site {
                 "-A",
             ])
             .arg(format!("SERVERS={:?}", folder.file("dispatcher.list")));
-        let proxy = Process::start(&mut kamailio);
+        let proxy = Process::start_with_children(&mut kamailio);
         let address = address.parse().expect("an address");
         // It repeats what it sends before the proxy listens.
         Plan {

@@ -78,7 +78,7 @@ async fn registers(algorithm: &str, realm: &str, expected: bool) {
     kamailio.arg(folder.path());
     kamailio.args(["-A", &format!("ALGORITHM=\"{algorithm}\"")]);
     kamailio.args(["-l", &format!("udp:127.0.0.1:{port}")]);
-    let registrar = Process::start(&mut kamailio);
+    let registrar = Process::start_with_children(&mut kamailio);
     let address = ([127, 0, 0, 1], port).into();
     assert_eq!(whereabouts(address).await, None);
     let account = format!(

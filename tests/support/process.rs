@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
@@ -12,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::server::project_root;
 
@@ -36,6 +37,8 @@ pub enum Stream {
 /// A running program. Dropping it kills it.
 pub struct Process {
     child: Child,
+    /// It leads a process group, all of which is killed with it.
+    leads: bool,
     lines: Receiver<(Stream, String)>,
     output: Vec<(Stream, String)>,
     /// Lines of `output` that a wait has passed.
@@ -52,6 +55,13 @@ pub struct Ended {
 impl Process {
     pub fn start(command: &mut Command) -> Self {
         Self::start_reading(command, Stdio::null())
+    }
+
+    /// The same for a program that starts others, which do not end with it when it is killed.
+    pub fn start_with_children(command: &mut Command) -> Self {
+        let mut process = Self::start(command.process_group(0));
+        process.leads = true;
+        process
     }
 
     /// The same, and it reads what it is [told](Self::tell).
@@ -74,6 +84,7 @@ impl Process {
         forward(err, Stream::Err, sender);
         Self {
             child,
+            leads: false,
             lines,
             output: Vec::new(),
             passed: 0,
@@ -153,6 +164,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended already.
+        if self.leads {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
