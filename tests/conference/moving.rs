@@ -1,25 +1,20 @@
 //! Streams that go from one media thread to another.
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
 
 use muleteer::audio::playlist::PlaylistItem;
-use muleteer::codec::{CodecId, Variant};
 use muleteer::media::{
     MediaCommand, MediaConfig, MediaEvent, MediaPool, OpenError, RoomCommand, RoomHandle,
     StreamHandle, StreamParameters,
 };
-use muleteer::rtp::{PayloadType, RtpHeaderTemplate, RtpPacket};
+use muleteer::rtp::{PayloadType, RtpHeaderTemplate};
 
 use super::hall::Hall;
 use crate::support::audio::ms_of;
 use crate::support::media::{looped, once, parameters, tone_prompt};
 use crate::support::process::hundred_ports;
-
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Longest wait for something that has to come.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::sockets::{LOOPBACK, PATIENCE, eventually, hear, peer};
 
 #[test]
 fn a_prompt_goes_on_to_the_sample_on_another_core() {
@@ -92,8 +87,7 @@ impl Call {
         let (events, receiver) = mpsc::channel();
         let sink = Box::new(move |event| events.send(event).is_ok());
         let stream = pool.open(LOOPBACK, sink).unwrap();
-        let peer = UdpSocket::bind((LOOPBACK, 0)).unwrap();
-        peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        let peer = peer();
         let configure = MediaCommand::Configure(Box::new(StreamParameters {
             remote: Some(peer.local_addr().unwrap()),
             ..parameters()
@@ -131,29 +125,7 @@ impl Call {
     }
 
     fn hear(&self, packets: usize) -> Vec<i16> {
-        let mut decoder = CodecId::PCMU.decoder(Variant::default()).unwrap();
-        let mut pcm = Vec::new();
-        for _ in 0..packets {
-            let (mut datagram, mut samples) = ([0; 1_500], [0; 480]);
-            let len = self.peer.recv(&mut datagram).unwrap();
-            let packet = RtpPacket::parse(&datagram[..len]).unwrap();
-            let count = decoder.decode(packet.payload, &mut samples).unwrap();
-            pcm.extend_from_slice(&samples[..count]);
-        }
-        pcm
-    }
-}
-
-/// Waits until `condition` holds, without sleeping: the socket's timeout is the clock.
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let clock = UdpSocket::bind((LOOPBACK, 0)).unwrap();
-    clock
-        .set_read_timeout(Some(Duration::from_millis(5)))
-        .unwrap();
-    let end = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < end, "{what}");
-        let _ = clock.recv(&mut [0]);
+        hear(&self.peer, packets)
     }
 }
 

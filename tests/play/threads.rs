@@ -1,9 +1,9 @@
 //! The real threads on loopback.
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muleteer::audio::recorder::{EndCause, Sides};
 use muleteer::audio::recording::{FileFormat, WavEncoding};
@@ -12,15 +12,12 @@ use muleteer::media::{
     MediaCommand, MediaConfig, MediaEvent, MediaPool, OpenError, Output, RecordingRequest,
     StartError, StreamHandle, StreamParameters,
 };
-use muleteer::rtp::{PayloadType, RtpHeaderTemplate, RtpPacket};
+use muleteer::rtp::{PayloadType, RtpHeaderTemplate};
 
 use crate::support::audio::{ms_of, sine};
 use crate::support::media::{looped, once, parameters, tone_prompt};
 use crate::support::process::hundred_ports;
-
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Longest wait for something that has to come.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::sockets::{LOOPBACK, PATIENCE, eventually, hear, peer};
 
 /// A pool whose ports no other test uses.
 fn pool() -> MediaPool {
@@ -38,43 +35,11 @@ fn open(pool: &MediaPool) -> (StreamHandle, Receiver<MediaEvent>) {
     (pool.open(LOOPBACK, sink).unwrap(), receiver)
 }
 
-fn peer() -> UdpSocket {
-    let socket = UdpSocket::bind((LOOPBACK, 0)).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket
-}
-
 fn towards(peer: &UdpSocket) -> Box<StreamParameters> {
     Box::new(StreamParameters {
         remote: Some(peer.local_addr().unwrap()),
         ..parameters()
     })
-}
-
-fn hear(peer: &UdpSocket, packets: usize) -> Vec<i16> {
-    let mut pcm = Vec::new();
-    let mut decoder = CodecId::PCMU.decoder(Variant::default()).unwrap();
-    for _ in 0..packets {
-        let (mut datagram, mut samples) = ([0; 1_500], [0; 480]);
-        let len = peer.recv(&mut datagram).unwrap();
-        let packet = RtpPacket::parse(&datagram[..len]).unwrap();
-        let count = decoder.decode(packet.payload, &mut samples).unwrap();
-        pcm.extend_from_slice(&samples[..count]);
-    }
-    pcm
-}
-
-/// Waits until `condition` holds, without sleeping: the socket's timeout is the clock.
-fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let clock = UdpSocket::bind((LOOPBACK, 0)).unwrap();
-    clock
-        .set_read_timeout(Some(Duration::from_millis(5)))
-        .unwrap();
-    let end = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < end, "{what}");
-        let _ = clock.recv(&mut [0]);
-    }
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! The same over real sockets.
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::mpsc;
-use std::time::Duration;
 
 use muleteer::media::{
     FiguresSink, MediaCommand, MediaConfig, MediaPool, RtcpParameters, StreamParameters,
@@ -11,9 +9,7 @@ use muleteer::rtp::Compound;
 
 use crate::support::media::{looped, parameters, tone_prompt};
 use crate::support::process::hundred_ports;
-
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::sockets::{LOOPBACK, PATIENCE, peer, receive};
 
 #[test]
 fn a_report_goes_by_the_port_above_that_of_rtp() {
@@ -24,9 +20,7 @@ fn a_report_goes_by_the_port_above_that_of_rtp() {
     })
     .unwrap();
     let stream = pool.open(LOOPBACK, Box::new(|_| true)).unwrap();
-    let rtp = UdpSocket::bind((LOOPBACK, 0)).unwrap();
-    let rtcp = UdpSocket::bind((LOOPBACK, 0)).unwrap();
-    rtcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    let (rtp, rtcp) = (peer(), peer());
     let configured = StreamParameters {
         remote: Some(rtp.local_addr().unwrap()),
         rtcp: Some(RtcpParameters {
@@ -43,7 +37,7 @@ fn a_report_goes_by_the_port_above_that_of_rtp() {
         .command(MediaCommand::Append(looped(&prompt)))
         .unwrap();
     let mut bytes = [0; 1_500];
-    let (len, from) = rtcp.recv_from(&mut bytes).unwrap();
+    let (len, from) = receive(&rtcp, &mut bytes);
     assert_eq!(from.port(), stream.local_addr().port() + 1);
     assert!(Compound::parse(&bytes[..len]).is_ok());
     // Ours come back to it, and are not about us: they count, and say nothing.
@@ -60,6 +54,6 @@ fn a_report_goes_by_the_port_above_that_of_rtp() {
     };
     assert_eq!(received.round_trip, None);
     drop(stream);
-    let len = rtcp.recv(&mut bytes).unwrap();
+    let (len, _) = receive(&rtcp, &mut bytes);
     assert!(Compound::parse(&bytes[..len]).is_ok(), "a BYE");
 }

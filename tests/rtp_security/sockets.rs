@@ -1,6 +1,6 @@
 //! The same over real sockets.
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
 use muleteer::codec::{CodecId, Variant};
@@ -10,9 +10,8 @@ use super::talker::{ATTACKER_HZ, PEER_HZ, Talker};
 use crate::support::audio::ms_of;
 use crate::support::media::parameters;
 use crate::support::process::hundred_ports;
+use crate::support::sockets::{LOOPBACK, PATIENCE, eventually, peer};
 
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How long an echo is waited for before more is said.
 const ROUND: Duration = Duration::from_millis(40);
 
@@ -25,7 +24,7 @@ fn an_attacker_on_another_host_is_neither_heard_nor_sent_to() {
     })
     .unwrap();
     let stream = pool.open(LOOPBACK, Box::new(|_| true)).unwrap();
-    let victim = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+    let victim = peer();
     let attacker = UdpSocket::bind(("127.0.0.66", 0)).unwrap();
     victim.set_read_timeout(Some(ROUND)).unwrap();
     attacker.set_nonblocking(true).unwrap();
@@ -39,11 +38,8 @@ fn an_attacker_on_another_host_is_neither_heard_nor_sent_to() {
     stream
         .command(MediaCommand::SetOutput(Output::Echo))
         .unwrap();
+    eventually("the stream listens", || pool.totals().active_streams == 1);
     let begin = Instant::now();
-    while pool.totals().active_streams == 0 {
-        assert!(begin.elapsed() < PATIENCE, "the stream listens");
-        std::thread::yield_now();
-    }
     let (mut voice, mut noise) = (Talker::peer(""), Talker::attacker(""));
     let mut heard = Vec::new();
     let mut echo = [0; 1_500];

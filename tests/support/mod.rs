@@ -10,5 +10,6 @@ pub mod peer;
 pub mod process;
 pub mod seams;
 pub mod server;
+pub mod sockets;
 pub mod studio;
 pub mod wire;
