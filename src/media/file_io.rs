@@ -9,6 +9,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -155,8 +156,8 @@ pub(super) fn ended_by(thread: &JoinHandle<()>, deadline: Instant) -> bool {
 impl FileIo {
     /// Creates the file and returns where a stream is to put its samples.
     ///
-    /// The file is playable from the first second on, also after a crash, of which no more than the last 300 ms
-    /// are lost; while it is written it is
+    /// The file is playable from the first second on, also after a crash, which costs no more than its last
+    /// third of a second; while it is written it is
     /// locked, so that nobody takes it for one that a crash left. `done` is called when the returned sink
     /// is dropped and the last sample is written, or when the disk refuses more. Touches the disk: call it
     /// where waiting is allowed.
@@ -307,7 +308,9 @@ impl Recording {
     /// disk that refuses data: what is written by then stays consistent.
     fn advance(&mut self, buffer: &mut [i16], stopping: bool) -> bool {
         let closed = self.source.is_closed() || stopping;
-        let written = self.write(buffer, closed);
+        // A fault in an encoder ends this recording and no other.
+        let written = catch_unwind(AssertUnwindSafe(|| self.write(buffer, closed)));
+        let written = written.unwrap_or_else(|_| Err(io::Error::other("its encoder failed")));
         if let Err(error) = &written {
             let path = self.path.display();
             tracing::error!(%path, %error, "a recording ends: it cannot be written");

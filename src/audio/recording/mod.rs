@@ -108,7 +108,7 @@ impl<S: Storage> RecordingFile<S> {
     }
 
     /// Writes what waits, so that a crash does not lose it: all of a WAV file, and of an Opus file all but
-    /// the last 200 ms, which are not a page yet.
+    /// the last page, up to 220 ms.
     ///
     /// # Errors
     /// As [`RecordingFile::write`].

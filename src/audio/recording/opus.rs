@@ -11,7 +11,8 @@ use crate::audio::ogg::{FIRST, LAST, Page, PageHeader};
 /// Samples of one 20 ms packet in the unit of granule positions, which is 48 kHz whatever is inside
 /// (RFC 7845 §4).
 const PACKET_TICKS: u64 = 960;
-/// Packets of one page, 200 ms: so much is lost by a crash. A longer page would save up to a twentieth of the file.
+/// Packets of one page, 200 ms: a crash loses the page that is not full. Longer ones would save up to a twentieth of
+/// the file.
 const PAGE_PACKETS: usize = 10;
 /// Longest packet that libopus makes of 20 ms.
 const MAX_PACKET_BYTES: usize = 1_275;

@@ -90,8 +90,9 @@ pub struct WavWriter {
     block_bytes: usize,
     /// Bytes of audio that are in the file.
     written: u64,
-    /// Those that its header tells of, less than a block fewer.
+    /// Those that its header tells of, less than a second fewer.
     told: u64,
+    second_bytes: u64,
 }
 
 impl WavWriter {
@@ -117,6 +118,7 @@ impl WavWriter {
             block_bytes: second.min(MAX_BLOCK_BYTES),
             written: 0,
             told: 0,
+            second_bytes: second as u64,
         })
     }
 
@@ -169,7 +171,7 @@ impl WavWriter {
         storage.write_at(self.header_bytes + self.written, &self.block)?;
         self.written += self.block.len() as u64;
         self.block.clear();
-        if self.written - self.told >= self.block_bytes as u64 {
+        if self.written - self.told >= self.second_bytes {
             self.write_header(storage)?;
         }
         Ok(())

@@ -61,6 +61,42 @@ fn disk(room: usize) -> (Box<Disk>, mpsc::Sender<()>, mpsc::Receiver<usize>) {
     (Box::new(Disk { gate, room, blocks }), open, written)
 }
 
+/// A disk on which everything fails that is not foreseen.
+struct Faulty;
+
+impl Storage for Faulty {
+    fn write_at(&mut self, offset: u64, _: &[u8]) -> io::Result<()> {
+        assert_eq!(offset, 0, "a fault on purpose");
+        Ok(())
+    }
+
+    fn set_len(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_fault_ends_the_recording_and_no_other() {
+    let thread = FileThread::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut other, other_ended) = record(thread.io(), &folder.path().join("other.wav"));
+    let (done, ended) = done();
+    let request = request(Path::new("faulty.wav"));
+    let mut sink = thread
+        .io()
+        .record_to(Box::new(Faulty), request, done)
+        .unwrap();
+    sink.write(800, Some(&[1; 800]), None);
+    let end = ended.recv_timeout(PATIENCE).unwrap();
+    assert_eq!((end.cause, end.complete), (EndCause::Disk, false));
+    other.write(800, Some(&[1; 800]), None);
+    drop(other);
+    thread.io().wake();
+    let end = other_ended.recv_timeout(PATIENCE).unwrap();
+    assert!(end.complete);
+    assert_eq!(end.length, Duration::from_millis(100));
+}
+
 #[test]
 fn a_recording_is_a_wav_file_of_its_samples() {
     let thread = FileThread::start().unwrap();
