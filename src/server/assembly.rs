@@ -198,6 +198,7 @@ fn router(
         selector: parts.selector.clone(),
         catalog: Arc::new(catalog),
         ids: Ids::from_seed(ids.seed()),
+        give_up: parts::timers(config).give_up(),
         stats: stats.clone(),
     });
     router.set_requests(parts.requests.clone());

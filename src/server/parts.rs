@@ -320,7 +320,7 @@ pub(super) fn limits(config: &Config) -> Limits {
     }
 }
 
-fn timers(config: &Config) -> TimerValues {
+pub(super) fn timers(config: &Config) -> TimerValues {
     let config::Sip { t1, t2, t4, .. } = config.sip;
     TimerValues { t1, t2, t4 }
 }

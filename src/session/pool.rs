@@ -289,8 +289,10 @@ impl SessionPool {
                     ruri = %Excerpt(&new.request.uri), application = new.application.name, "request"
                 );
                 let (transaction, request) = (new.transaction, new.request.clone());
-                let linger = context.settings.linger;
-                match guarded(&context, || RequestSession::new(new, linger)) {
+                let Settings {
+                    linger, give_up, ..
+                } = context.settings;
+                match guarded(&context, || RequestSession::new(new, linger, give_up)) {
                     Some(Ok(session)) => {
                         drop(request);
                         Task::new(id, context, Box::new(session), None, mailbox)

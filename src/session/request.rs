@@ -38,7 +38,8 @@ pub struct NewRequest {
     pub application: Arc<DiagramApplication>,
 }
 
-/// When a request that has no answer gets one: well before its sender gives up (RFC 4320 §4.2).
+/// When a request that has no answer gets one: well before its sender gives up (RFC 4320 §4.2), if he does so
+/// after the usual 32 s, and before its transaction does.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// See the module's documentation.
@@ -47,6 +48,7 @@ pub struct RequestSession {
     script: Script<Afterwards>,
     around: Around,
     answer_by: Option<Instant>,
+    answer_within: Duration,
     /// How long the diagram may go on after its answer, and until when.
     linger: Duration,
     linger_until: Option<Instant>,
@@ -80,7 +82,7 @@ impl RequestSession {
     ///
     /// # Errors
     /// [`NotStartable`] if the diagram has no initial state; answer the request with [`fault`].
-    pub fn new(new: NewRequest, linger: Duration) -> Result<Self, NotStartable> {
+    pub fn new(new: NewRequest, linger: Duration, give_up: Duration) -> Result<Self, NotStartable> {
         Ok(Self {
             script: Script::new(&new.application, [], None)?,
             around: Around {
@@ -90,6 +92,8 @@ impl RequestSession {
                 outputs: VecDeque::new(),
             },
             answer_by: None,
+            // An eighth of the time is left to those who carry the answer.
+            answer_within: ANSWER_WITHIN.min(give_up * 7 / 8),
             linger,
             linger_until: None,
             ended: false,
@@ -159,7 +163,7 @@ impl RequestSession {
 
 impl SessionCore for RequestSession {
     fn begin(&mut self, now: Instant) {
-        self.answer_by = Some(now + ANSWER_WITHIN);
+        self.answer_by = Some(now + self.answer_within);
         let nothing = Afterwards::Nothing;
         self.tell_modules(now, Moment::SessionStart, EventKind::Start);
         self.script

@@ -23,7 +23,7 @@ mod uses;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -224,6 +224,8 @@ pub struct RouterConfig {
     pub catalog: Arc<Catalog>,
     /// Source of local tags.
     pub ids: Ids,
+    /// How long whoever does not answer is waited for: 64×T1.
+    pub give_up: Duration,
     /// Where refusals are counted.
     pub stats: Arc<Stats>,
 }
@@ -255,7 +257,7 @@ impl<M: Mailbox> Router<M> {
             unknown: Throttle::default(),
             draining: false,
             identities: Identities::default(),
-            outside: Outside::default(),
+            outside: Outside::new(config.give_up),
         }
     }
 

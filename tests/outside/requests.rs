@@ -1,5 +1,7 @@
 //! Requests of peers.
 
+use std::time::Duration;
+
 use muleteer::session::Limits;
 use muleteer::sip::message::{HeaderName, Method};
 
@@ -90,6 +92,20 @@ fn what_a_diagram_leaves_unanswered_is_answered_for_it() {
     send(&mut scene, "MESSAGE", "hello");
     assert_eq!(answer(&mut scene), [501]);
     assert!(scene.is_over());
+    scene.ends_clean();
+}
+
+#[test]
+fn rfc4320_4_2_with_short_timers_it_is_answered_before_its_transaction_ends() {
+    let mut scene = replying("log(3, seen);");
+    // 64×T1 for a T1 of 100 ms.
+    scene.agent().set_give_up(Duration::from_millis(6_400));
+    send(&mut scene, "MESSAGE", "hello");
+    scene.run(5_400);
+    assert!(answer(&mut scene).is_empty());
+    scene.run(200);
+    assert_eq!(answer(&mut scene), [500]);
+    scene.run(70_000);
     scene.ends_clean();
 }
 

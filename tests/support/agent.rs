@@ -54,6 +54,8 @@ const RESERVED_FOR_ONCE: usize = 72;
 
 /// How long a diagram may work on after a handled hang-up.
 pub const LINGER: Duration = Duration::from_secs(20);
+/// 64×T1.
+const GIVE_UP: Duration = Duration::from_secs(32);
 
 /// The session that scripts post to what a test wants to know.
 pub const WITNESS: &str = "witness";
@@ -162,6 +164,7 @@ impl Agent {
             selector: ApplicationSelector::RuriUser,
             catalog: catalog.clone(),
             ids: Ids::from_seed(ids.seed()),
+            give_up: GIVE_UP,
             stats: stats.clone(),
         });
         let config = EndpointConfig {
@@ -219,7 +222,7 @@ impl Agent {
                 dtmf: Dtmf::default(),
                 linger: LINGER,
                 ring: Duration::from_secs(180),
-                give_up: Duration::from_secs(32),
+                give_up: GIVE_UP,
                 following: Following::default(),
                 reliable: ReliablePolicy::Supported,
                 user_agent: "agent".to_owned(),
@@ -367,7 +370,11 @@ impl Agent {
 
     fn begin_request(&mut self, now: Instant, new: NewRequest) {
         let id = new.id.clone();
-        let mut session = RequestSession::new(new, LINGER).expect("an initial state");
+        let Settings {
+            linger, give_up, ..
+        } = self.settings;
+        let session = RequestSession::new(new, linger, give_up);
+        let mut session = session.expect("an initial state");
         session.begin(now);
         let mailbox = self.add(&id, Box::new(session));
         self.router.insert_request(id, mailbox);

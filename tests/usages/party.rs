@@ -102,7 +102,7 @@ impl Party {
     }
 
     pub fn subscribe(&mut self, now: Instant) {
-        let mut subscriber = Subscriber::new(header::Event::new("mwi"), 600, T1);
+        let mut subscriber = Subscriber::new(header::Event::new("mwi"), 600, 64 * T1);
         let mut subscribe = self.first(Method::Subscribe);
         subscriber.write_subscribe(now, &mut subscribe);
         self.asking = Some((subscribe.clone(), None, Some(subscriber)));
@@ -411,7 +411,7 @@ impl Party {
         self.call.insert(Call {
             dialog,
             timer,
-            referrals: Referrals::new(T1),
+            referrals: Referrals::new(64 * T1),
             referred: None,
             subscriber,
             notifier: None,

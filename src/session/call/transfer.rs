@@ -1,6 +1,6 @@
 //! REFERs of ours: asking the peer to call somebody else, and hearing what came of it (RFC 3515).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Call, CallEvent};
 use crate::sip::dialog::capabilities::accepted_bodies;
@@ -8,9 +8,6 @@ use crate::sip::dialog::invite_usage::{Content, Line, RequestToken};
 use crate::sip::dialog::transfer::{Referrals, Refused};
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{Method, Request, Response, StatusCode, sipfrag};
-
-/// Of the default timers; how long a NOTIFY may take hangs on it.
-const T1: Duration = Duration::from_millis(500);
 
 /// The REFERs of a call.
 #[derive(Debug)]
@@ -28,8 +25,9 @@ impl Call {
             return false;
         };
         let cseq = self.usage.dialog().map_or(0, |dialog| dialog.local_cseq());
+        let timer_n = self.setup.give_up;
         let transfers = self.transfers.get_or_insert_with(|| {
-            let (referrals, sent) = (Referrals::new(T1), Vec::new());
+            let (referrals, sent) = (Referrals::new(timer_n), Vec::new());
             Box::new(Transfers { referrals, sent })
         });
         transfers.referrals.sent(now, cseq);

@@ -25,8 +25,6 @@ use crate::sip::message::{
 const MAX_OF_SESSION: usize = 256;
 /// Subscriptions of all sessions, each about 2 KiB.
 const MAX_IN_ALL: usize = 50_000;
-/// Of the default timers; how long a NOTIFY may take hangs on it.
-const T1: Duration = Duration::from_millis(500);
 
 /// A subscription that a script wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +46,10 @@ pub struct SubscribeOrder {
 }
 
 /// See the module's documentation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Subscriptions {
+    /// How long a NOTIFY may take: 64*T1 (RFC 6665 §4.1.2.4).
+    timer_n: Duration,
     by_handle: HashMap<Box<str>, Subscription>,
     of_session: HashMap<SessionId, Vec<Box<str>>>,
     due: BTreeSet<(Instant, Box<str>)>,
@@ -95,6 +95,19 @@ struct Standing {
 }
 
 impl Subscriptions {
+    /// None yet. `timer_n` is how long a NOTIFY may take: 64*T1.
+    pub fn new(timer_n: Duration) -> Self {
+        Self {
+            timer_n,
+            by_handle: HashMap::new(),
+            of_session: HashMap::new(),
+            due: BTreeSet::new(),
+            orders: VecDeque::new(),
+            news: VecDeque::new(),
+            clock: None,
+        }
+    }
+
     /// Begins a subscription of `owner`; its handle.
     ///
     /// # Errors
@@ -121,10 +134,10 @@ impl Subscriptions {
         // The host is filled in by whoever sends.
         let contact = SipUri::new(user, Host::Name("invalid".to_owned()), None);
         let forks_until = match order.may_fork {
-            true => forks::until(now, &order.event, 64 * T1),
+            true => forks::until(now, &order.event, self.timer_n),
             false => None,
         };
-        let subscriber = Subscriber::new(order.event, order.expires, T1);
+        let subscriber = Subscriber::new(order.event, order.expires, self.timer_n);
         let subscription = Subscription {
             owner: Some(owner.clone()),
             subscriber: match order.is_lasting {

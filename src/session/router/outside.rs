@@ -1,6 +1,6 @@
 //! What sessions have under way outside calls: subscriptions, messages.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::rate::Rate;
 use super::{Mailbox, Routed, Router, Undelivered};
@@ -13,12 +13,21 @@ use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, NameAddr, Request, Response, StatusCode};
 
 /// See the module's documentation.
-#[derive(Default)]
 pub(super) struct Outside {
     subscriptions: Subscriptions,
     messages: Messages,
     /// Of both, what was begun lately.
     begun: Rate,
+}
+
+impl Outside {
+    pub(super) fn new(give_up: Duration) -> Self {
+        Self {
+            subscriptions: Subscriptions::new(give_up),
+            messages: Messages::default(),
+            begun: Rate::default(),
+        }
+    }
 }
 
 impl<M: Mailbox> Router<M> {

@@ -48,6 +48,7 @@ pub(super) fn router(limits: Limits) -> Router<Inbox> {
         selector: ApplicationSelector::RuriUser,
         catalog: Arc::new(Catalog::new([])),
         ids: Ids::from_seed([1; 32]),
+        give_up: Duration::from_secs(32),
         stats: Arc::default(),
     })
 }

@@ -1,6 +1,7 @@
 //! What new calls of an agent find.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use muleteer::config::{ApplicationSelector, DigitDetection, DigitSending, Dtmf};
 use muleteer::sdp::SrtpPolicy;
@@ -16,6 +17,11 @@ impl Agent {
     /// Chooses the applications of new calls otherwise than by the user part of the Request-URI.
     pub fn select_by(&mut self, selector: ApplicationSelector) {
         self.router.reload(selector, self.catalog.clone());
+    }
+
+    /// How long sessions wait for who does not answer: 64×T1.
+    pub fn set_give_up(&mut self, give_up: Duration) {
+        self.settings.give_up = give_up;
     }
 
     /// Whether new calls have reliable provisional responses.

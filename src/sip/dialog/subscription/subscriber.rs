@@ -81,14 +81,14 @@ const LEAST_LEFT: Duration = Duration::from_secs(2);
 
 impl Subscriber {
     /// A subscription to `event` for `wanted_s` seconds, 0 to be notified once, `None` for what the notifier
-    /// gives. `t1` is the T1 of RFC 3261. An event without a package is not named in SUBSCRIBEs.
-    pub fn new(event: Event, wanted_s: impl Into<Option<u32>>, t1: Duration) -> Self {
+    /// gives. `timer_n` is how long the NOTIFY may take: 64*T1 (RFC 6665 §4.1.2.4). An event without a package is not named in SUBSCRIBEs.
+    pub fn new(event: Event, wanted_s: impl Into<Option<u32>>, timer_n: Duration) -> Self {
         Self {
             event,
             wanted_s: wanted_s.into(),
             is_lasting: true,
             state: State::Init,
-            timer_n: 64 * t1,
+            timer_n,
             notify_due: None,
             expires_at: None,
             refresh_at: None,
@@ -99,8 +99,8 @@ impl Subscriber {
 
     /// A subscription that another request than SUBSCRIBE makes, sent now: a REFER (RFC 3515 §2.4.4). It is
     /// not refreshed by itself.
-    pub fn implied(now: Instant, event: Event, t1: Duration) -> Self {
-        let mut subscriber = Self::new(event, 0, t1);
+    pub fn implied(now: Instant, event: Event, timer_n: Duration) -> Self {
+        let mut subscriber = Self::new(event, 0, timer_n);
         subscriber.state = State::NotifyWait;
         subscriber.notify_due = Some(now + subscriber.timer_n);
         subscriber

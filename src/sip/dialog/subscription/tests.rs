@@ -52,7 +52,7 @@ fn seconds(n: u64) -> Duration {
 
 /// A subscription for an hour whose SUBSCRIBE is out.
 fn subscriber(now: Instant) -> Subscriber {
-    let mut subscriber = Subscriber::new(Event::new("mwi"), 3600, T1);
+    let mut subscriber = Subscriber::new(Event::new("mwi"), 3600, 64 * T1);
     let subscribe = subscribe(&mut subscriber, now);
     assert_eq!(subscribe, "Event: mwi\r\nExpires: 3600\r\n");
     subscriber

@@ -47,7 +47,7 @@ impl Refused {
 /// The REFERs that we sent in one dialog and whose end is not known.
 #[derive(Debug, Clone)]
 pub struct Referrals {
-    t1: Duration,
+    timer_n: Duration,
     /// The CSeq number of the first REFER of the dialog, whose NOTIFYs may do without an `id`.
     first: Option<u32>,
     open: Vec<Referral>,
@@ -62,10 +62,10 @@ struct Referral {
 }
 
 impl Referrals {
-    /// None yet. `t1` is the T1 of RFC 3261.
-    pub fn new(t1: Duration) -> Self {
+    /// None yet. `timer_n` is how long a NOTIFY may take: 64*T1 (RFC 6665 §4.1.2.4).
+    pub fn new(timer_n: Duration) -> Self {
         Self {
-            t1,
+            timer_n,
             first: None,
             open: Vec::new(),
         }
@@ -78,7 +78,7 @@ impl Referrals {
         let event = Event::new(REFER).with_id(&cseq.to_string());
         self.open.push(Referral {
             id: cseq,
-            subscription: Subscriber::implied(now, event, self.t1),
+            subscription: Subscriber::implied(now, event, self.timer_n),
             status: None,
         });
     }

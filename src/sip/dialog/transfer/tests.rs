@@ -113,7 +113,7 @@ fn rfc3261_19_1_5_other_headers_of_a_refer_to_are_not_used() {
 #[test]
 fn a_transfer_is_followed_to_its_end() {
     let now = start();
-    let mut referrals = Referrals::new(T1);
+    let mut referrals = Referrals::new(64 * T1);
     referrals.sent(now, 7);
     assert_eq!(referrals.handle_response(7, &answer(202)), None);
     let told = |referrals: &mut Referrals, state: &str, status: &str| {
@@ -133,7 +133,7 @@ fn a_transfer_is_followed_to_its_end() {
 #[test]
 fn rfc3515_2_4_6_several_refers_are_told_apart_by_id() {
     let now = start();
-    let mut referrals = Referrals::new(T1);
+    let mut referrals = Referrals::new(64 * T1);
     referrals.sent(now, 2);
     referrals.sent(now, 5);
     let id = |event: &str| {
@@ -156,7 +156,7 @@ fn rfc3515_2_4_6_several_refers_are_told_apart_by_id() {
 #[test]
 fn a_refusal_ends_a_referral_and_so_does_an_acceptance_without_subscription() {
     let now = start();
-    let mut referrals = Referrals::new(T1);
+    let mut referrals = Referrals::new(64 * T1);
     referrals.sent(now, 1);
     let refused = referrals.handle_response(1, &answer(603));
     assert_eq!(refused, Some(progress(1, Some((603, "Decline")), true)));
@@ -174,7 +174,7 @@ fn a_refusal_ends_a_referral_and_so_does_an_acceptance_without_subscription() {
 #[test]
 fn a_transfer_that_nothing_is_told_of_ends_in_time() {
     let now = start();
-    let mut referrals = Referrals::new(T1);
+    let mut referrals = Referrals::new(64 * T1);
     referrals.sent(now, 1);
     referrals.sent(now, 2);
     let trying = notify("refer;id=2", "active;expires=60", "100 Trying");
@@ -194,7 +194,7 @@ fn a_transfer_that_nothing_is_told_of_ends_in_time() {
 #[test]
 fn a_notify_that_cannot_be_read_is_refused_and_changes_nothing() {
     let now = start();
-    let mut referrals = Referrals::new(T1);
+    let mut referrals = Referrals::new(64 * T1);
     referrals.sent(now, 1);
     let sdp = "Event: refer\r\nSubscription-State: active\r\nContent-Type: application/sdp\r\n";
     for (notify, status) in [
