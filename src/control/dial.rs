@@ -6,8 +6,8 @@
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{CallError, Calling, Component, Function, Kind, Parameter};
 use crate::config::DialPin;
+use crate::session::components::{CallError, Calling, Component, Function, Kind, Parameter};
 use crate::session::dial_out::flatten;
 use crate::session::dial_out::{DialOrder, DialOut, OwnParty};
 use crate::session::event::Params;
@@ -231,7 +231,8 @@ const FUNCTIONS: &[Function] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{Components, DI_DIAL};
+    use crate::control::DI_DIAL;
+    use crate::session::components::Components;
     use crate::session::{DialError, SessionId};
 
     /// What a call gives, and what was wanted, which is answered so.

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CREATE_SYSTEM_DSM, CallError, Calling, Component, Function, Kind, Parameter};
 use crate::dsm::Params;
+use crate::session::components::{
+    CREATE_SYSTEM_DSM, CallError, Calling, Component, Function, Kind, Parameter,
+};
 
 /// What the owner of the diagrams is told to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -267,7 +269,7 @@ const FUNCTIONS: &[Function] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{Components, DSM};
+    use crate::session::components::{Components, DSM};
 
     /// What becomes of a call, and the command that was ordered, which is answered with `outcome`.
     fn call(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{CallError, Calling, Component, Function, Kind, Parameter};
+use crate::session::components::{CallError, Calling, Component, Function, Kind, Parameter};
 use crate::session::monitoring::{
     self as store, Found, Monitor, Name, Pattern, Question, RecordId, Reply, Search, Wanted, Write,
 };

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CallError, Calling, Component, Function, Kind, Parameter};
+use crate::session::components::{CallError, Calling, Component, Function, Kind, Parameter};
 use crate::sip::auth::{Realm, Secret};
 use crate::sip::registration::{Account, Domain, State, hop};
 

@@ -9,6 +9,7 @@ pub mod application;
 pub mod begin;
 pub mod call;
 pub mod catalog;
+pub mod components;
 pub mod core;
 pub mod dial_out;
 pub mod digits;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::begin::{self, Dial, FirstHop, Refusal, Settings};
+use super::components::Components;
 use super::dial_out::{DialAnswer, DialError, DialOrder};
 use super::event::{ActionToken, GroupRequest, Mail, Params, SessionEvent, SessionId};
 use super::local::Local;
@@ -28,7 +29,6 @@ use super::router::NewCall;
 use super::session::Session;
 use super::system::{SystemSession, SystemStart};
 use super::task::{MAILBOX, Task, TaskMailbox, open_stream};
-use crate::control::Components;
 use crate::decimal::SocketText;
 use crate::dsm::module::ModuleEvent;
 use crate::excerpt::{self, Excerpt};

@@ -194,7 +194,8 @@ transition "refused" START - exception; test(#type == core) / { warn("refused: #
 
 #[test]
 fn the_page_lists_the_commands() {
-    use muleteer::control::{Component, dsm::DsmComponent};
+    use muleteer::control::dsm::DsmComponent;
+    use muleteer::session::components::Component;
 
     let (orders, _) = tokio::sync::mpsc::channel(1);
     let component = DsmComponent::new(orders);

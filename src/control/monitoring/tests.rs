@@ -3,7 +3,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::control::{Components, MONITORING};
+use crate::control::MONITORING;
+use crate::session::components::Components;
 use crate::session::monitoring::{Order, Store, StoreLimits};
 
 /// The component over a store of its own.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muleteer::control::MONITORING;
 use muleteer::control::monitoring::MonitoringComponent;
-use muleteer::control::{Components, MONITORING};
 use muleteer::dsm::{self, ActionError, ActionResult, DiCall, Errno};
+use muleteer::session::components::Components;
 use muleteer::session::monitoring::{self, Monitor, Order, Reply};
 use muleteer::session::{ActionToken, Mail, SessionEvent, SessionId, Work};
 
