@@ -25,7 +25,6 @@ pub mod streamed;
 pub mod stretch;
 pub mod tone;
 pub mod voice;
-pub mod wav;
 
 pub use dtmf::DtmfSender;
 pub use dtmf_detector::DtmfDetector;

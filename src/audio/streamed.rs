@@ -221,11 +221,11 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::audio::{decode, resample, wav};
-    use crate::probe::{peak, sine};
+    use crate::audio::{decode, resample};
+    use crate::probe::{peak, sine, wav_file};
 
     fn opens(pcm: &[i16], rate: u32) -> Reopen {
-        let file = wav::image(pcm, rate);
+        let file = wav_file(pcm, rate);
         Box::new(move || decode::open(Box::new(Cursor::new(file.clone())), "wav"))
     }
 

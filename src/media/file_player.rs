@@ -110,7 +110,7 @@ const MAX_PASS: Duration = Duration::from_millis(50);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::wav;
+    use crate::probe::wav_file;
 
     struct Folder(tempfile::TempDir);
 
@@ -140,7 +140,7 @@ mod tests {
     fn a_thousand_plays_are_fed_in_turn_by_one_thread() {
         let folder = Folder::new();
         let pcm: Vec<i16> = (0..24_000).map(|n| (n % 1_000) as i16).collect();
-        let path = folder.write("a.wav", &wav::image(&pcm, 8_000));
+        let path = folder.write("a.wav", &wav_file(&pcm, 8_000));
         let mut players = Players::default();
         let mut sounds = Vec::new();
         for _ in 0..1_000 {
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_play_that_was_dropped_is_let_go_of() {
         let folder = Folder::new();
-        let path = folder.write("a.wav", &wav::image(&[5; 80_000], 8_000));
+        let path = folder.write("a.wav", &wav_file(&[5; 80_000], 8_000));
         let mut players = Players::default();
         let mut kept = Vec::new();
         for looped in [true, false, true] {
@@ -185,11 +185,11 @@ mod tests {
     #[test]
     fn a_loop_goes_on_with_the_file_that_was_opened() {
         let folder = Folder::new();
-        let path = folder.write("a.wav", &wav::image(&[100; 12_000], 8_000));
+        let path = folder.write("a.wav", &wav_file(&[100; 12_000], 8_000));
         let (mut sound, player) = Player::open(&path, 8_000, true).unwrap();
         let mut players = Players::default();
         players.add(player);
-        let other = folder.write("b.wav", &wav::image(&[999; 12_000], 8_000));
+        let other = folder.write("b.wav", &wav_file(&[999; 12_000], 8_000));
         std::fs::rename(other, &path).unwrap();
         let mut heard = [0; 4_000];
         for _ in 0..20 {
@@ -215,7 +215,7 @@ mod tests {
         let mut bytes = opus.repeat(3);
         bytes[opus.len() + 20] ^= 1;
         // Longer than is read ahead, so that the damage is met later.
-        let long = wav::image(&[7; 80_000], 8_000);
+        let long = wav_file(&[7; 80_000], 8_000);
         let (damaged, whole) = (folder.write("a.opus", &bytes), folder.write("b.wav", &long));
         assert!(Player::open(&damaged, 8_000, false).is_err());
         let mut players = Players::default();

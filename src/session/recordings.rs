@@ -198,10 +198,12 @@ fn prepare(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::sync::mpsc;
 
     use super::*;
     use crate::audio::recorder::{EndCause, Sides};
+    use crate::audio::recording::{FileSpec, RecordingFile};
     use crate::media::{MediaConfig, MediaPool};
 
     fn path(name: &str) -> Result<PathBuf, RecordError> {
@@ -305,12 +307,22 @@ mod tests {
     #[test]
     fn what_a_crash_left_is_completed_once() {
         let folder = tempfile::tempdir().unwrap();
-        let mut left = crate::audio::wav::header(8_000, 16_000).to_vec();
-        left.extend([7; 24_001]);
         std::fs::create_dir(folder.path().join("box")).unwrap();
         let path = folder.path().join("box/a.wav");
         let gone = folder.path().join("gone.wav");
-        std::fs::write(&path, &left).unwrap();
+        let spec = FileSpec {
+            format: FileFormat::Wav(WavEncoding::Pcm16),
+            sample_rate: 8_000,
+            sides: Sides::Peer,
+            trim: false,
+        };
+        let mut left = RecordingFile::begin(File::create(&path).unwrap(), spec).unwrap();
+        left.write(&[7; 12_000]).unwrap();
+        left.store().unwrap();
+        drop(left);
+        let mut half_a_sample = File::options().append(true).open(&path).unwrap();
+        half_a_sample.write_all(&[7]).unwrap();
+        assert_eq!(hound::WavReader::open(&path).unwrap().duration(), 8_000);
         for path in [&path, &gone] {
             std::mem::forget(Mark::set(folder.path(), path));
         }

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use muleteer::audio::decode;
 use muleteer::audio::playlist::{PlaylistItem, RoomId, RoomSeat};
 use muleteer::audio::recorder::{RecordingPlan, Sides, recorder};
 use muleteer::audio::streamed::streamed;
-use muleteer::audio::{decode, wav};
 use muleteer::codec::{CodecId, MAX_PAYLOAD_BYTES, Variant};
 use muleteer::media::{
     Audience, Core, MediaCommand, MediaEvent, MediaFormat, MediaIo, MediaStats, Output, Retired,
@@ -18,6 +18,7 @@ use muleteer::rtp::srtp::{MasterKey, SrtpKey, SrtpKeys, SrtpSender, SrtpSuite};
 use muleteer::rtp::{Digit, PayloadType, RtpHeaderTemplate};
 
 use crate::support::alloc::{allocations_in, bytes_held_by};
+use crate::support::audio::wav_file;
 use crate::support::media::{PEER, looped, parameters, tone_prompt};
 
 /// Counts packets and reports that are sent, and keeps nothing.
@@ -327,7 +328,7 @@ fn a_recording_of_both_sides_does_not_allocate() {
 
 #[test]
 fn a_streamed_file_does_not_allocate() {
-    let file = wav::image(&[500; 10_000], 8_000);
+    let file = wav_file(&[500; 10_000]);
     let open = move || decode::open(Box::new(Cursor::new(file.clone())), "wav");
     let (sound, _feed) = streamed(Box::new(open), 8_000, true).unwrap();
     // It runs dry in the middle, which is no reason to allocate either.

@@ -3,21 +3,21 @@
 use std::io::Cursor;
 use std::time::Duration;
 
+use muleteer::audio::Tone;
 use muleteer::audio::decode::{self, DecodeError};
 use muleteer::audio::playlist::PlaylistItem;
 use muleteer::audio::streamed::{StreamFeed, streamed};
-use muleteer::audio::{Tone, wav};
 use muleteer::codec::{CodecId, Variant};
 use muleteer::media::{MediaCommand, MediaEvent, MediaFormat, Output, StreamParameters};
 use muleteer::rtp::PayloadType;
 
-use crate::support::audio::{level, silent_ms, sine};
+use crate::support::audio::{level, silent_ms, sine, wav_file};
 use crate::support::media::{Rig, once, parameters, tone_prompt};
 
 const OPUS: PayloadType = PayloadType::new(96).expect("below 128");
 
 fn stream_at(pcm: &[i16], rate: u32, looped: bool) -> (PlaylistItem, StreamFeed) {
-    let file = wav::image(pcm, 8_000);
+    let file = wav_file(pcm);
     let open = move || decode::open(Box::new(Cursor::new(file.clone())), "wav");
     let (sound, feed) = streamed(Box::new(open), rate, looped).unwrap();
     (PlaylistItem::Stream(Box::new(sound)), feed)
@@ -174,7 +174,7 @@ fn a_slow_disk_is_silence_and_leaves_nothing_out() {
 #[test]
 fn a_file_that_fails_in_the_middle_is_over_there() {
     let pcm = noise(12_000);
-    let file = wav::image(&pcm, 8_000);
+    let file = wav_file(&pcm);
     let mut rounds = 0;
     let open = move || {
         rounds += 1;

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use tokio::time::sleep;
 
 use super::{files, server};
+use crate::support::audio;
 use crate::support::caller::Caller;
 use crate::support::process::Folder;
 
@@ -58,9 +59,7 @@ async fn a_killed_server_leaves_playable_files_and_the_next_one_completes_them()
 
     let seconds = |name: &str| {
         let bytes = std::fs::read(recordings.join(name)).expect("a file");
-        let file = Box::new(std::io::Cursor::new(bytes));
-        let sound = muleteer::audio::decode::read_whole(file, "wav", usize::MAX);
-        let sound = sound.expect("a WAV file");
+        let sound = audio::wav_sound(bytes).expect("a WAV file");
         sound.pcm.len() / sound.sample_rate as usize
     };
     for name in &files_named[..2] {

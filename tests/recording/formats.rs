@@ -47,9 +47,7 @@ fn channel(bytes: &[u8], number: usize) -> Vec<i16> {
     file.extend(bytes[58..].iter().skip(number).step_by(2));
     let length = (file.len() - 58) as u32;
     file[54..58].copy_from_slice(&length.to_le_bytes());
-    let file = Box::new(std::io::Cursor::new(file));
-    let sound = muleteer::audio::decode::read_whole(file, "wav", usize::MAX);
-    sound.expect("a WAV file").pcm
+    audio::wav_sound(file).expect("a WAV file").pcm
 }
 
 #[test]

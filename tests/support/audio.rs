@@ -4,6 +4,9 @@ use std::f64::consts::TAU;
 use std::io::Cursor;
 use std::path::Path;
 
+use muleteer::audio::decode::{self, DecodeError, Sound};
+use muleteer::audio::resample::resample;
+
 /// Samples a second of everything here.
 pub const SAMPLE_RATE: u32 = 8_000;
 
@@ -55,9 +58,21 @@ pub fn largest_step(pcm: &[i16]) -> u16 {
 /// The sound of a WAV file, at [`SAMPLE_RATE`].
 pub fn wav(path: &Path) -> Vec<i16> {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let sound = muleteer::audio::decode::read_whole(Box::new(Cursor::new(bytes)), "wav", 1 << 30);
+    let sound = wav_sound(bytes);
     let sound = sound.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    muleteer::audio::resample::resample(&sound.pcm, sound.sample_rate, SAMPLE_RATE).expect("a rate")
+    resample(&sound.pcm, sound.sample_rate, SAMPLE_RATE).expect("a rate")
+}
+
+/// The sound of a WAV file, at its own rate.
+pub fn wav_sound(file: Vec<u8>) -> Result<Sound, DecodeError> {
+    let mut source = decode::open(Box::new(Cursor::new(file)), "wav")?;
+    let mut pcm = Vec::new();
+    let is_whole = source.read_to_end(&mut pcm, 1 << 30)?;
+    assert!(is_whole, "it goes on after {} samples", pcm.len());
+    Ok(Sound {
+        pcm,
+        sample_rate: source.sample_rate(),
+    })
 }
 
 /// A WAV file at [`SAMPLE_RATE`].

@@ -87,26 +87,6 @@ pub fn open(mut source: Box<dyn ByteSource>, extension: &str) -> Result<PcmSourc
     Ok(source)
 }
 
-/// Decodes a whole file of at most `max_samples`.
-///
-/// # Errors
-/// Those of [`open`] and [`PcmSource::read`], and [`DecodeError::TooLong`].
-pub fn read_whole(
-    source: Box<dyn ByteSource>,
-    extension: &str,
-    max_samples: usize,
-) -> Result<Sound, DecodeError> {
-    let mut source = open(source, extension)?;
-    let mut pcm = Vec::new();
-    match source.read_to_end(&mut pcm, max_samples)? {
-        true => Ok(Sound {
-            pcm,
-            sample_rate: source.sample_rate,
-        }),
-        false => Err(DecodeError::TooLong { max_samples }),
-    }
-}
-
 impl PcmSource {
     /// Samples a second, from [`MIN_SAMPLE_RATE`] to [`MAX_SAMPLE_RATE`].
     pub fn sample_rate(&self) -> u32 {
@@ -207,12 +187,6 @@ pub enum DecodeError {
     /// Another stream follows, of another sample rate or number of channels.
     #[error("the format changes in the middle of the file")]
     FormatChanges,
-    /// More than the caller takes.
-    #[error("it is longer than {max_samples} samples")]
-    TooLong {
-        /// The caller's limit.
-        max_samples: usize,
-    },
 }
 
 enum Format {

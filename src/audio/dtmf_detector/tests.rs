@@ -339,9 +339,8 @@ fn speech() -> Vec<i16> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|end| end == "wav") {
-                let file = std::io::Cursor::new(std::fs::read(path).unwrap());
-                let sound = crate::audio::decode::read_whole(Box::new(file), "wav", usize::MAX);
-                let sound = sound.unwrap();
+                let file = std::fs::read(path).unwrap();
+                let sound = crate::probe::read_sound(&file, "wav").unwrap();
                 let sound = crate::audio::resample::resample(&sound.pcm, sound.sample_rate, 8_000);
                 pcm.extend(sound.unwrap());
             }

@@ -5,7 +5,7 @@ use audiopus::packet::Packet;
 use audiopus::{Channels, MutSignals, SampleRate};
 
 use super::*;
-use crate::probe::{level_at, sine};
+use crate::probe::{level_at, read_sound, sine};
 
 /// A file in memory, with all that was done to it.
 #[derive(Default)]
@@ -169,7 +169,7 @@ fn read(bytes: &[u8]) -> Option<(Vec<Vec<i16>>, u32)> {
 }
 
 fn read_wav(file: Vec<u8>) -> Option<crate::audio::decode::Sound> {
-    crate::audio::decode::read_whole(Box::new(Cursor::new(file)), "wav", 1 << 30).ok()
+    read_sound(&file, "wav").ok()
 }
 
 fn read_opus(bytes: &[u8]) -> Option<(Vec<Vec<i16>>, u32)> {

@@ -1,7 +1,7 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::audio::wav;
+use crate::probe::wav_file;
 
 /// A folder with lists and sounds.
 struct Folder(TempDir);
@@ -23,7 +23,7 @@ impl Folder {
     }
 
     fn sound(&self, name: &str) -> PathBuf {
-        self.write(name, wav::image(&[1; 80], 8_000))
+        self.write(name, wav_file(&[1; 80], 8_000))
     }
 
     /// What is found wrong with a list, and the set it makes.
@@ -102,7 +102,7 @@ fn what_cannot_be_played_is_told_with_its_line_and_left_out() {
 #[test]
 fn a_sound_with_much_before_it_is_a_sound() {
     let folder = Folder::new();
-    let plain = wav::image(&[1; 80], 8_000);
+    let plain = wav_file(&[1; 80], 8_000);
     let mut bytes = plain[..12].to_vec();
     bytes.extend(b"LIST");
     bytes.extend(100_000u32.to_le_bytes());

@@ -3,11 +3,11 @@ use std::io::Cursor;
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use super::*;
-use crate::audio::decode::{Sound, read_whole};
-use crate::audio::wav::{append_samples, header, image};
+use crate::audio::decode::Sound;
+use crate::probe::{read_sound, wav_file};
 
 fn read_all(bytes: &[u8]) -> Result<Sound, DecodeError> {
-    read_whole(Box::new(Cursor::new(bytes.to_vec())), "wav", 1 << 20)
+    read_sound(bytes, "wav")
 }
 
 /// What is wrong with a WAV file.
@@ -164,14 +164,14 @@ fn chunks_of_odd_length_are_stepped_over() {
 #[test]
 fn cut_and_unfinished_files_are_read_as_far_as_they_go() {
     let pcm: Vec<i16> = (0..100).collect();
-    let whole = image(&pcm, 8_000);
+    let whole = wav_file(&pcm, 8_000);
     assert_eq!(
         read_all(&whole[..whole.len() - 101]).unwrap().pcm,
         pcm[..49]
     );
 
-    let mut unfinished = header(8_000, 0).to_vec();
-    append_samples(&pcm, &mut unfinished);
+    let mut unfinished = riff(&[(b"fmt ", &fmt(1, 1, 8_000, 16)), (b"data", &[])]);
+    unfinished.extend(pcm.iter().flat_map(|sample| sample.to_le_bytes()));
     assert_eq!(read_all(&unfinished).unwrap().pcm, pcm);
 
     let empty = riff(&[
