@@ -20,7 +20,7 @@ mod identity;
 mod table;
 
 pub use account::{Account, Domain, hop};
-pub use binding::Binding;
+pub use binding::{Binding, granted};
 pub use identity::{Identities, Identity};
 pub use table::{Created, Listed, Registrations, Ticket};
 
@@ -315,7 +315,7 @@ impl Registration {
             let reason = "the registrar grants no time".to_owned();
             return self.refuse(now, response, reason, false);
         }
-        let granted = Duration::from_secs(binding.expires.min(LONGEST_EXPIRES).into());
+        let granted = Duration::from_secs(binding.expires.into());
         self.binding = Some(binding);
         self.state = State::Active;
         self.ends = Some(now + granted);

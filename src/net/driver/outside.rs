@@ -16,6 +16,7 @@ use crate::sip::delivery::Outbound;
 use crate::sip::dialog::invite_usage::RequestToken;
 use crate::sip::endpoint::{Event, TransactionId};
 use crate::sip::message::{HeaderName, Method, NameAddr, Request, Response, StatusCode, Uri};
+use crate::sip::registration::granted;
 use crate::sip::transport::{ConnectionId, Flow};
 
 /// The requests that are under way.
@@ -33,7 +34,7 @@ struct Pending {
     /// Without an address of ours.
     contact: Option<NameAddr>,
     /// As it was sent last.
-    sent_contact: Option<String>,
+    sent_contact: Option<NameAddr>,
     /// One for each server that was tried.
     transactions: SmallVec<[TransactionId; 1]>,
     /// The one it was sent by last.
@@ -60,9 +61,9 @@ impl OutsideRequests {
         if let Uri::Sip(uri) = &mut contact.uri {
             place.write_to(uri);
         }
-        let contact = contact.to_string();
-        pending.sent_contact = Some(contact.clone());
-        Some(contact)
+        let text = contact.to_string();
+        pending.sent_contact = Some(contact);
+        Some(text)
     }
 
     /// Notes that `transaction` carries the sender's request. False: it is no sender of ours.
@@ -90,7 +91,9 @@ impl OutsideRequests {
         }
         let mut request = pending.request;
         if let Some(contact) = pending.sent_contact {
-            request.headers.push(HeaderName::Contact, contact);
+            request
+                .headers
+                .push(HeaderName::Contact, contact.to_string());
         }
         Some((request, pending.asker))
     }
@@ -105,16 +108,14 @@ impl OutsideRequests {
         if pending.request.method != Method::Register || !response.status.is_success() {
             return None;
         }
-        let asked = seconds(&pending.request.headers.text(&HeaderName::Expires)?)?;
+        let asked = pending.request.headers.expires().ok()??;
         if asked == 0 {
             return None;
         }
-        // Other bindings of the same user are listed too: the longest may be one of them.
-        let listed = response.headers.tokens(&HeaderName::Contact);
-        let listed = listed.filter_map(|one| NameAddr::parse(one).ok());
-        let granted = listed.filter_map(|one| seconds(one.params.get("expires")?));
-        let of_all = || seconds(&response.headers.text(&HeaderName::Expires)?);
-        let granted = granted.max().or_else(of_all).unwrap_or(asked);
+        // A request that answers a challenge brings the Contact that was sent before.
+        let contacts = pending.request.headers.contacts().unwrap_or_default();
+        let ours = pending.sent_contact.as_ref().or(contacts.first());
+        let granted = granted(ours.map(|contact| &contact.uri), response, asked);
         Some((pending.connection?, Duration::from_secs(granted.into())))
     }
 
@@ -238,6 +239,82 @@ fn first_hop(request: &Request) -> Uri {
     first.unwrap_or_else(|| request.uri.clone())
 }
 
-fn seconds(text: &str) -> Option<u32> {
-    text.trim().parse().ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::message::Transport;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// A REGISTER that asks for an hour, as it went out by a connection.
+    fn sent(request_contact: Option<&str>, contact: Option<&str>) -> (OutsideRequests, SessionId) {
+        let uri = Uri::parse("sip:example.com").unwrap();
+        let mut request = Request::new(Method::Register, uri);
+        request.headers.set(HeaderName::Expires, "3600".to_owned());
+        if let Some(text) = request_contact {
+            request.headers.push(HeaderName::Contact, text.to_owned());
+        }
+        let (answer, _) = oneshot::channel();
+        let pending = Pending {
+            request: Box::new(request),
+            contact: contact.map(|text| NameAddr::parse(text).unwrap()),
+            sent_contact: None,
+            transactions: SmallVec::new(),
+            connection: None,
+            asker: Asker::Channel(answer),
+        };
+        let sender = SessionId("outside 1".into());
+        let mut requests = OutsideRequests::default();
+        requests.pending.insert(sender.clone(), pending);
+        let local = "192.0.2.9:5060".parse().unwrap();
+        let place = ContactPlace {
+            transport: Transport::Tcp,
+            local,
+            name: None,
+            is_request: true,
+        };
+        let completed = requests.contact(&sender, &place);
+        assert_eq!(completed.is_some(), contact.is_some());
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local,
+            remote: "192.0.2.1:5060".parse().unwrap(),
+            connection: Some(ConnectionId(7)),
+        };
+        assert!(requests.bind(&sender, TransactionId(1), &flow));
+        (requests, sender)
+    }
+
+    fn kept((requests, sender): &(OutsideRequests, SessionId), contacts: &[&str]) -> Duration {
+        let mut response = Response::new(StatusCode::OK);
+        for contact in contacts {
+            let contact = (*contact).to_owned();
+            response.headers.push(HeaderName::Contact, contact);
+        }
+        let (connection, granted) = requests.registered(sender, &response).expect("registered");
+        assert_eq!(connection, ConnectionId(7));
+        granted
+    }
+
+    #[test]
+    fn a_connection_is_kept_for_our_binding_and_no_longer_for_that_of_another_phone() {
+        let other = "<sip:alice@192.0.2.77>;expires=4294967295";
+        let ours = "<sip:alice@192.0.2.9:5060;transport=tcp>";
+        let minute = format!("{ours};expires=60");
+        let minute = minute.as_str();
+        let completed = sent(None, Some("<sip:alice@invalid>"));
+        // A challenge is answered with the request as it was sent, with its Contact.
+        let repeated = sent(Some(ours), None);
+        for sent in [completed, repeated] {
+            let kept = |contacts: &[&str]| kept(&sent, contacts);
+            assert_eq!(kept(&[other, minute]), Duration::from_secs(60));
+            assert_eq!(kept(&[minute, other]), Duration::from_secs(60));
+            assert_eq!(
+                kept(&[other]),
+                HOUR,
+                "ours is not listed: what we asked for"
+            );
+            assert_eq!(kept(&[other, ours]), HOUR, "nothing is said of ours");
+        }
+    }
 }
