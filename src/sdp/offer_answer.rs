@@ -95,8 +95,6 @@ pub struct OfferAnswer {
     session_id: u64,
     /// The version of `last_sent`; 0 before the first.
     version: u64,
-    /// What we want of the audio stream, for answers.
-    direction: Direction,
     /// Our latest description, for its sections and to tell whether the next one is different.
     last_sent: Option<Body>,
     /// Which section of the descriptions is the audio stream.
@@ -145,7 +143,6 @@ impl OfferAnswer {
         Self {
             session_id: session_id >> 2,
             version: 0,
-            direction: Direction::SendRecv,
             last_sent: None,
             audio_index: 0,
             numbers: Vec::new(),
@@ -172,12 +169,6 @@ impl OfferAnswer {
             encryption,
             ..Self::new(session_id)
         }
-    }
-
-    /// Limits answers from now on, while we hold the peer (RFC 3264 §8.4): an answer allows what both
-    /// sides do.
-    pub fn set_direction(&mut self, direction: Direction) {
-        self.direction = direction;
     }
 
     /// Answers an offer: the body to send, and what it means for the stream.
@@ -350,7 +341,7 @@ impl OfferAnswer {
             .sort_by_key(|pair| capabilities.codecs.rank(pair.codec));
         common.number_by_offer();
         let connection = offer.connection_of(media).ok_or(SdpError::NoConnection)?;
-        let direction = offer.direction_of(media).reversed().within(self.direction);
+        let direction = offer.direction_of(media).reversed();
         Ok(common.agreed(connection, media, direction, capabilities.ptime))
     }
 

@@ -56,8 +56,7 @@ pub enum CallEvent {
     NoAck,
     /// Nobody acknowledged a reliable provisional response of ours; the INVITE has been refused.
     NoPrack,
-    /// A request that the application sent in the dialog is done: [`Call::send_request`],
-    /// [`Call::reinvite`] and the like gave the token.
+    /// A request that the application sent in the dialog is done: [`Call::send_request`] gave the token.
     Done {
         /// Which.
         token: RequestToken,

@@ -20,10 +20,6 @@ pub struct Negotiation {
     capabilities: Arc<Capabilities>,
     /// Where our RTP socket is bound.
     media: SocketAddr,
-    /// What we offer: both ways, or less while we hold the peer.
-    direction: Direction,
-    /// The same in the last exchange that was complete.
-    kept_direction: Direction,
     call: OfferAnswer,
     /// What forks have answered before the call was answered.
     early: SmallVec<[(ForkId, Box<OfferAnswer>); 1]>,
@@ -43,8 +39,6 @@ impl Negotiation {
         Self {
             capabilities,
             media,
-            direction: Direction::SendRecv,
-            kept_direction: Direction::SendRecv,
             call: descriptions,
             early: SmallVec::new(),
             answer: None,
@@ -74,30 +68,14 @@ impl Negotiation {
         &self.capabilities
     }
 
-    /// The direction of offers from now on.
-    pub fn set_direction(&mut self, direction: Direction) {
-        self.direction = direction;
-    }
-
-    /// What we have offered is agreed.
-    pub fn keep_direction(&mut self) {
-        self.kept_direction = self.direction;
-    }
-
-    /// The offer was refused for good: the next one is as before.
-    pub fn revert_direction(&mut self) {
-        self.direction = self.kept_direction;
-    }
-
-    /// An offer of ours in a dialog.
+    /// An offer of ours in a dialog, to send and to receive.
     ///
     /// # Errors
     /// As [`OfferAnswer::offer`].
     pub fn offer(&mut self, fork: ForkId) -> Result<Bytes, NegotiationError> {
-        let (capabilities, media, direction) =
-            (self.capabilities.clone(), self.media, self.direction);
+        let (capabilities, media) = (self.capabilities.clone(), self.media);
         let state = self.state(fork);
-        let offer = state.offer(&capabilities, media, direction)?;
+        let offer = state.offer(&capabilities, media, Direction::SendRecv)?;
         Ok(match &self.editors {
             Some(editors) => editors.offer(offer).into(),
             None => offer.into(),
@@ -130,9 +108,7 @@ impl Negotiation {
         offer: &Bytes,
     ) -> Result<(Bytes, Arc<NegotiatedAudio>), NegotiationError> {
         let (capabilities, media) = (self.capabilities.clone(), self.media);
-        let direction = self.kept_direction;
         let state = self.state(fork);
-        state.set_direction(direction);
         let (body, audio) = state.answer(offer, &capabilities, media)?;
         let body = match &self.editors {
             Some(editors) => editors.answer(offer, body),

@@ -7,11 +7,10 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::{Answer, Call, CallEvent};
-use crate::sdp::{Direction, NegotiatedAudio, NegotiationError};
+use crate::sdp::{NegotiatedAudio, NegotiationError};
 use crate::sip::dialog::capabilities::accepted_bodies;
 use crate::sip::dialog::invite_usage::{
-    Change, Content, Due, Event as UsageEvent, ForkId, InviteUsage, Line, OfferId, RequestToken,
-    SDP,
+    Content, Due, Event as UsageEvent, ForkId, InviteUsage, Line, OfferId, RequestToken, SDP,
 };
 use crate::sip::endpoint::TransactionId;
 use crate::sip::message::{HeaderName, Headers, Method, Request, Response, StatusCode, body};
@@ -122,47 +121,6 @@ impl Call {
         self.close_referred();
         self.usage.hang_up_with(headers);
         self.pump();
-    }
-
-    /// Negotiates anew by re-INVITE with an offer of ours, as soon as that may be.
-    /// [`CallEvent::Done`] tells what became of it; `None`: the call is not up.
-    pub fn reinvite(&mut self, headers: &[Line]) -> Option<RequestToken> {
-        self.change(Method::Invite, true, headers)
-    }
-
-    /// Negotiates anew by UPDATE, before the answer too (RFC 3311). Only with a peer whose Allow has it.
-    pub fn update(&mut self, headers: &[Line]) -> Option<RequestToken> {
-        self.change(Method::Update, true, headers)
-    }
-
-    /// Sends an UPDATE without an offer: it refreshes and changes nothing.
-    pub fn refresh(&mut self, headers: &[Line]) -> Option<RequestToken> {
-        self.change(Method::Update, false, headers)
-    }
-
-    /// Holds the peer by re-INVITE: we send, it is to be silent (RFC 3264 §8.4).
-    pub fn hold(&mut self) -> Option<RequestToken> {
-        self.negotiation.set_direction(Direction::SendOnly);
-        self.reinvite(&[])
-    }
-
-    fn change(
-        &mut self,
-        method: Method,
-        has_offer: bool,
-        headers: &[Line],
-    ) -> Option<RequestToken> {
-        let headers = headers.to_vec();
-        let token = self.usage.change(Change {
-            method,
-            has_offer,
-            headers,
-        });
-        if token.is_none() {
-            self.negotiation.revert_direction();
-        }
-        self.pump();
-        token
     }
 
     /// Sends a request in the dialog, see [`InviteUsage::send_request`]. [`CallEvent::Done`] tells what
@@ -317,7 +275,6 @@ impl Call {
     fn on_answer(&mut self, audio: Result<Arc<NegotiatedAudio>, NegotiationError>) {
         match audio {
             Ok(audio) => {
-                self.negotiation.keep_direction();
                 self.use_new_audio(audio);
                 match self.usage.is_established() {
                     true => self.start_if_negotiated(),
@@ -352,9 +309,6 @@ impl Call {
         outcome: Result<Box<Response>, StatusCode>,
     ) {
         let is_good = matches!(&outcome, Ok(response) if response.status.is_success());
-        if !is_good && matches!(method, Method::Invite | Method::Update) {
-            self.negotiation.revert_direction();
-        }
         if !is_good && method == Method::Info {
             tracing::info!("the peer did not take an INFO");
         }
