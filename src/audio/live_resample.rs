@@ -62,8 +62,8 @@ impl LiveResampler {
     /// Converts `input` and returns the number of samples written to `out`.
     ///
     /// Frames whose length is a multiple of the ratio, such as 10 or 20 ms of all rates, give the
-    /// same length each time. Writes at most [`LiveResampler::max_output`] samples; what `out`
-    /// does not hold is lost. Does not allocate.
+    /// same length each time. Makes at most the length of `input` times the ratio of the rates,
+    /// rounded up; what `out` does not hold is lost. Does not allocate.
     pub fn process(&mut self, input: &[i16], out: &mut [i16]) -> usize {
         if self.up == self.down {
             let len = input.len().min(out.len());
@@ -96,11 +96,6 @@ impl LiveResampler {
             let products = filter.iter().zip(first..).map(|(tap, n)| tap * sample(n));
             *out = saturate(products.sum());
         }
-    }
-
-    /// The most samples that [`LiveResampler::process`] makes of `input_samples`.
-    pub fn max_output(&self, input_samples: usize) -> usize {
-        (input_samples * self.up).div_ceil(self.down)
     }
 
     fn process_part(&mut self, input: &[i16], out: &mut [i16]) -> usize {
@@ -196,12 +191,16 @@ mod tests {
     use super::*;
     use crate::probe::{level_at, peak, sine};
 
+    fn max_output(resampler: &LiveResampler, input_samples: usize) -> usize {
+        (input_samples * resampler.up).div_ceil(resampler.down)
+    }
+
     fn convert(pcm: &[i16], from: u32, to: u32) -> Vec<i16> {
         let mut resampler = LiveResampler::new(from, to).unwrap();
         let (frame, made) = ((from / 50) as usize, (to / 50) as usize);
         let mut output = Vec::new();
         for part in pcm.chunks(frame) {
-            let mut out = vec![0; resampler.max_output(part.len())];
+            let mut out = vec![0; max_output(&resampler, part.len())];
             assert_eq!(resampler.process(part, &mut out), made);
             output.extend(out);
         }
@@ -254,7 +253,7 @@ mod tests {
         let mut resampler = LiveResampler::new(48_000, 16_000).unwrap();
         let mut output = Vec::<i16>::new();
         for part in pcm.chunks(77) {
-            let mut out = vec![0; resampler.max_output(part.len())];
+            let mut out = vec![0; max_output(&resampler, part.len())];
             let made = resampler.process(part, &mut out);
             output.extend(&out[..made]);
         }

@@ -30,27 +30,6 @@ pub struct Cadence {
 }
 
 impl Tone {
-    /// Ringing in North America: 440 and 480 Hz, 2 s in 6.
-    pub const RINGING_US: Tone = Tone {
-        frequency_hz: 440.0,
-        second_hz: Some(480.0),
-        peak: 4_000,
-        cadence: Some(Cadence {
-            on: Duration::from_secs(2),
-            off: Duration::from_secs(4),
-        }),
-    };
-    /// Busy in most of Europe: 425 Hz, half a second on and off.
-    pub const BUSY_EU: Tone = Tone {
-        frequency_hz: 425.0,
-        second_hz: None,
-        peak: 8_000,
-        cadence: Some(Cadence {
-            on: Duration::from_millis(500),
-            off: Duration::from_millis(500),
-        }),
-    };
-
     /// One or two sines as loud as the ringing of networks.
     pub const fn ringing(
         frequency_hz: f64,
@@ -184,6 +163,13 @@ mod tests {
         out
     }
 
+    fn cadence(on_ms: u64, off_ms: u64) -> Cadence {
+        Cadence {
+            on: Duration::from_millis(on_ms),
+            off: Duration::from_millis(off_ms),
+        }
+    }
+
     #[test]
     fn a_sine_has_its_frequency_and_level() {
         for sample_rate in [8_000, 16_000, 48_000] {
@@ -196,7 +182,7 @@ mod tests {
     #[test]
     fn a_tone_starts_and_stops_without_a_click() {
         let tone = Tone {
-            cadence: Tone::BUSY_EU.cadence,
+            cadence: Some(cadence(500, 500)),
             ..Tone::sine(425.0, 8_000)
         };
         let pcm = samples(tone, 8_000, 2);
@@ -209,7 +195,9 @@ mod tests {
 
     #[test]
     fn a_cadence_sounds_and_pauses() {
-        let pcm = samples(Tone::RINGING_US, 8_000, 8);
+        // The ringing of North America.
+        let ringing = Tone::ringing(440.0, Some(480.0), Some(cadence(2_000, 4_000)));
+        let pcm = samples(ringing, 8_000, 8);
         assert!(level_at(&pcm[..16_000], 8_000, 440.0) > 3_900.0);
         assert!(level_at(&pcm[..16_000], 8_000, 480.0) > 3_900.0);
         assert_eq!(peak(&pcm[16_000..48_000]), 0);

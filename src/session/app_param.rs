@@ -44,12 +44,6 @@ impl AppParams {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value of a key with two spellings, not empty; the short one wins.
-    pub fn short_or_long(&self, short: &str, long: &str) -> Option<&str> {
-        let value = |key| self.value(key).filter(|value| !value.is_empty());
-        value(short).or_else(|| value(long))
-    }
-
     /// Keys, spelled as received, and values in the order of first appearance.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.items
@@ -213,14 +207,6 @@ mod tests {
         assert_eq!(params.value("a"), Some("2"));
         assert_eq!(params.value("B"), Some("1"));
         assert_eq!(params.value("c"), None);
-    }
-
-    #[test]
-    fn the_short_spelling_wins_unless_it_is_empty() {
-        let params = AppParams::parse(["Language=en;lng=de;usr=;User=bob"]);
-        assert_eq!(params.short_or_long("lng", "Language"), Some("de"));
-        assert_eq!(params.short_or_long("usr", "User"), Some("bob"));
-        assert_eq!(params.short_or_long("pin", "PIN"), None);
     }
 
     #[test]

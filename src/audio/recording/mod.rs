@@ -56,7 +56,6 @@ pub struct RecordingFile<S> {
     storage: S,
     writer: Writer,
     trim: Option<Trim>,
-    channels: usize,
 }
 
 /// How samples become bytes. Frames are samples of all channels at one instant.
@@ -86,7 +85,6 @@ impl<S: Storage> RecordingFile<S> {
             storage,
             writer,
             trim: spec.trim.then(|| Trim::new(spec.sample_rate, channels)),
-            channels,
         })
     }
 
@@ -165,11 +163,6 @@ impl<S: Storage> RecordingFile<S> {
             Writer::Wav(wav) => wav.data_bytes(),
             Writer::Opus(opus) => opus.data_bytes(),
         }
-    }
-
-    /// Channels of what it takes.
-    pub fn channels(&self) -> usize {
-        self.channels
     }
 }
 

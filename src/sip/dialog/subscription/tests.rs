@@ -179,7 +179,8 @@ fn the_notifier_says_how_it_ends() {
     let Ok(Notified::Ended(End::Terminated(state))) = ended else {
         panic!("the end, not {ended:?}");
     };
-    assert_eq!(state.resubscribe_after(), Some(seconds(9)));
+    assert_eq!(state.reason, Some(EndReason::Probation));
+    assert_eq!(state.retry_after, Some(9));
     assert!(subscriber.is_over());
     // A late response changes nothing.
     assert_eq!(subscriber.handle_response(now, &expires(200, "60")), None);

@@ -1,7 +1,6 @@
 //! Subscription-State (RFC 6665 §8.2.3).
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::sip::message::lex::{Cursor, is_token, number};
 use crate::sip::message::{Params, SyntaxError};
@@ -54,9 +53,6 @@ pub enum EndReason {
     Other(Box<str>),
 }
 
-/// How long to wait after `probation` and `giveup` that do not say it. Picked by feel.
-const LATER: Duration = Duration::from_secs(60);
-
 impl SubscriptionState {
     /// A subscription in this state, without parameters.
     pub const fn new(substate: Substate) -> Self {
@@ -89,17 +85,6 @@ impl SubscriptionState {
             expires: seconds("expires")?,
             retry_after: seconds("retry-after")?,
         })
-    }
-
-    /// How long to wait before one subscribes again after this end; `None`: not at all (RFC 6665 §4.1.3).
-    pub fn resubscribe_after(&self) -> Option<Duration> {
-        use EndReason::{Giveup, Invariant, Noresource, Probation, Rejected};
-        let told = self.retry_after.map(|s| Duration::from_secs(s.into()));
-        match self.reason {
-            Some(Rejected | Noresource | Invariant) => None,
-            Some(Probation | Giveup) => Some(told.unwrap_or(LATER)),
-            _ => Some(told.unwrap_or_default()),
-        }
     }
 }
 
@@ -200,21 +185,5 @@ mod tests {
         ] {
             assert!(SubscriptionState::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn rfc6665_4_1_3_the_reason_says_when_to_subscribe_again() {
-        let seconds = |text| {
-            let state = SubscriptionState::parse(text).unwrap();
-            state.resubscribe_after().map(|wait| wait.as_secs())
-        };
-        assert_eq!(seconds("terminated"), Some(0));
-        assert_eq!(seconds("terminated;reason=deactivated"), Some(0));
-        assert_eq!(seconds("terminated;reason=timeout"), Some(0));
-        assert_eq!(seconds("terminated;reason=probation"), Some(60));
-        assert_eq!(seconds("terminated;reason=giveup;retry-after=9"), Some(9));
-        assert_eq!(seconds("terminated;reason=rejected;retry-after=9"), None);
-        assert_eq!(seconds("terminated;reason=noresource"), None);
-        assert_eq!(seconds("terminated;reason=invariant"), None);
     }
 }
