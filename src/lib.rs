@@ -21,7 +21,7 @@ pub mod dsm; // CORE: the state diagram language: front end, program, engine
 pub(crate) mod excerpt; // what peers wrote, cut for log lines
 pub mod ids; // random identifiers
 pub mod lsp; // CORE: the language server for editors
-pub mod media; // CORE core.rs and what it drives; SHELL thread.rs, sockets.rs, pool.rs, file_io.rs, file_player.rs
+pub mod media; // CORE core.rs and what it drives; SHELL thread, sockets, ports, control_port, pool, room_handle, file_*
 pub mod net; // SHELL: SIP sockets and the signalling task
 pub mod plugin; // SHELL: shared objects that are loaded at the start
 pub mod rtp; // CORE: packets, telephone events, jitter buffer

@@ -23,6 +23,13 @@ const ELSEWHERE: (Ipv4Addr, Ipv6Addr) = (
     Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1),
 );
 
+/// Whether peers may see `seen` as the address of a socket that is bound to `bound`: the same port and address,
+/// or any address of its family if it is bound to the wildcard.
+pub(super) fn is_seen_as(bound: SocketAddr, seen: SocketAddr) -> bool {
+    let any = bound.ip().is_unspecified() && bound.is_ipv4() == seen.is_ipv4();
+    bound.port() == seen.port() && (any || bound.ip() == seen.ip())
+}
+
 #[derive(Debug, Default)]
 pub(super) struct LocalAddresses {
     known: HashMap<IpAddr, Known>,
@@ -152,6 +159,19 @@ pub fn address_towards(remote: IpAddr) -> std::io::Result<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn peers_see_a_socket_at_its_address_or_at_any_of_its_family() {
+        let seen =
+            |bound: &str, seen: &str| is_seen_as(bound.parse().unwrap(), seen.parse().unwrap());
+        assert!(seen("192.0.2.7:5060", "192.0.2.7:5060"));
+        assert!(!seen("192.0.2.7:5060", "192.0.2.8:5060"));
+        assert!(!seen("192.0.2.7:5060", "192.0.2.7:5061"));
+        assert!(seen("0.0.0.0:5060", "192.0.2.7:5060"));
+        assert!(!seen("0.0.0.0:5060", "[2001:db8::7]:5060"));
+        assert!(seen("[::]:5060", "[2001:db8::7]:5060"));
+        assert!(!seen("[::]:5060", "[2001:db8::7]:5061"));
+    }
 
     #[test]
     fn loopback_is_reached_from_loopback() {

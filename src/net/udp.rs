@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
+use super::local_address::is_seen_as;
 use super::{ListenError, receive_queue};
 use crate::config::ListenTransport;
 
@@ -60,8 +61,7 @@ impl UdpListener {
 
     /// Whether `local`, an address that a peer sees, is this socket's.
     pub(super) fn serves(&self, local: SocketAddr) -> bool {
-        let any = self.local.ip().is_unspecified() && self.local.is_ipv4() == local.is_ipv4();
-        self.local.port() == local.port() && (any || self.local.ip() == local.ip())
+        is_seen_as(self.local, local)
     }
 
     /// Takes one datagram, or registers the task to be woken. Errors of the socket (a peer's port

@@ -12,6 +12,7 @@ use super::catalog::DiagramApplication;
 use super::core::SessionCore;
 use super::event::{SessionEvent, SessionId, SessionOutput};
 use super::script::reply::{Reply, bad, failed, found, thrown};
+use super::script::told::Told;
 use super::script::{Performed, Script, Step, Surroundings, message, told, unavailable};
 use crate::dsm::module::{MessagePart, Moment};
 use crate::dsm::{
@@ -174,40 +175,15 @@ impl SessionCore for RequestSession {
     }
 
     fn handle_event(&mut self, now: Instant, event: SessionEvent) {
-        match event {
-            SessionEvent::Posted(params) => {
-                self.enqueue(told::posted(&params), Afterwards::Nothing);
-            }
-            SessionEvent::Raised(event, params) => {
-                self.enqueue(told::raised(event, &params), Afterwards::Nothing);
-            }
-            SessionEvent::News(event) => self.enqueue(*event, Afterwards::Nothing),
-            SessionEvent::Performed(token, result) => {
+        match told::without_call(event) {
+            Told::Event(event) => self.enqueue(event, Afterwards::Nothing),
+            Told::Performed(token, result) => {
                 let done = self.script.performed(now, token, result, &mut self.around);
                 self.finish(done);
             }
-            SessionEvent::User(number) => self.enqueue(told::user(number), Afterwards::Nothing),
-            SessionEvent::Shutdown => {
-                self.enqueue(told::shutdown(), Afterwards::StopUnlessProcessed);
-            }
-            SessionEvent::Terminate => self.abandon(),
-            // Of a call, which there is none of.
-            SessionEvent::Request(..)
-            | SessionEvent::Ack(_)
-            | SessionEvent::AckTimeout(_)
-            | SessionEvent::Replace(_)
-            | SessionEvent::PrackTimeout
-            | SessionEvent::Cancel(_)
-            | SessionEvent::Response(..)
-            | SessionEvent::NoResponse(..)
-            | SessionEvent::Media(_)
-            | SessionEvent::Prompt(_)
-            | SessionEvent::RecordingBegun(_)
-            | SessionEvent::RecordingEnded(_)
-            | SessionEvent::RoomRecordingBegun(_)
-            | SessionEvent::RoomRecordingEnded(_)
-            | SessionEvent::Room(_)
-            | SessionEvent::InRoom(_) => {}
+            Told::Shutdown => self.enqueue(told::shutdown(), Afterwards::StopUnlessProcessed),
+            Told::Terminate => self.abandon(),
+            Told::OfCall => {}
         }
         self.run(now);
     }

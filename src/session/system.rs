@@ -10,6 +10,7 @@ use super::catalog::DiagramApplication;
 use super::core::SessionCore;
 use super::event::{SessionEvent, SessionId, SessionOutput};
 use super::monitoring::Follow;
+use super::script::told::Told;
 use super::script::{Performed, Script, Step, Surroundings, told, unavailable};
 use crate::dsm::module::Moment;
 use crate::dsm::{Event, EventKind, Exception, HostAction, NotStartable, Values};
@@ -123,33 +124,14 @@ impl SessionCore for SystemSession {
     }
 
     fn handle_event(&mut self, now: Instant, event: SessionEvent) {
-        match event {
-            SessionEvent::Posted(params) => self.enqueue(told::posted(&params)),
-            SessionEvent::Raised(event, params) => self.enqueue(told::raised(event, &params)),
-            SessionEvent::News(event) => self.enqueue(*event),
-            SessionEvent::Performed(token, result) => {
+        match told::without_call(event) {
+            Told::Event(event) => self.enqueue(event),
+            Told::Performed(token, result) => {
                 self.script.performed(now, token, result, &mut self.around);
             }
-            SessionEvent::User(number) => self.enqueue(told::user(number)),
-            SessionEvent::Shutdown => self.enqueue(told::shutdown()),
-            SessionEvent::Terminate => self.abandon(),
-            // Of a call, which there is none of.
-            SessionEvent::Request(..)
-            | SessionEvent::Ack(_)
-            | SessionEvent::Replace(_)
-            | SessionEvent::AckTimeout(_)
-            | SessionEvent::PrackTimeout
-            | SessionEvent::Cancel(_)
-            | SessionEvent::Response(..)
-            | SessionEvent::NoResponse(..)
-            | SessionEvent::Media(_)
-            | SessionEvent::Prompt(_)
-            | SessionEvent::RecordingBegun(_)
-            | SessionEvent::RecordingEnded(_)
-            | SessionEvent::RoomRecordingBegun(_)
-            | SessionEvent::RoomRecordingEnded(_)
-            | SessionEvent::Room(_)
-            | SessionEvent::InRoom(_) => {}
+            Told::Shutdown => self.enqueue(told::shutdown()),
+            Told::Terminate => self.abandon(),
+            Told::OfCall => {}
         }
         self.run(now);
     }

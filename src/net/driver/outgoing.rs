@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use super::super::local_address::is_seen_as;
 use super::super::udp::UdpListener;
 use super::Driver;
 use crate::session::begin::{self, Dial, FirstHop};
@@ -226,13 +227,9 @@ impl Driver {
 
     /// Whether this is one of our sockets, as peers see it.
     fn is_local(&self, address: SocketAddr) -> bool {
-        let is_it = |bound: &SocketAddr| {
-            let any = bound.ip().is_unspecified() && bound.is_ipv4() == address.is_ipv4();
-            bound.port() == address.port() && (any || bound.ip() == address.ip())
-        };
         let udp = self.udp.iter().map(UdpListener::local);
         udp.chain(self.stream_listeners.iter().map(|(_, local)| *local))
-            .any(|bound| is_it(&bound))
+            .any(|bound| is_seen_as(bound, address))
     }
 
     /// How to reach a target: by a socket of its family, `preferred` if that is one, or by a
