@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use muleteer::sip::dialog::capabilities::METHODS;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig, Event};
 use muleteer::sip::message::{HeaderName, Method, Request, Response, StatusCode, Transport, Uri};
 use muleteer::sip::transport::Flow;
@@ -38,15 +39,18 @@ struct Pair {
     calls: u64,
 }
 
+/// More than linger.
+const MAX_TRANSACTIONS: usize = 200_000;
 /// Virtual time between two calls.
 const PACE: Duration = Duration::from_micros(500);
 
 impl Pair {
     fn new() -> Self {
         let address = |text: &str| text.parse().expect("an address");
+        let config = EndpointConfig::new(METHODS.to_vec(), MAX_TRANSACTIONS);
         Self {
-            caller: Endpoint::new(EndpointConfig::default(), [1; 32]),
-            callee: Endpoint::new(EndpointConfig::default(), [2; 32]),
+            caller: Endpoint::new(config.clone(), [1; 32]),
+            callee: Endpoint::new(config, [2; 32]),
             flow: Flow {
                 transport: Transport::Udp,
                 local: address("192.0.2.1:5060"),

@@ -31,7 +31,7 @@ use crate::session::router;
 use crate::session::task::TaskMailbox;
 use crate::session::{Router, RouterConfig};
 use crate::sip::delivery::Delivery;
-use crate::sip::endpoint::{Endpoint, EndpointConfig};
+use crate::sip::endpoint::Endpoint;
 use crate::stats::Stats;
 
 /// Commands of sessions that may wait for the signalling task; a session that finds it full waits.
@@ -78,10 +78,8 @@ impl Server {
         let (control, control_receiver) = mpsc::channel(CONTROL_QUEUE);
 
         let settings = parts::settings(config, ids, &parts.codecs, following.clone());
-        let endpoint_config = EndpointConfig {
-            allow: router::methods(&parts.requests),
-            ..parts::endpoint_config(config, &parts.acceptors)
-        };
+        let methods = router::methods(&parts.requests);
+        let endpoint_config = parts::endpoint_config(config, &parts.acceptors, methods);
         let supported = endpoint_config.supported.join(", ");
         let router = router(config, ids, &mut parts, catalog, supported, &stats);
         let endpoint = Endpoint::new(endpoint_config, ids.seed());

@@ -36,7 +36,7 @@ use crate::sip::dialog::capabilities::EXTENSIONS;
 use crate::sip::dialog::session_timer::TIMER;
 use crate::sip::endpoint::{EndpointConfig, SentBy, SourceRules};
 use crate::sip::locate::Reach;
-use crate::sip::message::{Host, Transport};
+use crate::sip::message::{Host, Method, Transport};
 use crate::sip::registration::Account;
 use crate::sip::transaction::TimerValues;
 
@@ -325,7 +325,11 @@ pub(super) fn timers(config: &Config) -> TimerValues {
     TimerValues { t1, t2, t4 }
 }
 
-pub(super) fn endpoint_config(config: &Config, acceptors: &[StreamAcceptor]) -> EndpointConfig {
+pub(super) fn endpoint_config(
+    config: &Config,
+    acceptors: &[StreamAcceptor],
+    methods: Vec<Method>,
+) -> EndpointConfig {
     let sip = &config.sip;
     let mut acceptors = acceptors.iter();
     let listening = acceptors.find(|acceptor| acceptor.transport() == Transport::Tls);
@@ -341,14 +345,13 @@ pub(super) fn endpoint_config(config: &Config, acceptors: &[StreamAcceptor]) -> 
         supported: supported(sip),
         alias: sent_by.is_some(),
         sent_by: sent_by.into_iter().collect(),
-        max_transactions: config.limits.transactions as usize,
         sources: SourceRules {
             allow: sip.allow.clone(),
             deny: sip.deny.clone(),
             trusted: config.limits.trusted.clone(),
             requests_per_second: config.limits.requests_per_second_per_source,
         },
-        ..EndpointConfig::default()
+        ..EndpointConfig::new(methods, config.limits.transactions as usize)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use muleteer::sip::dialog::Dialog;
-use muleteer::sip::dialog::capabilities::{METHODS, RELIABLE, ReliablePolicy};
+use muleteer::sip::dialog::capabilities::{RELIABLE, ReliablePolicy};
 use muleteer::sip::dialog::invite_usage::{Command, Event, InviteUsage, RequestToken, UsageSetup};
 use muleteer::sip::dialog::session_timer::{self, SessionTimerSettings, TIMER};
 use muleteer::sip::endpoint::{self, Endpoint, EndpointConfig, TransactionId};
@@ -16,6 +16,7 @@ use muleteer::sip::message::{
 };
 use muleteer::sip::transport::{Flow, Transmit};
 
+use crate::support::endpoint::call_config;
 use crate::support::wire::Node;
 
 /// One call of the house.
@@ -58,9 +59,8 @@ impl House {
     /// `first` is the number of its first call.
     pub fn new(address: SocketAddr, timer: SessionTimerSettings, first: u64) -> Self {
         let config = EndpointConfig {
-            allow: METHODS.to_vec(),
             supported: vec![RELIABLE.to_owned(), TIMER.to_owned()],
-            ..EndpointConfig::default()
+            ..call_config()
         };
         let mut secret = [9; 32];
         secret[..8].copy_from_slice(&first.to_be_bytes());

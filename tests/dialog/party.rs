@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use muleteer::sip::dialog::Dialog;
-use muleteer::sip::dialog::capabilities::{METHODS, RELIABLE, ReliablePolicy};
+use muleteer::sip::dialog::capabilities::{RELIABLE, ReliablePolicy};
 use muleteer::sip::dialog::farewell::Farewell;
 use muleteer::sip::dialog::invite_usage::{
     Change, Command, Content, Event, InviteUsage, RequestToken, UsageSetup,
@@ -17,6 +17,7 @@ use muleteer::sip::message::{
 };
 use muleteer::sip::transport::{Flow, Transmit};
 
+use crate::support::endpoint::call_config;
 use crate::support::wire::{Node, Wire, WireConfig, World};
 
 pub const CALLER: usize = 0;
@@ -44,9 +45,8 @@ pub struct Party {
 impl Party {
     fn new(address: SocketAddr, seed: u64) -> Self {
         let config = EndpointConfig {
-            allow: METHODS.to_vec(),
             supported: vec![RELIABLE.to_owned(), TIMER.to_owned()],
-            ..EndpointConfig::default()
+            ..call_config()
         };
         let mut secret = [address.port() as u8; 32];
         secret[..8].copy_from_slice(&seed.to_be_bytes());

@@ -7,6 +7,7 @@ use muleteer::sip::endpoint::{EndpointConfig, Event, SentBy};
 use muleteer::sip::message::{HeaderName, Host, Method, Request, StatusCode, Transport};
 
 use super::probe::{Probe, answer, outgoing};
+use crate::support::endpoint::call_and_message_config;
 
 fn ack_for(request: &Request, tag: &str) -> Request {
     let mut ack = outgoing(Method::Ack);
@@ -56,7 +57,7 @@ fn via_says_the_configured_name_of_the_transport() {
     };
     let config = EndpointConfig {
         sent_by: vec![sent_by],
-        ..EndpointConfig::default()
+        ..call_and_message_config()
     };
     let mut probe = Probe::with(config, Transport::Tcp);
     probe.send(outgoing(Method::Options));

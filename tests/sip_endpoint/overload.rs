@@ -8,11 +8,12 @@ use muleteer::sip::message::{HeaderName, Response, StatusCode, Transport};
 
 use super::probe::{Probe, in_dialog, request};
 use crate::support::alloc::bytes_held_by;
+use crate::support::endpoint::call_and_message_config;
 
 fn with_rules(rules: SourceRules) -> Probe {
     let config = EndpointConfig {
         sources: rules,
-        ..EndpointConfig::default()
+        ..call_and_message_config()
     };
     Probe::with(config, Transport::Udp)
 }

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use muleteer::sip::endpoint::{Endpoint, EndpointConfig, Event, TransactionId};
+use muleteer::sip::endpoint::{Endpoint, Event, TransactionId};
 use muleteer::sip::message::{HeaderName, Method, Request, Response, StatusCode, Transport, Uri};
 use muleteer::sip::transport::{Flow, Transmit};
 
+use crate::support::endpoint::call_and_message_config;
 use crate::support::wire::Node;
 
 /// What happens to a call, decided by its caller and put into the Subject for the callee.
@@ -80,7 +81,7 @@ impl Phone {
         seed: u8,
     ) -> Self {
         Self {
-            endpoint: Endpoint::new(EndpointConfig::default(), [seed; 32]),
+            endpoint: Endpoint::new(call_and_message_config(), [seed; 32]),
             calls: BTreeMap::new(),
             flow: Flow {
                 transport,

@@ -8,6 +8,8 @@ use muleteer::sip::endpoint::{Endpoint, EndpointConfig, Event, TransactionId};
 use muleteer::sip::message::{Message, Method, Request, Response, StatusCode, Transport};
 use muleteer::sip::transport::{ConnectionId, Flow};
 
+use crate::support::endpoint::call_and_message_config;
+
 pub const OURS: &str = "192.0.2.1:5060";
 pub const PEER: &str = "192.0.2.9:5070";
 
@@ -24,11 +26,11 @@ pub struct Probe {
 
 impl Probe {
     pub fn new() -> Self {
-        Self::with(EndpointConfig::default(), Transport::Udp)
+        Self::with(call_and_message_config(), Transport::Udp)
     }
 
     pub fn over(transport: Transport) -> Self {
-        Self::with(EndpointConfig::default(), transport)
+        Self::with(call_and_message_config(), transport)
     }
 
     pub fn with(config: EndpointConfig, transport: Transport) -> Self {

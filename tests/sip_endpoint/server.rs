@@ -6,6 +6,7 @@ use muleteer::sip::endpoint::{EndpointConfig, Event};
 use muleteer::sip::message::{HeaderName, Headers, Message, StatusCode, Transport};
 
 use super::probe::{Probe, in_dialog, request};
+use crate::support::endpoint::call_and_message_config;
 
 const T1: Duration = Duration::from_millis(500);
 
@@ -262,7 +263,7 @@ fn rfc3261_8_2_1_method_not_allowed_gets_405_and_an_unknown_one_501_with_allow()
 fn rfc3261_8_2_2_3_unknown_extension_gets_420_with_unsupported() {
     let config = EndpointConfig {
         supported: vec!["100rel".to_owned()],
-        ..EndpointConfig::default()
+        ..call_and_message_config()
     };
     let mut probe = Probe::with(config, Transport::Udp);
     probe.receive(&request(
@@ -405,7 +406,7 @@ fn full_table_refuses_new_requests_with_503_while_calls_can_end() {
     let config = EndpointConfig {
         max_transactions: 4,
         server_header: Some("muleteer".to_owned()),
-        ..EndpointConfig::default()
+        ..call_and_message_config()
     };
     let mut probe = Probe::with(config, Transport::Udp);
     let options =
@@ -435,7 +436,7 @@ fn full_table_refuses_new_requests_with_503_while_calls_can_end() {
 fn full_response_memory_refuses_new_requests_and_is_given_back() {
     let config = EndpointConfig {
         max_retained_bytes: 300,
-        ..EndpointConfig::default()
+        ..call_and_message_config()
     };
     let mut probe = Probe::with(config, Transport::Udp);
     probe.receive(&request("OPTIONS", "z9hG4bK1", ""));

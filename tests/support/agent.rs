@@ -35,7 +35,7 @@ use muleteer::session::{
     Urgency,
 };
 use muleteer::sip::delivery::{Delivery, DeliveryConfig};
-use muleteer::sip::dialog::capabilities::{EXTENSIONS, METHODS, RELIABLE, ReliablePolicy};
+use muleteer::sip::dialog::capabilities::{EXTENSIONS, RELIABLE, ReliablePolicy};
 use muleteer::sip::dialog::invite_usage::RequestToken;
 use muleteer::sip::endpoint::{Endpoint, EndpointConfig, TransactionId};
 use muleteer::sip::locate::{Answer, Question, Reach};
@@ -43,6 +43,7 @@ use muleteer::sip::message::{Request, Transport};
 use muleteer::sip::transport::{Flow, Transmit};
 use muleteer::stats::Stats;
 
+use super::endpoint::call_config;
 use super::studio::{Studio, Tape};
 use super::wire::Node;
 
@@ -168,13 +169,12 @@ impl Agent {
             stats: stats.clone(),
         });
         let config = EndpointConfig {
-            allow: METHODS.to_vec(),
             supported: [RELIABLE]
                 .iter()
                 .chain(EXTENSIONS)
                 .map(ToString::to_string)
                 .collect(),
-            ..EndpointConfig::default()
+            ..call_config()
         };
         let codecs = Codecs::new([CodecId::PCMU, CodecId::PCMA]);
         let mut reach = Reach::default();

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod alloc;
 pub mod audio;
 pub mod caller;
+pub mod endpoint;
 pub mod media;
 pub mod pages;
 pub mod peer;

@@ -9,12 +9,13 @@ use muleteer::sip::dialog::Dialog;
 use muleteer::sip::dialog::session_timer::{self, Due, SessionTimer, SessionTimerSettings};
 use muleteer::sip::dialog::subscription::{self, Durations, Notifier, Subscriber};
 use muleteer::sip::dialog::transfer::{REFER, Refer, Referrals, Referred};
-use muleteer::sip::endpoint::{Endpoint, EndpointConfig, Event, TransactionId};
+use muleteer::sip::endpoint::{Endpoint, Event, TransactionId};
 use muleteer::sip::message::{
     CSeq, HeaderName, Method, Request, Response, StatusCode, Transport, Uri, header,
 };
 use muleteer::sip::transport::{Flow, Transmit};
 
+use crate::support::endpoint::call_config;
 use crate::support::wire::{Node, Wire, WireConfig, World};
 
 pub const T1: Duration = Duration::from_millis(500);
@@ -72,8 +73,7 @@ pub const BAD: WireConfig = WireConfig {
 
 impl Party {
     pub fn new(local: SocketAddr, remote: SocketAddr, tag: &'static str, seed: u8) -> Self {
-        let mut config = EndpointConfig::default();
-        config.allow.push(Method::Subscribe);
+        let mut config = call_config();
         config.supported = vec!["timer".to_owned(), "norefersub".to_owned()];
         Self {
             endpoint: Endpoint::new(config, [seed; 32]),

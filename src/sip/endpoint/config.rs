@@ -26,10 +26,10 @@ pub struct EndpointConfig {
     /// certificate for the name of `sent_by` (RFC 5923 §8.1).
     pub alias: bool,
     /// Most server transactions at one time; requests beyond get a 503. Requests inside a dialog may
-    /// take a quarter more, so that calls can still be ended. Default 200,000: 3,000 calls a second
-    /// with two requests each over UDP, which linger for 32 seconds.
+    /// take a quarter more, so that calls can still be ended.
     pub max_transactions: usize,
-    /// Most bytes of responses kept for repetition, after which requests get a 503. Default 512 MiB.
+    /// Most bytes of responses, kept for repetition, and of INVITEs that have no answer yet, after which
+    /// requests get a 503. Default 512 MiB.
     pub max_retained_bytes: usize,
     /// Who may send, and how much. Default: everybody, anything.
     pub sources: SourceRules,
@@ -46,29 +46,18 @@ pub struct SentBy {
     pub port: Option<u16>,
 }
 
-impl Default for EndpointConfig {
-    fn default() -> Self {
-        use Method::{Bye, Info, Invite, Message, Notify, Options, Prack, Refer, Update};
+impl EndpointConfig {
+    /// Takes these methods and so many server transactions, with the timers of RFC 3261, without names of its
+    /// own, extensions or rules for sources. Each of these is a field.
+    pub fn new(allow: Vec<Method>, max_transactions: usize) -> Self {
         Self {
             timers: TimerValues::default(),
             server_header: None,
-            allow: vec![
-                Invite,
-                Method::Ack,
-                Bye,
-                Method::Cancel,
-                Options,
-                Prack,
-                Update,
-                Info,
-                Refer,
-                Notify,
-                Message,
-            ],
+            allow,
             supported: Vec::new(),
             sent_by: Vec::new(),
             alias: false,
-            max_transactions: 200_000,
+            max_transactions,
             max_retained_bytes: 512 * 1024 * 1024,
             sources: SourceRules::default(),
         }
