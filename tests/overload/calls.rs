@@ -1,12 +1,10 @@
 //! Floods of calls and inside calls.
 
-use muleteer::config::PortRange;
 use std::num::NonZeroU32;
 
 use super::attacker::{Attacker, Talker};
-use super::{nothing_is_left, remains, server};
+use super::{nothing_is_left, remains, server, talk_and_end, talkers, with_own_ports};
 use crate::support::caller::Caller;
-use crate::support::process::hundred_ports;
 use crate::support::server::{TestServer, config};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,15 +90,8 @@ async fn one_call_that_sends_too_much_does_not_take_the_room_of_the_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_keep_their_audio_and_can_be_ended_while_a_flood_lasts() {
-    let server = server(|config| {
-        let ports = hundred_ports();
-        config.rtp.ports = PortRange::new(*ports.start(), *ports.end()).expect("ports");
-    })
-    .await;
-    let mut talkers = Vec::new();
-    for _ in 0..3 {
-        talkers.push(Talker::call(server.udp).await);
-    }
+    let server = server(with_own_ports).await;
+    let talkers = talkers(&server).await;
     let mut attacker = Attacker::new(server.udp).await;
     let flood = attacker.burst(6000, |one| match one.number() % 4 {
         0 => one.request("INVITE", "echo", "", ""),
@@ -108,13 +99,7 @@ async fn calls_keep_their_audio_and_can_be_ended_while_a_flood_lasts() {
         2 => one.request("OPTIONS", "echo", "", ""),
         _ => one.request("", "", "", ""),
     });
-    let calls = async {
-        for mut talker in talkers {
-            talker.talk(50).await;
-            talker.bye().await;
-        }
-    };
-    tokio::join!(flood, calls);
+    tokio::join!(flood, talk_and_end(talkers));
     nothing_is_left(&server).await;
     let talker = Talker::call(server.udp).await;
     talker.bye().await;

@@ -10,9 +10,11 @@ mod strangers;
 
 use std::time::Duration;
 
-use muleteer::config::Config;
+use muleteer::config::{Config, PortRange};
 use muleteer::net::Remains;
 
+use self::attacker::Talker;
+use crate::support::process::hundred_ports;
 use crate::support::server::{TestServer, config};
 
 /// A server whose transactions linger for 0.64 s.
@@ -40,4 +42,27 @@ async fn nothing_is_left(server: &TestServer) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("something is left: {:?}", remains(server).await);
+}
+
+/// For servers whose calls have audio: RTP ports that no other test uses.
+fn with_own_ports(config: &mut Config) {
+    let ports = hundred_ports();
+    config.rtp.ports = PortRange::new(*ports.start(), *ports.end()).expect("ports");
+}
+
+/// Three calls that are up.
+async fn talkers(server: &TestServer) -> Vec<Talker> {
+    let mut talkers = Vec::new();
+    for _ in 0..3 {
+        talkers.push(Talker::call(server.udp).await);
+    }
+    talkers
+}
+
+/// Each is heard for a second, one after the other, and ended.
+async fn talk_and_end(talkers: Vec<Talker>) {
+    for mut talker in talkers {
+        talker.talk(50).await;
+        talker.bye().await;
+    }
 }

@@ -3,11 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use muleteer::config::{ApplicationRule, Config, PortRange};
+use muleteer::config::{ApplicationRule, Config};
 
 use super::attacker::{Attacker, Talker, WITNESS};
-use super::{nothing_is_left, remains, server};
-use crate::support::process::{Folder, hundred_ports};
+use super::{nothing_is_left, remains, server, talk_and_end, talkers, with_own_ports};
+use crate::support::process::Folder;
 use crate::support::server::TestServer;
 
 /// Welcomes everybody.
@@ -112,24 +112,11 @@ async fn a_source_that_registers_too_often_is_not_answered_and_others_are() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_keep_their_audio_and_can_be_ended_while_everybody_registers() {
-    let server = registrar(PROMPT, |config| {
-        let ports = hundred_ports();
-        config.rtp.ports = PortRange::new(*ports.start(), *ports.end()).expect("ports");
-    })
-    .await;
-    let mut talkers = Vec::new();
-    for _ in 0..3 {
-        talkers.push(Talker::call(server.udp).await);
-    }
+    let server = registrar(PROMPT, with_own_ports).await;
+    let talkers = talkers(&server).await;
     let mut attacker = Attacker::new(server.udp).await;
     let flood = attacker.burst(6 * MANY, register);
-    let calls = async {
-        for mut talker in talkers {
-            talker.talk(50).await;
-            talker.bye().await;
-        }
-    };
-    tokio::join!(flood, calls);
+    tokio::join!(flood, talk_and_end(talkers));
     nothing_is_left(&server).await;
     is_registered(&server).await;
     Talker::call(server.udp).await.bye().await;
